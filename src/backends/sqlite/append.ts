@@ -1,0 +1,131 @@
+/** Appending exactly once: the table in section 3 of the contract, and where the new draws go. */
+import type { Batch } from '../../core/batch.ts'
+import { McbError } from '../../core/errors.ts'
+import type { ColumnSpec, Schema } from '../../core/schema.ts'
+import { type Block, equalSegments, type Segment, sliceSegment } from '../../core/segment.ts'
+import { type ChainRow, requireChain, scanPage, TAIL_SLOTS } from './chain.ts'
+import type { Program, Statement } from './driver.ts'
+import { foldStatements } from './fold.ts'
+import { packTail } from './tail.ts'
+
+/** A tail is folded before it exceeds one of these. */
+const TAIL_ROWS = 1024
+const TAIL_BYTES = 1024 * 1024
+/** A batch of this many bytes goes straight to chunks. */
+const STRAIGHT_BYTES = 256 * 1024
+
+/** Appends `batch` and returns the chain's new length. */
+export function* appendBatch(
+  runId: number,
+  number: number,
+  decode: () => { batch: Batch; schema: Schema },
+  now: number,
+): Program<number> {
+  const chain = yield* requireChain(runId, number)
+  const { batch, schema } = decode()
+  const end = batch.start + batch.count
+  if (batch.start > chain.length) {
+    throw new McbError('draw_gap', `the batch starts at ${batch.start}, the chain ends at ${chain.length}`, {
+      length: chain.length,
+    })
+  }
+  if (batch.start < chain.length) yield* requireEqual(chain, schema, batch, Math.min(end, chain.length))
+  if (end <= chain.length) return chain.length
+  const blocks = schema.columns.map((spec) => newBlock(spec, batch, chain.length))
+  const statements = yield* placeBlocks(chain, schema, blocks, end, now)
+  yield { guard: unchanged(chain), writes: statements }
+  return end
+}
+
+/** Compares what a batch says of iterations that are stored already. */
+function* requireEqual(chain: ChainRow, schema: Schema, batch: Batch, to: number): Program<void> {
+  const columns = schema.columns.map((_, index) => index)
+  const request = { columns, from: batch.start, to }
+  for (let cursor: { position: number; from: number } | undefined; ; ) {
+    const page = yield* scanPage(chain, schema, cursor === undefined ? request : { ...request, cursor })
+    for (const { position, blocks } of page.parts) {
+      const spec = schema.columns[position]
+      const sent = batch.segments[position] ?? null
+      if (spec === undefined) continue
+      for (const block of blocks) {
+        const piece = cutSegment(spec, sent, batch, block.start, block.start + block.count)
+        if (equalSegments(spec, block.count, block.data, piece)) continue
+        throw new McbError(
+          'draw_conflict',
+          `"${spec.name}" differs from what is stored between iterations ${block.start} and ${block.start + block.count}`,
+          { length: chain.length, variable: spec.name },
+        )
+      }
+    }
+    if (page.next === undefined) return
+    cursor = page.next
+  }
+}
+
+function cutSegment(spec: ColumnSpec, data: Segment, batch: Batch, from: number, to: number): Segment {
+  return data === null ? null : sliceSegment(spec, data, batch.count, from - batch.start, to - batch.start)
+}
+
+/** What a batch adds behind iteration `from`. */
+function newBlock(spec: ColumnSpec, batch: Batch, from: number): Block {
+  const end = batch.start + batch.count
+  return {
+    start: from,
+    count: end - from,
+    data: cutSegment(spec, batch.segments[spec.index] ?? null, batch, from, end),
+  }
+}
+
+function* placeBlocks(
+  chain: ChainRow,
+  schema: Schema,
+  blocks: readonly Block[],
+  end: number,
+  now: number,
+): Program<Statement[]> {
+  const size = blocks.reduce((n, b) => n + (b.data?.length ?? 0), 0)
+  const fold = size >= STRAIGHT_BYTES || chain.tailRows >= TAIL_ROWS || chain.tailBytes + size > TAIL_BYTES
+  if (fold) {
+    const statements = yield* foldStatements(chain, schema, blocks)
+    return [...statements, updateChain(chain, { length: end, folded: end, tailRows: 0, tailBytes: 0 }, now)]
+  }
+  const data = packTail(
+    blocks.map((b) => b.data),
+    size,
+  )
+  return [
+    {
+      sql: 'INSERT INTO tail (id, start, count, data) VALUES (?, ?, ?, ?)',
+      params: [chain.id * TAIL_SLOTS + chain.tailRows, chain.length, end - chain.length, data],
+    },
+    updateChain(
+      chain,
+      { length: end, folded: chain.folded, tailRows: chain.tailRows + 1, tailBytes: chain.tailBytes + size },
+      now,
+    ),
+  ]
+}
+
+interface ChainChange {
+  readonly length: number
+  readonly folded: number
+  readonly tailRows: number
+  readonly tailBytes: number
+}
+
+function updateChain(chain: ChainRow, to: ChainChange, now: number): Statement {
+  return {
+    sql: 'UPDATE chains SET length = ?, folded = ?, tail_rows = ?, tail_bytes = ?, updated_at = max(updated_at, ?) WHERE id = ?',
+    params: [to.length, to.folded, to.tailRows, to.tailBytes, now, chain.id],
+  }
+}
+
+/** Inserts nothing while the chain is as it was read, and violates a NOT NULL constraint otherwise. */
+function unchanged(chain: ChainRow): Statement {
+  return {
+    sql:
+      'INSERT INTO chains (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM chains c JOIN runs r ON r.id = c.run_id ' +
+      'WHERE c.id = ? AND c.length = ? AND c.folded = ? AND c.tail_rows = ? AND r.deleted = 0)',
+    params: [chain.id, chain.length, chain.folded, chain.tailRows],
+  }
+}

@@ -1,0 +1,178 @@
+/** Reading a chain: its row, and pages of blocks from chunks and tail. */
+import { McbError } from '../../core/errors.ts'
+import type { ColumnSpec, Schema } from '../../core/schema.ts'
+import { type Block, type Segment, sliceSegment } from '../../core/segment.ts'
+import type { ColumnBlocks, ScanPage, ScanRequest } from '../../core/store.ts'
+import { concatBytes } from '../../core/wire.ts'
+import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement } from './driver.ts'
+import { segmentIn } from './tail.ts'
+
+export interface ChainRow {
+  readonly id: number
+  readonly length: number
+  readonly folded: number
+  readonly tailRows: number
+  readonly tailBytes: number
+  readonly updatedAt: number
+}
+
+/** Places in a chain's tail; see the table `tail`. */
+export const TAIL_SLOTS = 4096
+/** Bytes that one page of an answer aims at. */
+const PAGE_BYTES = 1024 * 1024
+/** What a column whose draws vary in size is taken for when a page is planned. */
+const UNKNOWN_BYTES = 256 * 1024
+/** Columns of one page at most: each is a query of its own. */
+const PAGE_COLUMNS = 64
+
+const CHAIN_SQL =
+  'SELECT c.id, c.length, c.folded, c.tail_rows, c.tail_bytes, c.updated_at FROM chains c JOIN runs r ON r.id = c.run_id ' +
+  'WHERE c.run_id = ? AND c.number = ? AND r.deleted = 0'
+
+export function* findChain(runId: number, chain: number): Program<ChainRow | undefined> {
+  const [rows] = yield { reads: [{ sql: CHAIN_SQL, params: [runId, chain] }] }
+  const row = rows?.[0]
+  if (row === undefined) return undefined
+  return {
+    id: numberIn(row, 'id'),
+    length: numberIn(row, 'length'),
+    folded: numberIn(row, 'folded'),
+    tailRows: numberIn(row, 'tail_rows'),
+    tailBytes: numberIn(row, 'tail_bytes'),
+    updatedAt: numberIn(row, 'updated_at'),
+  }
+}
+
+export function* requireRun(runId: number): Program<void> {
+  const [rows] = yield { reads: [{ sql: 'SELECT 1 AS ok FROM runs WHERE id = ? AND deleted = 0', params: [runId] }] }
+  if (rows?.length === 0) throw new McbError('run_not_found', 'the run was deleted')
+}
+
+export function* requireChain(runId: number, chain: number): Program<ChainRow> {
+  const row = yield* findChain(runId, chain)
+  if (row !== undefined) return row
+  yield* requireRun(runId)
+  throw new McbError('chain_not_found', `the run has no chain ${chain}`)
+}
+
+const CHUNKS_SQL =
+  'SELECT start, count, data FROM chunks WHERE chain_id = ?1 AND col = ?2 AND start < ?4 AND start >= ' +
+  '(SELECT coalesce(max(start), 0) FROM chunks WHERE chain_id = ?1 AND col = ?2 AND start <= ?3) ORDER BY start, part'
+const ONE_CHUNK_SQL =
+  'SELECT start, count, data FROM chunks WHERE chain_id = ?1 AND col = ?2 AND start = ' +
+  '(SELECT max(start) FROM chunks WHERE chain_id = ?1 AND col = ?2 AND start <= ?3) ORDER BY part'
+const TAIL_SQL =
+  'SELECT start, count, data FROM tail WHERE id >= ? AND id < ? AND start + count > ? AND start < ? ORDER BY id'
+
+export function tailRowsOf(chain: ChainRow, from: number, to: number): Statement {
+  return { sql: TAIL_SQL, params: [chain.id * TAIL_SLOTS, (chain.id + 1) * TAIL_SLOTS, from, to] }
+}
+
+/** What a page asks of one column: `to` lies before the end of the request when the column is too long for a page. */
+interface ColumnPlan {
+  readonly position: number
+  readonly spec: ColumnSpec
+  readonly from: number
+  readonly to: number
+}
+
+function planPage(schema: Schema, request: ScanRequest): ColumnPlan[] {
+  const plans: ColumnPlan[] = []
+  let budget = PAGE_BYTES
+  const begin = request.cursor?.position ?? 0
+  const end = Math.min(request.columns.length, begin + PAGE_COLUMNS)
+  for (let position = begin; position < end && budget > 0; position++) {
+    const spec = schema.columns[request.columns[position] ?? -1]
+    if (spec === undefined) throw new Error('a scan names a column that the schema has not')
+    const from = position === request.cursor?.position ? request.cursor.from : request.from
+    const stride = spec.kind === 'rigid-numbers' ? spec.stride : 0
+    const bytes = spec.kind === 'rigid-numbers' ? (request.to - from) * stride : UNKNOWN_BYTES
+    if (plans.length > 0 && bytes > budget) break
+    const to = stride === 0 ? request.to : Math.min(request.to, from + Math.max(1, Math.floor(PAGE_BYTES / stride)))
+    plans.push({ position, spec, from, to })
+    budget -= bytes
+  }
+  return plans
+}
+
+/** One page of an answer; see `Store.scan`. */
+export function* scanPage(chain: ChainRow, schema: Schema, request: ScanRequest): Program<ScanPage> {
+  if (request.from >= request.to) return { parts: [] }
+  const plans = planPage(schema, request)
+  const first = plans[0]
+  const end = Math.max(...plans.map((p) => p.to))
+  const reads: Statement[] = plans.map(({ spec, from, to }) =>
+    spec.kind === 'rigid-numbers'
+      ? { sql: CHUNKS_SQL, params: [chain.id, spec.index, from, Math.min(to, chain.folded)] }
+      : { sql: ONE_CHUNK_SQL, params: [chain.id, spec.index, from] },
+  )
+  const inChunks = plans.some((p) => p.from < chain.folded)
+  const chunkReads = inChunks ? reads : []
+  const inTail = end > chain.folded
+  const tailFrom = Math.min(...plans.map((p) => p.from))
+  const rows = yield { reads: inTail ? [...chunkReads, tailRowsOf(chain, tailFrom, end)] : chunkReads }
+  const tail = inTail ? (rows[chunkReads.length] ?? []) : []
+  const parts: ColumnBlocks[] = []
+  for (const [i, plan] of plans.entries()) {
+    const blocks = [...chunkBlocks(inChunks ? (rows[i] ?? []) : [], request.to)]
+    const clipped = clip(blocks, plan.spec, plan.from, request.to)
+    let covered = clipped.at(-1)
+    let at = covered === undefined ? plan.from : covered.start + covered.count
+    if (at >= Math.min(chain.folded, request.to)) {
+      clipped.push(...clip(tailBlocks(tail, plan.spec, schema), plan.spec, at, request.to))
+      covered = clipped.at(-1)
+      at = covered === undefined ? plan.from : covered.start + covered.count
+    }
+    if (at === plan.from) throw new StaleRead('neither chunks nor tail hold the next draws')
+    parts.push({ position: plan.position, blocks: clipped })
+    if (at < request.to) return { parts, next: { position: plan.position, from: at } }
+  }
+  const done = (first?.position ?? 0) + plans.length
+  return done < request.columns.length ? { parts, next: { position: done, from: request.from } } : { parts }
+}
+
+/** Chunks from rows that are ordered by start and part; parts of one chunk are joined. */
+function* chunkBlocks(rows: readonly Row[], to: number): Generator<Block> {
+  for (let i = 0; i < rows.length; ) {
+    const row = rows[i]
+    if (row === undefined) return
+    const start = numberIn(row, 'start')
+    if (start >= to) return
+    const parts: Uint8Array<ArrayBuffer>[] = []
+    let next = i
+    for (let part = rows[next]; part !== undefined && part.start === start; part = rows[++next]) {
+      if (part.data !== null) parts.push(bytesIn(part, 'data'))
+    }
+    const [only] = parts
+    const data = only === undefined ? null : parts.length === 1 ? only : concatBytes(parts)
+    yield { start, count: numberIn(row, 'count'), data }
+    i = next
+  }
+}
+
+export function* tailBlocks(rows: readonly Row[], spec: ColumnSpec, schema: Schema): Generator<Block> {
+  for (const row of rows) {
+    const data = segmentIn(bytesIn(row, 'data'), spec.index, schema.columns.length)
+    yield { start: numberIn(row, 'start'), count: numberIn(row, 'count'), data }
+  }
+}
+
+/** The parts of rising blocks that lie in `from … to`, up to the first hole. */
+function clip(blocks: Iterable<Block>, spec: ColumnSpec, from: number, to: number): Block[] {
+  const clipped: Block[] = []
+  let at = from
+  for (const block of blocks) {
+    const end = block.start + block.count
+    if (end <= at) continue
+    if (block.start > at || at >= to) break
+    const until = Math.min(end, to)
+    clipped.push({ start: at, count: until - at, data: cut(spec, block, at, until) })
+    at = until
+  }
+  return clipped
+}
+
+function cut(spec: ColumnSpec, block: Block, from: number, to: number): Segment {
+  if (block.data === null) return null
+  return sliceSegment(spec, block.data, block.count, from - block.start, to - block.start)
+}

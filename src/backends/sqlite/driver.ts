@@ -1,0 +1,63 @@
+/**
+ * Programs: storage logic that runs on every SQLite, whether it answers at once or over a network.
+ *
+ * A program is a generator. It yields statements to read, receives their rows, and ends with at most one set of writes.
+ * A driver that owns a connection runs it inside a transaction. One that cannot hold a transaction open (D1) sends the
+ * writes as one batch behind their guard, which fails when what the program has read is no longer so, and runs the
+ * program again.
+ */
+
+export type Param = string | number | null | Uint8Array
+export type Cell = string | number | null | Uint8Array<ArrayBuffer>
+export interface Row {
+  readonly [column: string]: Cell
+}
+
+/** A column called `data` holds bytes, every other one numbers or text. */
+export interface Statement {
+  readonly sql: string
+  readonly params: readonly Param[]
+}
+
+export interface Reads {
+  readonly reads: readonly Statement[]
+}
+
+export interface Writes {
+  /** Fails (a NOT NULL constraint) unless what the program has read still holds. */
+  readonly guard?: Statement
+  readonly writes: readonly Statement[]
+}
+
+export type Program<T> = Generator<Reads | Writes, T, readonly (readonly Row[])[]>
+
+export interface SqlDriver {
+  /**
+   * Runs a program atomically; it resolves when its writes are durable. A failure of the database itself rejects with
+   * McbError `storage_unavailable`.
+   */
+  run<T>(program: () => Program<T>): Promise<T>
+}
+
+/** What a program throws when two reads do not fit together, since the database moved on between them: run it again. */
+export class StaleRead extends Error {
+  override readonly name = 'StaleRead'
+}
+
+export function numberIn(row: Row, column: string): number {
+  const cell = row[column]
+  if (typeof cell !== 'number') throw new Error(`column ${column} holds no number`)
+  return cell
+}
+
+export function textIn(row: Row, column: string): string {
+  const cell = row[column]
+  if (typeof cell !== 'string') throw new Error(`column ${column} holds no text`)
+  return cell
+}
+
+export function bytesIn(row: Row, column: string): Uint8Array<ArrayBuffer> {
+  const cell = row[column]
+  if (!(cell instanceof Uint8Array)) throw new Error(`column ${column} holds no bytes`)
+  return cell
+}

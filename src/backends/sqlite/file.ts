@@ -1,0 +1,143 @@
+/**
+ * A SQLite file through better-sqlite3, in WAL mode with synchronous=FULL: a commit survives a power cut.
+ *
+ * Programs that arrive while others run share one transaction and so one wait for the disk. A program judges before it
+ * writes, so that a refused one leaves the others of its transaction alone.
+ *
+ * https://github.com/WiseLibs/better-sqlite3/blob/master/docs/api.md
+ */
+import Database from 'better-sqlite3'
+import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
+import { McbError } from '../../core/errors.ts'
+import type { Cell, Program, Row, SqlDriver, Statement } from './driver.ts'
+
+export interface FileOptions {
+  readonly path: string
+  readonly migrations: string
+}
+
+interface Job {
+  execute(): void
+  settle(failure: unknown): void
+}
+
+/** Programs of one transaction at most, so that the first need not wait for very many. */
+const JOBS_PER_TRANSACTION = 64
+/** A page costs one write however little of it changed, and large blobs one for each page. */
+const PAGE_SIZE = 16 * 1024
+
+export class FileDriver implements SqlDriver {
+  private readonly database: Database.Database
+  private readonly statements = new Map<string, Database.Statement<unknown[], Row>>()
+  private readonly begin: Database.Statement
+  private readonly commit: Database.Statement
+  private readonly rollback: Database.Statement
+  private jobs: Job[] = []
+  private scheduled = false
+
+  constructor({ path, migrations }: FileOptions) {
+    this.database = new Database(path)
+    this.database.pragma(`page_size = ${PAGE_SIZE}`)
+    this.database.pragma('journal_mode = WAL')
+    this.database.pragma('synchronous = FULL')
+    migrate(drizzle(this.database), { migrationsFolder: migrations })
+    this.begin = this.database.prepare('BEGIN IMMEDIATE')
+    this.commit = this.database.prepare('COMMIT')
+    this.rollback = this.database.prepare('ROLLBACK')
+  }
+
+  run<T>(program: () => Program<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let outcome: { value: T } | { error: unknown } | undefined
+      this.jobs.push({
+        execute: () => {
+          try {
+            outcome = { value: this.step(program()) }
+          } catch (error) {
+            if (isDatabaseError(error)) throw error
+            outcome = { error }
+          }
+        },
+        settle: (failure) => {
+          if (failure !== undefined) reject(failure)
+          else if (outcome !== undefined && 'value' in outcome) resolve(outcome.value)
+          else reject(outcome?.error)
+        },
+      })
+      if (this.scheduled) return
+      this.scheduled = true
+      setImmediate(() => this.flush())
+    })
+  }
+
+  /** Waits for nothing: what was accepted must have been awaited before. */
+  close(): void {
+    this.database.close()
+  }
+
+  private flush(): void {
+    this.scheduled = false
+    const jobs = this.jobs
+    this.jobs = []
+    for (let i = 0; i < jobs.length; i += JOBS_PER_TRANSACTION) {
+      this.transact(jobs.slice(i, i + JOBS_PER_TRANSACTION))
+    }
+  }
+
+  private transact(jobs: readonly Job[]): void {
+    let failure: unknown
+    try {
+      this.begin.run()
+      for (const job of jobs) job.execute()
+      this.commit.run()
+    } catch (error) {
+      failure = error
+      if (this.database.inTransaction) this.rollback.run()
+    }
+    const [only] = jobs
+    if (failure === undefined) for (const job of jobs) job.settle(undefined)
+    else if (jobs.length === 1) only?.settle(toStorageError(failure))
+    // One program met a failure of the database: give each its own transaction, so that the others are not its victims.
+    else for (const job of jobs) this.transact([job])
+  }
+
+  private step<T>(program: Program<T>): T {
+    let next = program.next([])
+    while (!next.done) {
+      const { value } = next
+      if ('reads' in value) {
+        next = program.next(value.reads.map((statement) => this.all(statement)))
+      } else {
+        for (const { sql, params } of value.writes) this.prepare(sql).run(...params)
+        next = program.next([])
+      }
+    }
+    return next.value
+  }
+
+  private all({ sql, params }: Statement): Row[] {
+    return this.prepare(sql).all(...params)
+  }
+
+  private prepare(sql: string): Database.Statement<unknown[], Row> {
+    let statement = this.statements.get(sql)
+    if (statement === undefined) {
+      statement = this.database.prepare<unknown[], { [column: string]: Cell }>(sql)
+      this.statements.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+function isDatabaseError(error: unknown): boolean {
+  return error instanceof Database.SqliteError
+}
+
+/** What the disk or another process is to blame for may pass; everything else is a defect. */
+function toStorageError(error: unknown): unknown {
+  if (!(error instanceof Database.SqliteError)) return error
+  if (!/^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|NOMEM)/.test(error.code)) return error
+  const detail = 'the storage cannot take this now; nothing was changed'
+  return new McbError('storage_unavailable', detail, { retryAfter: 5 }, { cause: error })
+}

@@ -1,0 +1,175 @@
+/** Programs for runs and the list of them. */
+import { McbError } from '../../core/errors.ts'
+import type { RunSummary } from '../../core/interfaces.ts'
+import { equalRunMeta } from '../../core/meta.ts'
+import type { ChainState, Registration, StoredRun } from '../../core/store.ts'
+import { concatBytes } from '../../core/wire.ts'
+import { findChain, requireRun, TAIL_SLOTS } from './chain.ts'
+import { bytesIn, numberIn, type Program, type Statement, textIn } from './driver.ts'
+
+/** A RunMeta of up to 16 MiB lies in rows of this many bytes. */
+const META_BYTES = 1024 * 1024
+/** Chunk rows that one transaction of a deletion removes. */
+const ROWS_PER_PURGE = 64
+
+export interface RunRow extends StoredRun {
+  readonly id: number
+}
+
+const RUN_SQL = 'SELECT id, registration FROM runs WHERE tenant = ? AND deleted = 0 AND '
+const META_SQL = 'SELECT data FROM run_meta WHERE run_id = (SELECT id FROM runs WHERE tenant = ? AND deleted = 0 AND '
+
+/** Finds a run by its `rid` or its `registration`. */
+export function* findRun(tenant: string, by: 'rid' | 'registration', key: string): Program<RunRow | undefined> {
+  const [runs, parts] = yield {
+    reads: [
+      { sql: `${RUN_SQL}${by} = ?`, params: [tenant, key] },
+      { sql: `${META_SQL}${by} = ?) ORDER BY part`, params: [tenant, key] },
+    ],
+  }
+  const row = runs?.[0]
+  if (row === undefined) return undefined
+  const meta = concatBytes((parts ?? []).map((part) => bytesIn(part, 'data')))
+  return { id: numberIn(row, 'id'), registration: textIn(row, 'registration'), meta }
+}
+
+export function* registerRun(
+  tenant: string,
+  run: Registration,
+  registration: string,
+  now: number,
+): Program<{ registration: string; created: boolean }> {
+  const existing = yield* findRun(tenant, 'rid', run.rid)
+  if (existing !== undefined) {
+    if (!equalRunMeta(existing.meta, run.meta)) {
+      throw new McbError('run_conflict', `run "${run.rid}" is registered with different metadata`)
+    }
+    return { registration: existing.registration, created: false }
+  }
+  const writes: Statement[] = [
+    {
+      sql: 'INSERT INTO runs (tenant, rid, registration, created_at, variables, sample_stats) VALUES (?, ?, ?, ?, ?, ?)',
+      params: [tenant, run.rid, registration, now, run.variables, run.sampleStats],
+    },
+  ]
+  for (let part = 0; part === 0 || part * META_BYTES < run.meta.length; part++) {
+    writes.push({
+      sql: 'INSERT INTO run_meta (run_id, part, data) SELECT id, ?, ? FROM runs WHERE registration = ?',
+      params: [part, run.meta.subarray(part * META_BYTES, (part + 1) * META_BYTES), registration],
+    })
+  }
+  yield { writes }
+  return { registration, created: true }
+}
+
+const LIST_SQL =
+  'SELECT r.id, r.rid, r.created_at, r.variables, r.sample_stats, count(c.id) AS chains, ' +
+  'coalesce(sum(c.length), 0) AS draws, max(r.created_at, coalesce(max(c.updated_at), 0)) AS updated_at ' +
+  'FROM (SELECT * FROM runs WHERE tenant = ? AND deleted = 0 AND id < ? ORDER BY id DESC LIMIT ?) r ' +
+  'LEFT JOIN chains c ON c.run_id = r.id GROUP BY r.id ORDER BY r.id DESC'
+
+/** Runs registered before the one that `before` stands for, newest first. */
+export function* listRuns(
+  tenant: string,
+  limit: number,
+  before: string | undefined,
+): Program<{ runs: RunSummary[]; next?: string }> {
+  const bound = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before)
+  const [rows = []] = yield { reads: [{ sql: LIST_SQL, params: [tenant, bound, limit + 1] }] }
+  const runs = rows.slice(0, limit).map((row) => ({
+    rid: textIn(row, 'rid'),
+    createdAt: new Date(numberIn(row, 'created_at')),
+    updatedAt: new Date(numberIn(row, 'updated_at')),
+    variables: numberIn(row, 'variables'),
+    sampleStats: numberIn(row, 'sample_stats'),
+    chains: numberIn(row, 'chains'),
+    draws: numberIn(row, 'draws'),
+  }))
+  const last = rows[limit - 1]
+  return rows.length > limit && last !== undefined ? { runs, next: String(numberIn(last, 'id')) } : { runs }
+}
+
+/** Hides a run from everybody; its id, for purging, or undefined when there is none. */
+export function* hideRun(tenant: string, rid: string): Program<number | undefined> {
+  const [rows] = yield {
+    reads: [{ sql: 'SELECT id FROM runs WHERE tenant = ? AND rid = ? AND deleted = 0', params: [tenant, rid] }],
+  }
+  const row = rows?.[0]
+  if (row === undefined) return undefined
+  const id = numberIn(row, 'id')
+  yield { writes: [{ sql: 'UPDATE runs SET deleted = 1 WHERE id = ?', params: [id] }] }
+  return id
+}
+
+/** Deletes some rows of a hidden run; false when nothing is left of it. */
+export function* purgeSome(runId: number): Program<boolean> {
+  const ofRun = 'FROM chains c JOIN chunks k ON k.chain_id = c.id WHERE c.run_id = ?'
+  const [rows] = yield { reads: [{ sql: `SELECT k.id ${ofRun} LIMIT 1`, params: [runId] }] }
+  if (rows?.length !== 0) {
+    const sql = `DELETE FROM chunks WHERE id IN (SELECT k.id ${ofRun} LIMIT ${ROWS_PER_PURGE})`
+    yield { writes: [{ sql, params: [runId] }] }
+    return true
+  }
+  const tails =
+    `DELETE FROM tail WHERE id IN (SELECT t.id FROM chains c JOIN tail t ON t.id >= c.id * ${TAIL_SLOTS} ` +
+    `AND t.id < (c.id + 1) * ${TAIL_SLOTS} WHERE c.run_id = ?)`
+  yield {
+    writes: [
+      { sql: tails, params: [runId] },
+      { sql: 'DELETE FROM levels WHERE chain_id IN (SELECT id FROM chains WHERE run_id = ?)', params: [runId] },
+      { sql: 'DELETE FROM chains WHERE run_id = ?', params: [runId] },
+      { sql: 'DELETE FROM run_meta WHERE run_id = ?', params: [runId] },
+      { sql: 'DELETE FROM runs WHERE id = ?', params: [runId] },
+    ],
+  }
+  return false
+}
+
+/** Runs whose deletion was cut off. */
+export function* hiddenRuns(): Program<number[]> {
+  const [rows = []] = yield { reads: [{ sql: 'SELECT id FROM runs WHERE deleted = 1', params: [] }] }
+  return rows.map((row) => numberIn(row, 'id'))
+}
+
+export function* createChain(
+  runId: number,
+  number: number,
+  limit: number,
+  now: number,
+): Program<ChainState & { created: boolean }> {
+  const existing = yield* findChain(runId, number)
+  if (existing !== undefined) {
+    return { chain: number, length: existing.length, updatedAt: existing.updatedAt, created: false }
+  }
+  yield* requireRun(runId)
+  const [rows] = yield { reads: [{ sql: 'SELECT count(*) AS n FROM chains WHERE run_id = ?', params: [runId] }] }
+  const [row] = rows ?? []
+  if (row !== undefined && numberIn(row, 'n') >= limit) {
+    throw new McbError('invalid_run_meta', `a run has at most ${limit} chains`, { limit })
+  }
+  yield {
+    guard: {
+      sql: 'INSERT INTO chains (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = ? AND deleted = 0)',
+      params: [runId],
+    },
+    writes: [
+      {
+        sql: 'INSERT INTO chains (run_id, number, length, folded, tail_rows, tail_bytes, updated_at) VALUES (?, ?, 0, 0, 0, 0, ?)',
+        params: [runId, number, now],
+      },
+    ],
+  }
+  return { chain: number, length: 0, updatedAt: now, created: true }
+}
+
+export function* listChains(runId: number): Program<ChainState[]> {
+  yield* requireRun(runId)
+  const [rows = []] = yield {
+    reads: [{ sql: 'SELECT number, length, updated_at FROM chains WHERE run_id = ? ORDER BY number', params: [runId] }],
+  }
+  return rows.map((row) => ({
+    chain: numberIn(row, 'number'),
+    length: numberIn(row, 'length'),
+    updatedAt: numberIn(row, 'updated_at'),
+  }))
+}

@@ -1,0 +1,111 @@
+/** A Store on any SQLite: the programs of this folder behind the interface, for one tenant. */
+import { decodeBatch } from '../../core/batch.ts'
+import { McbError } from '../../core/errors.ts'
+import type { RunSummary } from '../../core/interfaces.ts'
+import type { Limits } from '../../core/limits.ts'
+import { LruMap } from '../../core/lru.ts'
+import { parseRunMeta } from '../../core/meta.ts'
+import type { Schema } from '../../core/schema.ts'
+import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
+import { appendBatch } from './append.ts'
+import { findChain, requireChain, requireRun, scanPage } from './chain.ts'
+import type { SqlDriver } from './driver.ts'
+import { createChain, findRun, hiddenRuns, hideRun, listChains, listRuns, purgeSome, registerRun } from './runs.ts'
+
+interface KnownRun {
+  readonly id: number
+  readonly schema: Schema
+}
+
+/** Schemas of runs in use; an entry stays true for ever, since a registration never changes. */
+const KNOWN_RUNS = 256
+
+export class SqliteStore implements Store {
+  private readonly driver: SqlDriver
+  private readonly tenant: string
+  private readonly limits: Limits
+  private readonly known = new LruMap<string, KnownRun>(KNOWN_RUNS)
+
+  constructor(driver: SqlDriver, tenant: string, limits: Limits) {
+    this.driver = driver
+    this.tenant = tenant
+    this.limits = limits
+  }
+
+  register(run: Registration): Promise<{ registration: string; created: boolean }> {
+    const registration = crypto.randomUUID()
+    return this.driver.run(() => registerRun(this.tenant, run, registration, Date.now()))
+  }
+
+  async find(rid: string): Promise<StoredRun | undefined> {
+    const row = await this.driver.run(() => findRun(this.tenant, 'rid', rid))
+    return row === undefined ? undefined : { registration: row.registration, meta: row.meta }
+  }
+
+  list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
+    return this.driver.run(() => listRuns(this.tenant, limit, before))
+  }
+
+  async remove(rid: string): Promise<boolean> {
+    const id = await this.driver.run(() => hideRun(this.tenant, rid))
+    if (id === undefined) return false
+    await purge(this.driver, id)
+    return true
+  }
+
+  async createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {
+    const { id } = await this.run(registration)
+    return this.driver.run(() => createChain(id, chain, this.limits.chains, Date.now()))
+  }
+
+  async chains(registration: string): Promise<ChainState[]> {
+    const { id } = await this.run(registration)
+    return this.driver.run(() => listChains(id))
+  }
+
+  async chain(registration: string, chain: number): Promise<ChainState | undefined> {
+    const { id } = await this.run(registration)
+    return this.driver.run(function* () {
+      const row = yield* findChain(id, chain)
+      if (row === undefined) yield* requireRun(id)
+      return row && { chain, length: row.length, updatedAt: row.updatedAt }
+    })
+  }
+
+  async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
+    const { id, schema } = this.known.get(registration) ?? (await this.run(registration))
+    const decode = () => ({ batch: decodeBatch(body, schema, this.limits), schema })
+    return this.driver.run(() => appendBatch(id, chain, decode, Date.now()))
+  }
+
+  async scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {
+    const { id, schema } = await this.run(registration)
+    return this.driver.run(function* () {
+      const row = yield* requireChain(id, chain)
+      return yield* scanPage(row, schema, request)
+    })
+  }
+
+  async ping(): Promise<void> {
+    await this.driver.run(() => findRun(this.tenant, 'rid', ''))
+  }
+
+  private async run(registration: string): Promise<KnownRun> {
+    const known = this.known.get(registration)
+    if (known !== undefined) return known
+    const row = await this.driver.run(() => findRun(this.tenant, 'registration', registration))
+    if (row === undefined) throw new McbError('run_not_found', 'the run was deleted')
+    const run = { id: row.id, schema: parseRunMeta(row.meta, this.limits).schema }
+    this.known.set(registration, run)
+    return run
+  }
+}
+
+async function purge(driver: SqlDriver, runId: number): Promise<void> {
+  while (await driver.run(() => purgeSome(runId)));
+}
+
+/** Completes deletions that were cut off when the process before this one ended. */
+export async function purgeHidden(driver: SqlDriver): Promise<void> {
+  for (const id of await driver.run(hiddenRuns)) await purge(driver, id)
+}

@@ -1,0 +1,268 @@
+/** Backend, Run and Chain over any Store; what the routes serve. */
+import { pieces, type ScanColumns, type Selection } from '../core/answer.ts'
+import { RunDescription } from '../core/describe.ts'
+import { encodeBatch } from '../core/encode.ts'
+import { McbError } from '../core/errors.ts'
+import type { Backend, Chain, DrawBatch, Draws, Run, RunPage, Values } from '../core/interfaces.ts'
+import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
+import { LruMap } from '../core/lru.ts'
+import {
+  acceptRunMeta,
+  encodeRunMeta,
+  type mcbackend,
+  type ParsedMeta,
+  parseRunMeta,
+  type RunMeta,
+} from '../core/meta.ts'
+import type { NdArray } from '../core/ndarray.ts'
+import type { ColumnSpec, Schema } from '../core/schema.ts'
+import { resolveSlice, type Slice } from '../core/slice.ts'
+import type { ChainState, ScanCursor, Store } from '../core/store.ts'
+import { arrayOf, drawAt, drawsOf } from '../core/values.ts'
+
+interface KnownRun {
+  readonly registration: string
+  readonly parsed: ParsedMeta
+}
+
+/** Parsed runs in use. An entry may be out of date: what is asked of the store under its registration tells. */
+const KNOWN_RUNS = 256
+
+export class StoreBackend implements Backend {
+  readonly store: Store
+  readonly limits: Limits
+  private readonly known = new LruMap<string, KnownRun>(KNOWN_RUNS)
+
+  constructor(store: Store, limits: Limits = DEFAULT_LIMITS) {
+    this.store = store
+    this.limits = limits
+  }
+
+  initRun(meta: mcbackend.RunMeta.$Properties): Promise<StoreRun> {
+    const rid = meta.rid ?? ''
+    return this.register(rid, acceptRunMeta(encodeRunMeta(meta), rid, this.limits))
+  }
+
+  /** Registers metadata that was accepted for `rid`. */
+  async register(rid: string, parsed: ParsedMeta): Promise<StoreRun> {
+    const { registration, created } = await this.store.register({
+      rid,
+      meta: parsed.bytes,
+      variables: parsed.schema.draws.size,
+      sampleStats: parsed.schema.stats.size,
+    })
+    if (!created) return (await this.getRun(rid)) ?? this.register(rid, parsed)
+    this.known.set(rid, { registration, parsed })
+    return new StoreRun(this, rid, { registration, parsed }, created)
+  }
+
+  async getRun(rid: string): Promise<StoreRun | undefined> {
+    const row = await this.store.find(rid)
+    if (row === undefined) {
+      this.known.delete(rid)
+      return undefined
+    }
+    const cached = this.known.get(rid)
+    if (cached?.registration === row.registration) return new StoreRun(this, rid, cached, false)
+    const known = { registration: row.registration, parsed: parseRunMeta(row.meta, this.limits) }
+    this.known.set(rid, known)
+    return new StoreRun(this, rid, known, false)
+  }
+
+  /**
+   * The run as it was last seen here, without asking the store; it may be gone. Whoever uses it must be ready for
+   * `run_not_found` from the first thing that it asks.
+   */
+  async getRunUnchecked(rid: string): Promise<StoreRun | undefined> {
+    const known = this.known.get(rid)
+    return known === undefined ? this.getRun(rid) : new StoreRun(this, rid, known, false)
+  }
+
+  async listRuns({ limit = 100, cursor }: { limit?: number; cursor?: string } = {}): Promise<RunPage> {
+    const { runs, next } = await this.store.list(limit, cursor)
+    return next === undefined ? { runs } : { runs, nextCursor: next }
+  }
+
+  async deleteRun(rid: string): Promise<boolean> {
+    this.known.delete(rid)
+    return this.store.remove(rid)
+  }
+}
+
+export class StoreRun extends RunDescription implements Run {
+  readonly rid: string
+  readonly registration: string
+  readonly schema: Schema
+  readonly isNew: boolean
+  /** The registered bytes, with `rid`. */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly store: Store
+  readonly limits: Limits
+
+  constructor(backend: StoreBackend, rid: string, known: KnownRun, isNew: boolean) {
+    super(known.parsed.meta)
+    this.rid = rid
+    this.registration = known.registration
+    this.schema = known.parsed.schema
+    this.bytes = known.parsed.bytes
+    this.isNew = isNew
+    this.store = backend.store
+    this.limits = backend.limits
+  }
+
+  declare readonly meta: RunMeta
+
+  async initChain(number: number, { exclusive } = { exclusive: false }): Promise<StoreChain> {
+    const state = await this.store.createChain(this.registration, number)
+    if (exclusive && !state.created) throw new McbError('chain_exists', `chain ${number} exists already`)
+    return new StoreChain(this, state, state.created)
+  }
+
+  async getChain(number: number): Promise<StoreChain | undefined> {
+    const state = await this.store.chain(this.registration, number)
+    return state && new StoreChain(this, state, false)
+  }
+
+  async getChains(): Promise<StoreChain[]> {
+    const states = await this.store.chains(this.registration)
+    return states.map((state) => new StoreChain(this, state, false))
+  }
+
+  /** Appends an encoded DrawBatch; see `Store.append`. */
+  append(chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
+    return this.store.append(this.registration, chain, body)
+  }
+}
+
+export class StoreChain implements Chain {
+  readonly run: StoreRun
+  readonly number: number
+  readonly isNew: boolean
+  /** As it was when this handle was made. */
+  readonly state: ChainState
+
+  constructor(run: StoreRun, state: ChainState, isNew: boolean) {
+    this.run = run
+    this.number = state.chain
+    this.state = state
+    this.isNew = isNew
+  }
+
+  get rid(): string {
+    return this.run.rid
+  }
+
+  async append(draw: Values, stats: Values = {}): Promise<void> {
+    const { schema } = this.run
+    await this.appendBatch({
+      count: 1,
+      draws: oneDraw(draw, schema.draws),
+      stats: oneDraw(stats, schema.stats),
+    })
+  }
+
+  async appendBatch(batch: DrawBatch): Promise<number> {
+    const start = batch.start ?? (await this.length())
+    return this.run.append(this.number, encodeBatch(batch, start, this.run.schema))
+  }
+
+  async length(): Promise<number> {
+    const state = await this.run.store.chain(this.run.registration, this.number)
+    if (state === undefined) throw new McbError('chain_not_found', `run "${this.rid}" has no chain ${this.number}`)
+    return state.length
+  }
+
+  getDraws(name: string, slice: Slice = {}): Promise<Draws> {
+    return this.column(this.find(name, 'draws'), slice)
+  }
+
+  getStats(name: string, slice: Slice = {}): Promise<Draws> {
+    return this.column(this.find(name, 'stats'), slice)
+  }
+
+  getDrawsAt(index: number, names = [...this.run.schema.draws.keys()]): Promise<Map<string, NdArray>> {
+    return this.iteration(
+      index,
+      names.map((name) => this.find(name, 'draws')),
+    )
+  }
+
+  getStatsAt(index: number, names = [...this.run.schema.stats.keys()]): Promise<Map<string, NdArray>> {
+    return this.iteration(
+      index,
+      names.map((name) => this.find(name, 'stats')),
+    )
+  }
+
+  /** Some columns over a slice of the chain as it is `length` iterations long; nothing is read yet. */
+  select(columns: readonly ColumnSpec[], slice: Slice, length: number): Selection {
+    return { columns, slice: resolveSlice(slice, length), scan: this.scan }
+  }
+
+  private readonly scan: ScanColumns = (columns, from, to) => scanAll(this.run, this.number, { columns, from, to })
+
+  private find(name: string, group: 'draws' | 'stats'): ColumnSpec {
+    const spec = this.run.schema[group].get(name)
+    if (spec !== undefined) return spec
+    const what = group === 'draws' ? 'variable' : 'sampler stat'
+    throw new McbError('unknown_variable', `run "${this.rid}" has no ${what} "${name}"`, {
+      variable: name,
+      status: 404,
+    })
+  }
+
+  private async column(spec: ColumnSpec, slice: Slice): Promise<Draws> {
+    const blocks: { data: Uint8Array<ArrayBuffer>; count: number }[] = []
+    for await (const piece of pieces(this.select([spec], slice, await this.length()))) blocks.push(piece)
+    return drawsOf(spec, blocks)
+  }
+
+  private async iteration(index: number, columns: readonly ColumnSpec[]): Promise<Map<string, NdArray>> {
+    const length = await this.length()
+    const at = index < 0 ? index + length : index
+    if (at < 0 || at >= length) {
+      throw new McbError('invalid_slice', `there is no iteration ${index}; the chain has ${length}`, { length })
+    }
+    const values = new Map<string, NdArray>()
+    for await (const piece of pieces(this.select(columns, { start: at, stop: at + 1 }, length))) {
+      const spec = columns[piece.position]
+      if (spec !== undefined) values.set(spec.name, drawAt(spec, drawsOf(spec, [piece]), 0))
+    }
+    return values
+  }
+}
+
+function oneDraw(values: Values, specs: ReadonlyMap<string, ColumnSpec>): Map<string, Draws> {
+  const entries = values instanceof Map ? [...values] : Object.entries(values)
+  return new Map(
+    entries.map(([name, value]) => {
+      const spec = specs.get(name)
+      if (spec === undefined) {
+        throw new McbError('unknown_variable', `the run has no variable or stat "${name}"`, { variable: name })
+      }
+      const array = arrayOf(spec, value)
+      return [name, spec.layout === 'ragged' ? [array] : { ...array, shape: [1, ...array.shape] }]
+    }),
+  )
+}
+
+/** All pages of a scan; the next one is fetched while the present one is used. */
+async function* scanAll(
+  { store, registration }: StoreRun,
+  chain: number,
+  request: { columns: readonly number[]; from: number; to: number },
+): ReturnType<ScanColumns> &
+  AsyncGenerator<{ position: number; blocks: readonly import('../core/segment.ts').Block[] }> {
+  const fetchPage = (cursor?: ScanCursor) =>
+    store.scan(registration, chain, cursor === undefined ? request : { ...request, cursor })
+  let page = await fetchPage()
+  for (;;) {
+    const { next } = page
+    const ahead = next === undefined ? undefined : fetchPage(next)
+    // Rejections are met when the page is awaited, also when the reader stops before.
+    ahead?.catch(() => undefined)
+    yield* page.parts
+    if (ahead === undefined) return
+    page = await ahead
+  }
+}

@@ -1,0 +1,269 @@
+/** A read of one chain as a stream: what was resolved, and the bytes of the answer in protobuf or JSON. */
+import { McbError } from './errors.ts'
+import type { Limits } from './limits.ts'
+import type { ColumnSpec } from './schema.ts'
+import { type Block, type Bytes, fillSegment, type Parts, pickSegment, sliceSegment, unpackSegment } from './segment.ts'
+import { type ResolvedSlice, rangeOf } from './slice.ts'
+import { fieldHead, varintSize, writeVarint } from './wire.ts'
+
+/** Blocks of the columns of a selection, column by column; each column rising and without a hole. */
+export type ScanColumns = (
+  columns: readonly number[],
+  from: number,
+  to: number,
+) => AsyncIterable<{ readonly position: number; readonly blocks: readonly Block[] }>
+
+/** Draws of some columns of one chain at one moment. */
+export interface Selection {
+  readonly columns: readonly ColumnSpec[]
+  readonly slice: ResolvedSlice
+  readonly scan: ScanColumns
+}
+
+/** Consecutive draws of the answer, in the answer's order. */
+export interface Piece {
+  readonly position: number
+  readonly count: number
+  /** A segment in the layout of the column's kind. */
+  readonly data: Bytes
+}
+
+/** Absent draws become fill in steps of about this many bytes. */
+const FILL_STEP = 256 * 1024
+
+/** The draws of the selection, column by column, in the order of the slice. */
+export async function* pieces(selection: Selection, columns = selection.columns): AsyncGenerator<Piece> {
+  const { slice } = selection
+  if (slice.count === 0) return
+  const { from, to } = rangeOf(slice)
+  const indices = columns.map((spec) => spec.index)
+  // A reversed slice walks its pages backwards in windows, so that memory stays bounded.
+  if (slice.step < 0n) {
+    for (const [position, spec] of columns.entries()) yield* reversed(selection, spec, position)
+    return
+  }
+  for await (const part of selection.scan(indices, from, to)) {
+    const spec = columns[part.position]
+    if (spec === undefined) continue
+    for (const block of part.blocks) yield* pick(spec, part.position, block, slice)
+  }
+}
+
+/** Draws of a window of a reversed slice: few enough to hold them, whatever their size was found to be. */
+const WINDOW_BYTES = 1024 * 1024
+const WINDOW_DRAWS = 4096
+
+async function* reversed(selection: Selection, spec: ColumnSpec, position: number): AsyncGenerator<Piece> {
+  const { from, to } = rangeOf(selection.slice)
+  const draws =
+    spec.kind === 'rigid-numbers' ? Math.max(1, Math.floor(WINDOW_BYTES / Math.max(1, spec.stride))) : WINDOW_DRAWS
+  for (let end = to; end > from; end -= draws) {
+    const window: Piece[] = []
+    for await (const part of selection.scan([spec.index], Math.max(from, end - draws), end)) {
+      for (const block of part.blocks) window.unshift(...[...pick(spec, position, block, selection.slice)].reverse())
+    }
+    yield* window
+  }
+}
+
+/** What a slice takes from one block. */
+function* pick(spec: ColumnSpec, position: number, block: Block, slice: ResolvedSlice): Generator<Piece> {
+  const { first, count } = within(block, slice)
+  if (count === 0) return
+  if (block.data === null) {
+    yield* fills(spec, position, count)
+    return
+  }
+  const step = Number(slice.step)
+  const offset = first - block.start
+  const data =
+    step === 1 || count === 1
+      ? sliceSegment(spec, block.data, block.count, offset, offset + count)
+      : pickSegment(
+          spec,
+          block.data,
+          block.count,
+          Array.from({ length: count }, (_, i) => offset + i * step),
+        )
+  yield { position, count, data }
+}
+
+function* fills(spec: ColumnSpec, position: number, count: number): Generator<Piece> {
+  const stride = spec.kind === 'rigid-numbers' ? spec.stride : spec.layout === 'rigid' ? spec.elements * 4 : 64
+  const each = Math.max(1, Math.floor(FILL_STEP / Math.max(1, stride)))
+  for (let done = 0; done < count; done += each) {
+    const n = Math.min(each, count - done)
+    yield { position, count: n, data: fillSegment(spec, n) }
+  }
+}
+
+/** The draws of a slice that lie in a block: the first in the order of the slice, and how many. */
+function within(block: Block, slice: ResolvedSlice): { first: number; count: number } {
+  const step = slice.count === 1 ? 1 : Number(slice.step)
+  const low = block.start
+  const high = block.start + block.count - 1
+  // i-th draw of the slice: first + i * step. Which i fall into low … high?
+  const [enter, leave] =
+    step > 0
+      ? [Math.ceil((low - slice.first) / step), Math.floor((high - slice.first) / step)]
+      : [Math.ceil((slice.first - high) / -step), Math.floor((slice.first - low) / -step)]
+  const i = Math.max(0, enter)
+  const j = Math.min(slice.count - 1, leave)
+  return i > j ? { first: 0, count: 0 } : { first: slice.first + i * step, count: j - i + 1 }
+}
+
+/** Byte lengths of what a column's message holds; known in advance for rigid numbers, else from a first pass. */
+interface ColumnSize {
+  data: number
+  shapes: number
+  strings: number
+}
+
+async function measure(selection: Selection): Promise<ColumnSize[]> {
+  const sizes = selection.columns.map((spec) => ({
+    data: spec.kind === 'rigid-numbers' ? spec.stride * selection.slice.count : 0,
+    shapes: 0,
+    strings: 0,
+  }))
+  const varying = selection.columns.filter((spec) => spec.kind !== 'rigid-numbers')
+  const positions = selection.columns.flatMap((spec, i) => (spec.kind === 'rigid-numbers' ? [] : [i]))
+  for await (const piece of pieces(selection, varying)) {
+    const spec = varying[piece.position]
+    const size = sizes[positions[piece.position] ?? -1]
+    if (spec === undefined || size === undefined) continue
+    const { words, lengths, payload } = unpackSegment(spec, piece.data, piece.count)
+    for (const word of words) size.shapes += varintSize(word)
+    for (const length of lengths) size.strings += 1 + varintSize(length) + length
+    if (spec.dtype !== 'str') size.data += payload.length
+  }
+  return sizes
+}
+
+export interface Answer {
+  /** Exact number of bytes that `body` will give. */
+  readonly length: number
+  readonly body: AsyncGenerator<Bytes>
+}
+
+/**
+ * The DrawBatch of a selection. Nothing but a page of draws is held in memory.
+ *
+ * @throws McbError `payload_too_large` when the answer would exceed the limit
+ */
+export async function protobufAnswer(selection: Selection, limits: Limits): Promise<Answer> {
+  const rigid = selection.columns.reduce((n, c) => n + (c.kind === 'rigid-numbers' ? c.stride : 0), 0)
+  requireAnswerFits(rigid * selection.slice.count, limits)
+  const sizes = await measure(selection)
+  const head = batchHead(selection.slice)
+  const heads = selection.columns.map((spec, i) => columnHead(spec, sizes[i]))
+  const bodyOf = (i: number) => (sizes[i]?.data ?? 0) + (sizes[i]?.strings ?? 0)
+  let length = head.length
+  heads.forEach((h, i) => {
+    length += h.length + bodyOf(i)
+  })
+  requireAnswerFits(length, limits)
+  return { length, body: protobufBody(selection, head, heads) }
+}
+
+export function requireAnswerFits(bytes: number, limits: Limits): void {
+  if (bytes <= limits.answerBytes) return
+  throw new McbError(
+    'payload_too_large',
+    `the answer would have ${bytes} bytes, the limit is ${limits.answerBytes}; narrow the slice or name fewer variables`,
+    { limit: limits.answerBytes },
+  )
+}
+
+function batchHead(slice: ResolvedSlice): Bytes {
+  const zigzag = slice.step >= 0n ? slice.step * 2n : -slice.step * 2n - 1n
+  const bytes: number[] = []
+  const put = (field: number, value: bigint) => {
+    bytes.push(field * 8)
+    let rest = value
+    for (; rest >= 128n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128)
+    bytes.push(Number(rest))
+  }
+  if (slice.first > 0) put(1, BigInt(slice.first))
+  if (slice.count > 0) put(2, BigInt(slice.count))
+  put(5, zigzag)
+  return new Uint8Array(bytes)
+}
+
+/** Everything of a Column up to its data: for ragged numbers the shapes come behind, as fields may in any order. */
+function columnHead(spec: ColumnSpec, size: ColumnSize = { data: 0, shapes: 0, strings: 0 }): Bytes {
+  const encoder = new TextEncoder()
+  const name = encoder.encode(spec.name)
+  const dtype = encoder.encode(spec.dtype)
+  const inner: Bytes[] = [fieldHead(1, name.length), name, fieldHead(2, dtype.length), dtype]
+  if (size.data > 0) inner.push(fieldHead(3, size.data))
+  const innerLength = inner.reduce((n, b) => n + b.length, 0)
+  const shapes = size.shapes > 0 ? fieldHead(4, size.shapes).length + size.shapes : 0
+  const total = innerLength + size.data + shapes + size.strings
+  return joined([fieldHead(spec.group === 'draws' ? 3 : 4, total), ...inner])
+}
+
+function joined(parts: readonly Bytes[]): Bytes {
+  const whole = new Uint8Array(parts.reduce((n, p) => n + p.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}
+
+async function* protobufBody(selection: Selection, head: Bytes, heads: readonly Bytes[]): AsyncGenerator<Bytes> {
+  yield head
+  let open = -1
+  let words: Uint32Array[] = []
+  const openUpTo = function* (position: number): Generator<Bytes> {
+    while (open < position) {
+      if (words.length > 0) yield shapesField(words)
+      words = []
+      open++
+      const next = heads[open]
+      if (next !== undefined) yield next
+    }
+  }
+  for await (const piece of pieces(selection)) {
+    const spec = selection.columns[piece.position]
+    if (spec === undefined) continue
+    yield* openUpTo(piece.position)
+    if (spec.kind === 'rigid-numbers') {
+      if (piece.data.length > 0) yield piece.data
+      continue
+    }
+    const parts = unpackSegment(spec, piece.data, piece.count)
+    if (parts.words.length > 0) words.push(parts.words)
+    const field = spec.dtype === 'str' ? stringFields(parts) : parts.payload
+    if (field.length > 0) yield field
+  }
+  yield* openUpTo(heads.length)
+}
+
+function shapesField(words: readonly Uint32Array[]): Bytes {
+  let size = 0
+  for (const some of words) for (const word of some) size += varintSize(word)
+  const head = fieldHead(4, size)
+  const bytes = new Uint8Array(head.length + size)
+  bytes.set(head)
+  let offset = head.length
+  for (const some of words) for (const word of some) offset = writeVarint(bytes, offset, word)
+  return bytes
+}
+
+function stringFields({ lengths, payload }: Parts): Bytes {
+  let size = 0
+  for (const length of lengths) size += 1 + varintSize(length) + length
+  const bytes = new Uint8Array(size)
+  let offset = 0
+  let from = 0
+  for (const length of lengths) {
+    bytes[offset++] = 5 * 8 + 2
+    offset = writeVarint(bytes, offset, length)
+    bytes.set(payload.subarray(from, from + length), offset)
+    from += length
+    offset += length
+  }
+  return bytes
+}

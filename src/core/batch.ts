@@ -1,0 +1,261 @@
+/** A posted DrawBatch at the border: bytes in, one validated segment a column out. */
+import { McbError } from './errors.ts'
+import type { Limits } from './limits.ts'
+import { type ColumnSpec, fitsShape, type Schema } from './schema.ts'
+import { type Block, packSegment, type Segment } from './segment.ts'
+import { concatBytes, decodeUtf8, LENGTH_DELIMITED, VARINT, WireReader } from './wire.ts'
+
+/** A validated batch: iterations `start … start + count`, one segment a column of the schema. */
+export interface Batch {
+  readonly start: number
+  readonly count: number
+  /** By column index; null for a sampler stat that was not sent. Rigid numbers are views on the body. */
+  readonly segments: readonly Segment[]
+  /** Bytes of all segments. */
+  readonly size: number
+}
+
+/** One Column message as it lies in the body; nothing of it is copied. */
+interface RawColumn {
+  name: string
+  dtype: string
+  data: Uint8Array<ArrayBuffer>
+  /** Extents of the fields `shapes` and `strings`, so that the second pass reads only these. */
+  readonly begin: number
+  readonly end: number
+  shapeWords: number
+  strings: number
+}
+
+/**
+ * Parses and validates the body of an append.
+ *
+ * @throws McbError `invalid_protobuf`, `invalid_parameter` (a written step), `empty_batch`, `payload_too_large` (too many
+ *   iterations), or a 422 that names its variable
+ */
+export function decodeBatch(body: Uint8Array<ArrayBuffer>, schema: Schema, limits: Limits): Batch {
+  const { start, count, step, columns, refusal } = scan(body, schema)
+  if (step !== 0) {
+    throw new McbError('invalid_parameter', `step ${step} was written; batches hold consecutive iterations`)
+  }
+  if (count === 0) throw new McbError('empty_batch', 'the batch holds no iteration (count is 0)')
+  if (count > limits.batchIterations) {
+    throw new McbError('payload_too_large', `${count} iterations; a batch has at most ${limits.batchIterations}`, {
+      limit: limits.batchIterations,
+    })
+  }
+  if (refusal !== undefined) throw refusal
+  let size = 0
+  const segments = schema.columns.map((spec) => {
+    const raw = columns[spec.index]
+    if (raw === undefined) {
+      if (spec.group === 'stats') return null
+      throw new McbError('missing_variable', `variable "${spec.name}" is missing from the batch`, {
+        variable: spec.name,
+      })
+    }
+    const segment = toSegment(body, raw, spec, count)
+    size += segment.length
+    return segment
+  })
+  return { start, count, segments, size }
+}
+
+/** The rows `from … to` of a batch, counted from its own start. */
+export function blockOf(batch: Batch, column: number): Block {
+  return { start: batch.start, count: batch.count, data: batch.segments[column] ?? null }
+}
+
+interface Scan {
+  start: number
+  count: number
+  step: number
+  columns: (RawColumn | undefined)[]
+  /** The first 422; reported only when the whole body is valid protobuf. */
+  refusal: McbError | undefined
+}
+
+function scan(body: Uint8Array<ArrayBuffer>, schema: Schema): Scan {
+  const result: Scan = { start: 0, count: 0, step: 0, columns: [], refusal: undefined }
+  const reader = new WireReader(body)
+  while (reader.next()) {
+    const { field, type } = reader
+    if (field === 1 && type === VARINT) result.start = reader.varint()
+    else if (field === 2 && type === VARINT) result.count = reader.uint32()
+    else if (field === 5 && type === VARINT) result.step = reader.varint()
+    else if ((field === 3 || field === 4) && type === LENGTH_DELIMITED) {
+      const length = reader.length()
+      const raw = scanColumn(body, reader.position, reader.position + length)
+      reader.position += length
+      const spec = (field === 3 ? schema.draws : schema.stats).get(raw.name)
+      if (spec === undefined) result.refusal ??= unknown(raw.name, field)
+      else if (result.columns[spec.index] === undefined) result.columns[spec.index] = raw
+      else
+        result.refusal ??= new McbError('duplicate_variable', `"${raw.name}" is in the batch twice`, {
+          variable: raw.name,
+        })
+    } else reader.skip()
+  }
+  return result
+}
+
+function unknown(name: string, field: number): McbError {
+  const what = field === 3 ? 'variable' : 'sampler stat'
+  return new McbError('unknown_variable', `the run has no ${what} "${name}"`, { variable: name })
+}
+
+function scanColumn(body: Uint8Array<ArrayBuffer>, begin: number, end: number): RawColumn {
+  const raw: RawColumn = { name: '', dtype: '', data: body.subarray(0, 0), begin, end, shapeWords: 0, strings: 0 }
+  const reader = new WireReader(body, begin, end)
+  while (reader.next()) {
+    const { field, type } = reader
+    if (field === 4 && type === VARINT) {
+      reader.varint()
+      raw.shapeWords++
+    } else if (type !== LENGTH_DELIMITED) reader.skip()
+    else if (field === 1) raw.name = reader.string()
+    else if (field === 2) raw.dtype = reader.string()
+    else if (field === 3) raw.data = reader.view()
+    else if (field === 4) raw.shapeWords += countPacked(reader)
+    else if (field === 5) {
+      const length = reader.length()
+      decodeUtf8(body, reader.position, reader.position + length)
+      reader.position += length
+      raw.strings++
+    } else reader.skip()
+  }
+  return raw
+}
+
+function countPacked(reader: WireReader): number {
+  const length = reader.length()
+  const packed = new WireReader(reader.bytes, reader.position, reader.position + length)
+  reader.position += length
+  let count = 0
+  for (; packed.position < packed.end; count++) packed.varint()
+  return count
+}
+
+function toSegment(
+  body: Uint8Array<ArrayBuffer>,
+  raw: RawColumn,
+  spec: ColumnSpec,
+  count: number,
+): Uint8Array<ArrayBuffer> {
+  const mismatch = (what: string, expected: readonly number[], actual: readonly number[]) =>
+    new McbError('shape_mismatch', `"${spec.name}": ${what}`, { variable: spec.name, expected, actual })
+  if (raw.dtype !== spec.dtype) {
+    throw new McbError('dtype_mismatch', `"${spec.name}": expected dtype ${spec.dtype}, got "${raw.dtype}"`, {
+      variable: spec.name,
+      expected: spec.dtype,
+      actual: raw.dtype,
+    })
+  }
+  if (spec.layout === 'rigid' && raw.shapeWords > 0) {
+    throw mismatch('shapes were sent for a fixed shape', [0], [raw.shapeWords])
+  }
+  if (spec.dtype !== 'str' && raw.strings > 0) throw mismatch('strings were sent for numbers', [0], [raw.strings])
+  if (spec.dtype === 'str' && raw.data.length > 0) {
+    throw mismatch('data was sent for strings', [0], [raw.data.length])
+  }
+  if (spec.kind === 'rigid-numbers') {
+    checkCount(spec, [count, ...spec.shape], count * spec.elements, raw.data.length / spec.itemSize)
+    checkBools(spec, raw.data)
+    return raw.data
+  }
+  const words = spec.layout === 'ragged' ? readShapes(body, raw) : new Uint32Array()
+  const elements = spec.layout === 'ragged' ? checkShapes(spec, words, count) : count * spec.elements
+  if (spec.dtype !== 'str') {
+    checkCount(spec, [elements], elements, raw.data.length / spec.itemSize)
+    checkBools(spec, raw.data)
+    return packSegment(spec, { words, lengths: new Uint32Array(), payload: raw.data })
+  }
+  checkCount(spec, spec.layout === 'rigid' ? [count, ...spec.shape] : [elements], elements, raw.strings)
+  return packSegment(spec, { words, ...readStrings(body, raw) })
+}
+
+/** Compares numbers of elements; `shape` is what the message shows as expected. */
+function checkCount(spec: ColumnSpec, shape: readonly number[], expected: number, actual: number): void {
+  if (expected === actual) return
+  throw new McbError(
+    'shape_mismatch',
+    `"${spec.name}": expected ${expected} elements (shape [${shape}]), got ${Number(actual.toFixed(3))}`,
+    { variable: spec.name, expected: shape, actual: [actual] },
+  )
+}
+
+function checkBools(spec: ColumnSpec, data: Uint8Array): void {
+  if (spec.dtype !== 'bool') return
+  for (const byte of data) {
+    if (byte > 1) {
+      throw new McbError('dtype_mismatch', `"${spec.name}": a bool is one byte, 0 or 1, not ${byte}`, {
+        variable: spec.name,
+        expected: 'bool',
+        actual: 'uint8',
+      })
+    }
+  }
+}
+
+/** Walks the shape words of all draws and returns the number of their elements. */
+function checkShapes(spec: ColumnSpec, words: Uint32Array, count: number): number {
+  let at = 0
+  let elements = 0
+  let draws = 0
+  for (; draws < count && at < words.length; draws++) {
+    const ndim = words[at] ?? 0
+    if (ndim > words.length - at - 1) break
+    const shape = words.subarray(at + 1, at + 1 + ndim)
+    if (!fitsShape(spec.shape, shape)) {
+      throw new McbError('shape_mismatch', `"${spec.name}": expected shape [${spec.shape}], got [${shape.join()}]`, {
+        variable: spec.name,
+        expected: spec.shape ?? [],
+        actual: [...shape.subarray(0, 64)],
+      })
+    }
+    elements += shape.reduce((a, b) => a * b, 1)
+    at += 1 + ndim
+  }
+  if (draws === count && at === words.length) return elements
+  throw new McbError('shape_mismatch', `"${spec.name}": shapes do not describe ${count} draws`, {
+    variable: spec.name,
+    expected: [count],
+    actual: [draws],
+  })
+}
+
+function readShapes(body: Uint8Array<ArrayBuffer>, raw: RawColumn): Uint32Array {
+  const words = new Uint32Array(raw.shapeWords)
+  const reader = new WireReader(body, raw.begin, raw.end)
+  let at = 0
+  while (reader.next()) {
+    if (reader.field === 4 && reader.type === VARINT) words[at++] = reader.uint32()
+    else if (reader.field === 4 && reader.type === LENGTH_DELIMITED) {
+      const length = reader.length()
+      const packed = new WireReader(body, reader.position, reader.position + length)
+      while (packed.position < packed.end) words[at++] = packed.uint32()
+      reader.position += length
+    } else reader.skip()
+  }
+  return words
+}
+
+function readStrings(
+  body: Uint8Array<ArrayBuffer>,
+  raw: RawColumn,
+): { lengths: Uint32Array; payload: Uint8Array<ArrayBuffer> } {
+  const lengths = new Uint32Array(raw.strings)
+  const views: Uint8Array[] = []
+  const reader = new WireReader(body, raw.begin, raw.end)
+  let at = 0
+  while (reader.next()) {
+    if (reader.field !== 5 || reader.type !== LENGTH_DELIMITED) {
+      reader.skip()
+      continue
+    }
+    const view = reader.view()
+    lengths[at++] = view.length
+    if (view.length > 0) views.push(view)
+  }
+  return { lengths, payload: concatBytes(views) }
+}

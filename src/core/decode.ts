@@ -1,0 +1,57 @@
+/** A DrawBatch of the server as columns: what a client reads. */
+import { McbError } from './errors.ts'
+import { mcbackend } from './generated/messages.js'
+import type { Draws } from './interfaces.ts'
+import type { ColumnSpec, Schema } from './schema.ts'
+import { type Bytes, packSegment } from './segment.ts'
+import { drawsOf } from './values.ts'
+import { concatBytes } from './wire.ts'
+
+export interface DecodedAnswer {
+  readonly start: number
+  readonly count: number
+  readonly step: number
+  readonly draws: ReadonlyMap<string, Draws>
+  readonly stats: ReadonlyMap<string, Draws>
+}
+
+/** @throws McbError `invalid_protobuf` when the answer is not what the schema says */
+export function decodeAnswer(bytes: Bytes, schema: Schema): DecodedAnswer {
+  const message = mcbackend.DrawBatch.decode(bytes)
+  const count = message.count ?? 0
+  const convert = (columns: readonly mcbackend.Column.$Properties[], specs: ReadonlyMap<string, ColumnSpec>) => {
+    const byName = new Map<string, Draws>()
+    for (const column of columns) {
+      const spec = specs.get(column.name ?? '')
+      if (spec === undefined || column.dtype !== spec.dtype) {
+        throw new McbError('invalid_protobuf', `the answer holds a column "${column.name}" of dtype "${column.dtype}"`)
+      }
+      byName.set(spec.name, count === 0 ? drawsOf(spec, []) : drawsOf(spec, [{ data: segment(spec, column), count }]))
+    }
+    return byName
+  }
+  return {
+    start: message.start ?? 0,
+    count,
+    step: message.step || 1,
+    draws: convert(message.draws ?? [], schema.draws),
+    stats: convert(message.stats ?? [], schema.stats),
+  }
+}
+
+function segment(spec: ColumnSpec, column: mcbackend.Column.$Properties): Bytes {
+  const data = view(column.data ?? new Uint8Array())
+  if (spec.kind === 'rigid-numbers') return data
+  const words = new Uint32Array(column.shapes ?? [])
+  if (spec.dtype !== 'str') return packSegment(spec, { words, lengths: new Uint32Array(), payload: data })
+  const texts = (column.strings ?? []).map((text) => new TextEncoder().encode(text))
+  const lengths = new Uint32Array(texts.map((text) => text.length))
+  return packSegment(spec, { words, lengths, payload: concatBytes(texts) })
+}
+
+/** The generated code types its views as on any buffer; those of a fetched body lie on an ArrayBuffer. */
+function view(bytes: Uint8Array): Bytes {
+  return bytes.buffer instanceof ArrayBuffer
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes)
+}

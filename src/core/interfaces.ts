@@ -1,0 +1,99 @@
+/** The three interfaces of McBackend: a Backend holds runs, a Run holds chains, a Chain holds draws and sampler stats. */
+
+import type { mcbackend, RunMeta } from './meta.ts'
+import type { LabelArray, NdArray } from './ndarray.ts'
+import type { Schema } from './schema.ts'
+import type { Slice } from './slice.ts'
+
+/**
+ * One value of one variable in one draw. A typed array has the registered shape; an array with a shape of its own is
+ * needed only where the shape varies.
+ */
+export type Value = number | bigint | boolean | string | NdArray['data'] | NdArray
+
+/** Values by variable name. A Map or an object: names such as `__proto__` are own keys in both. */
+export type Values = ReadonlyMap<string, Value> | { readonly [name: string]: Value }
+
+/**
+ * Draws of one variable: an array of shape `[draws, ...shape]` where the shape is fixed, else a list of `draws` arrays.
+ * bool is 0 or 1 in a Uint8Array, int64 and uint64 are BigInt arrays, str is a list of strings.
+ */
+export type Draws = NdArray | readonly NdArray[]
+
+/** Consecutive iterations of one chain, column by column. */
+export interface DrawBatch {
+  /** Index of the first iteration; the end of the chain when absent. */
+  readonly start?: number
+  readonly count: number
+  readonly draws: ReadonlyMap<string, Draws>
+  /** A sampler stat may be missing; it reads back as its fill value. */
+  readonly stats?: ReadonlyMap<string, Draws>
+}
+
+export interface Chain {
+  readonly rid: string
+  readonly number: number
+  /** Whether the call that gave this handle created the chain. */
+  readonly isNew: boolean
+  /** Appends one iteration: a value for every variable, and for those sampler stats that there are. */
+  append(draw: Values, stats?: Values): Promise<void>
+  /** Appends whole iterations and resolves to the new length, when they are durable. */
+  appendBatch(batch: DrawBatch): Promise<number>
+  /** Number of iterations. */
+  length(): Promise<number>
+  getDraws(name: string, slice?: Slice): Promise<Draws>
+  getStats(name: string, slice?: Slice): Promise<Draws>
+  /** One iteration of all variables, or of those named. A negative index counts from the end. */
+  getDrawsAt(index: number, names?: readonly string[]): Promise<Map<string, NdArray>>
+  getStatsAt(index: number, names?: readonly string[]): Promise<Map<string, NdArray>>
+}
+
+export interface Run {
+  readonly rid: string
+  /** Identity of this registration: a run that is deleted and registered again is another one. */
+  readonly registration: string
+  readonly meta: RunMeta
+  readonly schema: Schema
+  /** Whether the call that gave this handle registered the run. */
+  readonly isNew: boolean
+  /** Creates a chain, or opens it when it exists; with `exclusive`, that is an error (`chain_exists`). */
+  initChain(number: number, options?: { readonly exclusive: boolean }): Promise<Chain>
+  getChain(number: number): Promise<Chain | undefined>
+  /** All chains, by number. */
+  getChains(): Promise<Chain[]>
+  /** Labels by dimension. */
+  readonly coords: ReadonlyMap<string, LabelArray>
+  /** Names of the dimensions of each variable and data variable that has them. */
+  readonly dims: ReadonlyMap<string, readonly string[]>
+  readonly constantData: ReadonlyMap<string, LabelArray>
+  readonly observedData: ReadonlyMap<string, LabelArray>
+}
+
+/** One line of a list of runs. */
+export interface RunSummary {
+  readonly rid: string
+  readonly createdAt: Date
+  /** Moves with every chain and every append. */
+  readonly updatedAt: Date
+  readonly variables: number
+  readonly sampleStats: number
+  readonly chains: number
+  /** Sum of the lengths of the chains. */
+  readonly draws: number
+}
+
+export interface RunPage {
+  readonly runs: readonly RunSummary[]
+  /** Where the next page begins; absent on the last one. */
+  readonly nextCursor?: string
+}
+
+export interface Backend {
+  /** Registers a run under `meta.rid`; an equal one that is registered already is opened, another is `run_conflict`. */
+  initRun(meta: mcbackend.RunMeta.$Properties): Promise<Run>
+  getRun(rid: string): Promise<Run | undefined>
+  /** Runs in reverse order of registration. */
+  listRuns(options?: { readonly limit?: number; readonly cursor?: string }): Promise<RunPage>
+  /** Deletes a run with its chains and draws; false when there was none. */
+  deleteRun(rid: string): Promise<boolean>
+}

@@ -1,0 +1,30 @@
+/** Limits of one deployment (the contract, section 5). */
+
+export interface Limits {
+  /** Bytes of a decoded body. */
+  readonly bodyBytes: number
+  /** Bytes of a decoded RunMeta. */
+  readonly runMetaBytes: number
+  /** Iterations of one batch. */
+  readonly batchIterations: number
+  /** Bytes of one answer. */
+  readonly answerBytes: number
+  /** Variables and sampler stats of a run together. */
+  readonly columns: number
+  /** Chains of a run. */
+  readonly chains: number
+  /** Elements of a fixed shape. */
+  readonly elements: number
+}
+
+const MIB = 1024 * 1024
+
+export const DEFAULT_LIMITS: Limits = {
+  bodyBytes: 64 * MIB,
+  runMetaBytes: 16 * MIB,
+  batchIterations: 1_000_000,
+  answerBytes: 1024 * MIB,
+  columns: 10_000,
+  chains: 10_000,
+  elements: 2 ** 31,
+}

@@ -1,0 +1,171 @@
+/** RunMeta at the border: bytes in, validated once, with the schema of the run and the bytes to give back. */
+import { McbError } from './errors.ts'
+import { google, mcbackend, npproto } from './generated/messages.js'
+import type { Limits } from './limits.ts'
+import { checkJsonMapping } from './meta-json.ts'
+import { buildSchema, type Schema } from './schema.ts'
+import { concatBytes, fieldHead, LENGTH_DELIMITED, WireReader } from './wire.ts'
+
+export { google, mcbackend, npproto }
+export type RunMeta = mcbackend.RunMeta
+
+/** What is known of a registered run. */
+export interface ParsedMeta {
+  /** The registered bytes, `rid` filled in. */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly meta: RunMeta
+  readonly schema: Schema
+}
+
+const RID = /^[A-Za-z0-9._~-]{1,128}$/
+/** Decoded messages are some fifty times larger than their smallest wire form; real metadata has a few thousand fields. */
+const MAX_FIELDS = 1_000_000
+
+export function isRunId(rid: string): boolean {
+  return RID.test(rid) && rid !== '.' && rid !== '..'
+}
+
+/**
+ * Parses what was registered before.
+ *
+ * @throws McbError `invalid_protobuf`, `invalid_run_meta` or `unsupported_dtype`
+ */
+export function parseRunMeta(bytes: Uint8Array<ArrayBuffer>, limits: Limits): ParsedMeta {
+  countFields(bytes)
+  const meta = decodeRunMeta(bytes)
+  const schema = buildSchema(meta.variables ?? [], meta.sampleStats ?? [], limits)
+  return { bytes, meta, schema }
+}
+
+/**
+ * Validates a RunMeta that shall be registered under `rid`, and fills that in.
+ *
+ * @throws McbError as `parseRunMeta`, and `invalid_run_meta` when it names another rid or JSON cannot express it
+ */
+export function acceptRunMeta(bytes: Uint8Array<ArrayBuffer>, rid: string, limits: Limits): ParsedMeta {
+  const parsed = parseRunMeta(bytes, limits)
+  const own = parsed.meta.rid
+  if (own && own !== rid) {
+    throw new McbError('invalid_run_meta', `the metadata names the run "${own}", the address "${rid}"`)
+  }
+  checkJsonMapping(parsed.meta)
+  if (own) return parsed
+  const filled = concatBytes([fieldHead(1, rid.length), new TextEncoder().encode(rid), withoutRid(bytes)])
+  parsed.meta.rid = rid
+  return { ...parsed, bytes: filled }
+}
+
+/** Decodes without judging the content. */
+export function decodeRunMeta(bytes: Uint8Array<ArrayBuffer>): RunMeta {
+  try {
+    return mcbackend.RunMeta.decode(bytes)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'unreadable'
+    throw new McbError('invalid_protobuf', `the body is not a valid RunMeta: ${why}`)
+  }
+}
+
+/** The wire form of a RunMeta. */
+export function encodeRunMeta(meta: mcbackend.RunMeta.$Properties): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(mcbackend.RunMeta.encode(meta).finish())
+}
+
+/** Whether two RunMeta are equal as messages: field and map order do not matter, doubles compare by their bits. */
+export function equalRunMeta(a: Uint8Array<ArrayBuffer>, b: Uint8Array<ArrayBuffer>): boolean {
+  const x = canonicalBytes(a)
+  const y = canonicalBytes(b)
+  return x.length === y.length && x.every((byte, i) => byte === y[i])
+}
+
+/** One wire form for equal messages: fields in the order of their numbers, maps sorted, one member of each oneof. */
+function canonicalBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const meta = decodeRunMeta(bytes)
+  for (const value of Object.values(meta.attributes ?? {})) {
+    keepOnlySetMember(value)
+    if (value.structValue) sortStruct(value.structValue)
+    for (const item of value.listValue?.values ?? []) sortValue(item)
+  }
+  meta.attributes = sortKeys(meta.attributes ?? {})
+  return encodeRunMeta(meta)
+}
+
+function sortStruct(struct: google.protobuf.Struct.$Properties): void {
+  for (const value of Object.values(struct.fields ?? {})) sortValue(value)
+  struct.fields = sortKeys(struct.fields ?? {})
+}
+
+function sortValue(value: google.protobuf.Value.$Properties): void {
+  keepOnlySetMember(value)
+  if (value.structValue) sortStruct(value.structValue)
+  for (const item of value.listValue?.values ?? []) sortValue(item)
+}
+
+/** The generated decoder keeps every member of a oneof that was on the wire, and the last one's name in `kind`. */
+function keepOnlySetMember(message: { kind?: string }): void {
+  for (const member of Object.keys(message)) {
+    if (member !== 'kind' && member !== message.kind && !member.startsWith('$')) Reflect.deleteProperty(message, member)
+  }
+}
+
+/** Defined properties, not assigned ones: a key may be `__proto__`. */
+function sortKeys<T>(map: { [key: string]: T }): { [key: string]: T } {
+  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+}
+
+/** The message without its field 1. */
+function withoutRid(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const reader = new WireReader(bytes)
+  const kept: Uint8Array[] = []
+  for (let start = 0; reader.next(); start = reader.position) {
+    const isRid = reader.field === 1 && reader.type === LENGTH_DELIMITED
+    reader.skip()
+    if (!isRid) kept.push(bytes.subarray(start, reader.position))
+  }
+  return concatBytes(kept)
+}
+
+/** Which fields of which message hold messages, or packed numbers (null); for counting before anything is built. */
+interface Nested {
+  readonly [field: number]: () => Nested | null
+}
+const ndarray: Nested = { 3: () => null, 4: () => null }
+const variable: Nested = { 3: () => null }
+const struct: Nested = { 1: () => structEntry }
+const list: Nested = { 1: () => value }
+const value: Nested = { 5: () => struct, 6: () => list }
+const structEntry: Nested = { 2: () => value }
+const attribute: Nested = { 2: () => ({ 5: () => struct, 6: () => list, 9: () => ndarray }) }
+const labelled: Nested = { 2: () => ndarray }
+const runMeta: Nested = {
+  3: () => variable,
+  4: () => labelled,
+  5: () => attribute,
+  6: () => variable,
+  7: () => labelled,
+}
+
+/** Refuses a message that would take up far more memory than its bytes. */
+function countFields(bytes: Uint8Array<ArrayBuffer>): void {
+  let fields = 0
+  const visit = (reader: WireReader, message: Nested, depth: number) => {
+    if (depth > 100) throw new McbError('invalid_protobuf', 'the body is nested too deeply')
+    while (reader.next()) {
+      const nested = reader.type === LENGTH_DELIMITED ? message[reader.field]?.() : undefined
+      fields++
+      if (nested === undefined) reader.skip()
+      else {
+        const length = reader.length()
+        if (nested === null) fields += length
+        else visit(new WireReader(bytes, reader.position, reader.position + length), nested, depth + 1)
+        reader.position += length
+      }
+      if (fields > MAX_FIELDS) {
+        throw new McbError(
+          'invalid_run_meta',
+          `the metadata has more than ${MAX_FIELDS} fields; put numbers into arrays`,
+        )
+      }
+    }
+  }
+  visit(new WireReader(bytes), runMeta, 0)
+}

@@ -1,0 +1,80 @@
+/**
+ * The narrow waist of storage: what a platform implements to keep the runs of one tenant.
+ *
+ * Arguments and answers are plain data, so that a store may live behind a thread, a Durable Object or a wire. A run is
+ * addressed by its registration, which no other run ever has. All errors are McbError; `run_not_found` for a registration
+ * that is gone, `chain_not_found` for a chain that was never created.
+ */
+import type { RunSummary } from './interfaces.ts'
+import type { Block } from './segment.ts'
+
+export interface StoredRun {
+  readonly registration: string
+  /** The registered bytes, with `rid`. */
+  readonly meta: Uint8Array<ArrayBuffer>
+}
+
+export interface Registration {
+  readonly rid: string
+  readonly meta: Uint8Array<ArrayBuffer>
+  readonly variables: number
+  readonly sampleStats: number
+}
+
+export interface ChainState {
+  readonly chain: number
+  readonly length: number
+  /** Milliseconds since 1970. */
+  readonly updatedAt: number
+}
+
+/** Iterations `from … to` of some columns, by index; `to` is at most the chain's length. */
+export interface ScanRequest {
+  readonly columns: readonly number[]
+  readonly from: number
+  readonly to: number
+  /** Where the page begins, as the page before said; absent for the first. */
+  readonly cursor?: ScanCursor
+}
+
+export interface ScanCursor {
+  /** Position in `columns`. */
+  readonly position: number
+  readonly from: number
+}
+
+/** Blocks of one column, rising and without a hole, clipped to the request. */
+export interface ColumnBlocks {
+  readonly position: number
+  readonly blocks: readonly Block[]
+}
+
+/** Some MiB of an answer: column after column, each from where the page before left it. */
+export interface ScanPage {
+  readonly parts: readonly ColumnBlocks[]
+  /** Absent when all columns are complete. */
+  readonly next?: ScanCursor
+}
+
+export interface Store {
+  /** Registers a run, or finds an equal one; `run_conflict` when a different one has this rid. */
+  register(run: Registration): Promise<{ readonly registration: string; readonly created: boolean }>
+  find(rid: string): Promise<StoredRun | undefined>
+  list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }>
+  /** Deletes a run; resolves when nothing of it is left. */
+  remove(rid: string): Promise<boolean>
+  createChain(registration: string, chain: number): Promise<ChainState & { readonly created: boolean }>
+  chains(registration: string): Promise<ChainState[]>
+  chain(registration: string, chain: number): Promise<ChainState | undefined>
+  /**
+   * Appends an encoded DrawBatch exactly once (the table in section 3 of the contract) and resolves, when it is
+   * durable, to the chain's length.
+   */
+  append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number>
+  scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage>
+  /** Rejects when the storage cannot be reached. */
+  ping(): Promise<void>
+}
+
+/** Opens the store of a tenant; it has no way to name another tenant's runs. */
+export type OpenStore = (tenant: string) => Store

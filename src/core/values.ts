@@ -1,0 +1,202 @@
+/** Between stored segments and the arrays that users hold. */
+import { bytesOf, type NumericDtype, viewAs } from './dtype.ts'
+import { McbError } from './errors.ts'
+import type { Draws, Value } from './interfaces.ts'
+import { type NdArray, numericArray, sizeOf } from './ndarray.ts'
+import type { ColumnSpec } from './schema.ts'
+import { fitsShape } from './schema.ts'
+import { type Bytes, joinSegments, type Parts, packSegment, unpackSegment } from './segment.ts'
+import { concatBytes } from './wire.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** The draws of some neighbouring segments of one column. */
+export function drawsOf(spec: ColumnSpec, blocks: readonly { data: Bytes; count: number }[]): Draws {
+  const count = blocks.reduce((n, b) => n + b.count, 0)
+  if (count === 0) return emptyDraws(spec)
+  const bytes = joinSegments(spec, blocks)
+  if (spec.kind === 'rigid-numbers') return numericArray(spec.dtype, [count, ...spec.shape], bytes)
+  const parts = unpackSegment(spec, bytes, count)
+  if (spec.kind === 'rigid-strings') return { dtype: 'str', shape: [count, ...spec.shape], data: textsOf(parts) }
+  return raggedDraws(spec, parts, count)
+}
+
+function emptyDraws(spec: ColumnSpec): Draws {
+  if (spec.layout === 'ragged') return []
+  if (spec.dtype === 'str') return { dtype: 'str', shape: [0, ...spec.shape], data: [] }
+  return numericArray(spec.dtype, [0, ...spec.shape], new Uint8Array())
+}
+
+function raggedDraws(spec: ColumnSpec, { words, lengths, payload }: Parts, count: number): NdArray[] {
+  const draws: NdArray[] = []
+  const texts = spec.dtype === 'str' ? textsOf({ words, lengths, payload }) : []
+  let word = 0
+  let element = 0
+  for (let i = 0; i < count; i++) {
+    const ndim = words[word] ?? 0
+    const shape = [...words.subarray(word + 1, word + 1 + ndim)]
+    const size = sizeOf(shape)
+    if (spec.dtype === 'str') draws.push({ dtype: 'str', shape, data: texts.slice(element, element + size) })
+    else {
+      const bytes = payload.slice(element * spec.itemSize, (element + size) * spec.itemSize)
+      draws.push(numericArray(spec.dtype, shape, bytes))
+    }
+    word += 1 + ndim
+    element += size
+  }
+  return draws
+}
+
+function textsOf({ lengths, payload }: Parts): string[] {
+  const texts: string[] = []
+  let offset = 0
+  for (const length of lengths) {
+    texts.push(decoder.decode(payload.subarray(offset, offset + length)))
+    offset += length
+  }
+  return texts
+}
+
+/** One draw out of the draws of a column: an array of the shape of that draw. */
+export function drawAt(spec: ColumnSpec, draws: Draws, index: number): NdArray {
+  if (isDrawList(draws)) {
+    const draw = draws[index]
+    if (draw === undefined) throw new RangeError(`there is no draw ${index}`)
+    return draw
+  }
+  const shape = draws.shape.slice(1)
+  const size = sizeOf(shape)
+  if (draws.dtype === 'str') return { dtype: 'str', shape, data: draws.data.slice(index * size, (index + 1) * size) }
+  const bytes = bytesOf(draws.data)
+  const width = draws.data.BYTES_PER_ELEMENT * size
+  if (spec.dtype === 'str') throw new TypeError(`"${spec.name}" holds strings`)
+  return numericArray(spec.dtype, shape, bytes.slice(index * width, (index + 1) * width))
+}
+
+export function isDrawList(draws: Draws): draws is readonly NdArray[] {
+  return Array.isArray(draws)
+}
+
+/** The segment of draws that a user hands over. @throws McbError `dtype_mismatch`, `shape_mismatch` */
+export function segmentOf(spec: ColumnSpec, draws: Draws, count: number): Bytes {
+  if (spec.layout === 'ragged') {
+    const list = isDrawList(draws) ? draws : Array.from({ length: count }, (_, i) => drawAt(spec, draws, i))
+    requireCount(spec, [count], list.length)
+    return packRagged(spec, list)
+  }
+  if (isDrawList(draws)) throw mismatch(spec, `expected one array of shape [${count},${spec.shape}], got a list`)
+  requireDtype(spec, draws.dtype)
+  requireCount(spec, [count, ...spec.shape], draws.data.length)
+  if (draws.dtype === 'str') return packTexts(spec, new Uint32Array(), draws.data)
+  return bytesOf(draws.data)
+}
+
+function packRagged(spec: ColumnSpec, list: readonly NdArray[]): Bytes {
+  const words: number[] = []
+  const texts: string[] = []
+  const payload: Bytes[] = []
+  for (const array of list) {
+    requireDtype(spec, array.dtype)
+    if (!fitsShape(spec.shape, array.shape)) {
+      throw mismatch(spec, `expected shape [${spec.shape}], got [${array.shape}]`, spec.shape ?? [], array.shape)
+    }
+    if (array.data.length !== sizeOf(array.shape)) {
+      throw mismatch(spec, `shape [${array.shape}] with ${array.data.length} elements`, array.shape, [
+        array.data.length,
+      ])
+    }
+    words.push(array.shape.length, ...array.shape)
+    if (array.dtype === 'str') texts.push(...array.data)
+    else payload.push(bytesOf(array.data))
+  }
+  const shapes = new Uint32Array(words)
+  if (spec.dtype === 'str') return packTexts(spec, shapes, texts)
+  return packSegment(spec, { words: shapes, lengths: new Uint32Array(), payload: concatBytes(payload) })
+}
+
+function packTexts(spec: ColumnSpec, words: Uint32Array, texts: readonly string[]): Bytes {
+  const encoded = texts.map((text) => encoder.encode(text))
+  const lengths = new Uint32Array(encoded.map((bytes) => bytes.length))
+  return packSegment(spec, { words, lengths, payload: concatBytes(encoded) })
+}
+
+function requireDtype(spec: ColumnSpec, dtype: string): void {
+  if (dtype === spec.dtype) return
+  throw new McbError('dtype_mismatch', `"${spec.name}": expected dtype ${spec.dtype}, got ${dtype}`, {
+    variable: spec.name,
+    expected: spec.dtype,
+    actual: dtype,
+  })
+}
+
+function requireCount(spec: ColumnSpec, shape: readonly number[], actual: number): void {
+  const expected = sizeOf(shape)
+  if (expected !== actual) throw mismatch(spec, `expected ${expected} elements, got ${actual}`, shape, [actual])
+}
+
+function mismatch(
+  spec: ColumnSpec,
+  what: string,
+  expected: readonly number[] = [],
+  actual: readonly number[] = [],
+): McbError {
+  return new McbError('shape_mismatch', `"${spec.name}": ${what}`, { variable: spec.name, expected, actual })
+}
+
+const ARRAY_DTYPES: readonly (readonly [abstract new (...args: never) => unknown, string])[] = [
+  [Int8Array, 'int8'],
+  [Int16Array, 'int16'],
+  [Int32Array, 'int32'],
+  [BigInt64Array, 'int64'],
+  [Uint8Array, 'uint8'],
+  [Uint16Array, 'uint16'],
+  [Uint32Array, 'uint32'],
+  [BigUint64Array, 'uint64'],
+  [Float32Array, 'float32'],
+  [Float64Array, 'float64'],
+]
+
+/** The array that a value of one draw stands for. A Uint8Array may hold bools; a number may be of any numeric dtype. */
+export function arrayOf(spec: ColumnSpec, value: Value): NdArray {
+  if (typeof value === 'object' && 'dtype' in value) return value
+  const shape = typeof value === 'object' ? flatShape(spec, value.length) : []
+  if (spec.dtype === 'str') {
+    if (typeof value === 'string') return { dtype: 'str', shape, data: [value] }
+    if (Array.isArray(value)) return { dtype: 'str', shape, data: value }
+    throw mismatchedValue(spec, value)
+  }
+  if (typeof value === 'object' && !Array.isArray(value)) {
+    const dtype = ARRAY_DTYPES.find(([type]) => value instanceof type)?.[1]
+    if (dtype !== spec.dtype && !(spec.dtype === 'bool' && dtype === 'uint8')) throw mismatchedValue(spec, value, dtype)
+    return numericArray(spec.dtype, shape, bytesOf(value))
+  }
+  if (typeof value === 'object' || typeof value === 'string') throw mismatchedValue(spec, value)
+  return numericArray(spec.dtype, shape, scalarBytes(spec, spec.dtype, value))
+}
+
+/** The shape that a bare array of one draw has: the registered one, or one axis where that varies. */
+function flatShape(spec: ColumnSpec, length: number): readonly number[] {
+  return spec.layout === 'rigid' ? spec.shape : [length]
+}
+
+function scalarBytes(spec: ColumnSpec, dtype: NumericDtype, value: number | bigint | boolean): Bytes {
+  const isBig = dtype === 'int64' || dtype === 'uint64'
+  if ((dtype === 'bool') !== (typeof value === 'boolean') || (typeof value === 'bigint' && !isBig)) {
+    throw mismatchedValue(spec, value)
+  }
+  const array = viewAs(dtype, new Uint8Array(8).subarray(0, 8))
+  if (array instanceof BigInt64Array || array instanceof BigUint64Array) array[0] = BigInt(value)
+  else array[0] = Number(value)
+  const stored = array[0]
+  if (typeof value === 'number' && !dtype.startsWith('float') && Number(stored) !== value) {
+    throw mismatchedValue(spec, value)
+  }
+  return bytesOf(array).slice(0, array.BYTES_PER_ELEMENT)
+}
+
+function mismatchedValue(spec: ColumnSpec, value: Value, dtype?: string): McbError {
+  const actual = dtype ?? (Array.isArray(value) ? 'str' : typeof value)
+  const detail = `"${spec.name}": expected ${spec.dtype}, got ${typeof value === 'object' ? actual : String(value)}`
+  return new McbError('dtype_mismatch', detail, { variable: spec.name, expected: spec.dtype, actual })
+}

@@ -1,0 +1,202 @@
+/** Reading and writing protobuf's wire format where the generated code would build an object per field. */
+import { McbError } from './errors.ts'
+
+export const VARINT = 0
+export const FIXED64 = 1
+export const LENGTH_DELIMITED = 2
+const START_GROUP = 3
+const END_GROUP = 4
+export const FIXED32 = 5
+const MAX_DEPTH = 100
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function malformed(why: string): McbError {
+  return new McbError('invalid_protobuf', `the body is not a valid protobuf message: ${why}`)
+}
+
+/**
+ * A cursor over one message. Nothing is allocated for what a length prefix announces: every length is checked against
+ * the bytes that are there. Errors are McbError `invalid_protobuf`.
+ */
+export class WireReader {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  position: number
+  end: number
+  /** Field number and wire type of the last tag. */
+  field = 0
+  type = 0
+
+  constructor(bytes: Uint8Array<ArrayBuffer>, position = 0, end = bytes.length) {
+    this.bytes = bytes
+    this.position = position
+    this.end = end
+  }
+
+  /** Reads the next tag; false at the end of the message. */
+  next(): boolean {
+    if (this.position >= this.end) return false
+    const tag = this.varint()
+    if (tag > 0xffffffff) throw malformed('a tag exceeds 32 bits')
+    this.field = Math.floor(tag / 8)
+    this.type = tag % 8
+    if (this.field === 0) throw malformed('a field has number 0')
+    return true
+  }
+
+  /** An unsigned varint; beyond 2^53 it loses precision, never magnitude. */
+  varint(): number {
+    let value = 0
+    let scale = 1
+    for (let i = 0; i < 10; i++) {
+      if (this.position >= this.end) throw malformed('it is truncated')
+      const byte = this.bytes[this.position++] ?? 0
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) return value % 2 ** 64
+      scale *= 128
+    }
+    throw malformed('a varint exceeds ten bytes')
+  }
+
+  /** The low 32 bits of a varint, as a parser of uint32 keeps them. */
+  uint32(): number {
+    let value = 0
+    for (let shift = 0; shift < 70; shift += 7) {
+      if (this.position >= this.end) throw malformed('it is truncated')
+      const byte = this.bytes[this.position++] ?? 0
+      if (shift < 32) value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return value >>> 0
+    }
+    throw malformed('a varint exceeds ten bytes')
+  }
+
+  /** Reads a length prefix and checks it; the cursor stands at the first byte of the field. */
+  length(): number {
+    const length = this.varint()
+    if (length > this.end - this.position) throw malformed(`a field announces ${length} bytes, more than there are`)
+    return length
+  }
+
+  /** A length-delimited field as a view on the message. */
+  view(): Uint8Array<ArrayBuffer> {
+    const length = this.length()
+    const start = this.position
+    this.position += length
+    return this.bytes.subarray(start, this.position)
+  }
+
+  /** A string field; invalid UTF-8 is an error, as proto3 demands. */
+  string(): string {
+    const length = this.length()
+    this.position += length
+    return decodeUtf8(this.bytes, this.position - length, this.position)
+  }
+
+  /** Passes over the field whose tag was read last. */
+  skip(depth = 0): void {
+    switch (this.type) {
+      case VARINT:
+        this.varint()
+        return
+      case FIXED64:
+        return this.advance(8)
+      case LENGTH_DELIMITED:
+        return this.advance(this.length())
+      case FIXED32:
+        return this.advance(4)
+      case START_GROUP:
+        return this.skipGroup(this.field, depth + 1)
+      default:
+        throw malformed(`wire type ${this.type} is not known here`)
+    }
+  }
+
+  private skipGroup(field: number, depth: number): void {
+    if (depth > MAX_DEPTH) throw malformed('it is nested too deeply')
+    while (this.next()) {
+      if (this.type === END_GROUP) {
+        if (this.field !== field) throw malformed('a group ends under another number')
+        return
+      }
+      this.skip(depth)
+    }
+    throw malformed('a group does not end')
+  }
+
+  private advance(count: number): void {
+    if (count > this.end - this.position) throw malformed('it is truncated')
+    this.position += count
+  }
+}
+
+/** Text of UTF-8 bytes; most names and strings are short ASCII, which needs no TextDecoder. */
+export function decodeUtf8(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): string {
+  if (end - start < 32) {
+    let text = ''
+    let position = start
+    while (position < end) {
+      const byte = bytes[position] ?? 0
+      if (byte >= 0x80) break
+      text += String.fromCharCode(byte)
+      position++
+    }
+    if (position === end) return text
+  }
+  try {
+    return strictUtf8.decode(bytes.subarray(start, end))
+  } catch {
+    throw malformed('a string is not UTF-8')
+  }
+}
+
+export function varintSize(value: number): number {
+  let size = 1
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++
+  return size
+}
+
+/** Appends a varint at `offset` and returns the offset behind it; `value` is a safe integer ≥ 0. */
+export function writeVarint(target: Uint8Array, offset: number, value: number): number {
+  let rest = value
+  let position = offset
+  while (rest >= 128) {
+    target[position++] = (rest % 128) | 0x80
+    rest = Math.floor(rest / 128)
+  }
+  target[position++] = rest
+  return position
+}
+
+/** Tag and length of a length-delimited field, without its bytes. */
+export function fieldHead(field: number, length: number): Uint8Array<ArrayBuffer> {
+  const head = new Uint8Array(varintSize(field * 8) + varintSize(length))
+  writeVarint(head, writeVarint(head, 0, field * 8 + LENGTH_DELIMITED), length)
+  return head
+}
+
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = new Uint8Array(length)
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}
+
+/** Whether two byte strings are the same; compares eight bytes a step where both are aligned alike. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let i = 0
+  if (a.byteOffset % 8 === 0 && b.byteOffset % 8 === 0) {
+    const words = Math.floor(a.length / 8)
+    const x = new BigUint64Array(a.buffer, a.byteOffset, words)
+    const y = new BigUint64Array(b.buffer, b.byteOffset, words)
+    for (let w = 0; w < words; w++) if (x[w] !== y[w]) return false
+    i = words * 8
+  }
+  for (; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
