@@ -17,7 +17,7 @@ import {
 import type { NdArray } from '../core/ndarray.ts'
 import type { ColumnSpec, Schema } from '../core/schema.ts'
 import { resolveSlice, type Slice } from '../core/slice.ts'
-import type { ChainState, ScanCursor, Store } from '../core/store.ts'
+import type { ChainState, ColumnBlocks, ScanCursor, Store } from '../core/store.ts'
 import { arrayOf, drawAt, drawsOf } from '../core/values.ts'
 
 interface KnownRun {
@@ -251,8 +251,7 @@ async function* scanAll(
   { store, registration }: StoreRun,
   chain: number,
   request: { columns: readonly number[]; from: number; to: number },
-): ReturnType<ScanColumns> &
-  AsyncGenerator<{ position: number; blocks: readonly import('../core/segment.ts').Block[] }> {
+): AsyncGenerator<ColumnBlocks> {
   const fetchPage = (cursor?: ScanCursor) =>
     store.scan(registration, chain, cursor === undefined ? request : { ...request, cursor })
   let page = await fetchPage()

@@ -4,14 +4,11 @@ import type { Limits } from './limits.ts'
 import type { ColumnSpec } from './schema.ts'
 import { type Block, type Bytes, fillSegment, type Parts, pickSegment, sliceSegment, unpackSegment } from './segment.ts'
 import { type ResolvedSlice, rangeOf } from './slice.ts'
+import type { ColumnBlocks } from './store.ts'
 import { fieldHead, varintSize, writeVarint } from './wire.ts'
 
 /** Blocks of the columns of a selection, column by column; each column rising and without a hole. */
-export type ScanColumns = (
-  columns: readonly number[],
-  from: number,
-  to: number,
-) => AsyncIterable<{ readonly position: number; readonly blocks: readonly Block[] }>
+export type ScanColumns = (columns: readonly number[], from: number, to: number) => AsyncIterable<ColumnBlocks>
 
 /** Draws of some columns of one chain at one moment. */
 export interface Selection {
@@ -140,8 +137,8 @@ async function measure(selection: Selection): Promise<ColumnSize[]> {
 }
 
 export interface Answer {
-  /** Exact number of bytes that `body` will give. */
-  readonly length: number
+  /** Exact number of bytes that `body` will give, where it is known in advance. */
+  readonly length?: number
   readonly body: AsyncGenerator<Bytes>
 }
 

@@ -2,7 +2,7 @@
 import { McbError } from './errors.ts'
 import type { Limits } from './limits.ts'
 import { type ColumnSpec, fitsShape, type Schema } from './schema.ts'
-import { type Block, packSegment, type Segment } from './segment.ts'
+import { packSegment, type Segment } from './segment.ts'
 import { concatBytes, decodeUtf8, LENGTH_DELIMITED, VARINT, WireReader } from './wire.ts'
 
 /** A validated batch: iterations `start … start + count`, one segment a column of the schema. */
@@ -59,11 +59,6 @@ export function decodeBatch(body: Uint8Array<ArrayBuffer>, schema: Schema, limit
     return segment
   })
   return { start, count, segments, size }
-}
-
-/** The rows `from … to` of a batch, counted from its own start. */
-export function blockOf(batch: Batch, column: number): Block {
-  return { start: batch.start, count: batch.count, data: batch.segments[column] ?? null }
 }
 
 interface Scan {

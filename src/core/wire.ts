@@ -99,13 +99,17 @@ export class WireReader {
         this.varint()
         return
       case FIXED64:
-        return this.advance(8)
+        this.advance(8)
+        return
       case LENGTH_DELIMITED:
-        return this.advance(this.length())
+        this.advance(this.length())
+        return
       case FIXED32:
-        return this.advance(4)
+        this.advance(4)
+        return
       case START_GROUP:
-        return this.skipGroup(this.field, depth + 1)
+        this.skipGroup(this.field, depth + 1)
+        return
       default:
         throw malformed(`wire type ${this.type} is not known here`)
     }

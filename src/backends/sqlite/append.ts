@@ -1,8 +1,9 @@
 /** Appending exactly once: the table in section 3 of the contract, and where the new draws go. */
+import { newBlocks, overlapOf, requireSame } from '../../core/append.ts'
 import type { Batch } from '../../core/batch.ts'
-import { McbError } from '../../core/errors.ts'
-import type { ColumnSpec, Schema } from '../../core/schema.ts'
-import { type Block, equalSegments, type Segment, sliceSegment } from '../../core/segment.ts'
+import type { Schema } from '../../core/schema.ts'
+import type { Block } from '../../core/segment.ts'
+import type { ScanCursor, ScanPage } from '../../core/store.ts'
 import { type ChainRow, requireChain, scanPage, TAIL_SLOTS } from './chain.ts'
 import type { Program, Statement } from './driver.ts'
 import { foldStatements } from './fold.ts'
@@ -23,16 +24,11 @@ export function* appendBatch(
 ): Program<number> {
   const chain = yield* requireChain(runId, number)
   const { batch, schema } = decode()
+  const { from, to, hasNew } = overlapOf(batch, chain.length)
+  if (from < to) yield* requireEqual(chain, schema, batch, to)
+  if (!hasNew) return chain.length
   const end = batch.start + batch.count
-  if (batch.start > chain.length) {
-    throw new McbError('draw_gap', `the batch starts at ${batch.start}, the chain ends at ${chain.length}`, {
-      length: chain.length,
-    })
-  }
-  if (batch.start < chain.length) yield* requireEqual(chain, schema, batch, Math.min(end, chain.length))
-  if (end <= chain.length) return chain.length
-  const blocks = schema.columns.map((spec) => newBlock(spec, batch, chain.length))
-  const statements = yield* placeBlocks(chain, schema, blocks, end, now)
+  const statements = yield* placeBlocks(chain, schema, newBlocks(schema, batch, chain.length), end, now)
   yield { guard: unchanged(chain), writes: statements }
   return end
 }
@@ -40,40 +36,16 @@ export function* appendBatch(
 /** Compares what a batch says of iterations that are stored already. */
 function* requireEqual(chain: ChainRow, schema: Schema, batch: Batch, to: number): Program<void> {
   const columns = schema.columns.map((_, index) => index)
-  const request = { columns, from: batch.start, to }
-  for (let cursor: { position: number; from: number } | undefined; ; ) {
-    const page = yield* scanPage(chain, schema, cursor === undefined ? request : { ...request, cursor })
+  let cursor: ScanCursor | undefined
+  do {
+    const request = { columns, from: batch.start, to, ...(cursor && { cursor }) }
+    const page: ScanPage = yield* scanPage(chain, schema, request)
     for (const { position, blocks } of page.parts) {
       const spec = schema.columns[position]
-      const sent = batch.segments[position] ?? null
-      if (spec === undefined) continue
-      for (const block of blocks) {
-        const piece = cutSegment(spec, sent, batch, block.start, block.start + block.count)
-        if (equalSegments(spec, block.count, block.data, piece)) continue
-        throw new McbError(
-          'draw_conflict',
-          `"${spec.name}" differs from what is stored between iterations ${block.start} and ${block.start + block.count}`,
-          { length: chain.length, variable: spec.name },
-        )
-      }
+      if (spec !== undefined) for (const block of blocks) requireSame(spec, batch, block, chain.length)
     }
-    if (page.next === undefined) return
     cursor = page.next
-  }
-}
-
-function cutSegment(spec: ColumnSpec, data: Segment, batch: Batch, from: number, to: number): Segment {
-  return data === null ? null : sliceSegment(spec, data, batch.count, from - batch.start, to - batch.start)
-}
-
-/** What a batch adds behind iteration `from`. */
-function newBlock(spec: ColumnSpec, batch: Batch, from: number): Block {
-  const end = batch.start + batch.count
-  return {
-    start: from,
-    count: end - from,
-    data: cutSegment(spec, batch.segments[spec.index] ?? null, batch, from, end),
-  }
+  } while (cursor !== undefined)
 }
 
 function* placeBlocks(

@@ -1,7 +1,8 @@
 /** Reading a chain: its row, and pages of blocks from chunks and tail. */
+import { clipBlocks } from '../../core/append.ts'
 import { McbError } from '../../core/errors.ts'
 import type { ColumnSpec, Schema } from '../../core/schema.ts'
-import { type Block, type Segment, sliceSegment } from '../../core/segment.ts'
+import type { Block } from '../../core/segment.ts'
 import type { ColumnBlocks, ScanPage, ScanRequest } from '../../core/store.ts'
 import { concatBytes } from '../../core/wire.ts'
 import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement } from './driver.ts'
@@ -115,11 +116,11 @@ export function* scanPage(chain: ChainRow, schema: Schema, request: ScanRequest)
   const parts: ColumnBlocks[] = []
   for (const [i, plan] of plans.entries()) {
     const blocks = [...chunkBlocks(inChunks ? (rows[i] ?? []) : [], request.to)]
-    const clipped = clip(blocks, plan.spec, plan.from, request.to)
+    const clipped = clipBlocks(blocks, plan.spec, plan.from, request.to)
     let covered = clipped.at(-1)
     let at = covered === undefined ? plan.from : covered.start + covered.count
     if (at >= Math.min(chain.folded, request.to)) {
-      clipped.push(...clip(tailBlocks(tail, plan.spec, schema), plan.spec, at, request.to))
+      clipped.push(...clipBlocks(tailBlocks(tail, plan.spec, schema), plan.spec, at, request.to))
       covered = clipped.at(-1)
       at = covered === undefined ? plan.from : covered.start + covered.count
     }
@@ -155,24 +156,4 @@ export function* tailBlocks(rows: readonly Row[], spec: ColumnSpec, schema: Sche
     const data = segmentIn(bytesIn(row, 'data'), spec.index, schema.columns.length)
     yield { start: numberIn(row, 'start'), count: numberIn(row, 'count'), data }
   }
-}
-
-/** The parts of rising blocks that lie in `from … to`, up to the first hole. */
-function clip(blocks: Iterable<Block>, spec: ColumnSpec, from: number, to: number): Block[] {
-  const clipped: Block[] = []
-  let at = from
-  for (const block of blocks) {
-    const end = block.start + block.count
-    if (end <= at) continue
-    if (block.start > at || at >= to) break
-    const until = Math.min(end, to)
-    clipped.push({ start: at, count: until - at, data: cut(spec, block, at, until) })
-    at = until
-  }
-  return clipped
-}
-
-function cut(spec: ColumnSpec, block: Block, from: number, to: number): Segment {
-  if (block.data === null) return null
-  return sliceSegment(spec, block.data, block.count, from - block.start, to - block.start)
 }

@@ -1,0 +1,68 @@
+/** The HTTP application, on no platform in particular: middlewares, resources, errors. */
+import { Hono, type MiddlewareHandler } from 'hono'
+import { compress } from 'hono/compress'
+import { createMiddleware } from 'hono/factory'
+import { requestId } from 'hono/request-id'
+import type { StoreBackend } from './backends/stored.ts'
+import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
+import { readStandardBody } from './routes/body.ts'
+import { chainRoutes } from './routes/chains.ts'
+import type { AppEnv, ReadBody } from './routes/context.ts'
+import { docsRoutes } from './routes/docs.ts'
+import { drawRoutes } from './routes/draws.ts'
+import { healthRoutes } from './routes/health.ts'
+import { handleErrors, handleNotFound } from './routes/problem.ts'
+import { runRoutes } from './routes/runs.ts'
+
+/** The tenant of every request while keys are switched off. */
+export const LOCAL_TENANT = 'local'
+export const VERSION = '0.1.0'
+
+export interface AppOptions {
+  /** Opens the backend of a tenant. Called for every request: keep what it opens. */
+  readonly openBackend: (tenant: string) => StoreBackend
+  readonly limits?: Limits
+  /** A platform's shorter way to the bytes of a body. */
+  readonly readBody?: ReadBody
+  /** Sees every request and its answer, for a log. */
+  readonly observe?: MiddlewareHandler<AppEnv>
+  /** Learns of defects and of storage that fails; the client is told only their code. */
+  readonly report?: (requestId: string, error: unknown) => void
+}
+
+export function createApp({
+  openBackend,
+  limits = DEFAULT_LIMITS,
+  readBody = readStandardBody,
+  observe,
+  report = (id, error) => console.error(id, error),
+}: AppOptions): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  const authenticate = createMiddleware<AppEnv>(async (c, next) => {
+    c.set('tenant', LOCAL_TENANT)
+    c.set('backend', openBackend(LOCAL_TENANT))
+    await next()
+  })
+  const services = { limits, readBody, authenticate }
+
+  app.use(requestId())
+  if (observe !== undefined) app.use(observe)
+  app.use(async (c, next) => {
+    c.header('Cache-Control', 'private, no-cache')
+    c.header('Vary', 'Accept, Authorization')
+    await next()
+  })
+  app.use('/v1/runs', compress())
+  app.use('/v1/runs/:rid', compress())
+  app.use('/v1/runs/:rid/chains', compress())
+  app.use('/openapi.json', compress())
+  app.onError(handleErrors(report))
+  app.notFound(handleNotFound)
+
+  healthRoutes(app, () => openBackend(LOCAL_TENANT).store.ping())
+  runRoutes(app, services)
+  chainRoutes(app, services)
+  drawRoutes(app, services)
+  docsRoutes(app, VERSION)
+  return app
+}

@@ -1,0 +1,201 @@
+/** A store in this process's memory: for tests, demonstrations and short runs. It ends with the process. */
+import { clipBlocks, newBlocks, overlapOf, requireSame } from '../core/append.ts'
+import { decodeBatch } from '../core/batch.ts'
+import { McbError } from '../core/errors.ts'
+import type { RunSummary } from '../core/interfaces.ts'
+import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
+import { equalRunMeta, parseRunMeta } from '../core/meta.ts'
+import type { Schema } from '../core/schema.ts'
+import { type Block, joinSegments } from '../core/segment.ts'
+import type { ChainState, ColumnBlocks, Registration, ScanPage, ScanRequest, Store, StoredRun } from '../core/store.ts'
+
+/** Neighbouring small blocks are joined up to this many bytes, as the digits of a binary counter are carried. */
+const GROWN_BYTES = 64 * 1024
+
+interface MemoryChain {
+  length: number
+  updatedAt: number
+  readonly columns: Block[][]
+}
+
+interface MemoryRun extends Registration {
+  readonly order: number
+  readonly registration: string
+  readonly createdAt: number
+  readonly schema: Schema
+  readonly chains: Map<number, MemoryChain>
+}
+
+export class MemoryStore implements Store {
+  private readonly limits: Limits
+  /** By rid, in the order of registration. */
+  private readonly runs = new Map<string, MemoryRun>()
+  private readonly byRegistration = new Map<string, MemoryRun>()
+  private registered = 0
+
+  constructor(limits: Limits = DEFAULT_LIMITS) {
+    this.limits = limits
+  }
+
+  async register(run: Registration): Promise<{ registration: string; created: boolean }> {
+    const existing = this.runs.get(run.rid)
+    if (existing !== undefined) {
+      if (equalRunMeta(existing.meta, run.meta)) return { registration: existing.registration, created: false }
+      throw new McbError('run_conflict', `run "${run.rid}" is registered with different metadata`)
+    }
+    const registration = crypto.randomUUID()
+    const { schema } = parseRunMeta(run.meta, this.limits)
+    const order = ++this.registered
+    const entry = { ...run, order, registration, createdAt: Date.now(), schema, chains: new Map() }
+    this.runs.set(run.rid, entry)
+    this.byRegistration.set(registration, entry)
+    return { registration, created: true }
+  }
+
+  async find(rid: string): Promise<StoredRun | undefined> {
+    return this.runs.get(rid)
+  }
+
+  async list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
+    const bound = before === undefined ? Number.POSITIVE_INFINITY : Number(before)
+    const found = [...this.runs.values()].reverse().filter((run) => run.order < bound)
+    const runs = found.slice(0, limit).map(summarise)
+    const last = found[limit - 1]
+    return found.length > limit && last !== undefined ? { runs, next: String(last.order) } : { runs }
+  }
+
+  async remove(rid: string): Promise<boolean> {
+    const run = this.runs.get(rid)
+    if (run === undefined) return false
+    this.runs.delete(rid)
+    this.byRegistration.delete(run.registration)
+    return true
+  }
+
+  async createChain(registration: string, number: number): Promise<ChainState & { created: boolean }> {
+    const run = this.run(registration)
+    const existing = run.chains.get(number)
+    if (existing !== undefined) return { ...stateOf(number, existing), created: false }
+    if (run.chains.size >= this.limits.chains) {
+      throw new McbError('invalid_run_meta', `a run has at most ${this.limits.chains} chains`, {
+        limit: this.limits.chains,
+      })
+    }
+    const chain = { length: 0, updatedAt: Date.now(), columns: run.schema.columns.map(() => []) }
+    run.chains.set(number, chain)
+    return { ...stateOf(number, chain), created: true }
+  }
+
+  async chains(registration: string): Promise<ChainState[]> {
+    const states = [...this.run(registration).chains].map(([number, chain]) => stateOf(number, chain))
+    return states.sort((a, b) => a.chain - b.chain)
+  }
+
+  async chain(registration: string, number: number): Promise<ChainState | undefined> {
+    const chain = this.run(registration).chains.get(number)
+    return chain && stateOf(number, chain)
+  }
+
+  async append(registration: string, number: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
+    const run = this.run(registration)
+    const chain = this.requireChain(run, number)
+    const batch = decodeBatch(body, run.schema, this.limits)
+    const { from, to, hasNew } = overlapOf(batch, chain.length)
+    for (const spec of run.schema.columns) {
+      for (const block of clipBlocks(chain.columns[spec.index] ?? [], spec, from, to)) {
+        requireSame(spec, batch, block, chain.length)
+      }
+    }
+    if (!hasNew) return chain.length
+    for (const [index, block] of newBlocks(run.schema, batch, chain.length).entries()) {
+      const spec = run.schema.columns[index]
+      const blocks = chain.columns[index]
+      // A copy: the body of a request may lie in memory that somebody else goes on using.
+      if (spec !== undefined) blocks?.push({ ...block, data: block.data?.slice() ?? null })
+      if (spec !== undefined && blocks !== undefined) carry(blocks, (joined) => joinSegments(spec, joined))
+    }
+    chain.length = batch.start + batch.count
+    chain.updatedAt = Date.now()
+    return chain.length
+  }
+
+  async scan(registration: string, number: number, request: ScanRequest): Promise<ScanPage> {
+    const run = this.run(registration)
+    const chain = this.requireChain(run, number)
+    const parts: ColumnBlocks[] = []
+    for (const [position, column] of request.columns.entries()) {
+      const spec = run.schema.columns[column]
+      const all = chain.columns[column] ?? []
+      const blocks = spec === undefined ? [] : clipBlocks(from(all, request.from), spec, request.from, request.to)
+      parts.push({ position, blocks })
+    }
+    return { parts }
+  }
+
+  async ping(): Promise<void> {}
+
+  private run(registration: string): MemoryRun {
+    const run = this.byRegistration.get(registration)
+    if (run === undefined) throw new McbError('run_not_found', 'the run was deleted')
+    return run
+  }
+
+  private requireChain(run: MemoryRun, number: number): MemoryChain {
+    const chain = run.chains.get(number)
+    if (chain === undefined) throw new McbError('chain_not_found', `run "${run.rid}" has no chain ${number}`)
+    return chain
+  }
+}
+
+function stateOf(number: number, chain: MemoryChain): ChainState {
+  return { chain: number, length: chain.length, updatedAt: chain.updatedAt }
+}
+
+function summarise(run: MemoryRun): RunSummary {
+  const chains = [...run.chains.values()]
+  return {
+    rid: run.rid,
+    createdAt: new Date(run.createdAt),
+    updatedAt: new Date(Math.max(run.createdAt, ...chains.map((c) => c.updatedAt))),
+    variables: run.variables,
+    sampleStats: run.sampleStats,
+    chains: chains.length,
+    draws: chains.reduce((n, c) => n + c.length, 0),
+  }
+}
+
+/** The blocks from the one that holds iteration `index` on. */
+function from(blocks: readonly Block[], index: number): readonly Block[] {
+  let low = 0
+  let high = blocks.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const block = blocks[middle]
+    if (block !== undefined && block.start + block.count <= index) low = middle + 1
+    else high = middle
+  }
+  return blocks.slice(low)
+}
+
+/** Joins the last blocks while the one before is not larger than what follows it. */
+function carry(
+  blocks: Block[],
+  join: (parts: { data: Uint8Array<ArrayBuffer>; count: number }[]) => Uint8Array<ArrayBuffer>,
+): void {
+  for (;;) {
+    const last = blocks.at(-1)
+    const before = blocks.at(-2)
+    if (last === undefined || before === undefined) return
+    const count = before.count + last.count
+    if (last.data === null && before.data === null) blocks.splice(-2, 2, { start: before.start, count, data: null })
+    else {
+      if (last.data === null || before.data === null) return
+      if (before.data.length > last.data.length || last.data.length >= GROWN_BYTES) return
+      const data = join([
+        { data: before.data, count: before.count },
+        { data: last.data, count: last.count },
+      ])
+      blocks.splice(-2, 2, { start: before.start, count, data })
+    }
+  }
+}

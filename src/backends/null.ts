@@ -1,0 +1,96 @@
+/**
+ * A store that accepts and forgets, for measuring samplers. Runs, chains and their lengths are real, and every batch is
+ * validated; its draws are gone, so a retry is believed, and reading draws is an error.
+ */
+import { overlapOf } from '../core/append.ts'
+import { decodeBatch } from '../core/batch.ts'
+import { McbError } from '../core/errors.ts'
+import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
+import { parseRunMeta } from '../core/meta.ts'
+import type { Schema } from '../core/schema.ts'
+import type { ChainState, Registration, ScanPage, Store } from '../core/store.ts'
+import { MemoryStore } from './memory.ts'
+
+export class NullStore implements Store {
+  private readonly limits: Limits
+  private readonly runs: MemoryStore
+  private readonly schemas = new Map<string, Schema>()
+  private readonly lengths = new Map<string, { length: number; updatedAt: number }>()
+
+  constructor(limits: Limits = DEFAULT_LIMITS) {
+    this.limits = limits
+    this.runs = new MemoryStore(limits)
+  }
+
+  async register(run: Registration): Promise<{ registration: string; created: boolean }> {
+    const answer = await this.runs.register(run)
+    this.schemas.set(answer.registration, parseRunMeta(run.meta, this.limits).schema)
+    return answer
+  }
+
+  find(rid: string) {
+    return this.runs.find(rid)
+  }
+
+  async list(limit: number, before: string | undefined) {
+    const { runs, ...rest } = await this.runs.list(limit, before)
+    const summaries = runs.map(async (run) => {
+      const stored = await this.runs.find(run.rid)
+      const chains = stored === undefined ? [] : await this.chains(stored.registration)
+      const updatedAt = new Date(Math.max(run.updatedAt.getTime(), ...chains.map((c) => c.updatedAt)))
+      return { ...run, updatedAt, draws: chains.reduce((n, c) => n + c.length, 0) }
+    })
+    return { runs: await Promise.all(summaries), ...rest }
+  }
+
+  async remove(rid: string): Promise<boolean> {
+    const run = await this.runs.find(rid)
+    if (run !== undefined) {
+      for (const { chain } of await this.runs.chains(run.registration))
+        this.lengths.delete(key(run.registration, chain))
+      this.schemas.delete(run.registration)
+    }
+    return this.runs.remove(rid)
+  }
+
+  async createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {
+    const state = await this.runs.createChain(registration, chain)
+    return { ...state, ...this.lengths.get(key(registration, chain)) }
+  }
+
+  async chains(registration: string): Promise<ChainState[]> {
+    const states = await this.runs.chains(registration)
+    return states.map((state) => ({ ...state, ...this.lengths.get(key(registration, state.chain)) }))
+  }
+
+  async chain(registration: string, chain: number): Promise<ChainState | undefined> {
+    const state = await this.runs.chain(registration, chain)
+    return state && { ...state, ...this.lengths.get(key(registration, chain)) }
+  }
+
+  async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
+    const state = await this.chain(registration, chain)
+    const schema = this.schemas.get(registration)
+    if (state === undefined || schema === undefined) {
+      throw new McbError('chain_not_found', `the run has no chain ${chain}`)
+    }
+    const batch = decodeBatch(body, schema, this.limits)
+    if (!overlapOf(batch, state.length).hasNew) return state.length
+    const length = batch.start + batch.count
+    this.lengths.set(key(registration, chain), { length, updatedAt: Date.now() })
+    return length
+  }
+
+  async scan(): Promise<ScanPage> {
+    throw new McbError(
+      'not_found',
+      'this server keeps no draws: its storage is "null", which is for measuring samplers',
+    )
+  }
+
+  async ping(): Promise<void> {}
+}
+
+function key(registration: string, chain: number): string {
+  return `${registration}/${chain}`
+}

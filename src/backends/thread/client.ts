@@ -1,0 +1,143 @@
+/**
+ * SQLite in a thread of its own: while it waits for the disk, HTTP goes on.
+ *
+ * Bytes of a large body are handed over, not copied: who calls `append` gives them away.
+ */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { McbError } from '../../core/errors.ts'
+import type { Store } from '../../core/store.ts'
+import type { FileOptions } from '../sqlite/file.ts'
+import { type Call, fromFailure, type Method, type Opened, type Reply } from './protocol.ts'
+
+export interface ThreadStorage {
+  readonly openStore: (tenant: string) => Store
+  /** Waits for what was called, then closes the file. */
+  close(): Promise<void>
+}
+
+/** Larger bodies are handed over; for smaller ones a copy is cheaper. */
+const TRANSFER_BYTES = 16 * 1024
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+export async function openThreadStorage(options: FileOptions): Promise<ThreadStorage> {
+  const worker = new Worker(new URL('./host.ts', import.meta.url), { workerData: options })
+  const [opened]: Opened[] = await once(worker, 'message')
+  if (opened?.opened !== true) {
+    await worker.terminate()
+    throw new Error(opened?.opened === false ? opened.why : 'the storage thread does not answer')
+  }
+  const calls = new Calls(worker)
+  return { openStore: (tenant) => new ThreadStore(calls, tenant), close: () => calls.close() }
+}
+
+class Calls {
+  private readonly worker: Worker
+  private readonly waiting = new Map<number, Waiting>()
+  private lastId = 0
+  private ended: McbError | undefined
+  private idle: (() => void) | undefined
+
+  constructor(worker: Worker) {
+    this.worker = worker
+    worker.on('message', (reply: Reply) => this.settle(reply))
+    worker.on('error', (error) => this.end(error))
+    worker.on('exit', () => this.end(new Error('the storage thread has ended')))
+  }
+
+  call<T>(tenant: string, method: Method, args: readonly unknown[], transfer: readonly ArrayBuffer[] = []): Promise<T> {
+    if (this.ended !== undefined) return Promise.reject(this.ended)
+    const id = ++this.lastId
+    const message: Call = { id, tenant, method, args }
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.set(id, { resolve: (value) => resolve(value as T), reject })
+      this.worker.postMessage(message, [...transfer])
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.waiting.size > 0) await new Promise<void>((resolve) => (this.idle = resolve))
+    if (this.ended !== undefined) return
+    const exit = once(this.worker, 'exit')
+    this.worker.postMessage('close')
+    await exit
+  }
+
+  private settle(reply: Reply): void {
+    const waiting = this.waiting.get(reply.id)
+    this.waiting.delete(reply.id)
+    if ('failure' in reply) waiting?.reject(fromFailure(reply.failure))
+    else waiting?.resolve(reply.value)
+    if (this.waiting.size === 0) this.idle?.()
+  }
+
+  private end(cause: Error): void {
+    this.ended ??= new McbError('storage_unavailable', 'the storage has stopped', { retryAfter: 5 }, { cause })
+    for (const { reject } of this.waiting.values()) reject(this.ended)
+    this.waiting.clear()
+    this.idle?.()
+  }
+}
+
+class ThreadStore implements Store {
+  private readonly calls: Calls
+  private readonly tenant: string
+
+  constructor(calls: Calls, tenant: string) {
+    this.calls = calls
+    this.tenant = tenant
+  }
+
+  register(...args: Parameters<Store['register']>) {
+    return this.call('register', args)
+  }
+
+  find(...args: Parameters<Store['find']>) {
+    return this.call('find', args)
+  }
+
+  list(...args: Parameters<Store['list']>) {
+    return this.call('list', args)
+  }
+
+  remove(...args: Parameters<Store['remove']>) {
+    return this.call('remove', args)
+  }
+
+  createChain(...args: Parameters<Store['createChain']>) {
+    return this.call('createChain', args)
+  }
+
+  chains(...args: Parameters<Store['chains']>) {
+    return this.call('chains', args)
+  }
+
+  chain(...args: Parameters<Store['chain']>) {
+    return this.call('chain', args)
+  }
+
+  append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>) {
+    const transfer = body.length >= TRANSFER_BYTES && body.length === body.buffer.byteLength ? [body.buffer] : []
+    return this.call('append', [registration, chain, body], transfer)
+  }
+
+  scan(...args: Parameters<Store['scan']>) {
+    return this.call('scan', args)
+  }
+
+  ping() {
+    return this.call('ping', [])
+  }
+
+  private call<M extends Method>(
+    method: M,
+    args: Parameters<Store[M]>,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<Awaited<ReturnType<Store[M]>>> {
+    return this.calls.call(this.tenant, method, args, transfer)
+  }
+}

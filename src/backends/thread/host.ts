@@ -1,0 +1,66 @@
+/** The thread that owns the SQLite file: it answers calls to the stores of all tenants. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { DEFAULT_LIMITS } from '../../core/limits.ts'
+import type { Store } from '../../core/store.ts'
+import { FileDriver, type FileOptions } from '../sqlite/file.ts'
+import { purgeHidden, SqliteStore } from '../sqlite/store.ts'
+import { type Call, type Opened, type Reply, toFailure } from './protocol.ts'
+
+if (parentPort === null) throw new Error('this module runs in a worker thread')
+const port = parentPort
+const options: FileOptions = workerData
+const stores = new Map<string, Store>()
+
+function storeOf(driver: FileDriver, tenant: string): Store {
+  let store = stores.get(tenant)
+  if (store === undefined) {
+    store = new SqliteStore(driver, tenant, DEFAULT_LIMITS)
+    stores.set(tenant, store)
+  }
+  return store
+}
+
+/** Buffers of an answer that are worth handing over instead of copying. */
+const TRANSFER_BYTES = 16 * 1024
+
+function buffersIn(value: unknown, found: Set<ArrayBuffer>): void {
+  if (ArrayBuffer.isView(value)) {
+    const { buffer } = value
+    // A view on a pool, or on a part of a chunk, would take its neighbours along.
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === value.byteLength && value.byteLength >= TRANSFER_BYTES) {
+      found.add(buffer)
+    }
+  } else if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value)) buffersIn(member, found)
+  }
+}
+
+async function answer(driver: FileDriver, { id, tenant, method, args }: Call): Promise<void> {
+  let reply: Reply
+  const transfer = new Set<ArrayBuffer>()
+  try {
+    const store = storeOf(driver, tenant)
+    const value: unknown = await Reflect.apply(store[method], store, args)
+    if (method === 'scan') buffersIn(value, transfer)
+    reply = { id, value }
+  } catch (error) {
+    reply = { id, failure: toFailure(error) }
+  }
+  port.postMessage(reply, [...transfer])
+}
+
+let opened: Opened
+try {
+  const driver = new FileDriver(options)
+  await purgeHidden(driver)
+  port.on('message', (message: Call | 'close') => {
+    if (message === 'close') {
+      driver.close()
+      port.close()
+    } else void answer(driver, message)
+  })
+  opened = { opened: true }
+} catch (error) {
+  opened = { opened: false, why: error instanceof Error ? error.message : String(error) }
+}
+port.postMessage(opened)

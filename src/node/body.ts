@@ -1,0 +1,33 @@
+/** A request's body from Node's own stream: the web stream around it costs more than the copy. */
+import { IncomingMessage } from 'node:http'
+import { McbError } from '../core/errors.ts'
+import { Collector, readStandardBody, tooLarge } from '../routes/body.ts'
+import type { ReadBody } from '../routes/context.ts'
+
+export const readNodeBody: ReadBody = (c, limit) => {
+  const incoming = incomingOf(c.env)
+  if (incoming === undefined) return readStandardBody(c, limit)
+  const announced = Number(incoming.headers['content-length'] ?? 0)
+  if (announced > limit) return Promise.reject(tooLarge(limit))
+  return new Promise((resolve, reject) => {
+    const collector = new Collector(announced, limit)
+    incoming.on('data', (chunk: Buffer) => {
+      try {
+        collector.add(chunk)
+      } catch (error) {
+        incoming.removeAllListeners('data')
+        incoming.resume()
+        reject(error)
+      }
+    })
+    incoming.once('end', () => resolve(collector.finish()))
+    incoming.once('error', () => incoming.destroy())
+    incoming.once('close', () => reject(new McbError('invalid_protobuf', 'the body ended before it was complete')))
+  })
+}
+
+/** Where the server's adapter puts Node's own request. */
+function incomingOf(env: unknown): IncomingMessage | undefined {
+  const incoming = typeof env === 'object' && env !== null && 'incoming' in env ? env.incoming : undefined
+  return incoming instanceof IncomingMessage ? incoming : undefined
+}

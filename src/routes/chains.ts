@@ -1,0 +1,66 @@
+/** /v1/runs/{rid}/chains and …/chains/{chain}. */
+import type { Hono } from 'hono'
+import type { ChainState } from '../core/store.ts'
+import { type AppEnv, resource, type Services } from './context.ts'
+import { chainAnswer, describe, errors } from './openapi.ts'
+import { chainParam, ridParam } from './params.ts'
+import { chainNotFound, withRun } from './run-of.ts'
+
+export function chainRoutes(app: Hono<AppEnv>, { authenticate }: Services): void {
+  resource(app, '/v1/runs/:rid/chains', [authenticate], {
+    get: {
+      describe: describe('Chains', 'listChains', 'The chains of a run, by number', {
+        responses: {
+          200: { description: 'Chains and their lengths', content: { 'application/json': {} } },
+          ...errors(400, 404, 412),
+        },
+      }),
+      handler: async (c) => {
+        const chains = await withRun(c, ridParam(c), {}, (run) => run.getChains())
+        return c.json({ chains: chains.map(({ state }) => present(state)) })
+      },
+    },
+  })
+
+  resource(app, '/v1/runs/:rid/chains/:chain', [authenticate], {
+    put: {
+      describe: describe('Chains', 'putChain', 'Create a chain, or find it', {
+        parameters: [
+          {
+            name: 'If-None-Match',
+            in: 'header',
+            schema: { type: 'string', enum: ['*'] },
+            description: '412 if it exists',
+          },
+        ],
+        responses: {
+          200: chainAnswer('It exists'),
+          201: chainAnswer('Created'),
+          ...errors(400, 404, 412, 422),
+        },
+      }),
+      handler: async (c) => {
+        const number = chainParam(c)
+        const exclusive = c.req.header('If-None-Match')?.trim() === '*'
+        const chain = await withRun(c, ridParam(c), {}, (run) => run.initChain(number, { exclusive }))
+        return c.json(present(chain.state), chain.isNew ? 201 : 200)
+      },
+    },
+    get: {
+      describe: describe('Chains', 'getChain', 'Length of a chain', {
+        responses: { 200: chainAnswer('Its present length'), ...errors(400, 404, 412) },
+      }),
+      handler: async (c) => {
+        const number = chainParam(c)
+        const rid = ridParam(c)
+        const chain = await withRun(c, rid, { chain: number }, (run) => run.getChain(number))
+        if (chain === undefined) throw chainNotFound(rid, number)
+        return c.json(present(chain.state))
+      },
+    },
+  })
+}
+
+function present({ chain, length, updatedAt }: ChainState) {
+  return { chain, length, updatedAt: new Date(updatedAt).toISOString() }
+}

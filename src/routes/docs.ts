@@ -1,0 +1,74 @@
+/** /openapi.json, generated from the routes, and /docs, which shows it without fetching anything from elsewhere. */
+import type { Hono } from 'hono'
+import { html } from 'hono/html'
+import { describeRoute, generateSpecs } from 'hono-openapi'
+import type { AppEnv } from './context.ts'
+import { documentation } from './openapi.ts'
+
+type Document = Awaited<ReturnType<typeof generateSpecs>>
+
+const METHODS = ['get', 'put', 'post', 'delete'] as const
+const STYLE = `
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
+section { border-top: 1px solid #d0d7de; padding: .5rem 0 1rem } code { font-size: .95em }
+h2 { font-size: 1.05rem; margin: .5rem 0 } .method { display: inline-block; min-width: 4.5rem; font-weight: 700 }
+table { border-collapse: collapse } td { padding: .1rem 1rem .1rem 0; vertical-align: top }
+@media (prefers-color-scheme: dark) { body { background: #0d1117; color: #e6edf3 } section { border-color: #30363d } }`
+
+export function docsRoutes(app: Hono<AppEnv>, version: string): void {
+  let generated: Promise<Document> | undefined
+  const document = () => {
+    generated ??= generateSpecs(app, { documentation: documentation(version) })
+    return generated
+  }
+  app.get('/openapi.json', describeRoute({ hide: true }), async (c) => c.json(await document()))
+  app.get('/docs', describeRoute({ hide: true }), async (c) => c.html(page(await document())))
+}
+
+function page(document: Document) {
+  const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
+    METHODS.flatMap((method) => {
+      const operation = item?.[method]
+      return operation === undefined ? [] : [{ path, method, operation }]
+    }),
+  )
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width" />
+        <title>${document.info.title}: HTTP API</title>
+        <style>
+          ${STYLE}
+        </style>
+      </head>
+      <body>
+        <h1>${document.info.title} ${document.info.version}</h1>
+        <p>${document.info.description} As a document: <a href="/openapi.json">/openapi.json</a>.</p>
+        ${operations.map(
+          ({ path, method, operation }) => html`<section>
+            <h2><code><span class="method">${method.toUpperCase()}</span>${path}</code></h2>
+            <p>${operation.summary}</p>
+            <table>
+              ${(operation.parameters ?? []).map((parameter) =>
+                'name' in parameter
+                  ? html`<tr>
+                      <td><code>${parameter.name}</code></td>
+                      <td>${parameter.in}</td>
+                      <td>${parameter.description ?? ''}</td>
+                    </tr>`
+                  : '',
+              )}
+              ${Object.entries(operation.responses ?? {}).map(
+                ([status, answer]) => html`<tr>
+                  <td><code>${status}</code></td>
+                  <td></td>
+                  <td>${'description' in answer ? answer.description : ''}</td>
+                </tr>`,
+              )}
+            </table>
+          </section>`,
+        )}
+      </body>
+    </html>`
+}

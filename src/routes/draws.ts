@@ -1,0 +1,116 @@
+/** /v1/runs/{rid}/chains/{chain}/draws: batches in, slices out. */
+import type { Hono } from 'hono'
+import type { StoreChain } from '../backends/stored.ts'
+import { type Answer, protobufAnswer, type Selection } from '../core/answer.ts'
+import { jsonAnswer } from '../core/answer-json.ts'
+import { McbError } from '../core/errors.ts'
+import { readProtobuf } from './body.ts'
+import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
+import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
+import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from './openapi.ts'
+import { chainParam, columnsQuery, ridParam, sliceQuery } from './params.ts'
+import { chainNotFound, withRun } from './run-of.ts'
+
+export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }: Services): void {
+  const append = async (c: AppContext) => {
+    const rid = ridParam(c)
+    const chain = chainParam(c)
+    let body: Promise<Uint8Array<ArrayBuffer>> | undefined
+    const length = await withRun(c, rid, { chain }, async (run) => {
+      body ??= readProtobuf(c, readBody, limits.bodyBytes)
+      let bytes: Uint8Array<ArrayBuffer>
+      try {
+        bytes = await body
+      } catch (error) {
+        // A missing run or chain outranks what is wrong with the body, and is looked for only when something is.
+        if ((await run.getChain(chain)) === undefined) throw chainNotFound(rid, chain)
+        throw error
+      }
+      if (bytes.buffer.detached) {
+        // The run was replaced behind a cached handle, and the bytes went with the first attempt.
+        throw new McbError('storage_unavailable', 'the run was replaced meanwhile; send the batch again')
+      }
+      return run.append(chain, bytes)
+    })
+    return c.json({ chain, length })
+  }
+
+  const read = async (c: AppContext) => {
+    const rid = ridParam(c)
+    const number = chainParam(c)
+    const slice = sliceQuery(c)
+    const { chain, registration, columns } = await withRun(c, rid, { chain: number }, async (run) => {
+      const found = await run.getChain(number)
+      if (found === undefined) throw chainNotFound(rid, number)
+      return { chain: found, registration: run.registration, columns: columnsQuery(c, run.schema) }
+    })
+    const type = negotiate(c.req.header('Accept'))
+    const selection = chain.select(columns, slice, chain.state.length)
+    const etag = await drawsETag(registration, chain, selection, type)
+    c.header('ETag', etag)
+    if (matchesETag(c, etag)) return c.body(null, 304)
+    c.header('Content-Type', type)
+    const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits)
+    return send(c, answer)
+  }
+
+  resource(app, '/v1/runs/:rid/chains/:chain/draws', [authenticate], {
+    post: {
+      describe: describe('Draws', 'appendDraws', 'Append a batch of iterations, exactly once', {
+        requestBody: drawsBody,
+        responses: {
+          200: { description: 'Durable; the length of the chain', content: { 'application/json': {} } },
+          ...errors(400, 404, 409, 412, 413, 415, 422),
+        },
+      }),
+      handler: append,
+    },
+    get: {
+      describe: describe('Draws', 'getDraws', 'A slice of some or all variables and sampler stats', {
+        parameters: sliceParameters,
+        responses: {
+          200: drawsAnswer,
+          304: { description: 'Unchanged' },
+          ...errors(400, 404, 406, 412, 413),
+        },
+      }),
+      handler: read,
+    },
+  })
+}
+
+/** Made from what the answer is, so that an unchanged one is known without reading a draw. */
+async function drawsETag(registration: string, chain: StoreChain, selection: Selection, type: string): Promise<string> {
+  const { first, count, step } = selection.slice
+  const columns = selection.columns.map((spec) => spec.index).join()
+  const text = [registration, chain.number, first, count, step, columns, type].join('|')
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
+  return `"${Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')}"`
+}
+
+/** Starts the answer only when its first draws are here: what fails before that is an error, what fails later aborts. */
+async function send(c: AppContext, { length, body }: Answer): Promise<Response> {
+  if (length !== undefined) c.header('Content-Length', String(length))
+  if (c.req.method === 'HEAD') return c.body(null)
+  const begun: Uint8Array<ArrayBuffer>[] = []
+  while (begun.length < 3) {
+    const { done, value } = await body.next()
+    if (done) break
+    begun.push(value)
+  }
+  return c.body(streamOf(begun, body))
+}
+
+function streamOf(begun: Uint8Array<ArrayBuffer>[], rest: AsyncGenerator<Uint8Array<ArrayBuffer>>): ReadableStream {
+  return new ReadableStream({
+    async pull(controller) {
+      const ready = begun.shift()
+      const { done, value } = ready === undefined ? await rest.next() : { done: false, value: ready }
+      if (done || value === undefined) controller.close()
+      else controller.enqueue(value)
+    },
+    async cancel() {
+      await rest.return(undefined)
+    },
+  })
+}

@@ -1,0 +1,65 @@
+/** Content negotiation: which of the media types of an answer the request's `Accept` asks for (RFC 9110, 12.5.1). */
+import { McbError } from '../core/errors.ts'
+import type { AppContext } from './context.ts'
+
+export const PROTOBUF = 'application/x-protobuf'
+export const PROTOBUF_ALIAS = 'application/protobuf'
+export const JSON_TYPE = 'application/json'
+
+/** In the order of preference where the request has none. */
+const OFFERED = [PROTOBUF, PROTOBUF_ALIAS, JSON_TYPE] as const
+export type AnswerType = (typeof OFFERED)[number]
+
+interface Range {
+  readonly type: string
+  readonly q: number
+}
+
+function parseAccept(header: string): Range[] {
+  return header.split(',').flatMap((item) => {
+    const [type = '', ...parameters] = item.split(';').map((part) => part.trim())
+    if (type === '') return []
+    const weight = parameters.find((parameter) => /^q=/i.test(parameter))?.slice(2)
+    const q = weight === undefined ? 1 : Number(weight)
+    return [{ type: type.toLowerCase(), q: Number.isFinite(q) ? Math.min(1, Math.max(0, q)) : 0 }]
+  })
+}
+
+/** 2 where the type is named, 1 for its family, 0 for anything, -1 where the range does not cover it. */
+function specificity(range: string, type: string): number {
+  if (range === type) return 2
+  if (range === '*/*') return 0
+  return range === `${type.slice(0, type.indexOf('/'))}/*` ? 1 : -1
+}
+
+/** The most specific range that covers a type decides its q. */
+function weigh(ranges: readonly Range[], type: string): { q: number; rank: number } {
+  let best = { q: 0, rank: -1 }
+  for (const range of ranges) {
+    const rank = specificity(range.type, type)
+    if (rank > best.rank) best = { q: range.q, rank }
+  }
+  return best
+}
+
+/** @throws McbError `not_acceptable` */
+export function negotiate(accept: string | undefined): AnswerType {
+  if (accept === undefined || accept.trim() === '') return PROTOBUF
+  const ranges = parseAccept(accept)
+  let chosen: { type: AnswerType; q: number; rank: number } | undefined
+  for (const type of OFFERED) {
+    const { q, rank } = weigh(ranges, type)
+    if (q === 0) continue
+    if (chosen === undefined || q > chosen.q || (q === chosen.q && rank > chosen.rank)) chosen = { type, q, rank }
+  }
+  if (chosen !== undefined) return chosen.type
+  throw new McbError('not_acceptable', `"${accept}" cannot be met; this answers ${OFFERED.join(', ')}`)
+}
+
+/** Whether an `If-None-Match` covers this ETag. */
+export function matchesETag(c: AppContext, etag: string): boolean {
+  const header = c.req.header('If-None-Match')
+  if (header === undefined) return false
+  if (header.trim() === '*') return true
+  return header.split(',').some((item) => item.trim().replace(/^W\//, '') === etag)
+}

@@ -1,0 +1,74 @@
+/** Paths and queries, parsed once. */
+import { McbError } from '../core/errors.ts'
+import { isRunId } from '../core/meta.ts'
+import type { ColumnSpec, Schema } from '../core/schema.ts'
+import type { Slice } from '../core/slice.ts'
+import type { AppContext } from './context.ts'
+
+const MAX_CHAIN = 2 ** 31 - 1
+
+export function ridParam(c: AppContext): string {
+  const rid = c.req.param('rid') ?? ''
+  if (isRunId(rid)) return rid
+  throw new McbError('invalid_parameter', 'a run id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ -')
+}
+
+export function chainParam(c: AppContext): number {
+  const text = c.req.param('chain') ?? ''
+  const chain = Number(text)
+  if (/^(0|[1-9]\d{0,9})$/.test(text) && chain <= MAX_CHAIN) return chain
+  throw new McbError('invalid_parameter', `a chain number is an integer from 0 to ${MAX_CHAIN} without leading zeros`)
+}
+
+export function sliceQuery(c: AppContext): Slice {
+  const bound = (name: 'start' | 'stop' | 'step') => {
+    const given = c.req.queries(name)
+    if (given === undefined) return undefined
+    const [text, ...more] = given
+    if (more.length > 0) throw new McbError('invalid_slice', `"${name}" is given ${given.length} times`)
+    if (text === undefined || !/^-?\d+$/.test(text)) {
+      throw new McbError('invalid_slice', `"${name}" must be a decimal integer`)
+    }
+    return BigInt(text)
+  }
+  const slice = { start: bound('start'), stop: bound('stop'), step: bound('step') }
+  if (slice.step === 0n) throw new McbError('invalid_slice', 'the step of a slice cannot be 0')
+  return slice
+}
+
+/** The columns that `var` and `stat` name, in the order asked for, each once; all when neither is given. */
+export function columnsQuery(c: AppContext, schema: Schema): readonly ColumnSpec[] {
+  const variables = c.req.queries('var')
+  const stats = c.req.queries('stat')
+  if (variables === undefined && stats === undefined) return schema.columns
+  const chosen = new Set<ColumnSpec>()
+  for (const [names, specs, what] of [
+    [variables, schema.draws, 'variable'],
+    [stats, schema.stats, 'sampler stat'],
+  ] as const) {
+    for (const name of names ?? []) {
+      const spec = specs.get(name)
+      if (spec === undefined) {
+        throw new McbError('unknown_variable', `the run has no ${what} "${name}"`, { variable: name, status: 404 })
+      }
+      chosen.add(spec)
+    }
+  }
+  return [...chosen]
+}
+
+const MAX_LIMIT = 1000
+
+export function pageQuery(c: AppContext): { limit: number; cursor?: string } {
+  const one = (name: 'limit' | 'cursor', pattern: RegExp, what: string) => {
+    const given = c.req.queries(name)
+    if (given === undefined) return undefined
+    const [text, ...more] = given
+    if (text !== undefined && more.length === 0 && pattern.test(text)) return text
+    throw new McbError('invalid_parameter', `"${name}" must be ${what}`)
+  }
+  const limit = Number(one('limit', /^[1-9]\d{0,3}$/, `an integer from 1 to ${MAX_LIMIT}`) ?? 100)
+  if (limit > MAX_LIMIT) throw new McbError('invalid_parameter', `"limit" must be an integer from 1 to ${MAX_LIMIT}`)
+  const cursor = one('cursor', /^[1-9]\d{0,14}$/, 'the nextCursor of the page before')
+  return cursor === undefined ? { limit } : { limit, cursor }
+}
