@@ -45,9 +45,8 @@ CREATE TABLE `runs` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `runs_registration_unique` ON `runs` (`registration`);--> statement-breakpoint
-CREATE UNIQUE INDEX `runs_by_rid` ON `runs` (`tenant`,`rid`) WHERE deleted = 0;--> statement-breakpoint
+CREATE UNIQUE INDEX `runs_by_rid` ON `runs` (`tenant`,`rid`);--> statement-breakpoint
 CREATE INDEX `runs_by_age` ON `runs` (`tenant`,`id`);--> statement-breakpoint
-CREATE INDEX `runs_deleted` ON `runs` (`id`) WHERE deleted = 1;--> statement-breakpoint
 CREATE TABLE `tail` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`start` integer NOT NULL,

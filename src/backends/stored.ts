@@ -17,7 +17,7 @@ import {
 import type { NdArray } from '../core/ndarray.ts'
 import type { ColumnSpec, Schema } from '../core/schema.ts'
 import { resolveSlice, type Slice } from '../core/slice.ts'
-import type { ChainState, ColumnBlocks, ScanCursor, Store } from '../core/store.ts'
+import type { ChainState, ColumnBlocks, ScanCursor, ScanPage, Store } from '../core/store.ts'
 import { arrayOf, drawAt, drawsOf } from '../core/values.ts'
 
 interface KnownRun {
@@ -246,7 +246,10 @@ function oneDraw(values: Values, specs: ReadonlyMap<string, ColumnSpec>): Map<st
   )
 }
 
-/** All pages of a scan; the next one is fetched while the present one is used. */
+/** Pages that are fetched before they are asked for, so that storage and network work at the same time. */
+const PAGES_AHEAD = 3
+
+/** All pages of a scan, in order. */
 async function* scanAll(
   { store, registration }: StoreRun,
   chain: number,
@@ -254,14 +257,22 @@ async function* scanAll(
 ): AsyncGenerator<ColumnBlocks> {
   const fetchPage = (cursor?: ScanCursor) =>
     store.scan(registration, chain, cursor === undefined ? request : { ...request, cursor })
-  let page = await fetchPage()
+  // A page says where the next begins, so each is asked for when the one before has come.
+  const pages: Promise<ScanPage | undefined>[] = [fetchPage()]
+  const follow = async (before: Promise<ScanPage | undefined>) => {
+    const next = (await before)?.next
+    return next === undefined ? undefined : fetchPage(next)
+  }
   for (;;) {
-    const { next } = page
-    const ahead = next === undefined ? undefined : fetchPage(next)
-    // Rejections are met when the page is awaited, also when the reader stops before.
-    ahead?.catch(() => undefined)
+    for (let last = pages.at(-1); last !== undefined && pages.length < PAGES_AHEAD; last = pages.at(-1)) {
+      const ahead = follow(last)
+      // Its rejection is met when its turn comes; it may never come when the reader stops before.
+      ahead.catch(() => undefined)
+      pages.push(ahead)
+    }
+    const page = await pages.shift()
+    if (page === undefined) return
     yield* page.parts
-    if (ahead === undefined) return
-    page = await ahead
+    if (page.next === undefined) return
   }
 }

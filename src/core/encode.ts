@@ -28,6 +28,11 @@ export function encodeSegments(start: number, count: number, columns: readonly C
 
 /** Encodes a batch as users write it. @throws McbError when it does not fit the schema */
 export function encodeBatch(batch: DrawBatch, start: number, schema: Schema): Bytes {
+  return encodeSegments(start, batch.count, batchSegments(batch, schema))
+}
+
+/** The columns of a batch as users write it. @throws McbError when one does not fit the schema */
+export function batchSegments(batch: DrawBatch, schema: Schema): ColumnSegment[] {
   const columns: ColumnSegment[] = []
   for (const [group, given] of [
     [schema.draws, batch.draws],
@@ -41,7 +46,7 @@ export function encodeBatch(batch: DrawBatch, start: number, schema: Schema): By
       columns.push({ spec, data: segmentOf(spec, draws, batch.count) })
     }
   }
-  return encodeSegments(start, batch.count, columns)
+  return columns
 }
 
 function columnParts(spec: ColumnSpec, data: Bytes, count: number): Bytes[] {

@@ -20,9 +20,13 @@ export const readNodeBody: ReadBody = (c, limit) => {
         reject(error)
       }
     })
-    incoming.once('end', () => resolve(collector.finish()))
+    incoming.once('end', () => {
+      incoming.off('close', onClose)
+      resolve(collector.finish())
+    })
     incoming.once('error', () => incoming.destroy())
-    incoming.once('close', () => reject(new McbError('invalid_protobuf', 'the body ended before it was complete')))
+    const onClose = () => reject(new McbError('invalid_protobuf', 'the body ended before it was complete'))
+    incoming.once('close', onClose)
   })
 }
 

@@ -96,8 +96,8 @@ function updateChain(chain: ChainRow, to: ChainChange, now: number): Statement {
 function unchanged(chain: ChainRow): Statement {
   return {
     sql:
-      'INSERT INTO chains (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM chains c JOIN runs r ON r.id = c.run_id ' +
-      'WHERE c.id = ? AND c.length = ? AND c.folded = ? AND c.tail_rows = ? AND r.deleted = 0)',
+      'INSERT INTO chains (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM chains ' +
+      'WHERE id = ? AND length = ? AND folded = ? AND tail_rows = ? AND number >= 0)',
     params: [chain.id, chain.length, chain.folded, chain.tailRows],
   }
 }

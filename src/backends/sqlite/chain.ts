@@ -20,15 +20,15 @@ export interface ChainRow {
 /** Places in a chain's tail; see the table `tail`. */
 export const TAIL_SLOTS = 4096
 /** Bytes that one page of an answer aims at. */
-const PAGE_BYTES = 1024 * 1024
+const PAGE_BYTES = 2 * 1024 * 1024
 /** What a column whose draws vary in size is taken for when a page is planned. */
 const UNKNOWN_BYTES = 256 * 1024
 /** Columns of one page at most: each is a query of its own. */
 const PAGE_COLUMNS = 64
 
+/** No join with `runs`: the chains of a hidden run have negative numbers. */
 const CHAIN_SQL =
-  'SELECT c.id, c.length, c.folded, c.tail_rows, c.tail_bytes, c.updated_at FROM chains c JOIN runs r ON r.id = c.run_id ' +
-  'WHERE c.run_id = ? AND c.number = ? AND r.deleted = 0'
+  'SELECT id, length, folded, tail_rows, tail_bytes, updated_at FROM chains WHERE run_id = ? AND number = ?'
 
 export function* findChain(runId: number, chain: number): Program<ChainRow | undefined> {
   const [rows] = yield { reads: [{ sql: CHAIN_SQL, params: [runId, chain] }] }
@@ -56,12 +56,13 @@ export function* requireChain(runId: number, chain: number): Program<ChainRow> {
   throw new McbError('chain_not_found', `the run has no chain ${chain}`)
 }
 
+/** Plain placeholders only: better-sqlite3 takes numbered ones for named. */
+const LAST_BEFORE = '(SELECT max(start) FROM chunks WHERE chain_id = ? AND col = ? AND start <= ?)'
 const CHUNKS_SQL =
-  'SELECT start, count, data FROM chunks WHERE chain_id = ?1 AND col = ?2 AND start < ?4 AND start >= ' +
-  '(SELECT coalesce(max(start), 0) FROM chunks WHERE chain_id = ?1 AND col = ?2 AND start <= ?3) ORDER BY start, part'
+  'SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? AND start < ? ' +
+  `AND start >= coalesce(${LAST_BEFORE}, 0) ORDER BY start, part`
 const ONE_CHUNK_SQL =
-  'SELECT start, count, data FROM chunks WHERE chain_id = ?1 AND col = ?2 AND start = ' +
-  '(SELECT max(start) FROM chunks WHERE chain_id = ?1 AND col = ?2 AND start <= ?3) ORDER BY part'
+  'SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? ' + `AND start = ${LAST_BEFORE} ORDER BY part`
 const TAIL_SQL =
   'SELECT start, count, data FROM tail WHERE id >= ? AND id < ? AND start + count > ? AND start < ? ORDER BY id'
 
@@ -96,17 +97,20 @@ function planPage(schema: Schema, request: ScanRequest): ColumnPlan[] {
   return plans
 }
 
+function chunksOf({ id, folded }: ChainRow, { spec, from, to }: ColumnPlan): Statement {
+  const column = [id, spec.index]
+  return spec.kind === 'rigid-numbers'
+    ? { sql: CHUNKS_SQL, params: [...column, Math.min(to, folded), ...column, from] }
+    : { sql: ONE_CHUNK_SQL, params: [...column, ...column, from] }
+}
+
 /** One page of an answer; see `Store.scan`. */
 export function* scanPage(chain: ChainRow, schema: Schema, request: ScanRequest): Program<ScanPage> {
   if (request.from >= request.to) return { parts: [] }
   const plans = planPage(schema, request)
   const first = plans[0]
   const end = Math.max(...plans.map((p) => p.to))
-  const reads: Statement[] = plans.map(({ spec, from, to }) =>
-    spec.kind === 'rigid-numbers'
-      ? { sql: CHUNKS_SQL, params: [chain.id, spec.index, from, Math.min(to, chain.folded)] }
-      : { sql: ONE_CHUNK_SQL, params: [chain.id, spec.index, from] },
-  )
+  const reads = plans.map((plan) => chunksOf(chain, plan))
   const inChunks = plans.some((p) => p.from < chain.folded)
   const chunkReads = inChunks ? reads : []
   const inTail = end > chain.folded

@@ -33,6 +33,9 @@ export class FileDriver implements SqlDriver {
   private readonly begin: Database.Statement
   private readonly commit: Database.Statement
   private readonly rollback: Database.Statement
+  private readonly checkpointState: Database.Statement<[], { log: number }>
+  /** Called after each commit with the frames in the write-ahead log, by whoever takes checkpoints over. */
+  onCommit: ((frames: number) => void) | undefined
   private jobs: Job[] = []
   private scheduled = false
 
@@ -45,6 +48,27 @@ export class FileDriver implements SqlDriver {
     this.begin = this.database.prepare('BEGIN IMMEDIATE')
     this.commit = this.database.prepare('COMMIT')
     this.rollback = this.database.prepare('ROLLBACK')
+    this.checkpointState = this.database.prepare('PRAGMA wal_checkpoint(NOOP)')
+  }
+
+  /** Leaves checkpoints to `onCommit`; until then SQLite takes them by itself. */
+  leaveCheckpoints(): void {
+    this.database.pragma('wal_autocheckpoint = 0')
+  }
+
+  checkpointItself(): void {
+    this.onCommit = undefined
+    this.database.pragma('wal_autocheckpoint = 1000')
+  }
+
+  /** Copies what is left of the write-ahead log into the database. */
+  checkpoint(): void {
+    this.database.pragma('wal_checkpoint(PASSIVE)')
+  }
+
+  /** Frames (pages) that the write-ahead log holds. */
+  walFrames(): number {
+    return this.checkpointState.get()?.log ?? 0
   }
 
   run<T>(program: () => Program<T>): Promise<T> {
@@ -91,6 +115,7 @@ export class FileDriver implements SqlDriver {
       this.begin.run()
       for (const job of jobs) job.execute()
       this.commit.run()
+      this.onCommit?.(this.walFrames())
     } catch (error) {
       failure = error
       if (this.database.inTransaction) this.rollback.run()

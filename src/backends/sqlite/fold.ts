@@ -151,14 +151,14 @@ function joinedPairs(folds: readonly ColumnFold[], folded: number, dataOnly: boo
 }
 
 const JOINED =
-  "FROM json_each(?2) j JOIN chunks k ON k.chain_id = ?1 AND k.col = json_extract(j.value, '$[0]') " +
+  "FROM json_each(?) j JOIN chunks k ON k.chain_id = ? AND k.col = json_extract(j.value, '$[0]') " +
   "AND k.start >= json_extract(j.value, '$[1]')"
 
 function* readJoined(chain: ChainRow, folds: readonly ColumnFold[]): Program<Map<number, Piece[]>> {
   const old = new Map<number, Piece[]>()
   if (!folds.some((f) => f.joinsData)) return old
   const sql = `SELECT k.col, k.start, k.count, k.data ${JOINED} ORDER BY k.col, k.start`
-  const [rows = []] = yield { reads: [{ sql, params: [chain.id, joinedPairs(folds, chain.folded, true)] }] }
+  const [rows = []] = yield { reads: [{ sql, params: [joinedPairs(folds, chain.folded, true), chain.id] }] }
   for (const row of rows) {
     const column = numberIn(row, 'col')
     const pieces = old.get(column) ?? []
@@ -230,7 +230,7 @@ function addRows(chunks: NewChunk[], column: number, start: number, count: numbe
 function deleteJoined(chain: ChainRow, folds: readonly ColumnFold[]): Statement[] {
   if (!folds.some((f) => f.from < chain.folded)) return []
   const sql = `DELETE FROM chunks WHERE id IN (SELECT k.id ${JOINED})`
-  return [{ sql, params: [chain.id, joinedPairs(folds, chain.folded, false)] }]
+  return [{ sql, params: [joinedPairs(folds, chain.folded, false), chain.id] }]
 }
 
 function deleteTail(chain: ChainRow): Statement {

@@ -97,7 +97,12 @@ export function* hideRun(tenant: string, rid: string): Program<number | undefine
   const row = rows?.[0]
   if (row === undefined) return undefined
   const id = numberIn(row, 'id')
-  yield { writes: [{ sql: 'UPDATE runs SET deleted = 1 WHERE id = ?', params: [id] }] }
+  yield {
+    writes: [
+      { sql: "UPDATE runs SET deleted = 1, rid = '/' || registration WHERE id = ?", params: [id] },
+      { sql: 'UPDATE chains SET number = -1 - number WHERE run_id = ? AND number >= 0', params: [id] },
+    ],
+  }
   return id
 }
 

@@ -5,7 +5,6 @@
  * When it has grown, it is folded into *chunks*: blobs of one column each. No blob exceeds 1 MiB; what is larger lies in
  * parts. `chains.folded` says where the tail begins.
  */
-import { sql } from 'drizzle-orm'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 export const runs = sqliteTable(
@@ -18,14 +17,12 @@ export const runs = sqliteTable(
     createdAt: integer('created_at').notNull(),
     variables: integer().notNull(),
     sampleStats: integer('sample_stats').notNull(),
-    /** 1 while the run's rows are being deleted; nobody sees it any more. */
+    /**
+     * 1 while the run's rows are being deleted; nobody sees it any more, and its `rid` is one that no run can have.
+     */
     deleted: integer().notNull().default(0),
   },
-  (t) => [
-    uniqueIndex('runs_by_rid').on(t.tenant, t.rid).where(sql`deleted = 0`),
-    index('runs_by_age').on(t.tenant, t.id),
-    index('runs_deleted').on(t.id).where(sql`deleted = 1`),
-  ],
+  (t) => [uniqueIndex('runs_by_rid').on(t.tenant, t.rid), index('runs_by_age').on(t.tenant, t.id)],
 )
 
 /** The registered RunMeta, in parts. */
@@ -40,6 +37,7 @@ export const chains = sqliteTable(
   {
     id: integer().primaryKey({ autoIncrement: true }),
     runId: integer('run_id').notNull(),
+    /** -1 - number while the run's rows are being deleted. */
     number: integer().notNull(),
     /** Number of iterations. */
     length: integer().notNull(),

@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { FileDriver, type FileOptions } from '../sqlite/file.ts'
 import { purgeHidden, SqliteStore } from '../sqlite/store.ts'
+import { BackgroundCheckpoint } from './checkpoint.ts'
 import { type Call, type Opened, type Reply, toFailure } from './protocol.ts'
 
 if (parentPort === null) throw new Error('this module runs in a worker thread')
@@ -46,18 +47,30 @@ async function answer(driver: FileDriver, { id, tenant, method, args }: Call): P
   } catch (error) {
     reply = { id, failure: toFailure(error) }
   }
+  if (method === 'append') release(args)
   port.postMessage(reply, [...transfer])
+}
+
+/** Frees the bodies that were handed over: left to the collector, they add up under load. */
+function release(args: readonly unknown[]): void {
+  for (const arg of args) if (arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer) arg.buffer.transfer(0)
+}
+
+async function close(driver: FileDriver, checkpoints: BackgroundCheckpoint): Promise<void> {
+  await checkpoints.close()
+  driver.close()
+  port.close()
 }
 
 let opened: Opened
 try {
   const driver = new FileDriver(options)
   await purgeHidden(driver)
+  driver.leaveCheckpoints()
+  const checkpoints = new BackgroundCheckpoint(driver, options.path)
   port.on('message', (message: Call | 'close') => {
-    if (message === 'close') {
-      driver.close()
-      port.close()
-    } else void answer(driver, message)
+    if (message === 'close') void close(driver, checkpoints)
+    else void answer(driver, message)
   })
   opened = { opened: true }
 } catch (error) {

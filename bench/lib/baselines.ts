@@ -1,0 +1,31 @@
+/** What an append and a read are compared with: a sink that reads the same body, and a source that sends as many bytes. */
+import type { Hono } from 'hono'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { readProtobuf } from '../../src/routes/body.ts'
+import type { AppEnv, ReadBody } from '../../src/routes/context.ts'
+
+const BLOCK = new Uint8Array(1024 * 1024).fill(7)
+
+export function mountBaselines(app: Hono<AppEnv>, readBody: ReadBody): void {
+  app.post('/bench/null/:rid/chains/:chain/draws', async (c) => {
+    const body = await readProtobuf(c, readBody, DEFAULT_LIMITS.bodyBytes)
+    return c.json({ chain: Number(c.req.param('chain')), length: body.length })
+  })
+  app.get('/bench/constant', (c) => {
+    let left = Number(c.req.query('bytes'))
+    c.header('Content-Type', 'application/x-protobuf')
+    c.header('Content-Length', String(left))
+    const stream = new ReadableStream({
+      pull(controller) {
+        if (left === 0) {
+          controller.close()
+          return
+        }
+        const block = BLOCK.subarray(0, Math.min(left, BLOCK.length))
+        left -= block.length
+        controller.enqueue(block)
+      },
+    })
+    return c.body(stream)
+  })
+}

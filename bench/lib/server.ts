@@ -1,0 +1,58 @@
+/** Starting and watching a server in a process of its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+export interface Started {
+  readonly url: URL
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+/** Starts a command that prints its address, with a fresh folder of the repository's disk as its last argument. */
+export async function start(command: readonly string[]): Promise<Started> {
+  const folder = mkdtempSync('data-bench-')
+  const [program = process.execPath, ...args] = command
+  const child = spawn(program, [...args, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const url = await readyUrl(child)
+  if (child.pid === undefined) throw new Error(`${program} did not start`)
+  const stop = async () => {
+    if (child.exitCode === null) {
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+    }
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return { url, pid: child.pid, stop }
+}
+
+async function readyUrl(child: ChildProcess): Promise<URL> {
+  if (child.stdout === null) throw new Error('the server has no output')
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /http:\/\/\S+/.exec(line)?.[0]
+    if (url !== undefined) return new URL(url)
+  }
+  throw new Error('the server ended before it was ready')
+}
+
+/** Resident memory of a process in MiB. */
+export function residentMiB(pid: number): number {
+  const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return Number(kib) / 1024
+}
+
+/** The highest resident memory while `work` runs, in MiB above what it was before. */
+export async function peakAbove(pid: number, work: () => Promise<void>): Promise<number> {
+  const idle = residentMiB(pid)
+  let peak = idle
+  const timer = setInterval(() => {
+    peak = Math.max(peak, residentMiB(pid))
+  }, 20)
+  try {
+    await work()
+  } finally {
+    clearInterval(timer)
+  }
+  return Math.max(peak, residentMiB(pid)) - idle
+}

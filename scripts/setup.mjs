@@ -1,0 +1,29 @@
+// Installs what package-lock.json names, when that has changed: `npm start` and `npm test` need no other command.
+// Runs on any Node that npm runs on, since the Node that the project uses is installed by it.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+
+const production = process.argv.includes('--production')
+if (process.argv.includes('--help')) {
+  console.log('usage: node scripts/setup.mjs [--production]   installs the dependencies (--production: only those of running)')
+  process.exit(0)
+}
+
+const MARKER = 'node_modules/.setup'
+const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
+const installed = existsSync(MARKER) ? readFileSync(MARKER, 'utf8') : ''
+// What tests need includes what running needs.
+if (installed === `all ${lock}` || (production && installed === `production ${lock}`)) process.exit(0)
+
+console.log(production ? 'Installing what running needs …' : 'Installing what running and testing need …')
+const flags = ['ci', '--no-fund', '--no-audit', '--loglevel=error', ...(production ? ['--omit=dev'] : [])]
+const npm = process.env.npm_execpath
+const result = npm
+  ? spawnSync(process.execPath, [npm, ...flags], { stdio: 'inherit' })
+  : spawnSync('npm', flags, { stdio: 'inherit', shell: process.platform === 'win32' })
+if (result.status !== 0) {
+  console.error('mcbackend-edge: the installation failed; npm says why above. With network access, try again.')
+  process.exit(1)
+}
+writeFileSync(MARKER, `${production ? 'production' : 'all'} ${lock}`)

@@ -1,0 +1,340 @@
+/** A chain on the server: draws are gathered here and sent in batches, each stored exactly once. */
+import { batchSegments, type ColumnSegment, encodeSegments } from '../core/encode.ts'
+import { McbError } from '../core/errors.ts'
+import type { Chain, DrawBatch, Draws, Values } from '../core/interfaces.ts'
+import { DEFAULT_LIMITS } from '../core/limits.ts'
+import type { NdArray } from '../core/ndarray.ts'
+import type { ColumnSpec, Schema } from '../core/schema.ts'
+import type { Bytes } from '../core/segment.ts'
+import type { Slice } from '../core/slice.ts'
+import { DrawBuffer } from './buffer.ts'
+import { after, isTurnDue, nextTurn } from './clock.ts'
+import { type ChainAnswer, readChain } from './json.ts'
+import type { FlushOptions } from './options.ts'
+import { ChainReader } from './read.ts'
+import { splitBatch } from './split.ts'
+import { JSON_TYPE, type Transport } from './transport.ts'
+import { type Upload, UploadQueue } from './upload.ts'
+
+/** What the chains of a run share. */
+export interface RunContext {
+  readonly rid: string
+  readonly registration: string
+  readonly schema: Schema
+  /** Path of the run. */
+  readonly path: string
+  /** Names the registration, so that nothing reaches a run that has replaced it. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly transport: Transport
+  readonly flush: Required<FlushOptions>
+  /** Chains that have taken draws and are not closed. */
+  readonly writers: Set<HttpChain>
+}
+
+const NO_STATS: Values = new Map()
+const DONE = Promise.resolve()
+
+/**
+ * Handle on one chain.
+ *
+ * Draws of `append` are numbered from the length that the chain had when the handle was made, so one handle writes a
+ * chain at a time. What a call has taken is sent in order, one request at a time; a request whose answer is lost is
+ * sent again and stored once. A call that rejects has taken nothing.
+ *
+ * When an upload fails for good, the draws stay here and the handle stops: every later call rejects with the failure.
+ * `resume` tries again.
+ */
+export class HttpChain implements Chain {
+  readonly rid: string
+  /** Identity of the run's registration. */
+  readonly registration: string
+  readonly number: number
+  readonly isNew: boolean
+  private readonly context: RunContext
+  private readonly path: string
+  private readonly reader: ChainReader
+  private readonly queue: UploadQueue
+  /** Index of the next iteration that is taken. */
+  private end: number
+  private buffer: DrawBuffer | undefined
+  /** An emptied buffer to use next. */
+  private spare: DrawBuffer | undefined
+  private isDue = false
+  private cancelTimer: (() => void) | undefined
+  private room: PromiseWithResolvers<void> | undefined
+  private isClosed = false
+
+  constructor(context: RunContext, { chain, length }: ChainAnswer, isNew: boolean) {
+    this.rid = context.rid
+    this.registration = context.registration
+    this.number = chain
+    this.isNew = isNew
+    this.context = context
+    this.path = `${context.path}/chains/${chain}`
+    this.reader = new ChainReader(context.transport, this.path, context.headers, context.schema)
+    this.end = length
+    this.queue = new UploadQueue(
+      () => (this.isDue && this.hasDraws ? this.takeBuffer() : undefined),
+      () => this.makeRoom(),
+    )
+  }
+
+  /**
+   * Takes one iteration: a value for every variable, and for those sampler stats that there are. Values are copied.
+   *
+   * Resolves at once, without waiting for the server; when more than `flush.maxBuffered` bytes wait for their
+   * acknowledgement, it resolves when there is room again, so await it. About every 10 ms it lets the event loop have
+   * a turn, without which nothing could be sent.
+   *
+   * @throws McbError when the draw does not fit the run, or an earlier upload has failed; the draw is not taken
+   */
+  append(draw: Values, stats: Values = NO_STATS): Promise<void> {
+    if (this.isClosed || this.queue.failure !== undefined) return this.refusal()
+    let buffer = this.buffer ?? this.newBuffer()
+    try {
+      if (!buffer.put(draw, stats)) {
+        this.seal()
+        buffer = this.newBuffer()
+        buffer.put(draw, stats)
+      }
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    this.end++
+    const { flush } = this.context
+    if (buffer.count === 1) this.startTimer()
+    let isStarted = false
+    if (buffer.count >= flush.count || buffer.bytes >= flush.bytes) {
+      this.isDue = true
+      isStarted = this.queue.wake()
+      if (buffer.bytes >= flush.maxRequest || buffer.count >= DEFAULT_LIMITS.batchIterations) this.seal()
+    }
+    if (this.waitingBytes > flush.maxBuffered) return this.waitForRoom()
+    return isStarted || isTurnDue() ? nextTurn() : DONE
+  }
+
+  /**
+   * Sends what was taken before, then these iterations, in several requests when they are many, and resolves to the
+   * length that the server acknowledges: they are durable then. Do not change the arrays before.
+   *
+   * @param batch.start index of the first iteration; what is stored already is compared, and not stored again
+   * @throws McbError `draw_gap` or `draw_conflict` (with `fields.length`), `run_replaced`, or a mismatch with the run;
+   *   the batch can be appended again, also when a part of it or its acknowledgement got lost
+   */
+  async appendBatch(batch: DrawBatch): Promise<number> {
+    this.requireUsable()
+    const { end } = this
+    const start = batch.start ?? end
+    requireIndex('start', start)
+    requireIndex('count', batch.count)
+    const columns = batchSegments(batch, this.context.schema)
+    this.seal()
+    this.context.writers.add(this)
+    const behind = Math.max(end, start + batch.count)
+    this.end = behind
+    const task = async () => {
+      const length = await this.sendBatch(start, batch.count, columns)
+      // Somebody else may have written more; without an index of their own the next draws go behind that.
+      if (batch.start !== undefined && this.end === behind) this.end = length
+      return length
+    }
+    return this.queue.run(task, (reason) => {
+      if (this.end === behind) this.end = end
+      else if (behind !== end && this.queue.failure === undefined) this.queue.fail(reason)
+    })
+  }
+
+  /**
+   * Resolves when all that this handle has taken is durable on the server.
+   *
+   * @throws McbError when an upload has failed
+   */
+  async flush(): Promise<void> {
+    if (this.queue.failure === undefined) this.seal()
+    await this.queue.drain()
+  }
+
+  /**
+   * Flushes, and takes no more draws; the chain can still be read.
+   *
+   * @throws McbError when an upload has failed; the handle is not closed then
+   */
+  async close(): Promise<void> {
+    const wasClosed = this.isClosed
+    this.isClosed = true
+    try {
+      await this.flush()
+    } catch (error) {
+      this.isClosed = wasClosed
+      throw error
+    }
+    this.context.writers.delete(this)
+    this.buffer = undefined
+    this.spare = undefined
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Forgets the failure of an upload and sends again what was kept; `flush` tells how that went. */
+  resume(): void {
+    this.queue.resume()
+  }
+
+  /** Number of iterations on the server, with those that this handle has taken. */
+  async length(): Promise<number> {
+    await this.flush()
+    return this.reader.length()
+  }
+
+  /** Draws of a variable, with those that this handle has taken. @throws McbError `unknown_variable`, `invalid_slice` */
+  getDraws(name: string, slice: Slice = {}): Promise<Draws> {
+    return this.read(() => this.reader.column(this.find(name, 'draws'), slice))
+  }
+
+  /** As `getDraws`, of a sampler stat. */
+  getStats(name: string, slice: Slice = {}): Promise<Draws> {
+    return this.read(() => this.reader.column(this.find(name, 'stats'), slice))
+  }
+
+  getDrawsAt(index: number, names = [...this.context.schema.draws.keys()]): Promise<Map<string, NdArray>> {
+    return this.read(() =>
+      this.reader.iteration(
+        index,
+        names.map((name) => this.find(name, 'draws')),
+      ),
+    )
+  }
+
+  getStatsAt(index: number, names = [...this.context.schema.stats.keys()]): Promise<Map<string, NdArray>> {
+    return this.read(() =>
+      this.reader.iteration(
+        index,
+        names.map((name) => this.find(name, 'stats')),
+      ),
+    )
+  }
+
+  private async read<T>(task: () => Promise<T>): Promise<T> {
+    await this.flush()
+    return task()
+  }
+
+  private find(name: string, group: 'draws' | 'stats'): ColumnSpec {
+    const spec = this.context.schema[group].get(name)
+    if (spec !== undefined) return spec
+    const detail = `run "${this.rid}" has no ${group === 'draws' ? 'variable' : 'sampler stat'} "${name}"`
+    throw new McbError('unknown_variable', detail, { variable: name, status: 404 })
+  }
+
+  private get hasDraws(): boolean {
+    return this.buffer !== undefined && this.buffer.count > 0
+  }
+
+  /** Bytes of the draws that were taken and are not acknowledged. */
+  private get waitingBytes(): number {
+    return this.queue.bytes + (this.buffer?.bytes ?? 0)
+  }
+
+  private newBuffer(): DrawBuffer {
+    const buffer = this.spare ?? new DrawBuffer(this.context.schema)
+    this.spare = undefined
+    this.buffer = buffer
+    this.context.writers.add(this)
+    return buffer
+  }
+
+  private startTimer(): void {
+    this.cancelTimer = after(this.context.flush.interval, () => {
+      this.isDue = true
+      this.queue.wake()
+    })
+  }
+
+  /** Queues the gathered draws; what is appended from now on is another upload. */
+  private seal(): void {
+    if (this.hasDraws) this.queue.add(this.takeBuffer())
+  }
+
+  private takeBuffer(): Upload {
+    const buffer = this.buffer ?? this.newBuffer()
+    this.buffer = undefined
+    this.cancelTimer?.()
+    this.isDue = false
+    const { count, bytes } = buffer
+    const start = this.end - count
+    let body: Bytes | undefined
+    const encode = () => {
+      const encoded = encodeSegments(start, count, buffer.segments())
+      buffer.clear()
+      this.spare ??= buffer
+      return encoded
+    }
+    return {
+      bytes,
+      send: async () => {
+        body ??= encode()
+        await this.post(start + count, body)
+      },
+    }
+  }
+
+  private async sendBatch(start: number, count: number, columns: readonly ColumnSegment[]): Promise<number> {
+    let length = start
+    for (const part of splitBatch({ start, count, columns }, this.context.flush.maxRequest)) {
+      length = await this.post(part.start + part.count, encodeSegments(part.start, part.count, part.columns))
+    }
+    return length
+  }
+
+  /** Sends the iterations before index `end`, and gives the length that is acknowledged. */
+  private async post(end: number, body: Bytes): Promise<number> {
+    const { headers, transport } = this.context
+    const request = { method: 'POST', path: `${this.path}/draws`, headers, body, type: JSON_TYPE } as const
+    const { length } = await transport.send(request, readChain)
+    if (length < end) {
+      throw new McbError('internal_error', `the server acknowledged a length of ${length} instead of ${end}`, {
+        length,
+      })
+    }
+    return length
+  }
+
+  private waitForRoom(): Promise<void> {
+    this.room ??= Promise.withResolvers<void>()
+    this.isDue = true
+    this.queue.wake()
+    return this.room.promise
+  }
+
+  /** Those who wait have had their draws taken; when an upload has failed, their next call tells. */
+  private makeRoom(): void {
+    if (this.queue.failure === undefined && this.waitingBytes > this.context.flush.maxBuffered) return
+    this.room?.resolve()
+    this.room = undefined
+  }
+
+  private requireUsable(): void {
+    if (this.queue.failure !== undefined) throw this.queue.failure.reason
+    if (this.isClosed) {
+      throw new McbError('invalid_parameter', `the handle on chain ${this.number} of run "${this.rid}" is closed`)
+    }
+  }
+
+  private async refuse(): Promise<void> {
+    this.requireUsable()
+  }
+
+  private refusal(): Promise<void> {
+    const refused = this.refuse()
+    // A failed upload is told by flush and close as well: it must not end a process that does not await its appends.
+    if (this.queue.failure !== undefined) refused.catch(() => undefined)
+    return refused
+  }
+}
+
+function requireIndex(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return
+  throw new McbError('invalid_parameter', `the ${name} of a batch is a whole number from 0 on, not ${value}`)
+}

@@ -1,0 +1,50 @@
+/** Time for a client on any platform: pauses that can be ended, and turns of the event loop. */
+
+/** Longest delay that timers take; a longer one would fire at once. */
+const MAX_DELAY = 2 ** 31 - 1
+
+/** Calls back once after `ms` milliseconds unless the returned function is called before; Infinity never does. */
+export function after(ms: number, callback: () => void): () => void {
+  if (ms === Number.POSITIVE_INFINITY) return () => undefined
+  const timer = setTimeout(callback, Math.min(Math.max(ms, 0), MAX_DELAY))
+  return () => clearTimeout(timer)
+}
+
+/** Waits `ms` milliseconds; rejects with the signal's reason when that is aborted. */
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onAbort = () => reject(signal?.reason)
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  const cancel = after(ms, resolve)
+  return promise.finally(() => {
+    cancel()
+    signal?.removeEventListener('abort', onAbort)
+  })
+}
+
+/** Milliseconds that a sampler may keep the thread before the event loop gets a turn. */
+const TURN_EVERY = 10
+
+let lastTurn = performance.now()
+
+/**
+ * Whether the event loop should get a turn. A loop over `await append(…)` with promises that are resolved already never
+ * gives it one, and without turns no timer fires and no byte is sent.
+ */
+export function isTurnDue(): boolean {
+  return performance.now() - lastTurn > TURN_EVERY
+}
+
+/** Resolves in the next turn of the event loop. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    const turned = () => {
+      lastTurn = performance.now()
+      resolve()
+    }
+    // Timers have a least delay of 1 to 4 ms; where there are immediates, they have none.
+    if (typeof setImmediate === 'function') setImmediate(turned)
+    else setTimeout(turned, 0)
+  })
+}

@@ -1,0 +1,86 @@
+/** Answers that report an error, as the McbError that the server threw. */
+import { type ErrorCode, type ErrorFields, isErrorCode, McbError } from '../core/errors.ts'
+
+/** What an answer is by its status alone: for those of proxies, and of servers that know more codes. */
+const CODE_BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
+  [400, 'invalid_parameter'],
+  [401, 'unauthorized'],
+  [403, 'forbidden'],
+  [404, 'not_found'],
+  [405, 'method_not_allowed'],
+  [406, 'not_acceptable'],
+  [408, 'storage_unavailable'],
+  [413, 'payload_too_large'],
+  [414, 'payload_too_large'],
+  [415, 'unsupported_media_type'],
+  [429, 'rate_limited'],
+  [502, 'storage_unavailable'],
+  [503, 'storage_unavailable'],
+  [504, 'storage_unavailable'],
+])
+
+/** An answer that came whole. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** The error of an answer with a status of 300 or more; `what` names the request for those who read the message. */
+export function errorOf(answer: Answer, what: string): McbError {
+  const { status, headers } = answer
+  const problem = problemOf(answer)
+  const known = problem.code
+  const code = isErrorCode(known) ? known : (CODE_BY_STATUS.get(status) ?? 'internal_error')
+  const detail =
+    typeof problem.detail === 'string' && problem.detail !== '' ? problem.detail : `${what} was answered with ${status}`
+  const unknown = typeof known === 'string' && !isErrorCode(known) ? ` (${known})` : ''
+  return new McbError(code, `${detail}${unknown}`, { ...fieldsOf(problem), ...retryAfterOf(headers), status })
+}
+
+/** The members of a problem+json body; none when it is something else. */
+function problemOf({ headers, bytes }: Answer): Readonly<Record<string, unknown>> {
+  if (!/^application\/(problem\+)?json\b/.test(headers.get('Content-Type') ?? '')) return {}
+  try {
+    return asRecord(JSON.parse(new TextDecoder().decode(bytes)))
+  } catch {
+    return {}
+  }
+}
+
+export function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {}
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function fieldsOf({ variable, expected, actual, length, limit, allow }: Record<string, unknown>): ErrorFields {
+  return {
+    ...(typeof variable === 'string' ? { variable } : {}),
+    ...(isNameOrShape(expected) ? { expected } : {}),
+    ...(isNameOrShape(actual) ? { actual } : {}),
+    ...(typeof length === 'number' ? { length } : {}),
+    ...(typeof limit === 'number' ? { limit } : {}),
+    ...(isListOf(allow, 'string') ? { allow } : {}),
+  }
+}
+
+function isNameOrShape(value: unknown): value is string | readonly number[] {
+  return typeof value === 'string' || isListOf(value, 'number')
+}
+
+function isListOf(value: unknown, type: 'string'): value is readonly string[]
+function isListOf(value: unknown, type: 'number'): value is readonly number[]
+function isListOf(value: unknown, type: 'string' | 'number'): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === type)
+}
+
+/** `Retry-After` (RFC 9110, section 10.2.3) in seconds from now: a number of seconds, or a date. */
+function retryAfterOf(headers: Headers): { readonly retryAfter?: number } {
+  const value = headers.get('Retry-After')?.trim()
+  if (!value) return {}
+  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000
+  return Number.isNaN(seconds) ? {} : { retryAfter: Math.max(0, seconds) }
+}

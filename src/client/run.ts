@@ -1,0 +1,109 @@
+/** A run on the server: its metadata, which never change, and the way to its chains. */
+import { RunDescription } from '../core/describe.ts'
+import { McbError } from '../core/errors.ts'
+import type { Run } from '../core/interfaces.ts'
+import type { ParsedMeta, RunMeta } from '../core/meta.ts'
+import type { Schema } from '../core/schema.ts'
+import { HttpChain, type RunContext } from './chain.ts'
+import { finishAll } from './finish.ts'
+import { type ChainAnswer, readChain, readChains } from './json.ts'
+import type { FlushOptions } from './options.ts'
+import { JSON_TYPE, type Transport } from './transport.ts'
+
+/** What the runs of a backend share. */
+export interface BackendContext {
+  readonly transport: Transport
+  readonly flush: Required<FlushOptions>
+  /** Chains that have taken draws and are not closed. */
+  readonly writers: Set<HttpChain>
+}
+
+export class HttpRun extends RunDescription implements Run {
+  readonly rid: string
+  readonly registration: string
+  readonly schema: Schema
+  readonly isNew: boolean
+  declare readonly meta: RunMeta
+  private readonly context: RunContext
+
+  constructor(context: BackendContext, { meta, schema }: ParsedMeta, registration: string, isNew: boolean) {
+    super(meta)
+    this.rid = meta.rid ?? ''
+    this.registration = registration
+    this.schema = schema
+    this.isNew = isNew
+    this.context = {
+      ...context,
+      rid: this.rid,
+      registration,
+      schema,
+      path: `/v1/runs/${this.rid}`,
+      headers: { 'Mcb-Registration': registration },
+    }
+  }
+
+  /**
+   * Creates a chain, or opens it when it exists; its draws go on where it ends.
+   *
+   * @param options.exclusive makes an existing chain an error. Where an answer is lost, that may be the chain which
+   *   this very call has created.
+   * @throws McbError `chain_exists`, `run_not_found`, `run_replaced`
+   */
+  async initChain(number: number, { exclusive } = { exclusive: false }): Promise<HttpChain> {
+    const { transport, headers } = this.context
+    const condition: Record<string, string> = exclusive ? { 'If-None-Match': '*' } : {}
+    const path = this.chainPath(number)
+    const request = { method: 'PUT', path, headers: { ...headers, ...condition }, type: JSON_TYPE } as const
+    return transport.send(request, (answer) => this.open(readChain(answer), answer.status === 201))
+  }
+
+  /** @throws McbError `run_not_found`, `run_replaced` */
+  async getChain(number: number): Promise<HttpChain | undefined> {
+    const { transport, headers } = this.context
+    const request = { method: 'GET', path: this.chainPath(number), headers, type: JSON_TYPE } as const
+    return transport.send(
+      request,
+      (answer): HttpChain | undefined => this.open(readChain(answer), false),
+      (refusal) => {
+        if (refusal.code === 'chain_not_found') return undefined
+        throw refusal
+      },
+    )
+  }
+
+  /** @throws McbError `run_not_found`, `run_replaced` */
+  async getChains(): Promise<HttpChain[]> {
+    const { transport, headers, path } = this.context
+    const request = { method: 'GET', path: `${path}/chains`, headers, type: JSON_TYPE } as const
+    return transport.send(request, (answer) => readChains(answer).map((chain) => this.open(chain, false)))
+  }
+
+  /** Flushes the chains of this run that this client writes. @throws McbError when an upload has failed */
+  async flush(): Promise<void> {
+    await finishAll(this.writers(), (chain) => chain.flush())
+  }
+
+  /** Closes the chains of this run that this client writes. @throws McbError when an upload has failed */
+  async close(): Promise<void> {
+    await finishAll(this.writers(), (chain) => chain.close())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  private writers(): HttpChain[] {
+    return [...this.context.writers].filter((chain) => chain.registration === this.registration)
+  }
+
+  private open(chain: ChainAnswer, isNew: boolean): HttpChain {
+    return new HttpChain(this.context, chain, isNew)
+  }
+
+  private chainPath(number: number): string {
+    if (!Number.isSafeInteger(number) || number < 0) {
+      throw new McbError('invalid_parameter', `a chain has a whole number from 0 on, not ${number}`)
+    }
+    return `${this.context.path}/chains/${number}`
+  }
+}

@@ -1,0 +1,154 @@
+/** One request to the server as often as it takes: attempts, pauses between them, and errors. */
+import { McbError } from '../core/errors.ts'
+import { after, pause } from './clock.ts'
+import { DEFAULT_RETRY, type Fetch, type HttpBackendOptions, type RetryOptions } from './options.ts'
+import { type Answer, errorOf } from './problem.ts'
+
+export const PROTOBUF = 'application/x-protobuf'
+export const JSON_TYPE = 'application/json'
+
+/** Statuses of failures that may pass. All requests of this client can be repeated without harm. */
+const TRANSIENT: ReadonlySet<number> = new Set([408, 429, 502, 503, 504])
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** Path and query below the server's address, encoded. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** A protobuf message. */
+  readonly body?: Uint8Array<ArrayBuffer>
+  /** The type that the answer must have; absent when its body does not matter. */
+  readonly type?: typeof PROTOBUF | typeof JSON_TYPE
+}
+
+type Outcome<T> = { readonly value: T } | { readonly failure: McbError; readonly isTransient: boolean }
+
+export class Transport {
+  private readonly url: string
+  private readonly authorization: Readonly<Record<string, string>>
+  private readonly fetch: Fetch
+  private readonly retry: Required<RetryOptions>
+  private readonly signal: AbortSignal | undefined
+
+  /** @throws TypeError when the address is no absolute URL, or the token cannot stand in a header */
+  constructor({ url, token, fetch, retry, signal }: HttpBackendOptions) {
+    this.url = new URL(url).href.replace(/\/+$/, '')
+    this.authorization = token === undefined ? {} : { Authorization: `Bearer ${token}` }
+    new Headers(this.authorization)
+    this.fetch = fetch ?? ((request) => globalThis.fetch(request))
+    this.retry = { ...DEFAULT_RETRY, ...retry }
+    this.signal = signal
+  }
+
+  /**
+   * Sends a request until it has a final answer, and gives what `read` makes of it. An answer that `read` cannot read
+   * was damaged on its way, and is asked for again.
+   *
+   * @param refused gives the result for a refusal, or throws it; on a later attempt than the first, an earlier one
+   *   whose answer was lost may be what it is about
+   * @throws McbError of the server's refusal, or of the last failure when the time for retries is over
+   * @throws the reason of the client's signal
+   */
+  async send<T>(
+    request: ApiRequest,
+    read: (answer: Answer) => T,
+    refused: (refusal: McbError, attempt: number) => T = raise,
+  ): Promise<T> {
+    const { limit, base, cap } = this.retry
+    const deadline = performance.now() + limit
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.attempt(request, read)
+      if ('value' in outcome) return outcome.value
+      const { failure } = outcome
+      if (!outcome.isTransient) return refused(failure, attempt)
+      const left = deadline - performance.now()
+      const asked = (failure.fields.retryAfter ?? 0) * 1000
+      if (left <= 0 || asked > left) throw failure
+      const jittered = Math.random() * Math.min(cap, base * 2 ** (attempt - 1))
+      await pause(Math.min(left, Math.max(asked, jittered)), this.signal)
+    }
+  }
+
+  private async attempt<T>(request: ApiRequest, read: (answer: Answer) => T): Promise<Outcome<T>> {
+    this.signal?.throwIfAborted()
+    let answer: Answer
+    try {
+      answer = await this.exchange(request)
+    } catch (error) {
+      this.signal?.throwIfAborted()
+      return { failure: unreachable(this.url, error), isTransient: true }
+    }
+    const what = `${request.method} ${request.path}`
+    if (answer.status >= 300) return { failure: errorOf(answer, what), isTransient: TRANSIENT.has(answer.status) }
+    const type = answer.headers.get('Content-Type')?.split(';', 1)[0]?.trim()
+    if (request.type !== undefined && type !== request.type) {
+      const detail = `${what} was answered with ${type ?? 'no type'} instead of ${request.type}; is ${this.url} the address?`
+      return { failure: new McbError('internal_error', detail), isTransient: false }
+    }
+    try {
+      return { value: read(answer) }
+    } catch (error) {
+      if (error instanceof McbError && error.code !== 'invalid_protobuf') throw error
+      const failure = new McbError('internal_error', `the answer to ${what} is damaged`, {}, { cause: error })
+      return { failure, isTransient: true }
+    }
+  }
+
+  private compose({ method, path, headers, body, type }: ApiRequest, signal: AbortSignal): Request {
+    return new Request(this.url + path, {
+      method,
+      signal,
+      headers: {
+        ...headers,
+        ...(type === undefined ? {} : { Accept: type }),
+        ...(body === undefined ? {} : { 'Content-Type': PROTOBUF }),
+        ...this.authorization,
+      },
+      ...(body === undefined ? {} : { body }),
+    })
+  }
+
+  /** Request and whole answer, within the time of one attempt; also where `fetch` does not heed signals. */
+  private async exchange(request: ApiRequest): Promise<Answer> {
+    const { timeout } = this.retry
+    const controller = new AbortController()
+    const ended = Promise.withResolvers<never>()
+    const end = (reason: unknown) => {
+      controller.abort(reason)
+      ended.reject(reason)
+    }
+    const onAbort = () => end(this.signal?.reason)
+    const cancel = after(timeout, () => end(new McbError('storage_unavailable', `no answer within ${timeout} ms`)))
+    this.signal?.addEventListener('abort', onAbort)
+    try {
+      return await Promise.race([this.fetchWhole(this.compose(request, controller.signal)), ended.promise])
+    } finally {
+      cancel()
+      this.signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  private async fetchWhole(message: Request): Promise<Answer> {
+    const response = await this.fetch(message)
+    const bytes = new Uint8Array(await response.arrayBuffer())
+    return { status: response.status, headers: response.headers, bytes }
+  }
+}
+
+function raise(error: McbError): never {
+  throw error
+}
+
+function unreachable(url: string, error: unknown): McbError {
+  if (error instanceof McbError) return error
+  const reasons = [error, error instanceof Error ? error.cause : undefined]
+  const why = reasons.flatMap((reason) => (reason instanceof Error && reason.message !== '' ? [reason.message] : []))
+  return new McbError(
+    'storage_unavailable',
+    `${url} cannot be reached: ${why.join(': ') || String(error)}`,
+    {},
+    {
+      cause: error,
+    },
+  )
+}

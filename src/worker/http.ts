@@ -1,0 +1,42 @@
+/** What requests and answers of the application need on workerd, and nowhere else. */
+
+/** A stream of exactly `length` bytes: workerd sends Content-Length for no other. It is a global of workerd. */
+declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Uint8Array>
+
+interface WorkersResponseInit extends ResponseInit {
+  /** `manual`: the body is encoded already, as Content-Encoding says. Otherwise workerd encodes it once more. */
+  readonly encodeBody: 'automatic' | 'manual'
+}
+
+/** Gives a request its client's own Accept-Encoding back, which Cloudflare's proxies replace. */
+export function withClientEncoding(request: Request): Request {
+  const encoding = clientEncoding(request)
+  if (encoding === undefined || encoding === request.headers.get('Accept-Encoding')) return request
+  const headers = new Headers(request.headers)
+  headers.set('Accept-Encoding', encoding)
+  return new Request(request, { headers })
+}
+
+function clientEncoding(request: object): string | undefined {
+  if (!('cf' in request) || typeof request.cf !== 'object' || request.cf === null) return undefined
+  const { cf } = request
+  return 'clientAcceptEncoding' in cf && typeof cf.clientAcceptEncoding === 'string'
+    ? cf.clientAcceptEncoding
+    : undefined
+}
+
+/** `report` learns why an answer broke off in the middle. */
+export function toWorkersResponse(response: Response, report: (error: unknown) => void): Response {
+  const { body, status, headers } = response
+  if (body === null) return response
+  if (headers.has('Content-Encoding')) {
+    const init: WorkersResponseInit = { status, headers, encodeBody: 'manual' }
+    return new Response(body, init)
+  }
+  const length = headers.get('Content-Length')
+  if (length === null) return response
+  const fixed = new FixedLengthStream(Number(length))
+  // A source that fails aborts the connection through this pipe; a client that goes away ends the source.
+  body.pipeTo(fixed.writable).catch(report)
+  return new Response(fixed.readable, { status, headers })
+}

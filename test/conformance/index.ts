@@ -1,0 +1,44 @@
+/** All topics of the conformance suite in one function. */
+import { appends } from './appends.ts'
+import { deletion } from './deletion.ts'
+import { dtypes } from './dtypes.ts'
+import { folds } from './folds.ts'
+import { handles } from './handles.ts'
+import { lengths } from './lengths.ts'
+import { listing } from './listing.ts'
+import { live } from './live.ts'
+import { names } from './names.ts'
+import { races } from './races.ts'
+import { runs } from './runs.ts'
+import { shapes } from './shapes.ts'
+import { sizes } from './sizes.ts'
+import { slices } from './slices.ts'
+import { stats } from './stats.ts'
+import { strings } from './strings.ts'
+import { conformanceOf, type Subject } from './suite.ts'
+
+export type { Opened, Subject } from './suite.ts'
+
+const TOPICS = [
+  runs,
+  names,
+  handles,
+  dtypes,
+  shapes,
+  strings,
+  stats,
+  slices,
+  lengths,
+  appends,
+  races,
+  live,
+  sizes,
+  folds,
+  listing,
+  deletion,
+]
+
+/** Declares every test that a backend must pass. */
+export function conformance(subject: Subject): void {
+  conformanceOf(subject, TOPICS)
+}

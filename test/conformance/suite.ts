@@ -1,0 +1,127 @@
+/**
+ * The conformance suite: what every backend must do, written against the three interfaces alone.
+ *
+ * It knows no platform, so that the same tests run on Node, inside workerd, and on a client in front of a server.
+ *
+ * @example
+ * conformance({ name: 'memory', keepsDraws: true, open: async () => { … } })
+ */
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import type { Backend, Chain, Run } from '../../src/core/interfaces.ts'
+import type { mcbackend } from '../../src/core/meta.ts'
+
+/** A backend that was opened for a test. */
+export interface Opened {
+  readonly backend: Backend
+  /** Another way to the same storage: with caches of its own, or as a second client. */
+  readonly other: Backend
+  /** Waits until what `append` has buffered is stored; for backends that buffer. */
+  flush?(chain: Chain): Promise<void>
+  /** How many rows, of whatever kind, the storage holds. */
+  countRows?(): Promise<number>
+  close(): Promise<void>
+}
+
+/** A backend under test. */
+export interface Subject {
+  readonly name: string
+  /** False for a backend that forgets draws; the tests that read are left out then, and say so. */
+  readonly keepsDraws: boolean
+  /** Factor for numbers of rounds and batches, where each call is expensive; 1 when absent. */
+  readonly scale?: number
+  open(): Promise<Opened>
+}
+
+export type VariableSpec = mcbackend.Variable.$Properties
+
+/** What the tests of a topic get. */
+export class Suite {
+  readonly keepsDraws: boolean
+  private readonly subject: Subject
+  private opened: Opened | undefined
+  private runs = 0
+
+  constructor(subject: Subject) {
+    this.subject = subject
+    this.keepsDraws = subject.keepsDraws
+  }
+
+  async open(): Promise<void> {
+    this.opened = await this.subject.open()
+  }
+
+  async close(): Promise<void> {
+    await this.opened?.close()
+  }
+
+  private get present(): Opened {
+    if (this.opened === undefined) throw new Error('the backend is not open yet')
+    return this.opened
+  }
+
+  get backend(): Backend {
+    return this.present.backend
+  }
+
+  get other(): Backend {
+    return this.present.other
+  }
+
+  /** A number of rounds as this backend can afford it, at least `least`. */
+  rounds(number: number, least = 1): number {
+    return Math.max(least, Math.round(number * (this.subject.scale ?? 1)))
+  }
+
+  /** An id that no other test uses. */
+  newRid(): string {
+    return `conformance-${++this.runs}`
+  }
+
+  newRun(variables: VariableSpec[], sampleStats: VariableSpec[] = []): Promise<Run> {
+    return this.backend.initRun({ rid: this.newRid(), variables, sampleStats })
+  }
+
+  /** Chain 0 of a new run. */
+  async newChain(variables: VariableSpec[], sampleStats: VariableSpec[] = []): Promise<Chain> {
+    const run = await this.newRun(variables, sampleStats)
+    return run.initChain(0)
+  }
+
+  /** The same chain, seen through the other door. */
+  async otherChain(chain: Chain): Promise<Chain> {
+    const run = await this.other.getRun(chain.rid)
+    const found = await run?.getChain(chain.number)
+    if (found === undefined) throw new Error(`chain ${chain.number} of run "${chain.rid}" is not seen from elsewhere`)
+    return found
+  }
+
+  async flush(chain: Chain): Promise<void> {
+    await this.present.flush?.(chain)
+  }
+
+  /** Rows in the storage; undefined where they cannot be counted. */
+  async countRows(): Promise<number | undefined> {
+    return this.present.countRows?.()
+  }
+}
+
+/** Tests of one subject matter. */
+export interface Topic {
+  readonly name: string
+  /** Whether the tests read draws back. */
+  readonly reads: boolean
+  define(suite: Suite): void
+}
+
+/** Declares the tests of `topics` for a backend. */
+export function conformanceOf(subject: Subject, topics: readonly Topic[]): void {
+  describe(`${subject.name}`, () => {
+    const suite = new Suite(subject)
+    beforeAll(() => suite.open(), 120_000)
+    afterAll(() => suite.close(), 120_000)
+    for (const topic of topics) {
+      if (topic.reads && !subject.keepsDraws) test.skip(`${topic.name}: left out, this backend keeps no draws`)
+      else describe(topic.name, () => topic.define(suite))
+    }
+  })
+}
