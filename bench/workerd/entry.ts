@@ -1,6 +1,7 @@
 /** The worker with the two routes that the benchmark compares it with. */
-import { createWorker } from '../../src/worker/handler.ts'
+
 import { readWorkersBody } from '../../src/worker/body.ts'
+import { createWorker } from '../../src/worker/handler.ts'
 import { mountBaselines } from '../lib/baselines.ts'
 
 export default createWorker((app) => mountBaselines(app, readWorkersBody))

@@ -34,9 +34,9 @@ export type Program<T> = Generator<Reads | Writes, T, readonly (readonly Row[])[
 export interface SqlDriver {
   /**
    * Runs a program atomically; it resolves when its writes are durable. A failure of the database itself rejects with
-   * McbError `storage_unavailable`.
+   * McbError `storage_unavailable`. `bytes` is what it is about to write, for a driver that runs several at once.
    */
-  run<T>(program: () => Program<T>): Promise<T>
+  run<T>(program: () => Program<T>, bytes?: number): Promise<T>
 }
 
 /** What a program throws when two reads do not fit together, since the database moved on between them: run it again. */

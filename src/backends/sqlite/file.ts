@@ -18,12 +18,17 @@ export interface FileOptions {
 }
 
 interface Job {
+  readonly bytes: number
   execute(): void
   settle(failure: unknown): void
 }
 
 /** Programs of one transaction at most, so that the first need not wait for very many. */
 const JOBS_PER_TRANSACTION = 64
+/** What they write together at most: it is held in memory until the commit. */
+const BYTES_PER_TRANSACTION = 8 * 1024 * 1024
+/** SQLite's page cache, in KiB. */
+const CACHE_KIB = 8 * 1024
 /** A page costs one write however little of it changed, and large blobs one for each page. */
 const PAGE_SIZE = 16 * 1024
 
@@ -44,6 +49,7 @@ export class FileDriver implements SqlDriver {
     this.database.pragma(`page_size = ${PAGE_SIZE}`)
     this.database.pragma('journal_mode = WAL')
     this.database.pragma('synchronous = FULL')
+    this.database.pragma(`cache_size = -${CACHE_KIB}`)
     migrate(drizzle(this.database), { migrationsFolder: migrations })
     this.begin = this.database.prepare('BEGIN IMMEDIATE')
     this.commit = this.database.prepare('COMMIT')
@@ -71,10 +77,11 @@ export class FileDriver implements SqlDriver {
     return this.checkpointState.get()?.log ?? 0
   }
 
-  run<T>(program: () => Program<T>): Promise<T> {
+  run<T>(program: () => Program<T>, bytes = 0): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let outcome: { value: T } | { error: unknown } | undefined
       this.jobs.push({
+        bytes,
         execute: () => {
           try {
             outcome = { value: this.step(program()) }
@@ -104,9 +111,18 @@ export class FileDriver implements SqlDriver {
     this.scheduled = false
     const jobs = this.jobs
     this.jobs = []
-    for (let i = 0; i < jobs.length; i += JOBS_PER_TRANSACTION) {
-      this.transact(jobs.slice(i, i + JOBS_PER_TRANSACTION))
+    let group: Job[] = []
+    let bytes = 0
+    for (const job of jobs) {
+      if (group.length === JOBS_PER_TRANSACTION || (group.length > 0 && bytes + job.bytes > BYTES_PER_TRANSACTION)) {
+        this.transact(group)
+        group = []
+        bytes = 0
+      }
+      group.push(job)
+      bytes += job.bytes
     }
+    if (group.length > 0) this.transact(group)
   }
 
   private transact(jobs: readonly Job[]): void {

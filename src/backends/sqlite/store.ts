@@ -75,7 +75,7 @@ export class SqliteStore implements Store {
   async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
     const { id, schema } = this.known.get(registration) ?? (await this.run(registration))
     const decode = () => ({ batch: decodeBatch(body, schema, this.limits), schema })
-    return this.driver.run(() => appendBatch(id, chain, decode, Date.now()))
+    return this.driver.run(() => appendBatch(id, chain, decode, Date.now()), body.length)
   }
 
   async scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {

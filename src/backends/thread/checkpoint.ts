@@ -24,7 +24,10 @@ export class BackgroundCheckpoint {
 
   constructor(driver: FileDriver, path: string) {
     this.driver = driver
-    this.worker = new Worker(new URL('./checkpointer.ts', import.meta.url), { workerData: path })
+    this.worker = new Worker(new URL('./checkpointer.ts', import.meta.url), {
+      workerData: path,
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    })
     this.worker.on('message', (result: CheckpointResult) => this.goOn(result))
     this.worker.on('error', () => driver.checkpointItself())
     driver.onCommit = (frames) => this.consider(frames)

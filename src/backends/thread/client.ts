@@ -25,7 +25,10 @@ interface Waiting {
 }
 
 export async function openThreadStorage(options: FileOptions): Promise<ThreadStorage> {
-  const worker = new Worker(new URL('./host.ts', import.meta.url), { workerData: options })
+  const worker = new Worker(new URL('./host.ts', import.meta.url), {
+    workerData: options,
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  })
   const [opened]: Opened[] = await once(worker, 'message')
   if (opened?.opened !== true) {
     await worker.terminate()
