@@ -5,7 +5,13 @@ import type { Chain } from '../../src/core/interfaces.ts'
 import { conformance } from '../conformance/index.ts'
 import { countRows } from './rows.ts'
 
-const open = () => new HttpBackend({ url: 'http://worker.test', fetch: (request) => exports.default.fetch(request) })
+/** Failures of storage are not what this is about: they show at once. */
+const open = () =>
+  new HttpBackend({
+    url: 'http://worker.test',
+    fetch: (request) => exports.default.fetch(request),
+    retry: { limit: 3_000 },
+  })
 
 conformance({
   name: 'client in front of the worker',
