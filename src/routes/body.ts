@@ -71,8 +71,6 @@ export class Collector {
 
 async function gunzip(bytes: Uint8Array<ArrayBuffer>, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   const collector = new Collector(0, limit)
-  // Nothing is no gzip, though decompressors let it pass.
-  if (bytes.length === 0) throw new McbError('invalid_protobuf', 'the body is not valid gzip')
   try {
     for await (const chunk of new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip')))
       collector.add(chunk)

@@ -1,17 +1,11 @@
 /** The conformance suite on the client in front of the worker, in workerd. */
-import { env, exports } from 'cloudflare:workers'
 import { HttpBackend, HttpChain } from '../../src/client/index.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { conformance } from '../conformance/index.ts'
-import { countRows } from './rows.ts'
+import { countRows, fetchWorker } from './local.ts'
 
-/** Failures of storage are not what this is about: they show at once. */
-const open = () =>
-  new HttpBackend({
-    url: 'http://worker.test',
-    fetch: (request) => exports.default.fetch(request),
-    retry: { limit: 3_000 },
-  })
+/** Storage that fails is not what this is about: it shows at once. */
+const open = () => new HttpBackend({ url: 'http://worker.test', fetch: fetchWorker, retry: { limit: 3_000 } })
 
 conformance({
   name: 'client in front of the worker',
@@ -23,7 +17,7 @@ conformance({
     flush: async (chain: Chain) => {
       if (chain instanceof HttpChain) await chain.flush()
     },
-    countRows: () => countRows(env.DB),
+    countRows,
     close: async () => {},
   }),
 })
