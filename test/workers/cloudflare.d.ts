@@ -13,4 +13,5 @@ declare module 'cloudflare:test' {
     database: import('@cloudflare/workers-types').D1Database,
     migrations: Migrations,
   ): Promise<void>
+  export function createExecutionContext(): import('hono').ExecutionContext
 }
