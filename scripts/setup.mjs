@@ -6,7 +6,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
 const production = process.argv.includes('--production')
 if (process.argv.includes('--help')) {
-  console.log('usage: node scripts/setup.mjs [--production]   installs the dependencies (--production: only those of running)')
+  console.log(
+    'usage: node scripts/setup.mjs [--production]   installs the dependencies (--production: only those of running)',
+  )
   process.exit(0)
 }
 

@@ -62,7 +62,11 @@ export const deletion: Topic = {
         const run = await suite.newRun(COLUMNS.map(variableOf))
         const writing = [0, 1, 2].map(async (number) => {
           const chain = await run.initChain(number)
-          for (let length = 0; ; ) length = await chain.appendBatch(content.batch(length, 1 + ((length * 7) % 150)))
+          for (let length = 0; ; ) {
+            length = await chain.appendBatch(content.batch(length, 1 + ((length * 7) % 150)))
+            // Where storage answers without a socket, calls that follow each other at once let no timer go off.
+            await new Promise((resolve) => setTimeout(resolve, 0))
+          }
         })
         const outcomes = Promise.allSettled(writing)
         await new Promise((resolve) => setTimeout(resolve, 5 + round * 3))

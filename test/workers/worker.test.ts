@@ -3,6 +3,7 @@ import { env, exports } from 'cloudflare:workers'
 import { HttpBackend, HttpChain } from '../../src/client/index.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { conformance } from '../conformance/index.ts'
+import { countObjectRows, quiet } from './objects.ts'
 import { countRows } from './rows.ts'
 
 const open = () => new HttpBackend({ url: 'http://worker.test', fetch: (request) => exports.default.fetch(request) })
@@ -17,7 +18,7 @@ conformance({
     flush: async (chain: Chain) => {
       if (chain instanceof HttpChain) await chain.flush()
     },
-    countRows: () => countRows(env.DB),
-    close: async () => {},
+    countRows: async () => (await countRows(env.DB)) + (await countObjectRows()),
+    close: quiet,
   }),
 })
