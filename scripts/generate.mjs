@@ -23,7 +23,6 @@ execFileSync(
     '--no-delimited',
     '--no-verify',
     '--no-convert',
-    '--force-number',
     '--dependency',
     'protobufjs/minimal.js',
     '-p',

@@ -19,7 +19,15 @@ const installed = existsSync(MARKER) ? readFileSync(MARKER, 'utf8') : ''
 if (installed === `all ${lock}` || (production && installed === `production ${lock}`)) process.exit(0)
 
 console.log(production ? 'Installing what running needs …' : 'Installing what running and testing need …')
-const flags = ['ci', '--no-fund', '--no-audit', '--loglevel=error', ...(production ? ['--omit=dev'] : [])]
+// Not `npm ci`: it refuses a lock file without the packages of platforms that a registry does not carry.
+const flags = [
+  'install',
+  '--no-save',
+  '--no-fund',
+  '--no-audit',
+  '--loglevel=error',
+  ...(production ? ['--omit=dev'] : []),
+]
 const npm = process.env.npm_execpath
 const result = npm
   ? spawnSync(process.execPath, [npm, ...flags], { stdio: 'inherit' })

@@ -64,6 +64,8 @@ async function main(): Promise<void> {
   })
   console.log(`McBackend Edge listening on ${server.url} (storage: ${kind}; docs: ${server.url}/docs)`)
 
+  // A supervisor starts it again; the file holds everything that was acknowledged.
+  void storage.failed?.then((error) => fail(`the storage has failed (${error.message}); start the server again.`))
   let stopping = false
   const stop = async (signal: string) => {
     if (stopping) return

@@ -1,5 +1,5 @@
 /** Backend, Run and Chain over any Store; what the routes serve. */
-import { pieces, type ScanColumns, type Selection } from '../core/answer.ts'
+import { pieces, requireSelectionFits, type ScanColumns, type Selection } from '../core/answer.ts'
 import { RunDescription } from '../core/describe.ts'
 import { encodeBatch } from '../core/encode.ts'
 import { McbError } from '../core/errors.ts'
@@ -9,6 +9,8 @@ import { LruMap } from '../core/lru.ts'
 import {
   acceptRunMeta,
   encodeRunMeta,
+  isChainNumber,
+  isRunId,
   type mcbackend,
   type ParsedMeta,
   parseRunMeta,
@@ -38,8 +40,9 @@ export class StoreBackend implements Backend {
     this.limits = limits
   }
 
-  initRun(meta: mcbackend.RunMeta.$Properties): Promise<StoreRun> {
+  async initRun(meta: mcbackend.RunMeta.$Properties): Promise<StoreRun> {
     const rid = meta.rid ?? ''
+    if (!isRunId(rid)) throw new McbError('invalid_parameter', `"${rid}" is no run id`)
     return this.register(rid, acceptRunMeta(encodeRunMeta(meta), rid, this.limits))
   }
 
@@ -113,6 +116,7 @@ export class StoreRun extends RunDescription implements Run {
   declare readonly meta: RunMeta
 
   async initChain(number: number, { exclusive } = { exclusive: false }): Promise<StoreChain> {
+    if (!isChainNumber(number)) throw new McbError('invalid_parameter', `${number} is no chain number`)
     const state = await this.store.createChain(this.registration, number)
     if (exclusive && !state.created) throw new McbError('chain_exists', `chain ${number} exists already`)
     return new StoreChain(this, state, state.created)
@@ -172,22 +176,22 @@ export class StoreChain implements Chain {
     return state.length
   }
 
-  getDraws(name: string, slice: Slice = {}): Promise<Draws> {
+  async getDraws(name: string, slice: Slice = {}): Promise<Draws> {
     return this.column(this.find(name, 'draws'), slice)
   }
 
-  getStats(name: string, slice: Slice = {}): Promise<Draws> {
+  async getStats(name: string, slice: Slice = {}): Promise<Draws> {
     return this.column(this.find(name, 'stats'), slice)
   }
 
-  getDrawsAt(index: number, names = [...this.run.schema.draws.keys()]): Promise<Map<string, NdArray>> {
+  async getDrawsAt(index: number, names = [...this.run.schema.draws.keys()]): Promise<Map<string, NdArray>> {
     return this.iteration(
       index,
       names.map((name) => this.find(name, 'draws')),
     )
   }
 
-  getStatsAt(index: number, names = [...this.run.schema.stats.keys()]): Promise<Map<string, NdArray>> {
+  async getStatsAt(index: number, names = [...this.run.schema.stats.keys()]): Promise<Map<string, NdArray>> {
     return this.iteration(
       index,
       names.map((name) => this.find(name, 'stats')),
@@ -212,8 +216,13 @@ export class StoreChain implements Chain {
   }
 
   private async column(spec: ColumnSpec, slice: Slice): Promise<Draws> {
+    const selection = this.select([spec], slice, await this.length())
+    requireSelectionFits(selection, this.run.limits)
     const blocks: { data: Uint8Array<ArrayBuffer>; count: number }[] = []
-    for await (const piece of pieces(this.select([spec], slice, await this.length()))) blocks.push(piece)
+    for await (const piece of pieces(selection)) blocks.push(piece)
+    const [only] = blocks
+    // A single piece may be the store's own memory, and becomes the caller's; several are joined into new memory.
+    if (blocks.length === 1 && only !== undefined) blocks[0] = { ...only, data: only.data.slice() }
     return drawsOf(spec, blocks)
   }
 
@@ -223,8 +232,10 @@ export class StoreChain implements Chain {
     if (at < 0 || at >= length) {
       throw new McbError('invalid_slice', `there is no iteration ${index}; the chain has ${length}`, { length })
     }
+    const selection = this.select(columns, { start: at, stop: at + 1 }, length)
+    requireSelectionFits(selection, this.run.limits)
     const values = new Map<string, NdArray>()
-    for await (const piece of pieces(this.select(columns, { start: at, stop: at + 1 }, length))) {
+    for await (const piece of pieces(selection)) {
       const spec = columns[piece.position]
       if (spec !== undefined) values.set(spec.name, drawAt(spec, drawsOf(spec, [piece]), 0))
     }

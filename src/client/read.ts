@@ -75,7 +75,7 @@ export class ChainReader {
   private async fixedPages(spec: ColumnSpec & { kind: 'rigid-numbers' }, slice: ResolvedSlice): Promise<Draws> {
     const each = Math.max(1, Math.floor(PAGE_BYTES / Math.max(1, spec.stride)))
     if (slice.count <= each) return firstOf(await this.page(spec, slice, 0, slice.count))
-    const whole = new Uint8Array(slice.count * spec.stride)
+    const whole = allocate(slice.count * spec.stride)
     for (let done = 0; done < slice.count; done += each) {
       const page = firstOf(await this.page(spec, slice, done, Math.min(each, slice.count - done)))
       if (!isDrawList(page) && page.dtype !== 'str') whole.set(bytesOf(page.data), done * spec.stride)
@@ -124,6 +124,16 @@ export class ChainReader {
       const draws = columns.map((spec) => wholeColumn(spec, answer))
       return { draws, answer, bytes: bytes.length }
     })
+  }
+}
+
+/** @throws McbError `payload_too_large` when this machine has no such room */
+function allocate(bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes)
+  } catch (error) {
+    const detail = `there is no room for a result of ${bytes} bytes; narrow the slice`
+    throw new McbError('payload_too_large', detail, {}, { cause: error })
   }
 }
 

@@ -1,23 +1,58 @@
 /** The JSON form of a read, for people and plain scripts (the contract, section 2). */
-import { type Answer, type Piece, pieces, requireAnswerFits, type Selection } from './answer.ts'
+import { type Answer, type Piece, pieces, requireAnswerFits, requireSelectionFits, type Selection } from './answer.ts'
 import type { Limits } from './limits.ts'
-import type { NdArray } from './ndarray.ts'
-import { sizeOf } from './ndarray.ts'
+import { type NdArray, sizeOf } from './ndarray.ts'
 import type { ColumnSpec } from './schema.ts'
+import { unpackSegment } from './segment.ts'
 import { drawsOf, isDrawList } from './values.ts'
 
 const encoder = new TextEncoder()
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n
+/** Characters that are gathered before they are sent. */
+const TEXT_STEP = 64 * 1024
 
-/** @throws McbError `payload_too_large` by the size that the protobuf answer would have */
+/** @throws McbError `payload_too_large` when the answer would surely exceed the limit */
 export async function jsonAnswer(selection: Selection, limits: Limits): Promise<Answer> {
-  const rigid = selection.columns.reduce((n, c) => n + (c.kind === 'rigid-numbers' ? c.stride : 0), 0)
-  requireAnswerFits(rigid * selection.slice.count, limits)
+  requireSelectionFits(selection, limits)
+  requireAnswerFits(await leastSize(selection), limits)
   return { body: bytesOf(textOf(selection)) }
 }
 
+/** The axes that nested lists have: up to the first of length 0, whose place an empty list takes. */
+function axesOf(shape: readonly number[]): readonly number[] {
+  const empty = shape.indexOf(0)
+  return empty < 0 ? shape : shape.slice(0, empty)
+}
+
+/** Bytes of what varies in size, and two for each element or empty list: arrays of no element may have any number. */
+async function leastSize(selection: Selection): Promise<number> {
+  let size = 0
+  const varying: ColumnSpec[] = []
+  for (const spec of selection.columns) {
+    if (spec.layout === 'rigid') size += 2 * selection.slice.count * sizeOf(axesOf(spec.shape))
+    if (spec.kind !== 'rigid-numbers') varying.push(spec)
+  }
+  for await (const piece of pieces(selection, varying)) {
+    const spec = varying[piece.position]
+    if (spec === undefined) continue
+    const { words, payload } = unpackSegment(spec, piece.data, piece.count)
+    size += payload.length
+    for (let at = 0; at < words.length; at += 1 + (words[at] ?? 0)) {
+      size += 2 * sizeOf(axesOf([...words.subarray(at + 1, at + 1 + (words[at] ?? 0))]))
+    }
+  }
+  return size
+}
+
 async function* bytesOf(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for await (const text of texts) yield encoder.encode(text)
+  let gathered = ''
+  for await (const text of texts) {
+    gathered += text
+    if (gathered.length < TEXT_STEP) continue
+    yield encoder.encode(gathered)
+    gathered = ''
+  }
+  yield encoder.encode(gathered)
 }
 
 async function* textOf(selection: Selection): AsyncGenerator<string> {
@@ -51,30 +86,49 @@ async function* columnsText(selection: Selection, columns: readonly ColumnSpec[]
     const spec = columns[piece.position]
     if (spec === undefined || piece.count === 0) continue
     const text = openUpTo(piece.position)
-    yield `${text}${isFirst ? '' : ','}${pieceText(spec, piece)}`
+    yield `${text}${isFirst ? '' : ','}`
+    yield* pieceText(spec, piece)
     isFirst = false
   }
   yield openUpTo(columns.length)
 }
 
-function pieceText(spec: ColumnSpec, piece: Piece): string {
+function* pieceText(spec: ColumnSpec, piece: Piece): Generator<string> {
   const draws = drawsOf(spec, [piece])
-  if (isDrawList(draws)) return draws.map((draw) => nested(draw, draw.shape, 0)).join()
-  const shape = draws.shape.slice(1)
-  const size = sizeOf(shape)
-  const texts: string[] = []
-  for (let i = 0; i < piece.count; i++) texts.push(nested(draws, shape, i * size))
-  return texts.join()
+  if (!isDrawList(draws)) yield* rowsText(draws, draws.shape)
+  else {
+    for (const [i, draw] of draws.entries()) {
+      if (i > 0) yield ','
+      yield* rowsText(draw, [1, ...draw.shape])
+    }
+  }
 }
 
-/** The elements from `offset` on as nested arrays of a shape. */
-function nested(array: NdArray, shape: readonly number[], offset: number): string {
-  const [length, ...rest] = shape
-  if (length === undefined) return element(array, offset)
-  const size = sizeOf(rest)
-  const texts: string[] = []
-  for (let i = 0; i < length; i++) texts.push(nested(array, rest, offset + i * size))
-  return `[${texts.join()}]`
+/**
+ * The rows of an array, its first axis, as nested lists with commas between them. A walk over the elements and not a
+ * descent over the axes, of which there may be more than a stack holds.
+ */
+function* rowsText(array: NdArray, shape: readonly number[]): Generator<string> {
+  const axes = axesOf(shape)
+  const leaves = sizeOf(axes)
+  const place = new Array<number>(axes.length).fill(0)
+  let text = '['.repeat(axes.length - 1)
+  for (let i = 0; i < leaves; i++) {
+    text += axes.length < shape.length ? '[]' : element(array, i)
+    let closed = 0
+    for (let axis = axes.length - 1; axis > 0; axis--) {
+      const next = (place[axis] ?? 0) + 1
+      place[axis] = next === axes[axis] ? 0 : next
+      if (next !== axes[axis]) break
+      closed++
+    }
+    text += ']'.repeat(closed)
+    if (i + 1 < leaves) text += `,${'['.repeat(closed)}`
+    if (text.length < TEXT_STEP) continue
+    yield text
+    text = ''
+  }
+  yield text
 }
 
 function element(array: NdArray, index: number): string {

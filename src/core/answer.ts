@@ -148,8 +148,7 @@ export interface Answer {
  * @throws McbError `payload_too_large` when the answer would exceed the limit
  */
 export async function protobufAnswer(selection: Selection, limits: Limits): Promise<Answer> {
-  const rigid = selection.columns.reduce((n, c) => n + (c.kind === 'rigid-numbers' ? c.stride : 0), 0)
-  requireAnswerFits(rigid * selection.slice.count, limits)
+  requireSelectionFits(selection, limits)
   const sizes = await measure(selection)
   const head = batchHead(selection.slice)
   const heads = selection.columns.map((spec, i) => columnHead(spec, sizes[i]))
@@ -160,6 +159,14 @@ export async function protobufAnswer(selection: Selection, limits: Limits): Prom
   })
   requireAnswerFits(length, limits)
   return { length, body: protobufBody(selection, head, heads) }
+}
+
+/** Judges what is known before a draw is read: numbers have a size, and a string takes two bytes, even an empty one. */
+export function requireSelectionFits({ columns, slice }: Selection, limits: Limits): void {
+  const sizes = columns.map((c) =>
+    c.kind === 'rigid-numbers' ? c.stride : c.kind === 'rigid-strings' ? c.elements * 2 : 0,
+  )
+  requireAnswerFits(sizes.reduce((a, b) => a + b, 0) * slice.count, limits)
 }
 
 export function requireAnswerFits(bytes: number, limits: Limits): void {

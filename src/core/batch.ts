@@ -1,6 +1,7 @@
 /** A posted DrawBatch at the border: bytes in, one validated segment a column out. */
 import { McbError } from './errors.ts'
 import type { Limits } from './limits.ts'
+import { sizeOf } from './ndarray.ts'
 import { type ColumnSpec, fitsShape, type Schema } from './schema.ts'
 import { packSegment, type Segment } from './segment.ts'
 import { concatBytes, decodeUtf8, LENGTH_DELIMITED, VARINT, WireReader } from './wire.ts'
@@ -35,15 +36,15 @@ interface RawColumn {
  */
 export function decodeBatch(body: Uint8Array<ArrayBuffer>, schema: Schema, limits: Limits): Batch {
   const { start, count, step, columns, refusal } = scan(body, schema)
-  if (step !== 0) {
-    throw new McbError('invalid_parameter', `step ${step} was written; batches hold consecutive iterations`)
-  }
-  if (count === 0) throw new McbError('empty_batch', 'the batch holds no iteration (count is 0)')
   if (count > limits.batchIterations) {
     throw new McbError('payload_too_large', `${count} iterations; a batch has at most ${limits.batchIterations}`, {
       limit: limits.batchIterations,
     })
   }
+  if (step !== 0) {
+    throw new McbError('invalid_parameter', `step ${step} was written; batches hold consecutive iterations`)
+  }
+  if (count === 0) throw new McbError('empty_batch', 'the batch holds no iteration (count is 0)')
   if (refusal !== undefined) throw refusal
   let size = 0
   const segments = schema.columns.map((spec) => {
@@ -192,6 +193,9 @@ function checkBools(spec: ColumnSpec, data: Uint8Array): void {
   }
 }
 
+/** Of a wrong shape, no more dimensions than this are told. */
+const SHOWN_DIMENSIONS = 64
+
 /** Walks the shape words of all draws and returns the number of their elements. */
 function checkShapes(spec: ColumnSpec, words: Uint32Array, count: number): number {
   let at = 0
@@ -202,13 +206,14 @@ function checkShapes(spec: ColumnSpec, words: Uint32Array, count: number): numbe
     if (ndim > words.length - at - 1) break
     const shape = words.subarray(at + 1, at + 1 + ndim)
     if (!fitsShape(spec.shape, shape)) {
-      throw new McbError('shape_mismatch', `"${spec.name}": expected shape [${spec.shape}], got [${shape.join()}]`, {
+      const shown = [...shape.subarray(0, SHOWN_DIMENSIONS)]
+      throw new McbError('shape_mismatch', `"${spec.name}": expected shape [${spec.shape}], got [${shown}]`, {
         variable: spec.name,
         expected: spec.shape ?? [],
-        actual: [...shape.subarray(0, 64)],
+        actual: shown,
       })
     }
-    elements += shape.reduce((a, b) => a * b, 1)
+    elements = Math.min(Number.MAX_SAFE_INTEGER, elements + sizeOf(shape))
     at += 1 + ndim
   }
   if (draws === count && at === words.length) return elements

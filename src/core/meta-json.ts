@@ -35,6 +35,14 @@ export function runMetaToJson(meta: mcbackend.RunMeta.$Properties): Json {
   })
 }
 
+/** As JSON.stringify, but for −0, which that would write as 0. */
+export function jsonText(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(jsonText).join()}]`
+  if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : JSON.stringify(value)
+  const members = Object.entries(value).map(([key, member]) => `${JSON.stringify(key)}:${jsonText(member)}`)
+  return `{${members.join()}}`
+}
+
 /** Refuses at registration what could not be given back as JSON later. */
 export function checkJsonMapping(meta: mcbackend.RunMeta.$Properties): void {
   for (const [name, value] of Object.entries(meta.attributes ?? {})) {

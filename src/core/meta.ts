@@ -25,6 +25,12 @@ export function isRunId(rid: string): boolean {
   return RID.test(rid) && rid !== '.' && rid !== '..'
 }
 
+const MAX_CHAIN = 2 ** 31 - 1
+
+export function isChainNumber(chain: number): boolean {
+  return Number.isInteger(chain) && chain >= 0 && chain <= MAX_CHAIN
+}
+
 /**
  * Parses what was registered before.
  *

@@ -23,9 +23,14 @@ export interface NdArrayMessage {
   order?: string | null
 }
 
-export function sizeOf(shape: readonly number[]): number {
+/** Number of elements; 0 as soon as one dimension is, however large the others are. */
+export function sizeOf(shape: ArrayLike<number>): number {
   let size = 1
-  for (const n of shape) size *= n
+  for (let axis = 0; axis < shape.length; axis++) {
+    const n = shape[axis] ?? 0
+    if (n === 0) return 0
+    size *= n
+  }
   return size
 }
 
@@ -109,7 +114,8 @@ export function decodeNdArray(message: NdArrayMessage): LabelArray {
   const unicode = /^<?U(\d+)$/.exec(dtype)
   if (unicode) {
     const width = Number(unicode[1])
-    if (bytes.length !== count * width * 4) throw fail(`${bytes.length} bytes`)
+    // Strings of no width would be as many as the shape says, without a byte to show for them.
+    if (bytes.length !== count * width * 4 || (width === 0 && count > 0)) throw fail(`${bytes.length} bytes`)
     return { dtype: 'str', shape, data: decodeUtf32(bytes, width, count) }
   }
   const unit = /^(?:datetime64|<M8)\[(.+)\]$/.exec(dtype)?.[1]

@@ -9,6 +9,7 @@
  * Everything is little-endian and in C order. `null` stands for draws that were not sent: they read as the fill value,
  * and take no room however large their shape is.
  */
+import { sizeOf } from './ndarray.ts'
 import type { ColumnSpec, RigidNumbers } from './schema.ts'
 import { fillShape } from './schema.ts'
 import { concatBytes, equalBytes } from './wire.ts'
@@ -46,9 +47,8 @@ function elementsOf(spec: ColumnSpec, words: Uint32Array, count: number): number
   const elements: number[] = []
   for (let i = 0, at = 0; i < count; i++) {
     const ndim = words[at++] ?? 0
-    let size = 1
-    for (let axis = 0; axis < ndim; axis++) size *= words[at++] ?? 0
-    elements.push(size)
+    elements.push(sizeOf(words.subarray(at, at + ndim)))
+    at += ndim
   }
   return elements
 }
@@ -150,7 +150,7 @@ export function fillSize(spec: ColumnSpec, count: number): number {
   if (spec.kind === 'rigid-numbers') return count * spec.stride
   if (spec.layout === 'rigid') return count * spec.elements * 4
   const shape = fillShape(spec)
-  const elements = shape.reduce((a, b) => a * b, 1)
+  const elements = sizeOf(shape)
   return 4 + count * ((1 + shape.length) * 4 + elements * (spec.dtype === 'str' ? 4 : spec.itemSize))
 }
 
@@ -159,7 +159,7 @@ export function fillSegment(spec: ColumnSpec, count: number): Bytes {
   if (spec.kind === 'rigid-numbers') return fillElements(spec, count * spec.elements)
   if (spec.kind === 'rigid-strings') return new Uint8Array(count * spec.elements * 4)
   const shape = fillShape(spec)
-  const elements = shape.reduce((a, b) => a * b, 1)
+  const elements = sizeOf(shape)
   const words = new Uint32Array(count * (1 + shape.length))
   for (let i = 0; i < count; i++) {
     words[i * (1 + shape.length)] = shape.length

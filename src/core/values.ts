@@ -87,7 +87,10 @@ export function segmentOf(spec: ColumnSpec, draws: Draws, count: number): Bytes 
   }
   if (isDrawList(draws)) throw mismatch(spec, `expected one array of shape [${count},${spec.shape}], got a list`)
   requireDtype(spec, draws.dtype)
-  requireCount(spec, [count, ...spec.shape], draws.data.length)
+  const shape = [count, ...spec.shape]
+  if (!fitsShape(shape, draws.shape))
+    throw mismatch(spec, `expected shape [${shape}], got [${draws.shape}]`, shape, draws.shape)
+  requireCount(spec, shape, draws.data.length)
   if (draws.dtype === 'str') return packTexts(spec, new Uint32Array(), draws.data)
   return bytesOf(draws.data)
 }
@@ -116,7 +119,11 @@ function packRagged(spec: ColumnSpec, list: readonly NdArray[]): Bytes {
 }
 
 function packTexts(spec: ColumnSpec, words: Uint32Array, texts: readonly string[]): Bytes {
-  const encoded = texts.map((text) => encoder.encode(text))
+  const encoded = texts.map((text) => {
+    // An encoder would put U+FFFD in its place, and what is read back would not be what was written.
+    if (!text.isWellFormed()) throw mismatchedValue(spec, text)
+    return encoder.encode(text)
+  })
   const lengths = new Uint32Array(encoded.map((bytes) => bytes.length))
   return packSegment(spec, { words, lengths, payload: concatBytes(encoded) })
 }
@@ -185,13 +192,13 @@ function scalarBytes(spec: ColumnSpec, dtype: NumericDtype, value: number | bigi
   if ((dtype === 'bool') !== (typeof value === 'boolean') || (typeof value === 'bigint' && !isBig)) {
     throw mismatchedValue(spec, value)
   }
-  const array = viewAs(dtype, new Uint8Array(8).subarray(0, 8))
+  const isFloat = dtype === 'float32' || dtype === 'float64'
+  if (typeof value === 'number' && !isFloat && !Number.isInteger(value)) throw mismatchedValue(spec, value)
+  const array = viewAs(dtype, new Uint8Array(8))
   if (array instanceof BigInt64Array || array instanceof BigUint64Array) array[0] = BigInt(value)
   else array[0] = Number(value)
-  const stored = array[0]
-  if (typeof value === 'number' && !dtype.startsWith('float') && Number(stored) !== value) {
-    throw mismatchedValue(spec, value)
-  }
+  // An integer beyond the dtype's range wraps around.
+  if (!isFloat && array[0] !== undefined && BigInt(array[0]) !== BigInt(value)) throw mismatchedValue(spec, value)
   return bytesOf(array).slice(0, array.BYTES_PER_ELEMENT)
 }
 

@@ -12,6 +12,8 @@ export type StorageKind = (typeof STORAGES)[number]
 export interface Storage {
   /** One backend a tenant, kept for the life of the process. */
   readonly openBackend: (tenant: string) => StoreBackend
+  /** Resolves when the storage has failed for good. */
+  readonly failed?: Promise<Error>
   close(): Promise<void>
 }
 
@@ -21,7 +23,7 @@ export async function openStorage(kind: StorageKind, folder: string): Promise<St
   if (kind === 'memory') return { openBackend: keep(() => new MemoryStore()), close: async () => {} }
   if (kind === 'null') return { openBackend: keep(() => new NullStore()), close: async () => {} }
   const thread = await openThreadStorage({ path: `${folder}/mcbackend.sqlite`, migrations: MIGRATIONS })
-  return { openBackend: keep(thread.openStore), close: thread.close }
+  return { openBackend: keep(thread.openStore), failed: thread.failed, close: thread.close }
 }
 
 function keep(openStore: (tenant: string) => Store): (tenant: string) => StoreBackend {

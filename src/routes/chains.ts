@@ -1,10 +1,11 @@
 /** /v1/runs/{rid}/chains and …/chains/{chain}. */
 import type { Hono } from 'hono'
+import type { StoreRun } from '../backends/stored.ts'
 import type { ChainState } from '../core/store.ts'
 import { type AppEnv, resource, type Services } from './context.ts'
 import { chainAnswer, describe, errors } from './openapi.ts'
 import { chainParam, ridParam } from './params.ts'
-import { chainNotFound, withRun } from './run-of.ts'
+import { requireChain, withRun } from './run-of.ts'
 
 export function chainRoutes(app: Hono<AppEnv>, { authenticate }: Services): void {
   resource(app, '/v1/runs/:rid/chains', [authenticate], {
@@ -52,9 +53,8 @@ export function chainRoutes(app: Hono<AppEnv>, { authenticate }: Services): void
       }),
       handler: async (c) => {
         const number = chainParam(c)
-        const rid = ridParam(c)
-        const chain = await withRun(c, rid, { chain: number }, (run) => run.getChain(number))
-        if (chain === undefined) throw chainNotFound(rid, number)
+        const resource = (run: StoreRun) => requireChain(run, number)
+        const chain = await withRun(c, ridParam(c), { resource }, resource)
         return c.json(present(chain.state))
       },
     },

@@ -1,8 +1,8 @@
 /** /openapi.json, generated from the routes, and /docs, which shows it without fetching anything from elsewhere. */
 import type { Hono } from 'hono'
 import { html } from 'hono/html'
-import { describeRoute, generateSpecs } from 'hono-openapi'
-import type { AppEnv } from './context.ts'
+import { generateSpecs } from 'hono-openapi'
+import { type AppEnv, resource } from './context.ts'
 import { documentation } from './openapi.ts'
 
 type Document = Awaited<ReturnType<typeof generateSpecs>>
@@ -21,8 +21,9 @@ export function docsRoutes(app: Hono<AppEnv>, version: string): void {
     generated ??= generateSpecs(app, { documentation: documentation(version) })
     return generated
   }
-  app.get('/openapi.json', describeRoute({ hide: true }), async (c) => c.json(await document()))
-  app.get('/docs', describeRoute({ hide: true }), async (c) => c.html(page(await document())))
+  const describe = { hide: true }
+  resource(app, '/openapi.json', [], { get: { describe, handler: async (c) => c.json(await document()) } })
+  resource(app, '/docs', [], { get: { describe, handler: async (c) => c.html(page(await document())) } })
 }
 
 function page(document: Document) {

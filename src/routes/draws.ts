@@ -1,6 +1,6 @@
 /** /v1/runs/{rid}/chains/{chain}/draws: batches in, slices out. */
 import type { Hono } from 'hono'
-import type { StoreChain } from '../backends/stored.ts'
+import type { StoreChain, StoreRun } from '../backends/stored.ts'
 import { type Answer, protobufAnswer, type Selection } from '../core/answer.ts'
 import { jsonAnswer } from '../core/answer-json.ts'
 import { McbError } from '../core/errors.ts'
@@ -9,21 +9,21 @@ import { type AppContext, type AppEnv, resource, type Services } from './context
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
 import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from './openapi.ts'
 import { chainParam, columnsQuery, ridParam, sliceQuery } from './params.ts'
-import { chainNotFound, withRun } from './run-of.ts'
+import { requireChain, withRun } from './run-of.ts'
 
 export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }: Services): void {
   const append = async (c: AppContext) => {
     const rid = ridParam(c)
     const chain = chainParam(c)
     let body: Promise<Uint8Array<ArrayBuffer>> | undefined
-    const length = await withRun(c, rid, { chain }, async (run) => {
+    const length = await withRun(c, rid, { resource: (run) => requireChain(run, chain) }, async (run) => {
       body ??= readProtobuf(c, readBody, limits.bodyBytes)
       let bytes: Uint8Array<ArrayBuffer>
       try {
         bytes = await body
       } catch (error) {
         // A missing run or chain outranks what is wrong with the body, and is looked for only when something is.
-        if ((await run.getChain(chain)) === undefined) throw chainNotFound(rid, chain)
+        await requireChain(run, chain)
         throw error
       }
       if (bytes.buffer.detached) {
@@ -39,19 +39,17 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }
     const rid = ridParam(c)
     const number = chainParam(c)
     const slice = sliceQuery(c)
-    const { chain, registration, columns } = await withRun(c, rid, { chain: number }, async (run) => {
-      const found = await run.getChain(number)
-      if (found === undefined) throw chainNotFound(rid, number)
-      return { chain: found, registration: run.registration, columns: columnsQuery(c, run.schema) }
-    })
+    const resource = async (run: StoreRun) => {
+      const chain = await requireChain(run, number)
+      return { chain, registration: run.registration, columns: columnsQuery(c, run.schema) }
+    }
+    const { chain, registration, columns } = await withRun(c, rid, { resource }, resource)
     const type = negotiate(c.req.header('Accept'))
     const selection = chain.select(columns, slice, chain.state.length)
     const etag = await drawsETag(registration, chain, selection, type)
-    c.header('ETag', etag)
-    if (matchesETag(c, etag)) return c.body(null, 304)
-    c.header('Content-Type', type)
+    if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
     const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits)
-    return send(c, answer)
+    return send(c, answer, { ETag: etag, 'Content-Type': type })
   }
 
   resource(app, '/v1/runs/:rid/chains/:chain/draws', [authenticate], {
@@ -89,16 +87,16 @@ async function drawsETag(registration: string, chain: StoreChain, selection: Sel
 }
 
 /** Starts the answer only when its first draws are here: what fails before that is an error, what fails later aborts. */
-async function send(c: AppContext, { length, body }: Answer): Promise<Response> {
-  if (length !== undefined) c.header('Content-Length', String(length))
-  if (c.req.method === 'HEAD') return c.body(null)
+async function send(c: AppContext, { length, body }: Answer, described: Record<string, string>): Promise<Response> {
+  const headers = length === undefined ? described : { ...described, 'Content-Length': String(length) }
+  if (c.req.method === 'HEAD') return c.body(null, 200, headers)
   const begun: Uint8Array<ArrayBuffer>[] = []
   while (begun.length < 3) {
     const { done, value } = await body.next()
     if (done) break
     begun.push(value)
   }
-  return c.body(streamOf(begun, body))
+  return c.body(streamOf(begun, body), 200, headers)
 }
 
 function streamOf(begun: Uint8Array<ArrayBuffer>[], rest: AsyncGenerator<Uint8Array<ArrayBuffer>>): ReadableStream {

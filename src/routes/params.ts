@@ -1,11 +1,9 @@
 /** Paths and queries, parsed once. */
 import { McbError } from '../core/errors.ts'
-import { isRunId } from '../core/meta.ts'
+import { isChainNumber, isRunId } from '../core/meta.ts'
 import type { ColumnSpec, Schema } from '../core/schema.ts'
 import type { Slice } from '../core/slice.ts'
 import type { AppContext } from './context.ts'
-
-const MAX_CHAIN = 2 ** 31 - 1
 
 export function ridParam(c: AppContext): string {
   const rid = c.req.param('rid') ?? ''
@@ -16,8 +14,8 @@ export function ridParam(c: AppContext): string {
 export function chainParam(c: AppContext): number {
   const text = c.req.param('chain') ?? ''
   const chain = Number(text)
-  if (/^(0|[1-9]\d{0,9})$/.test(text) && chain <= MAX_CHAIN) return chain
-  throw new McbError('invalid_parameter', `a chain number is an integer from 0 to ${MAX_CHAIN} without leading zeros`)
+  if (/^(0|[1-9]\d{0,9})$/.test(text) && isChainNumber(chain)) return chain
+  throw new McbError('invalid_parameter', 'a chain number is an integer from 0 to 2147483647 without leading zeros')
 }
 
 export function sliceQuery(c: AppContext): Slice {

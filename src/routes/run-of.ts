@@ -1,13 +1,13 @@
 /** Finding the run that a request names, and holding it to the registration that the client means. */
-import type { StoreRun } from '../backends/stored.ts'
+import type { StoreChain, StoreRun } from '../backends/stored.ts'
 import { McbError } from '../core/errors.ts'
 import type { AppContext } from './context.ts'
 
 export const REGISTRATION = 'Mcb-Registration'
 
 interface RunOptions {
-  /** Chain that must exist; checked before the registration, as a resource comes before a precondition. */
-  readonly chain?: number
+  /** Finds what of the run the request names: a resource that is missing comes before a precondition that fails. */
+  readonly resource?: (run: StoreRun) => Promise<unknown>
 }
 
 /**
@@ -34,9 +34,7 @@ export async function withRun<T>(
   const run = await backend.getRun(rid)
   if (run === undefined) throw runNotFound(rid)
   if (isMeant(c, run)) return use(run)
-  if (options.chain !== undefined && (await run.getChain(options.chain)) === undefined) {
-    throw chainNotFound(rid, options.chain)
-  }
+  await options.resource?.(run)
   throw new McbError('run_replaced', `run "${rid}" was deleted and registered again`)
 }
 
@@ -49,6 +47,9 @@ export function runNotFound(rid: string): McbError {
   return new McbError('run_not_found', `there is no run "${rid}"`)
 }
 
-export function chainNotFound(rid: string, chain: number): McbError {
-  return new McbError('chain_not_found', `run "${rid}" has no chain ${chain}`)
+/** @throws McbError `chain_not_found` */
+export async function requireChain(run: StoreRun, number: number): Promise<StoreChain> {
+  const chain = await run.getChain(number)
+  if (chain === undefined) throw new McbError('chain_not_found', `run "${run.rid}" has no chain ${number}`)
+  return chain
 }

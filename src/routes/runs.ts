@@ -3,7 +3,7 @@ import type { Hono } from 'hono'
 import type { StoreRun } from '../backends/stored.ts'
 import { McbError } from '../core/errors.ts'
 import { acceptRunMeta } from '../core/meta.ts'
-import { runMetaToJson } from '../core/meta-json.ts'
+import { jsonText, runMetaToJson } from '../core/meta-json.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
@@ -113,9 +113,8 @@ function answerMeta(c: AppContext, run: StoreRun, type: string, status: 200 | 20
   c.header('ETag', etag)
   c.header(REGISTRATION, run.registration)
   if (status === 200 && matchesETag(c, etag)) return c.body(null, 304)
-  if (type === JSON_TYPE) return c.json(runMetaToJson(run.meta), status)
   c.header('Content-Type', type)
-  return c.body(run.bytes, status)
+  return c.body(type === JSON_TYPE ? jsonText(runMetaToJson(run.meta)) : run.bytes, status)
 }
 
 /** 16 characters of 32: as many ids as nobody will ever meet twice. */

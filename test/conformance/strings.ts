@@ -35,7 +35,9 @@ export const strings: Topic = {
       await chain.appendBatch({ start: 0, count: AWKWARD.length, draws: columns, stats: columns })
       expectSameDraws(await chain.getDraws('s'), column)
       expectSameDraws(await chain.getStats('s', { step: -1 }), texts([AWKWARD.length], AWKWARD.toReversed()))
-      expect(await chain.appendBatch({ start: 0, count: AWKWARD.length, draws: columns })).toBe(AWKWARD.length)
+      expect(await chain.appendBatch({ start: 0, count: AWKWARD.length, draws: columns, stats: columns })).toBe(
+        AWKWARD.length,
+      )
     })
 
     test('awkward strings in arrays, rigid and ragged', async () => {

@@ -5,8 +5,8 @@ import { DurableStore } from '../../src/backends/durable/store.ts'
 import { D1Driver } from '../../src/backends/sqlite/d1.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import { conformance } from '../conformance/index.ts'
+import { countRows } from './local.ts'
 import { countObjectRows, quiet } from './objects.ts'
-import { countRows } from './rows.ts'
 
 /** With caches of its own, as another isolate has them. */
 const open = () => new StoreBackend(new DurableStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
@@ -18,7 +18,7 @@ conformance({
   open: async () => ({
     backend: open(),
     other: open(),
-    countRows: async () => (await countRows(env.DB)) + (await countObjectRows()),
+    countRows: async () => (await countRows()) + (await countObjectRows()),
     close: quiet,
   }),
 })

@@ -46,10 +46,13 @@ class BatchFailure extends Error {
   override readonly name = 'BatchFailure'
 }
 
-export class D1Driver implements SqlDriver {
-  private readonly database: D1Database
+/** What the driver uses of a database. */
+export type BatchDatabase = Pick<D1Database, 'prepare' | 'batch'>
 
-  constructor(database: D1Database) {
+export class D1Driver implements SqlDriver {
+  private readonly database: BatchDatabase
+
+  constructor(database: BatchDatabase) {
     this.database = database
   }
 

@@ -59,5 +59,6 @@ export function textIn(row: Row, column: string): string {
 export function bytesIn(row: Row, column: string): Uint8Array<ArrayBuffer> {
   const cell = row[column]
   if (!(cell instanceof Uint8Array)) throw new Error(`column ${column} holds no bytes`)
-  return cell
+  // better-sqlite3 gives Buffers, whose `slice` is no copy.
+  return new Uint8Array(cell.buffer, cell.byteOffset, cell.byteLength)
 }

@@ -23,7 +23,10 @@ import { segmentsIn } from './tail.ts'
 const GROWN_BYTES = 64 * 1024
 /** Bytes of one chunk row at most; D1 and Durable Objects allow 2,000,000 a row, and text takes a third more. */
 const CHUNK_BYTES = 1024 * 1024
-/** Absent draws among sent ones are written as fill up to this many bytes, so that they do not split a chunk. */
+/**
+ * Absent draws among sent ones are written as fill, so that they do not split a chunk, up to this many bytes more than
+ * were sent.
+ */
 const FILL_BYTES = 64 * 1024
 const ROWS_PER_INSERT = 16
 const BYTES_PER_INSERT = 1024 * 1024
@@ -97,15 +100,19 @@ function* readTail(chain: ChainRow): Program<{ tailRows: readonly Row[]; levels:
   return { tailRows, levels: row === undefined ? [] : JSON.parse(textIn(row, 'levels')) }
 }
 
-/** Joins the pieces of a column into as few as possible; absent draws stay absent where their fill would be large. */
+/**
+ * Joins the pieces of a column into as few as possible. Absent draws stay absent where their fill would be large, also
+ * beside what was sent: else a stat that comes with every other batch would leave a chunk for each.
+ */
 function gather(spec: ColumnSpec, pieces: readonly Piece[]): Piece[] {
   let absent = 0
-  let sent = 0
-  for (const piece of pieces) {
-    if (piece.data === null) absent += piece.count
-    else sent += piece.count
+  let sentBytes = 0
+  for (const { count, data } of pieces) {
+    if (data === null) absent += count
+    else sentBytes += data.length
   }
-  const filled = absent > 0 && sent > 0 && fillSize(spec, absent) <= FILL_BYTES
+  const isSent = pieces.some(({ data }) => data !== null)
+  const filled = absent > 0 && isSent && fillSize(spec, absent) <= FILL_BYTES + sentBytes
   const gathered: Piece[] = []
   let group: { count: number; data: Bytes }[] = []
   const flush = () => {
@@ -185,11 +192,18 @@ function finishColumn(fold: ColumnFold, old: readonly Piece[], chunks: NewChunk[
     for (const { count, data } of split(fold.spec, piece)) {
       addRows(chunks, fold.spec.index, start, count, data)
       start += count
-      const bytes = data?.length ?? -1
-      levels = bytes < GROWN_BYTES ? [...levels, [count, bytes]] : []
+      levels = withLevel(levels, [count, data?.length ?? -1])
     }
   }
   return levels
+}
+
+/** Only chunks of one kind, all absent or none, can ever be joined: what lies below another kind is done with. */
+function withLevel(levels: readonly Level[], added: Level): Level[] {
+  const [, bytes] = added
+  if (bytes >= GROWN_BYTES) return []
+  const isOfKind = (level: Level | undefined) => level === undefined || level[1] < 0 === bytes < 0
+  return isOfKind(levels.at(-1)) ? [...levels, added] : [added]
 }
 
 function withData(pieces: readonly Piece[]): { count: number; data: Bytes }[] {

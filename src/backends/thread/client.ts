@@ -13,6 +13,8 @@ import type { Call, Method, Opened, Reply } from './protocol.ts'
 
 export interface ThreadStorage {
   readonly openStore: (tenant: string) => Store
+  /** Resolves when the thread has ended without being asked to: nothing can be stored any more. */
+  readonly failed: Promise<Error>
   /** Waits for what was called, then closes the file. */
   close(): Promise<void>
 }
@@ -36,7 +38,7 @@ export async function openThreadStorage(options: FileOptions): Promise<ThreadSto
     throw new Error(opened?.opened === false ? opened.why : 'the storage thread does not answer')
   }
   const calls = new Calls(worker)
-  return { openStore: (tenant) => new ThreadStore(calls, tenant), close: () => calls.close() }
+  return { openStore: (tenant) => new ThreadStore(calls, tenant), failed: calls.failed, close: () => calls.close() }
 }
 
 class Calls {
@@ -45,12 +47,18 @@ class Calls {
   private lastId = 0
   private ended: McbError | undefined
   private idle: (() => void) | undefined
+  private closing = false
+  private readonly failure = Promise.withResolvers<Error>()
 
   constructor(worker: Worker) {
     this.worker = worker
     worker.on('message', (reply: Reply) => this.settle(reply))
     worker.on('error', (error) => this.end(error))
     worker.on('exit', () => this.end(new Error('the storage thread has ended')))
+  }
+
+  get failed(): Promise<Error> {
+    return this.failure.promise
   }
 
   call<T>(tenant: string, method: Method, args: readonly unknown[], transfer: readonly ArrayBuffer[] = []): Promise<T> {
@@ -64,6 +72,7 @@ class Calls {
   }
 
   async close(): Promise<void> {
+    this.closing = true
     if (this.waiting.size > 0) await new Promise<void>((resolve) => (this.idle = resolve))
     if (this.ended !== undefined) return
     const exit = once(this.worker, 'exit')
@@ -80,6 +89,7 @@ class Calls {
   }
 
   private end(cause: Error): void {
+    if (!this.closing) this.failure.resolve(cause)
     this.ended ??= new McbError('storage_unavailable', 'the storage has stopped', { retryAfter: 5 }, { cause })
     for (const { reject } of this.waiting.values()) reject(this.ended)
     this.waiting.clear()

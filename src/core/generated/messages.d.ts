@@ -109,7 +109,7 @@ export namespace mcbackend {
         dtype: string;
 
         /** Variable shape. */
-        shape: number[];
+        shape: (number|Long)[];
 
         /** Variable dims. */
         dims: string[];
@@ -166,7 +166,7 @@ export namespace mcbackend {
             dtype?: (string|null);
 
             /** Variable shape */
-            shape?: (number[]|null);
+            shape?: ((number|Long)[]|null);
 
             /** Variable dims */
             dims?: (string[]|null);
@@ -718,7 +718,7 @@ export namespace mcbackend {
         $unknowns?: Uint8Array[];
 
         /** DrawBatch start. */
-        start: number;
+        start: (number|Long);
 
         /** DrawBatch count. */
         count: number;
@@ -730,7 +730,7 @@ export namespace mcbackend {
         stats: mcbackend.Column.$Properties[];
 
         /** DrawBatch step. */
-        step: number;
+        step: (number|Long);
 
         /**
          * Creates a new DrawBatch instance using the specified properties.
@@ -772,7 +772,7 @@ export namespace mcbackend {
         interface $Properties {
 
             /** DrawBatch start */
-            start?: (number|null);
+            start?: (number|Long|null);
 
             /** DrawBatch count */
             count?: (number|null);
@@ -784,7 +784,7 @@ export namespace mcbackend {
             stats?: (mcbackend.Column.$Properties[]|null);
 
             /** DrawBatch step */
-            step?: (number|null);
+            step?: (number|Long|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -821,7 +821,7 @@ export namespace google {
             $unknowns?: Uint8Array[];
 
             /** Duration seconds. */
-            seconds: number;
+            seconds: (number|Long);
 
             /** Duration nanos. */
             nanos: number;
@@ -866,7 +866,7 @@ export namespace google {
             interface $Properties {
 
                 /** Duration seconds */
-                seconds?: (number|null);
+                seconds?: (number|Long|null);
 
                 /** Duration nanos */
                 nanos?: (number|null);
@@ -1174,7 +1174,7 @@ export namespace google {
             $unknowns?: Uint8Array[];
 
             /** Timestamp seconds. */
-            seconds: number;
+            seconds: (number|Long);
 
             /** Timestamp nanos. */
             nanos: number;
@@ -1219,7 +1219,7 @@ export namespace google {
             interface $Properties {
 
                 /** Timestamp seconds */
-                seconds?: (number|null);
+                seconds?: (number|Long|null);
 
                 /** Timestamp nanos */
                 nanos?: (number|null);
@@ -1263,10 +1263,10 @@ export namespace npproto {
         dtype: string;
 
         /** ndarray shape. */
-        shape: number[];
+        shape: (number|Long)[];
 
         /** ndarray strides. */
-        strides: number[];
+        strides: (number|Long)[];
 
         /** ndarray order. */
         order: string;
@@ -1317,10 +1317,10 @@ export namespace npproto {
             dtype?: (string|null);
 
             /** ndarray shape */
-            shape?: (number[]|null);
+            shape?: ((number|Long)[]|null);
 
             /** ndarray strides */
-            strides?: (number[]|null);
+            strides?: ((number|Long)[]|null);
 
             /** ndarray order */
             order?: (string|null);

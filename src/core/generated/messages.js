@@ -211,7 +211,7 @@ export const mcbackend = $root.mcbackend = (() => {
          * @typedef {Object} mcbackend.Variable.$Properties
          * @property {string|null} [name] Variable name
          * @property {string|null} [dtype] Variable dtype
-         * @property {Array.<number>|null} [shape] Variable shape
+         * @property {Array.<number|Long>|null} [shape] Variable shape
          * @property {Array.<string>|null} [dims] Variable dims
          * @property {boolean|null} [isDeterministic] Variable isDeterministic
          * @property {boolean|null} [undefinedNdim] Variable undefinedNdim
@@ -266,7 +266,7 @@ export const mcbackend = $root.mcbackend = (() => {
 
         /**
          * Variable shape.
-         * @member {Array.<number>} shape
+         * @member {Array.<number|Long>} shape
          * @memberof mcbackend.Variable
          * @instance
          */
@@ -1787,11 +1787,11 @@ export const mcbackend = $root.mcbackend = (() => {
         /**
          * Properties of a DrawBatch.
          * @typedef {Object} mcbackend.DrawBatch.$Properties
-         * @property {number|null} [start] DrawBatch start
+         * @property {number|Long|null} [start] DrawBatch start
          * @property {number|null} [count] DrawBatch count
          * @property {Array.<mcbackend.Column.$Properties>|null} [draws] DrawBatch draws
          * @property {Array.<mcbackend.Column.$Properties>|null} [stats] DrawBatch stats
-         * @property {number|null} [step] DrawBatch step
+         * @property {number|Long|null} [step] DrawBatch step
          * @property {Array.<Uint8Array>} [$unknowns] Unknown fields preserved while decoding when enabled
          */
 
@@ -1827,7 +1827,7 @@ export const mcbackend = $root.mcbackend = (() => {
 
         /**
          * DrawBatch start.
-         * @member {number} start
+         * @member {number|Long} start
          * @memberof mcbackend.DrawBatch
          * @instance
          */
@@ -1859,7 +1859,7 @@ export const mcbackend = $root.mcbackend = (() => {
 
         /**
          * DrawBatch step.
-         * @member {number} step
+         * @member {number|Long} step
          * @memberof mcbackend.DrawBatch
          * @instance
          */
@@ -2056,7 +2056,7 @@ export const google = $root.google = (() => {
             /**
              * Properties of a Duration.
              * @typedef {Object} google.protobuf.Duration.$Properties
-             * @property {number|null} [seconds] Duration seconds
+             * @property {number|Long|null} [seconds] Duration seconds
              * @property {number|null} [nanos] Duration nanos
              * @property {Array.<Uint8Array>} [$unknowns] Unknown fields preserved while decoding when enabled
              */
@@ -2091,7 +2091,7 @@ export const google = $root.google = (() => {
 
             /**
              * Duration seconds.
-             * @member {number} seconds
+             * @member {number|Long} seconds
              * @memberof google.protobuf.Duration
              * @instance
              */
@@ -2903,7 +2903,7 @@ export const google = $root.google = (() => {
             /**
              * Properties of a Timestamp.
              * @typedef {Object} google.protobuf.Timestamp.$Properties
-             * @property {number|null} [seconds] Timestamp seconds
+             * @property {number|Long|null} [seconds] Timestamp seconds
              * @property {number|null} [nanos] Timestamp nanos
              * @property {Array.<Uint8Array>} [$unknowns] Unknown fields preserved while decoding when enabled
              */
@@ -2938,7 +2938,7 @@ export const google = $root.google = (() => {
 
             /**
              * Timestamp seconds.
-             * @member {number} seconds
+             * @member {number|Long} seconds
              * @memberof google.protobuf.Timestamp
              * @instance
              */
@@ -3106,8 +3106,8 @@ export const npproto = $root.npproto = (() => {
          * @typedef {Object} npproto.ndarray.$Properties
          * @property {Uint8Array|null} [data] ndarray data
          * @property {string|null} [dtype] ndarray dtype
-         * @property {Array.<number>|null} [shape] ndarray shape
-         * @property {Array.<number>|null} [strides] ndarray strides
+         * @property {Array.<number|Long>|null} [shape] ndarray shape
+         * @property {Array.<number|Long>|null} [strides] ndarray strides
          * @property {string|null} [order] ndarray order
          * @property {Array.<Uint8Array>} [$unknowns] Unknown fields preserved while decoding when enabled
          */
@@ -3160,7 +3160,7 @@ export const npproto = $root.npproto = (() => {
 
         /**
          * ndarray shape.
-         * @member {Array.<number>} shape
+         * @member {Array.<number|Long>} shape
          * @memberof npproto.ndarray
          * @instance
          */
@@ -3168,7 +3168,7 @@ export const npproto = $root.npproto = (() => {
 
         /**
          * ndarray strides.
-         * @member {Array.<number>} strides
+         * @member {Array.<number|Long>} strides
          * @memberof npproto.ndarray
          * @instance
          */

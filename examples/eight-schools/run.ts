@@ -1,0 +1,92 @@
+/** Four chains of the eight schools model, streamed to a server while they are sampled. */
+import { encodeNdArray, type HttpBackend, type HttpChain, type HttpRun } from '../../src/client/index.ts'
+import { sampleHmc } from './hmc.ts'
+import { constrain, DIMENSION, logDensity, SCHOOLS, SIGMA, Y } from './model.ts'
+import { createRandom } from './random.ts'
+
+export interface SamplingOptions {
+  readonly chains: number
+  /** Iterations of each chain that adapt the sampler; they are stored as well, with the stat `tune`. */
+  readonly warmup: number
+  /** Iterations of each chain after that. */
+  readonly draws: number
+  readonly seed: number
+}
+
+export interface Progress {
+  readonly chain: number
+  /** Iterations that were sampled. */
+  readonly done: number
+  readonly total: number
+  readonly divergences: number
+}
+
+/** Registers the run: its variables, sampler stats, coordinates and data. */
+export function registerRun(backend: HttpBackend, { seed }: Pick<SamplingOptions, 'seed'>): Promise<HttpRun> {
+  const dims = ['school']
+  const shape = [SCHOOLS.length]
+  return backend.initRun({
+    variables: [
+      { name: 'mu', dtype: 'float64' },
+      { name: 'tau', dtype: 'float64' },
+      { name: 'theta_t', dtype: 'float64', shape, dims },
+      { name: 'theta', dtype: 'float64', shape, dims, isDeterministic: true },
+    ],
+    sampleStats: [
+      { name: 'tune', dtype: 'bool' },
+      { name: 'lp', dtype: 'float64' },
+      { name: 'acceptance_rate', dtype: 'float64' },
+      { name: 'diverging', dtype: 'bool' },
+      { name: 'step_size', dtype: 'float64' },
+      { name: 'n_steps', dtype: 'int32' },
+    ],
+    coordinates: [{ name: 'school', values: encodeNdArray({ dtype: 'str', shape, data: SCHOOLS }) }],
+    data: [
+      { name: 'y', value: encodeNdArray({ dtype: 'float64', shape, data: Y }), dims, isObserved: true },
+      { name: 'sigma', value: encodeNdArray({ dtype: 'float64', shape, data: SIGMA }), dims },
+    ],
+    attributes: {
+      model: { kind: 'stringValue', stringValue: 'eight schools, non-centered' },
+      seed: { kind: 'numberValue', numberValue: seed },
+    },
+  })
+}
+
+/** Samples all chains side by side; resolves when every draw is durable. */
+export async function sampleRun(
+  run: HttpRun,
+  options: SamplingOptions,
+  report: (progress: Progress) => void = () => undefined,
+): Promise<void> {
+  const numbers = Array.from({ length: options.chains }, (_, number) => number)
+  const chains = await Promise.all(numbers.map((number) => run.initChain(number, { exclusive: true })))
+  await Promise.all(chains.map((chain) => sampleChain(chain, options, report)))
+}
+
+async function sampleChain(
+  chain: HttpChain,
+  { warmup, draws, seed }: SamplingOptions,
+  report: (progress: Progress) => void,
+): Promise<void> {
+  const total = warmup + draws
+  const random = createRandom(seed * 1000 + chain.number)
+  let done = 0
+  let divergences = 0
+  for (const iteration of sampleHmc(logDensity, { dimension: DIMENSION, warmup, draws }, random)) {
+    await chain.append(
+      { ...constrain(iteration.q) },
+      {
+        tune: iteration.isWarmup,
+        lp: iteration.lp,
+        acceptance_rate: iteration.acceptanceRate,
+        diverging: iteration.isDiverging,
+        step_size: iteration.stepSize,
+        n_steps: iteration.steps,
+      },
+    )
+    if (iteration.isDiverging && !iteration.isWarmup) divergences++
+    done++
+    if (done % Math.ceil(total / 4) === 0 || done === total) report({ chain: chain.number, done, total, divergences })
+  }
+  await chain.close()
+}

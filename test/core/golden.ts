@@ -1,0 +1,56 @@
+/** The golden files: what the reference implementation wrote, and what it says about it. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../golden/files/', import.meta.url))
+
+export interface GoldenArray {
+  readonly dtype: string
+  readonly shape: readonly number[]
+  readonly values: readonly (string | boolean)[]
+}
+
+export interface GoldenRun {
+  readonly arrays: { readonly [path: string]: GoldenArray }
+  readonly canonical: { readonly [field: string]: unknown }
+}
+
+export interface GoldenColumn {
+  readonly name: string
+  readonly dtype: string
+  /** Hex. */
+  readonly data: string
+  readonly shapes: readonly number[]
+  readonly strings: readonly string[]
+}
+
+export interface GoldenBatch {
+  readonly start: string
+  readonly count: number
+  readonly step: string
+  readonly draws: readonly GoldenColumn[]
+  readonly stats: readonly GoldenColumn[]
+}
+
+/** Names of the `.bin` files of a folder, without the ending. */
+export function goldenNames(folder: string, prefix = ''): string[] {
+  const names = readdirSync(`${ROOT}${folder}`).filter((name) => name.startsWith(prefix) && name.endsWith('.bin'))
+  if (names.length === 0) throw new Error(`no golden files in ${folder}`)
+  return names.map((name) => name.slice(0, -4)).sort()
+}
+
+export function goldenBytes(path: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readFileSync(`${ROOT}${path}.bin`))
+}
+
+export function goldenRun(name: string): GoldenRun {
+  return JSON.parse(readFileSync(`${ROOT}runmeta/${name}.json`, 'utf8'))
+}
+
+export function goldenBatch(name: string): GoldenBatch {
+  return JSON.parse(readFileSync(`${ROOT}draws/${name}.json`, 'utf8'))
+}
+
+export function goldenText(path: string): string {
+  return readFileSync(`${ROOT}${path}.txt`, 'utf8')
+}

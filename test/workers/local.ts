@@ -1,0 +1,47 @@
+/** The D1 and the worker of this test process, and what it takes to use them as if they were elsewhere. */
+
+import { env, exports } from 'cloudflare:workers'
+import type { D1Database } from '@cloudflare/workers-types'
+import { type BatchDatabase, D1Driver } from '../../src/backends/sqlite/d1.ts'
+import { SqliteStore } from '../../src/backends/sqlite/store.ts'
+import { StoreBackend } from '../../src/backends/stored.ts'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+
+/**
+ * Both answer without the process ever waiting for something outside, and until it does no timer fires: a test that
+ * waits while others write would wait for ever. Over a network there is such a wait in every call.
+ */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0))
+}
+
+export const database: BatchDatabase = {
+  prepare: (sql) => env.DB.prepare(sql),
+  batch: async (statements) => {
+    await nextTurn()
+    return env.DB.batch(statements)
+  },
+}
+
+export async function fetchWorker(request: Request): Promise<Response> {
+  await nextTurn()
+  return exports.default.fetch(request)
+}
+
+/** With caches of its own, as another isolate has them. */
+export function openBackend(): StoreBackend {
+  return new StoreBackend(new SqliteStore(new D1Driver(database), 'local', DEFAULT_LIMITS))
+}
+
+/** Rows of all tables, counted from outside the storage. */
+export async function countRows(db: D1Database = env.DB): Promise<number> {
+  const { results: tables } = await db
+    .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
+    .all<{ name: string }>()
+  let rows = 0
+  for (const { name } of tables) {
+    if (/^(_cf_|sqlite_|d1_migrations)/.test(name)) continue
+    rows += (await db.prepare(`SELECT count(*) AS n FROM "${name}"`).first<number>('n')) ?? 0
+  }
+  return rows
+}
