@@ -13,6 +13,8 @@ export interface Listening {
 
 /** Requests that are still sending after this long are cut off when the server stops. */
 const GRACE_MS = 10_000
+/** How often a server that stops looks for connections that have become idle. */
+const IDLE_MS = 50
 
 export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<Listening> {
   const server = createServer(getRequestListener(app.fetch))
@@ -38,8 +40,11 @@ function urlOf(server: Server, host: string): string {
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS)
+    // A connection whose answer began before this is idle when that has ended, and would be kept alive.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS)
     server.close(() => {
       clearTimeout(timer)
+      clearInterval(idle)
       resolve()
     })
     server.closeIdleConnections()

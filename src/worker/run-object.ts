@@ -5,13 +5,14 @@
  * deleted empties itself once the catalogue has been told twice.
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { D1Database, DurableObjectState } from '@cloudflare/workers-types'
+import type { D1Database, DurableObjectState, WebSocket } from '@cloudflare/workers-types'
 import { drizzle } from 'drizzle-orm/durable-sqlite'
 import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
 import { Announcer } from '../backends/durable/announcer.ts'
 import { type Catalogue, SqlCatalogue } from '../backends/durable/catalogue.ts'
 import { journal, migrations } from '../backends/durable/generated/migrations.ts'
 import { gather, newRegistration, packPage, type RunStub } from '../backends/durable/protocol.ts'
+import { Watchers } from '../backends/durable/watchers.ts'
 import { type Outcome, outcomeOf } from '../backends/remote.ts'
 import { D1Driver } from '../backends/sqlite/d1.ts'
 import { DurableDriver } from '../backends/sqlite/durable.ts'
@@ -25,16 +26,24 @@ export interface RunObjectEnv extends LimitVariables {
   readonly DB: D1Database
 }
 
+/** A global of workerd. */
+declare const WebSocketPair: new () => { 0: WebSocket; 1: WebSocket }
+
+interface WebSocketResponseInit extends ResponseInit {
+  readonly webSocket: WebSocket
+}
+
 /** Milliseconds that a registration or a deletion waits for the catalogue; after that, an alarm goes on. */
 const PATIENCE_MS = 3000
 /** Milliseconds after which a deletion is told once more: nothing that was sent before is still under way then. */
 const CONFIRM_MS = 30_000
 
-export class RunObject extends DurableObject<RunObjectEnv> implements RunStub {
+export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunStub, 'fetch'> {
   /** Where this run is announced. */
   catalogue: Catalogue
   private readonly driver: DurableDriver
   private readonly announcer: Announcer
+  private readonly watchers: Watchers
   private readonly stores = new Map<string, SqliteStore>()
   /** Whether the tables are there. */
   private prepared = false
@@ -44,6 +53,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements RunStub {
     this.catalogue = new SqlCatalogue(new D1Driver(env.DB))
     this.announcer = new Announcer(ctx.storage, () => this.catalogue)
     this.driver = new DurableDriver(ctx.storage, () => this.announcer.mark())
+    this.watchers = new Watchers(ctx)
     void ctx.blockConcurrencyWhile(() => this.wake())
   }
 
@@ -63,13 +73,18 @@ export class RunObject extends DurableObject<RunObjectEnv> implements RunStub {
   remove(tenant: string, rid: string) {
     return outcomeOf(async () => {
       if (!this.prepared || !(await this.store(tenant).remove(rid))) return false
+      this.watchers.deleted()
       await this.healSoon()
       return true
     })
   }
 
   createChain(tenant: string, registration: string, chain: number) {
-    return this.ask(tenant, (store) => store.createChain(registration, chain))
+    return this.ask(tenant, async (store) => {
+      const state = await store.createChain(registration, chain)
+      this.watchers.grown(chain, state.length)
+      return state
+    })
   }
 
   chains(tenant: string, registration: string) {
@@ -86,14 +101,31 @@ export class RunObject extends DurableObject<RunObjectEnv> implements RunStub {
     chain: number,
     body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
   ) {
-    return this.ask(tenant, async (store) =>
-      store.append(registration, chain, body instanceof Uint8Array ? body : await gather(body)),
-    )
+    return this.ask(tenant, async (store) => {
+      const bytes = body instanceof Uint8Array ? body : await gather(body)
+      const length = await store.append(registration, chain, bytes)
+      this.watchers.grown(chain, length)
+      return length
+    })
   }
 
   scan(tenant: string, registration: string, chain: number, request: ScanRequest) {
     return this.ask(tenant, async (store) => packPage(await store.scan(registration, chain, request)))
   }
+
+  /** A WebSocket that tells how the run grows; see `watchUrl`. */
+  async fetch({ url }: { readonly url: string }): Promise<Response> {
+    const { searchParams } = new URL(url)
+    const chains = await this.chains(searchParams.get('tenant') ?? '', searchParams.get('registration') ?? '')
+    if ('failure' in chains) return new Response(null, { status: chains.failure.code === 'run_not_found' ? 404 : 503 })
+    const { 0: client, 1: server } = new WebSocketPair()
+    this.watchers.add(server, chains.value)
+    const init: WebSocketResponseInit = { status: 101, webSocket: client }
+    return new Response(null, init)
+  }
+
+  /** Watchers have nothing to say. */
+  webSocketMessage(): void {}
 
   async alarm(): Promise<void> {
     await this.heal()

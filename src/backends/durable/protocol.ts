@@ -1,4 +1,5 @@
 /** What passes between a Worker and the run objects: the methods of `Store`, with bytes as bytes and errors as data. */
+import type { WebSocket } from '@cloudflare/workers-types'
 import type { Block } from '../../core/segment.ts'
 import type { ChainState, Registration, ScanCursor, ScanPage, ScanRequest, StoredRun } from '../../core/store.ts'
 import type { Outcome } from '../remote.ts'
@@ -43,6 +44,11 @@ export interface RunStub {
     chain: number,
     request: ScanRequest,
   ): Promise<Outcome<ScanPage | StreamedPage>>
+  /** Opens a WebSocket at a `watchUrl`; 404 when the run is not there. */
+  fetch(
+    url: string,
+    init: { readonly headers: Readonly<Record<string, string>> },
+  ): Promise<{ readonly status: number; readonly webSocket: WebSocket | null }>
 }
 
 /** The binding of the run objects. */
@@ -64,6 +70,11 @@ export function newRegistration(rid: string): string {
 export function ridOf(registration: string): string | undefined {
   const dot = registration.indexOf('.')
   return dot < 0 ? undefined : registration.slice(dot + 1)
+}
+
+/** Where an object offers its watch; the host names nothing. */
+export function watchUrl(tenant: string, registration: string): string {
+  return `https://run/watch?${new URLSearchParams({ tenant, registration })}`
 }
 
 /** A page as it may be sent: no bytes but those asked for, since a view would take its whole buffer along. */

@@ -8,10 +8,11 @@
  */
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
-import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
+import type { ChainState, Registration, RunWatcher, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
 import { type Outcome, resultOf } from '../remote.ts'
 import type { SqlCatalogue } from './catalogue.ts'
-import { objectName, packBody, type RunNamespace, type RunStub, ridOf, unpackPage } from './protocol.ts'
+import { objectName, packBody, type RunNamespace, type RunStub, ridOf, unpackPage, watchUrl } from './protocol.ts'
+import { watchSocket } from './watchers.ts'
 
 export class DurableStore implements Store {
   /** Private to the language as well: whoever prints a store would call methods of every name on the objects. */
@@ -66,6 +67,17 @@ export class DurableStore implements Store {
 
   ping(): Promise<void> {
     return this.catalogue.ping()
+  }
+
+  async watch(registration: string, watcher: RunWatcher): Promise<() => void> {
+    const socket = await this.callRun(registration, async (object) => {
+      const url = watchUrl(this.tenant, registration)
+      const { status, webSocket } = await object.fetch(url, { headers: { Upgrade: 'websocket' } })
+      if (webSocket === null && status !== 404) throw new Error(`a run object answered a watch with ${status}`)
+      return { value: webSocket }
+    })
+    if (socket === null) throw new McbError('run_not_found', 'the run was deleted')
+    return watchSocket(socket, watcher)
   }
 
   private callRun<T>(registration: string, call: (object: RunStub) => Promise<Outcome<T>>): Promise<T> {

@@ -2,7 +2,7 @@
 import type { Store } from '../../core/store.ts'
 import type { Outcome } from '../remote.ts'
 
-export type Method = keyof Store
+export type Method = Exclude<keyof Store, 'watch'>
 
 export interface Call {
   readonly id: number
