@@ -1,6 +1,7 @@
 /** Listening and stopping on Node. */
 import type { Server } from 'node:http'
 import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { AppEnv } from '../routes/context.ts'
@@ -18,6 +19,7 @@ const IDLE_MS = 50
 
 export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<Listening> {
   const server = createServer(getRequestListener(app.fetch))
+  const unused = unusedSockets(server)
   // A body of 64 MiB over a slow line takes minutes; headers need not.
   server.requestTimeout = 15 * 60_000
   server.headersTimeout = 60_000
@@ -26,7 +28,7 @@ export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<L
     server.once('error', reject)
     server.listen(port, host, () => {
       server.off('error', reject)
-      resolve({ url: urlOf(server, host), close: () => close(server) })
+      resolve({ url: urlOf(server, host), close: () => close(server, unused) })
     })
   })
 }
@@ -37,7 +39,18 @@ function urlOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-function close(server: Server): Promise<void> {
+/** Connections that were opened in advance, as browsers and other clients do: Node does not count them as idle. */
+function unusedSockets(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  server.on('request', ({ socket }) => sockets.delete(socket))
+  return sockets
+}
+
+function close(server: Server, unused: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS)
     // A connection whose answer began before this is idle when that has ended, and would be kept alive.
@@ -48,5 +61,6 @@ function close(server: Server): Promise<void> {
       resolve()
     })
     server.closeIdleConnections()
+    for (const socket of unused) socket.destroy()
   })
 }

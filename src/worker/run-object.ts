@@ -179,7 +179,8 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       const announced = await this.announcer.announce()
       if (announced === 'failed') this.announcer.wakeIn(this.announcer.pause())
       else if (announced === 'unlisted') this.announcer.wakeIn(CONFIRM_MS)
-      else if (announced !== 'listed' && this.prepared && !this.announcer.isLive()) await this.forget()
+      else if (announced === 'listed') this.announcer.rest()
+      else if (this.prepared && !this.announcer.isLive()) await this.forget()
     } catch (error) {
       console.error('a run object could not finish its work, and tries again:', error)
       this.announcer.wakeIn(this.announcer.pause())

@@ -10,6 +10,8 @@ import type { Catalogue } from './catalogue.ts'
 
 /** Milliseconds from a write to its announcement: the contract lets lists lag by 2 s. */
 const DELAY_MS = 1000
+/** Milliseconds after which a catalogue that does not answer is taken for one that failed. */
+const CALL_MS = 5000
 /** The longest pause between two attempts to reach the catalogue. */
 const MAX_PAUSE_MS = 30_000
 
@@ -72,6 +74,11 @@ export class Announcer {
     void this.storage.setAlarm(Date.now() + milliseconds)
   }
 
+  /** Nothing is left to be told: the alarm of what has been told already need not go off. */
+  rest(): void {
+    if (!this.marked) void this.storage.deleteAlarm()
+  }
+
   /** A pause that doubles with every failure in a row, with jitter, in milliseconds. */
   pause(): number {
     return Math.min(MAX_PAUSE_MS, DELAY_MS * 2 ** this.failures) * (0.5 + Math.random() / 2)
@@ -98,8 +105,10 @@ export class Announcer {
     this.version = version
     this.marked = false
     try {
-      if (live) await this.catalogue().put({ tenant, rid, ...this.summary(), version })
-      else await this.catalogue().remove(tenant, rid, version)
+      const told = live
+        ? this.catalogue().put({ tenant, rid, ...this.summary(), version })
+        : this.catalogue().remove(tenant, rid, version)
+      await within(CALL_MS, told)
     } catch (error) {
       this.marked = true
       this.failures++
@@ -147,5 +156,15 @@ export class Announcer {
   private row(sql: string, ...params: readonly SqlStorageValue[]): Record<string, SqlStorageValue> | undefined {
     const [row] = this.storage.sql.exec<Record<string, SqlStorageValue>>(sql, ...params).toArray()
     return row
+  }
+}
+
+async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
