@@ -6,7 +6,7 @@ import { encodeRunMeta, isRunId, type mcbackend, parseRunMeta } from '../core/me
 import type { HttpChain } from './chain.ts'
 import { finishAll } from './finish.ts'
 import { readRunPage } from './json.ts'
-import { DEFAULT_FLUSH, type HttpBackendOptions } from './options.ts'
+import { completeFlush, type HttpBackendOptions } from './options.ts'
 import type { Answer } from './problem.ts'
 import { type BackendContext, HttpRun } from './run.ts'
 import { JSON_TYPE, PROTOBUF, Transport } from './transport.ts'
@@ -45,7 +45,7 @@ export class HttpBackend implements Backend {
   /** @throws TypeError when `url` is no absolute URL */
   constructor(options: HttpBackendOptions) {
     const writers = new Set<HttpChain>()
-    this.context = { transport: new Transport(options), flush: { ...DEFAULT_FLUSH, ...options.flush }, writers }
+    this.context = { transport: new Transport(options), flush: completeFlush(options.flush), writers }
   }
 
   /**

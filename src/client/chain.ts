@@ -1,8 +1,7 @@
 /** A chain on the server: draws are gathered here and sent in batches, each stored exactly once. */
-import { batchSegments, type ColumnSegment, encodeSegments } from '../core/encode.ts'
+import { batchSegments, encodeSegments } from '../core/encode.ts'
 import { McbError } from '../core/errors.ts'
 import type { Chain, DrawBatch, Draws, Values } from '../core/interfaces.ts'
-import { DEFAULT_LIMITS } from '../core/limits.ts'
 import type { NdArray } from '../core/ndarray.ts'
 import type { ColumnSpec, Schema } from '../core/schema.ts'
 import type { Bytes } from '../core/segment.ts'
@@ -12,7 +11,7 @@ import { after, isTurnDue, nextTurn } from './clock.ts'
 import { type ChainAnswer, readChain } from './json.ts'
 import type { FlushOptions } from './options.ts'
 import { ChainReader } from './read.ts'
-import { splitBatch } from './split.ts'
+import { type BatchPart, splitBatch } from './split.ts'
 import { JSON_TYPE, type Transport } from './transport.ts'
 import { type Upload, UploadQueue } from './upload.ts'
 
@@ -107,7 +106,8 @@ export class HttpChain implements Chain {
     if (buffer.count >= flush.count || buffer.bytes >= flush.bytes) {
       this.isDue = true
       isStarted = this.queue.wake()
-      if (buffer.bytes >= flush.maxRequest || buffer.count >= DEFAULT_LIMITS.batchIterations) this.seal()
+      // While an upload goes on: several buffers of this size, and none that has grown to hold all that waits.
+      if (buffer.bytes >= flush.maxRequest) this.seal()
     }
     if (this.waitingBytes > flush.maxBuffered) return this.waitForRoom()
     return isStarted || isTurnDue() ? nextTurn() : DONE
@@ -133,7 +133,7 @@ export class HttpChain implements Chain {
     const behind = Math.max(end, start + batch.count)
     this.end = behind
     const task = async () => {
-      const length = await this.sendBatch(start, batch.count, columns)
+      const length = await this.sendBatch({ start, count: batch.count, columns })
       // Somebody else may have written more; without an index of their own the next draws go behind that.
       if (batch.start !== undefined && this.end === behind) this.end = length
       return length
@@ -264,9 +264,10 @@ export class HttpChain implements Chain {
     this.isDue = false
     const { count, bytes } = buffer
     const start = this.end - count
-    let body: Bytes | undefined
+    let requests: { end: number; body: Bytes }[] | undefined
     const encode = () => {
-      const encoded = encodeSegments(start, count, buffer.segments())
+      const batch = { start, count, columns: buffer.segments() }
+      const encoded = [...this.encodeParts(batch)]
       buffer.clear()
       this.spare ??= buffer
       return encoded
@@ -274,18 +275,26 @@ export class HttpChain implements Chain {
     return {
       bytes,
       send: async () => {
-        body ??= encode()
-        await this.post(start + count, body)
+        requests ??= encode()
+        // What is acknowledged is forgotten, so that a further try goes on behind it.
+        for (let [next] = requests; next !== undefined; [next] = requests) {
+          await this.post(next.end, next.body)
+          requests.shift()
+        }
       },
     }
   }
 
-  private async sendBatch(start: number, count: number, columns: readonly ColumnSegment[]): Promise<number> {
-    let length = start
-    for (const part of splitBatch({ start, count, columns }, this.context.flush.maxRequest)) {
-      length = await this.post(part.start + part.count, encodeSegments(part.start, part.count, part.columns))
-    }
+  private async sendBatch(batch: BatchPart): Promise<number> {
+    let length = batch.start
+    for (const { end, body } of this.encodeParts(batch)) length = await this.post(end, body)
     return length
+  }
+
+  private *encodeParts(batch: BatchPart): Generator<{ end: number; body: Bytes }> {
+    for (const { start, count, columns } of splitBatch(batch, this.context.flush.maxRequest)) {
+      yield { end: start + count, body: encodeSegments(start, count, columns) }
+    }
   }
 
   /** Sends the iterations before index `end`, and gives the length that is acknowledged. */

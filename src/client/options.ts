@@ -4,7 +4,7 @@
 export interface FlushOptions {
   /** Draws of a chain that start an upload. @default 1000 */
   readonly count?: number
-  /** Bytes of draws of a chain that start an upload. @default 1 MiB */
+  /** Bytes of draws of a chain that start an upload, at most `maxRequest`. @default 1 MiB */
   readonly bytes?: number
   /** Milliseconds that a draw waits for company at most; Infinity leaves the time out of it. @default 1000 */
   readonly interval?: number
@@ -44,7 +44,7 @@ export interface HttpBackendOptions {
 
 const MIB = 1024 * 1024
 
-export const DEFAULT_FLUSH: Required<FlushOptions> = {
+const DEFAULT_FLUSH: Required<FlushOptions> = {
   count: 1000,
   bytes: MIB,
   interval: 1000,
@@ -53,3 +53,8 @@ export const DEFAULT_FLUSH: Required<FlushOptions> = {
 }
 
 export const DEFAULT_RETRY: Required<RetryOptions> = { limit: 300_000, base: 250, cap: 15_000, timeout: 120_000 }
+
+export function completeFlush(given: FlushOptions = {}): Required<FlushOptions> {
+  const flush = { ...DEFAULT_FLUSH, ...given }
+  return { ...flush, bytes: Math.min(flush.bytes, flush.maxRequest) }
+}

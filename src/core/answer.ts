@@ -116,6 +116,8 @@ interface ColumnSize {
   strings: number
 }
 
+const NO_SIZE: ColumnSize = { data: 0, shapes: 0, strings: 0 }
+
 async function measure(selection: Selection): Promise<ColumnSize[]> {
   const sizes = selection.columns.map((spec) => ({
     data: spec.kind === 'rigid-numbers' ? spec.stride * selection.slice.count : 0,
@@ -152,10 +154,9 @@ export async function protobufAnswer(selection: Selection, limits: Limits): Prom
   const sizes = await measure(selection)
   const head = batchHead(selection.slice)
   const heads = selection.columns.map((spec, i) => columnHead(spec, sizes[i]))
-  const bodyOf = (i: number) => (sizes[i]?.data ?? 0) + (sizes[i]?.strings ?? 0)
   let length = head.length
   heads.forEach((h, i) => {
-    length += h.length + bodyOf(i)
+    length += h.length + bodySize(sizes[i])
   })
   requireAnswerFits(length, limits)
   return { length, body: protobufBody(selection, head, heads) }
@@ -193,16 +194,24 @@ function batchHead(slice: ResolvedSlice): Bytes {
   return new Uint8Array(bytes)
 }
 
+/** Bytes of a Column behind its head: the data or the strings, and the field of the shapes. */
+function bodySize({ data, shapes, strings }: ColumnSize = NO_SIZE): number {
+  return data + strings + shapesSize(shapes)
+}
+
+function shapesSize(shapes: number): number {
+  return shapes > 0 ? fieldHead(4, shapes).length + shapes : 0
+}
+
 /** Everything of a Column up to its data: for ragged numbers the shapes come behind, as fields may in any order. */
-function columnHead(spec: ColumnSpec, size: ColumnSize = { data: 0, shapes: 0, strings: 0 }): Bytes {
+function columnHead(spec: ColumnSpec, size: ColumnSize = NO_SIZE): Bytes {
   const encoder = new TextEncoder()
   const name = encoder.encode(spec.name)
   const dtype = encoder.encode(spec.dtype)
   const inner: Bytes[] = [fieldHead(1, name.length), name, fieldHead(2, dtype.length), dtype]
   if (size.data > 0) inner.push(fieldHead(3, size.data))
   const innerLength = inner.reduce((n, b) => n + b.length, 0)
-  const shapes = size.shapes > 0 ? fieldHead(4, size.shapes).length + size.shapes : 0
-  const total = innerLength + size.data + shapes + size.strings
+  const total = innerLength + bodySize(size)
   return joined([fieldHead(spec.group === 'draws' ? 3 : 4, total), ...inner])
 }
 

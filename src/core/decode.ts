@@ -31,9 +31,9 @@ export function decodeAnswer(bytes: Bytes, schema: Schema): DecodedAnswer {
     return byName
   }
   return {
-    start: message.start ?? 0,
+    start: Number(message.start ?? 0),
     count,
-    step: message.step || 1,
+    step: Number(message.step ?? 0) || 1,
     draws: convert(message.draws ?? [], schema.draws),
     stats: convert(message.stats ?? [], schema.stats),
   }

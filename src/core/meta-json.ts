@@ -136,7 +136,7 @@ function numberToJson(number: number): Json {
 }
 
 function timestampToJson({ seconds, nanos }: google.protobuf.Timestamp.$Properties): string {
-  const s = seconds ?? 0
+  const s = Number(seconds ?? 0)
   const n = nanos ?? 0
   if (s < MIN_TIMESTAMP || s > MAX_TIMESTAMP || n < 0 || n > 999_999_999) {
     throw new McbError('invalid_run_meta', `the timestamp ${s} s + ${n} ns is out of range`)
@@ -145,7 +145,7 @@ function timestampToJson({ seconds, nanos }: google.protobuf.Timestamp.$Properti
 }
 
 function durationToJson({ seconds, nanos }: google.protobuf.Duration.$Properties): string {
-  const s = seconds ?? 0
+  const s = Number(seconds ?? 0)
   const n = nanos ?? 0
   if (Math.abs(s) > MAX_DURATION || Math.abs(n) > 999_999_999 || s * n < 0) {
     throw new McbError('invalid_run_meta', `the duration ${s} s + ${n} ns is out of range`)

@@ -1,10 +1,13 @@
 /** RunMeta at the border: bytes in, validated once, with the schema of the run and the bytes to give back. */
+import protobuf from 'protobufjs/minimal.js'
 import { McbError } from './errors.ts'
 import { google, mcbackend, npproto } from './generated/messages.js'
 import type { Limits } from './limits.ts'
 import { checkJsonMapping } from './meta-json.ts'
 import { buildSchema, type Schema } from './schema.ts'
 import { concatBytes, fieldHead, LENGTH_DELIMITED, WireReader } from './wire.ts'
+
+const { Reader } = protobuf
 
 export { google, mcbackend, npproto }
 export type RunMeta = mcbackend.RunMeta
@@ -83,9 +86,14 @@ export function equalRunMeta(a: Uint8Array<ArrayBuffer>, b: Uint8Array<ArrayBuff
   return x.length === y.length && x.every((byte, i) => byte === y[i])
 }
 
-/** One wire form for equal messages: fields in the order of their numbers, maps sorted, one member of each oneof. */
+/**
+ * One wire form for equal messages: fields in the order of their numbers, maps sorted, one member of each oneof. Fields
+ * of a newer schema stay, and count: they would be lost if a message that has others were taken for the same.
+ */
 function canonicalBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const meta = decodeRunMeta(bytes)
+  const reader = Reader.create(bytes)
+  reader.discardUnknown = false
+  const meta = mcbackend.RunMeta.decode(reader)
   for (const value of Object.values(meta.attributes ?? {})) {
     keepOnlySetMember(value)
     if (value.structValue) sortStruct(value.structValue)

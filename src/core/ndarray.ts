@@ -14,13 +14,25 @@ export type NdArray = { [D in Dtype]: NdArrayOf<D> }[Dtype]
 /** `datetime64[*]` arrays travel as int64: `unit` is what stands between the brackets. */
 export type LabelArray = NdArray & { readonly unit?: string }
 
+/** An int64 as protobufjs gives it: a Long, which `Number` and `String` understand. */
+export type Int64 = number | { readonly low: number; readonly high: number }
+
 /** The wire form, as the generated message has it. */
 export interface NdArrayMessage {
   data?: Uint8Array | null
   dtype?: string | null
-  shape?: number[] | null
-  strides?: number[] | null
+  shape?: readonly Int64[] | null
+  strides?: readonly Int64[] | null
   order?: string | null
+}
+
+/** The wire form, as this project writes it. */
+export interface EncodedNdArray {
+  data: Uint8Array<ArrayBuffer>
+  dtype: string
+  shape: number[]
+  strides: number[]
+  order: 'C'
 }
 
 /** Number of elements; 0 as soon as one dimension is, however large the others are. */
@@ -139,7 +151,7 @@ function numericArrayChecked(
 }
 
 /** The npproto form of an array: C strides in bytes, and order "C". */
-export function encodeNdArray(array: LabelArray): NdArrayMessage {
+export function encodeNdArray(array: LabelArray): EncodedNdArray {
   const text = array.dtype === 'str' ? encodeUtf32(array.data) : undefined
   const bytes = text !== undefined ? text.bytes : array.dtype === 'str' ? new Uint8Array() : bytesOf(array.data)
   const item = text !== undefined ? text.width * 4 : array.dtype === 'str' ? 0 : array.data.BYTES_PER_ELEMENT

@@ -2,7 +2,7 @@
 import { type Dtype, ITEM_SIZE, isDtype, type NumericDtype } from './dtype.ts'
 import { McbError } from './errors.ts'
 import type { Limits } from './limits.ts'
-import { sizeOf } from './ndarray.ts'
+import { type Int64, sizeOf } from './ndarray.ts'
 
 interface ColumnBase {
   /** Position among all columns of the run: variables first, then sampler stats, as registered. */
@@ -51,7 +51,7 @@ export interface Schema {
 interface VariableMessage {
   name?: string | null
   dtype?: string | null
-  shape?: readonly number[] | null
+  shape?: readonly Int64[] | null
   undefinedNdim?: boolean | null
 }
 

@@ -44,15 +44,16 @@ export class WireReader {
     return true
   }
 
-  /** An unsigned varint; beyond 2^53 it loses precision, never magnitude. */
+  /** An unsigned varint of 64 bits; beyond 2^53 it is rounded, so 2^64 - 1 is 2^64 here. */
   varint(): number {
     let value = 0
     let scale = 1
     for (let i = 0; i < 10; i++) {
       if (this.position >= this.end) throw malformed('it is truncated')
       const byte = this.bytes[this.position++] ?? 0
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80) return value % 2 ** 64
+      // Of the tenth byte only one bit is among the 64.
+      value += (byte & (i < 9 ? 0x7f : 0x01)) * scale
+      if (byte < 0x80) return value
       scale *= 128
     }
     throw malformed('a varint exceeds ten bytes')

@@ -9,6 +9,11 @@ export class RequestLog {
   private lines: string[] = []
   private timer: NodeJS.Timeout | undefined
 
+  constructor() {
+    // Whoever read the log may go away; the server stays.
+    process.stdout.on('error', () => undefined)
+  }
+
   /** Method, path, status, milliseconds and request id. */
   readonly middleware: MiddlewareHandler<AppEnv> = async (c, next) => {
     const begun = performance.now()

@@ -18,7 +18,13 @@ const GRACE_MS = 10_000
 const IDLE_MS = 50
 
 export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<Listening> {
-  const server = createServer(getRequestListener(app.fetch))
+  const answer = getRequestListener(app.fetch)
+  let closing = false
+  const server = createServer((request, response) => {
+    // A client that keeps its connection busy would otherwise be served on and on while the server stops.
+    if (closing) response.setHeader('Connection', 'close')
+    void answer(request, response)
+  })
   const unused = unusedSockets(server)
   // A body of 64 MiB over a slow line takes minutes; headers need not.
   server.requestTimeout = 15 * 60_000
@@ -28,7 +34,11 @@ export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<L
     server.once('error', reject)
     server.listen(port, host, () => {
       server.off('error', reject)
-      resolve({ url: urlOf(server, host), close: () => close(server, unused) })
+      const stop = () => {
+        closing = true
+        return close(server, unused)
+      }
+      resolve({ url: urlOf(server, host), close: stop })
     })
   })
 }

@@ -87,5 +87,5 @@ function report(requestId: string, error: unknown): void {
     last = cause
   }
   const stack = last instanceof Error ? (last.stack ?? '').split('\n').slice(1, 5) : []
-  console.error([requestId, parts.join(' <- '), ...stack.map((line) => line.trim())].join(' '))
+  console.error([requestId, parts.join(' <- '), ...stack].join(' ').replace(/\s+/g, ' '))
 }

@@ -25,7 +25,7 @@ function clientEncoding(request: object): string | undefined {
     : undefined
 }
 
-/** `report` learns why an answer broke off in the middle. */
+/** `report` learns why an answer broke off in the middle, unless its client went away. */
 export function toWorkersResponse(response: Response, report: (error: unknown) => void): Response {
   const { body, status, headers } = response
   if (body === null) return response
@@ -36,7 +36,30 @@ export function toWorkersResponse(response: Response, report: (error: unknown) =
   const length = headers.get('Content-Length')
   if (length === null) return response
   const fixed = new FixedLengthStream(Number(length))
-  // A source that fails aborts the connection through this pipe; a client that goes away ends the source.
-  body.pipeTo(fixed.writable).catch(report)
+  pump(body, fixed.writable, report).catch(report)
   return new Response(fixed.readable, { status, headers })
+}
+
+/** As `pipeTo`, but knows which end failed: a source that does aborts the connection, a client that does ends the source. */
+async function pump(
+  source: ReadableStream<Uint8Array>,
+  sink: WritableStream<Uint8Array>,
+  report: (error: unknown) => void,
+): Promise<void> {
+  const reader = source.getReader()
+  const writer = sink.getWriter()
+  for (;;) {
+    const next = await reader.read().catch(async (error: unknown) => {
+      report(error)
+      await writer.abort(error)
+    })
+    if (next === undefined) return
+    if (next.done) break
+    const failed = await writer.write(next.value).then(
+      () => false,
+      () => true,
+    )
+    if (failed) return reader.cancel()
+  }
+  await writer.close()
 }

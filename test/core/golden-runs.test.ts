@@ -169,12 +169,15 @@ describe('RunMeta that this project wrote', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line))
-    expect(reports.map((report) => report.file)).toEqual(written.map((golden) => `${golden}.bin`))
+    expect(reports.map((report) => report.file)).toEqual(written.map((golden) => `${golden}.bin`).sort())
     for (const report of reports) {
       const golden = goldenRun(report.file.slice(0, -4))
       expect(report.error, report.file).toBeUndefined()
       for (const [path, array] of Object.entries(golden.arrays)) {
-        if (KNOWN.test(array.dtype)) expect({ path, ...report.arrays[path] }).toEqual({ path, ...array })
+        if (!KNOWN.test(array.dtype)) continue
+        // Strings are written as wide as the longest one, which an array without any cannot tell.
+        const dtype = array.dtype.startsWith('<U') ? expect.stringMatching(/^<U/) : array.dtype
+        expect({ path, ...report.arrays[path] }).toEqual({ path, ...array, dtype })
       }
       expect(withoutLayout(report.canonical), report.file).toEqual(withoutLayout(golden.canonical))
     }

@@ -27,4 +27,5 @@ declare module 'cloudflare:test' {
   export function runDurableObjectAlarm(stub: Stub): Promise<boolean>
   export function evictDurableObject(stub: Stub): Promise<void>
   export function listDurableObjectIds(namespace: object): Promise<Id[]>
+  export function createExecutionContext(): import('hono').ExecutionContext
 }

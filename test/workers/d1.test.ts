@@ -5,6 +5,5 @@ import { countRows, openBackend } from './local.ts'
 conformance({
   name: 'D1',
   keepsDraws: true,
-  scale: 0.2,
   open: async () => ({ backend: openBackend(), other: openBackend(), countRows, close: async () => {} }),
 })

@@ -1,0 +1,53 @@
+/** The suite on the client, over HTTP on a real socket, in front of each storage of Node. */
+import { createApp } from '../../src/app.ts'
+import { MemoryStore } from '../../src/backends/memory.ts'
+import { NullStore } from '../../src/backends/null.ts'
+import { StoreBackend } from '../../src/backends/stored.ts'
+import { HttpBackend, HttpChain } from '../../src/client/index.ts'
+import type { Store } from '../../src/core/store.ts'
+import { readNodeBody } from '../../src/node/body.ts'
+import { listen } from '../../src/node/server.ts'
+import { countRows, openThread } from '../support/storage.ts'
+import { conformance } from './index.ts'
+
+interface Served {
+  readonly store: Store
+  readonly path?: string
+  close(): Promise<void>
+}
+
+const STORAGES: Readonly<Record<string, () => Promise<Served>>> = {
+  memory: async () => ({ store: new MemoryStore(), close: async () => {} }),
+  null: async () => ({ store: new NullStore(), close: async () => {} }),
+  'the SQLite thread': async () => {
+    const { openStore, path, close } = await openThread()
+    return { store: openStore(), path, close }
+  },
+}
+
+for (const [name, serve] of Object.entries(STORAGES)) {
+  conformance({
+    name: `client in front of ${name}`,
+    keepsDraws: name !== 'null',
+    scale: 0.3,
+    open: async () => {
+      const { store, path, close } = await serve()
+      const served = new StoreBackend(store)
+      const app = createApp({ openBackend: () => served, readBody: readNodeBody })
+      const server = await listen(app, '127.0.0.1', 0)
+      const clients = [new HttpBackend({ url: server.url }), new HttpBackend({ url: server.url })] as const
+      return {
+        backend: clients[0],
+        other: clients[1],
+        flush: async (chain) => {
+          if (chain instanceof HttpChain) await chain.flush()
+        },
+        ...(path !== undefined && { countRows: async () => countRows(path) }),
+        close: async () => {
+          await server.close()
+          await close()
+        },
+      }
+    },
+  })
+}

@@ -1,0 +1,114 @@
+/** The JSON form of draws against lists that are nested the plain way. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { MemoryStore } from '../../src/backends/memory.ts'
+import { StoreBackend } from '../../src/backends/stored.ts'
+import { jsonAnswer } from '../../src/core/answer-json.ts'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import type { NdArray } from '../../src/core/ndarray.ts'
+import { expectSameDraws, floats, named, numbers, texts } from '../conformance/arrays.ts'
+import { type Column, Content, indicesOf, variableOf } from '../conformance/columns.ts'
+
+/** One array as nested lists, by recursion. */
+function nested(array: NdArray, shape: readonly number[] = array.shape, offset = 0): unknown {
+  const [length, ...rest] = shape
+  if (length === undefined) {
+    const value = array.data[offset]
+    if (typeof value === 'bigint') return value > 2n ** 53n || value < -(2n ** 53n) ? String(value) : Number(value)
+    if (array.dtype === 'bool') return value === 1
+    return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+  }
+  const size = rest.reduce((a, b) => a * b, 1)
+  return Array.from({ length }, (_, i) => nested(array, rest, offset + i * size))
+}
+
+const SHAPES: readonly (readonly number[] | null)[] = [[], [2], [2, 1, 3], [0], [2, 0, 3], [-1], [-1, 0], [2, -1], null]
+const COLUMNS: readonly Column[] = (['float64', 'float32', 'int64', 'uint64', 'bool', 'str', 'int8'] as const).flatMap(
+  (dtype) => SHAPES.map((shape) => ({ name: `${dtype} [${shape}]`, dtype, shape })),
+)
+
+async function chainWith(columns: readonly Column[], content: Content, count: number) {
+  const backend = new StoreBackend(new MemoryStore())
+  const run = await backend.initRun({ rid: 'r', variables: columns.map(variableOf) })
+  const chain = await run.initChain(0)
+  if (count > 0) await chain.appendBatch(content.batch(0, count))
+  return chain
+}
+
+async function textOf(answer: { readonly body: AsyncIterable<Uint8Array> }): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const bytes of answer.body) text += decoder.decode(bytes, { stream: true })
+  return text
+}
+
+test('every dtype and shape', async () => {
+  const content = new Content(1, COLUMNS)
+  const chain = await chainWith(COLUMNS, content, 7)
+  const { columns } = chain.run.schema
+  const slices = fc.record({ start: fc.integer({ min: -9, max: 9 }), step: fc.constantFrom(1, 2, -1, -3) })
+  await fc.assert(
+    fc.asyncProperty(slices, async ({ start, step }) => {
+      const selection = chain.select(columns, { start, step }, 7)
+      const { first, count } = selection.slice
+      const answer = JSON.parse(await textOf(await jsonAnswer(selection, DEFAULT_LIMITS)))
+      const indices = indicesOf(first, count, step)
+      const draws = COLUMNS.map((column) => [column.name, indices.map((i) => nested(content.draw(column, i)))])
+      expect(answer).toEqual({ start: first, count, step, draws: Object.fromEntries(draws), stats: {} })
+    }),
+    { numRuns: 15 },
+  )
+})
+
+test('an empty answer names its columns', async () => {
+  const content = new Content(1, COLUMNS)
+  const chain = await chainWith(COLUMNS, content, 0)
+  const text = await textOf(await jsonAnswer(chain.select(chain.run.schema.columns, {}, 0), DEFAULT_LIMITS))
+  const expected = Object.fromEntries(COLUMNS.map(({ name }) => [name, []]))
+  expect(JSON.parse(text)).toEqual({ start: 0, count: 0, step: 1, draws: expected, stats: {} })
+})
+
+test('more axes than a stack holds, and large arrays, are written in pieces', async () => {
+  const backend = new StoreBackend(new MemoryStore())
+  const variables = [
+    { name: 'deep', dtype: 'int8', undefinedNdim: true },
+    { name: 'long', dtype: 'int8', shape: [-1] },
+  ]
+  const chain = await (await backend.initRun({ rid: 'r', variables })).initChain(0)
+  const deep = numbers('int8', new Array<number>(100_000).fill(1), [7])
+  const long = numbers('int8', [500_000], new Array<number>(500_000).fill(-1))
+  await chain.appendBatch({ start: 0, count: 1, draws: named(['deep', [deep]], ['long', [long]]) })
+  expectSameDraws(await chain.getDraws('deep'), [deep])
+  const { columns } = chain.run.schema
+  const answer = await jsonAnswer(chain.select(columns, {}, 1), DEFAULT_LIMITS)
+  const sizes: number[] = []
+  let text = ''
+  for await (const bytes of answer.body) {
+    sizes.push(bytes.length)
+    text += new TextDecoder().decode(bytes)
+  }
+  expect(text).toContain(`"deep":[${'['.repeat(100_000)}7${']'.repeat(100_000)}]`)
+  expect(text).toContain(`"long":[[${new Array(500_000).fill(-1).join()}]]`)
+  expect(Math.max(...sizes)).toBeLessThan(400_000)
+})
+
+test('lists of no element that would be endless are too large an answer', async () => {
+  const backend = new StoreBackend(new MemoryStore())
+  const variables = [
+    { name: 'any', dtype: 'float64', undefinedNdim: true },
+    { name: 'rigid', dtype: 'str', shape: [2 ** 31, 0] },
+    { name: 'x', dtype: 'float64' },
+  ]
+  const chain = await (await backend.initRun({ rid: 'r', variables })).initChain(0)
+  const huge = floats([2 ** 32 - 1, 0], [])
+  await chain.appendBatch({
+    start: 0,
+    count: 1,
+    draws: named(['any', [huge]], ['rigid', texts([1, 2 ** 31, 0], [])], ['x', floats([1], [1])]),
+  })
+  for (const name of ['any', 'rigid']) {
+    const spec = chain.run.schema.draws.get(name)
+    const selection = chain.select(spec ? [spec] : [], {}, 1)
+    await expect(jsonAnswer(selection, DEFAULT_LIMITS)).rejects.toMatchObject({ code: 'payload_too_large' })
+  }
+})

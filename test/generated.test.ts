@@ -1,0 +1,37 @@
+/** What is generated is up to date: the code of the messages, and the migrations of the tables. */
+import { execFileSync } from 'node:child_process'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { newFolder, removeFolder } from './support/storage.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const folder = newFolder()
+afterAll(() => removeFolder(folder))
+
+test('src/core/generated is what protobufs/ gives', () => {
+  execFileSync(process.execPath, ['scripts/generate.mjs', folder], { cwd: ROOT, stdio: 'pipe' })
+  for (const file of ['messages.js', 'messages.d.ts']) {
+    const made = readFileSync(join(folder, file), 'utf8')
+    const committed = readFileSync(join(ROOT, 'src/core/generated', file), 'utf8')
+    expect(made === committed, `${file} is out of date: run npm run generate`).toBe(true)
+  }
+})
+
+test('the generated code has no eval', () => {
+  const code = readFileSync(join(ROOT, 'src/core/generated/messages.js'), 'utf8')
+  expect(code).not.toMatch(/\beval\(|new Function/)
+})
+
+test('migrations/ is what the tables need', () => {
+  const out = join(folder, 'migrations')
+  cpSync(join(ROOT, 'migrations'), out, { recursive: true })
+  const before = readdirSync(out, { recursive: true }).sort()
+  const config = join(folder, 'drizzle.config.json')
+  const schema = relative(process.cwd(), join(ROOT, 'src/backends/sqlite/schema.ts'))
+  writeFileSync(config, JSON.stringify({ dialect: 'sqlite', schema, out: relative(ROOT, out) }))
+  const bin = join(ROOT, 'node_modules/drizzle-kit/bin.cjs')
+  execFileSync(process.execPath, [bin, 'generate', `--config=${config}`], { cwd: ROOT, stdio: 'pipe' })
+  expect(readdirSync(out, { recursive: true }).sort()).toEqual(before)
+})
