@@ -78,6 +78,15 @@ function stop(signal) {
   setTimeout(() => child?.kill('SIGKILL'), GRACE_MS).unref()
 }
 
+/** npm passes a signal on to its shell, which ends without passing it on. */
+function stopWithNpm() {
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event === undefined) return
+  setInterval(() => {
+    if (process.ppid !== parent) stop('SIGTERM')
+  }, 200).unref()
+}
+
 function requireFree(port, host) {
   return new Promise((done) => {
     const server = createServer()
@@ -99,6 +108,7 @@ async function main(args) {
   const host = flagValue(args, '--ip') ?? '127.0.0.1'
   await requireFree(port, host)
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => stop(signal))
+  stopWithNpm()
 
   const persistTo = resolve(flagValue(args, '--persist-to') ?? `${ROOT}/.wrangler/state`)
   const config = flagValue(args, '--config', '-c')

@@ -31,7 +31,7 @@ const FILL_STEP = 256 * 1024
 /** The draws of the selection, column by column, in the order of the slice. */
 export async function* pieces(selection: Selection, columns = selection.columns): AsyncGenerator<Piece> {
   const { slice } = selection
-  if (slice.count === 0) return
+  if (slice.count === 0 || columns.length === 0) return
   const { from, to } = rangeOf(slice)
   const indices = columns.map((spec) => spec.index)
   // A reversed slice walks its pages backwards in windows, so that memory stays bounded.

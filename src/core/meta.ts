@@ -7,7 +7,7 @@ import { checkJsonMapping } from './meta-json.ts'
 import { buildSchema, type Schema } from './schema.ts'
 import { concatBytes, fieldHead, LENGTH_DELIMITED, WireReader } from './wire.ts'
 
-const { Reader } = protobuf
+const { Reader, Writer } = protobuf
 
 export { google, mcbackend, npproto }
 export type RunMeta = mcbackend.RunMeta
@@ -21,8 +21,11 @@ export interface ParsedMeta {
 }
 
 const RID = /^[A-Za-z0-9._~-]{1,128}$/
-/** Decoded messages are some fifty times larger than their smallest wire form; real metadata has a few thousand fields. */
-const MAX_FIELDS = 1_000_000
+/**
+ * Decoded messages take up to 250 bytes a field, a hundred times their smallest wire form: this bounds them to some
+ * 60 MiB, where an isolate has 128. Real metadata has a few thousand fields, and 70,000 with 10,000 variables.
+ */
+const MAX_FIELDS = 250_000
 
 export function isRunId(rid: string): boolean {
   return RID.test(rid) && rid !== '.' && rid !== '..'
@@ -74,9 +77,12 @@ export function decodeRunMeta(bytes: Uint8Array<ArrayBuffer>): RunMeta {
   }
 }
 
-/** The wire form of a RunMeta. */
+/**
+ * The wire form of a RunMeta. With the plain writer: the one for Node's Buffer, which protobufjs would choose, leaves the
+ * length out when it calls `utf8Write`, and workerd's Buffer then refuses strings that fit.
+ */
 export function encodeRunMeta(meta: mcbackend.RunMeta.$Properties): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(mcbackend.RunMeta.encode(meta).finish())
+  return new Uint8Array(mcbackend.RunMeta.encode(meta, new Writer()).finish())
 }
 
 /** Whether two RunMeta are equal as messages: field and map order do not matter, doubles compare by their bits. */

@@ -1,6 +1,5 @@
 /** Listening and stopping on Node. */
-import type { Server } from 'node:http'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -14,18 +13,15 @@ export interface Listening {
 
 /** Requests that are still sending after this long are cut off when the server stops. */
 const GRACE_MS = 10_000
-/** How often a server that stops looks for connections that have become idle. */
-const IDLE_MS = 50
 
 export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<Listening> {
   const answer = getRequestListener(app.fetch)
-  let closing = false
+  const connections = new Connections()
   const server = createServer((request, response) => {
-    // A client that keeps its connection busy would otherwise be served on and on while the server stops.
-    if (closing) response.setHeader('Connection', 'close')
+    connections.begin(request, response)
     void answer(request, response)
   })
-  const unused = unusedSockets(server)
+  server.on('connection', (socket) => connections.add(socket))
   // A body of 64 MiB over a slow line takes minutes; headers need not.
   server.requestTimeout = 15 * 60_000
   server.headersTimeout = 60_000
@@ -34,13 +30,43 @@ export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<L
     server.once('error', reject)
     server.listen(port, host, () => {
       server.off('error', reject)
-      const stop = () => {
-        closing = true
-        return close(server, unused)
-      }
-      resolve({ url: urlOf(server, host), close: stop })
+      resolve({ url: urlOf(server, host), close: () => close(server, connections) })
     })
   })
+}
+
+/**
+ * The open connections, and how many requests each has under way. Node's own notion of an idle connection leaves out those
+ * that have sent nothing yet, and a client may hold some of them.
+ */
+class Connections {
+  private readonly requests = new Map<Socket, number>()
+  private closing = false
+
+  add(socket: Socket): void {
+    this.requests.set(socket, 0)
+    socket.once('close', () => this.requests.delete(socket))
+  }
+
+  begin({ socket }: IncomingMessage, response: ServerResponse): void {
+    // A client that keeps its connection busy would otherwise be served on and on while the server stops.
+    if (this.closing) response.setHeader('Connection', 'close')
+    this.count(socket, 1)
+    response.once('close', () => this.count(socket, -1))
+  }
+
+  /** Ends what is at rest, and everything else as soon as it is. */
+  close(): void {
+    this.closing = true
+    for (const [socket, requests] of this.requests) if (requests === 0) socket.destroySoon()
+  }
+
+  private count(socket: Socket, change: 1 | -1): void {
+    const before = this.requests.get(socket)
+    if (before === undefined) return
+    this.requests.set(socket, before + change)
+    if (this.closing && before + change === 0) socket.destroySoon()
+  }
 }
 
 function urlOf(server: Server, host: string): string {
@@ -49,28 +75,13 @@ function urlOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-/** Connections that were opened in advance, as browsers and other clients do: Node does not count them as idle. */
-function unusedSockets(server: Server): ReadonlySet<Socket> {
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  server.on('request', ({ socket }) => sockets.delete(socket))
-  return sockets
-}
-
-function close(server: Server, unused: ReadonlySet<Socket>): Promise<void> {
+function close(server: Server, connections: Connections): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS)
-    // A connection whose answer began before this is idle when that has ended, and would be kept alive.
-    const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS)
     server.close(() => {
       clearTimeout(timer)
-      clearInterval(idle)
       resolve()
     })
-    server.closeIdleConnections()
-    for (const socket of unused) socket.destroy()
+    connections.close()
   })
 }

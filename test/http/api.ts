@@ -70,7 +70,7 @@ export function drawBatch(batch: mcbackend.DrawBatch.$Properties): Body {
 }
 
 export function float64(...values: number[]): Body {
-  return new Uint8Array(new Float64Array(values).buffer)
+  return new Uint8Array(Float64Array.from(values).buffer)
 }
 
 export type Column = mcbackend.Column.$Properties

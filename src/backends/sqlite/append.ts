@@ -72,7 +72,7 @@ function* placeBlocks(
     },
     updateChain(
       chain,
-      { length: end, folded: chain.folded, tailRows: chain.tailRows + 1, tailBytes: chain.tailBytes + size },
+      { length: end, folded: chain.folded, tailRows: chain.tailRows + 1, tailBytes: chain.tailBytes + data.length },
       now,
     ),
   ]

@@ -21,6 +21,8 @@ export interface ChainRow {
 export const TAIL_SLOTS = 4096
 /** Bytes that one page of an answer aims at. */
 const PAGE_BYTES = 2 * 1024 * 1024
+/** Bytes of one chunk row at most; D1 and Durable Objects allow 2,000,000 a row, and text takes a third more. */
+export const CHUNK_BYTES = 1024 * 1024
 /** What a column whose draws vary in size is taken for when a page is planned. */
 const UNKNOWN_BYTES = 256 * 1024
 /** Columns of one page at most: each is a query of its own. */
@@ -78,7 +80,7 @@ interface ColumnPlan {
   readonly to: number
 }
 
-function planPage(schema: Schema, request: ScanRequest): ColumnPlan[] {
+function planPage(chain: ChainRow, schema: Schema, request: ScanRequest): ColumnPlan[] {
   const plans: ColumnPlan[] = []
   let budget = PAGE_BYTES
   const begin = request.cursor?.position ?? 0
@@ -88,7 +90,9 @@ function planPage(schema: Schema, request: ScanRequest): ColumnPlan[] {
     if (spec === undefined) throw new Error('a scan names a column that the schema has not')
     const from = position === request.cursor?.position ? request.cursor.from : request.from
     const stride = spec.kind === 'rigid-numbers' ? spec.stride : 0
-    const bytes = spec.kind === 'rigid-numbers' ? (request.to - from) * stride : UNKNOWN_BYTES
+    // However few draws are asked for, the chunk that holds them is read whole.
+    const chunk = from < chain.folded ? Math.min(CHUNK_BYTES, chain.folded * stride) : 0
+    const bytes = spec.kind === 'rigid-numbers' ? Math.max(chunk, (request.to - from) * stride) : UNKNOWN_BYTES
     if (plans.length > 0 && bytes > budget) break
     const to = stride === 0 ? request.to : Math.min(request.to, from + Math.max(1, Math.floor(PAGE_BYTES / stride)))
     plans.push({ position, spec, from, to })
@@ -107,7 +111,7 @@ function chunksOf({ id, folded }: ChainRow, { spec, from, to }: ColumnPlan): Sta
 /** One page of an answer; see `Store.scan`. */
 export function* scanPage(chain: ChainRow, schema: Schema, request: ScanRequest): Program<ScanPage> {
   if (request.from >= request.to) return { parts: [] }
-  const plans = planPage(schema, request)
+  const plans = planPage(chain, schema, request)
   const first = plans[0]
   const end = Math.max(...plans.map((p) => p.to))
   const reads = plans.map((plan) => chunksOf(chain, plan))

@@ -131,16 +131,26 @@ export class FileDriver implements SqlDriver {
       this.begin.run()
       for (const job of jobs) job.execute()
       this.commit.run()
-      this.onCommit?.(this.walFrames())
     } catch (error) {
       failure = error
       if (this.database.inTransaction) this.rollback.run()
     }
     const [only] = jobs
-    if (failure === undefined) for (const job of jobs) job.settle(undefined)
-    else if (jobs.length === 1) only?.settle(toStorageError(failure))
+    if (failure === undefined) {
+      for (const job of jobs) job.settle(undefined)
+      this.announceCommit()
+    } else if (jobs.length === 1) only?.settle(toStorageError(failure))
     // One program met a failure of the database: give each its own transaction, so that the others are not its victims.
     else for (const job of jobs) this.transact([job])
+  }
+
+  /** What was committed stays so, also when the log cannot be copied just now. */
+  private announceCommit(): void {
+    try {
+      this.onCommit?.(this.walFrames())
+    } catch (error) {
+      if (!isDatabaseError(error)) throw error
+    }
   }
 
   private step<T>(program: Program<T>): T {

@@ -15,14 +15,12 @@ import {
   type Segment,
   sliceSegment,
 } from '../../core/segment.ts'
-import { type ChainRow, TAIL_SLOTS, tailRowsOf } from './chain.ts'
+import { CHUNK_BYTES, type ChainRow, TAIL_SLOTS, tailRowsOf } from './chain.ts'
 import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement, textIn } from './driver.ts'
 import { segmentsIn } from './tail.ts'
 
 /** A chunk of this many bytes is not joined any more. */
 const GROWN_BYTES = 64 * 1024
-/** Bytes of one chunk row at most; D1 and Durable Objects allow 2,000,000 a row, and text takes a third more. */
-const CHUNK_BYTES = 1024 * 1024
 /**
  * Absent draws among sent ones are written as fill, so that they do not split a chunk, up to this many bytes more than
  * were sent.
@@ -157,8 +155,9 @@ function joinedPairs(folds: readonly ColumnFold[], folded: number, dataOnly: boo
   return JSON.stringify(pairs)
 }
 
+/** CROSS JOIN keeps SQLite from walking all chunks of the chain and parsing the JSON for each. */
 const JOINED =
-  "FROM json_each(?) j JOIN chunks k ON k.chain_id = ? AND k.col = json_extract(j.value, '$[0]') " +
+  "FROM json_each(?) j CROSS JOIN chunks k ON k.chain_id = ? AND k.col = json_extract(j.value, '$[0]') " +
   "AND k.start >= json_extract(j.value, '$[1]')"
 
 function* readJoined(chain: ChainRow, folds: readonly ColumnFold[]): Program<Map<number, Piece[]>> {

@@ -98,6 +98,7 @@ export function* hideRun(tenant: string, rid: string): Program<number | undefine
   if (row === undefined) return undefined
   const id = numberIn(row, 'id')
   yield {
+    guard: stillThere(id),
     writes: [
       { sql: "UPDATE runs SET deleted = 1, rid = '/' || registration WHERE id = ?", params: [id] },
       { sql: 'UPDATE chains SET number = -1 - number WHERE run_id = ? AND number >= 0', params: [id] },
@@ -153,10 +154,7 @@ export function* createChain(
     throw new McbError('invalid_run_meta', `a run has at most ${limit} chains`, { limit })
   }
   yield {
-    guard: {
-      sql: 'INSERT INTO chains (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = ? AND deleted = 0)',
-      params: [runId],
-    },
+    guard: stillThere(runId),
     writes: [
       {
         sql: 'INSERT INTO chains (run_id, number, length, folded, tail_rows, tail_bytes, updated_at) VALUES (?, ?, 0, 0, 0, 0, ?)',
@@ -177,4 +175,12 @@ export function* listChains(runId: number): Program<ChainState[]> {
     length: numberIn(row, 'length'),
     updatedAt: numberIn(row, 'updated_at'),
   }))
+}
+
+/** Inserts nothing while the run is there, and violates a NOT NULL constraint otherwise. */
+function stillThere(runId: number): Statement {
+  return {
+    sql: 'INSERT INTO chains (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = ? AND deleted = 0)',
+    params: [runId],
+  }
 }

@@ -1,0 +1,114 @@
+/**
+ * The worker under test: bench/workerd/entry.ts in workerd with a local D1, reached without the proxies of wrangler's
+ * development server, which cost ten times what the worker does.
+ *
+ * workerd listens by itself. This process builds the worker, starts workerd through Miniflare (which brings the local
+ * D1), and stops it; no request passes it.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const HELP = `usage: node bench/workerd/server.ts --data FOLDER [--port N]
+
+Serves the worker and the two routes that the benchmark compares it with, on workerd and a local D1 in FOLDER. Prints
+"listening on URL (workerd pid N)" when it is ready; SIGTERM or SIGINT stops it.`
+
+/** What is used of Miniflare: the one that wrangler brings, so that it is the runtime of `npm run dev`. */
+interface Miniflare {
+  readonly ready: Promise<URL>
+  getD1Database(binding: string, worker: string): Promise<{ prepare(sql: string): { run(): Promise<unknown> } }>
+  dispose(): Promise<void>
+}
+interface MiniflareModule {
+  Miniflare: new (options: object) => Miniflare
+  convertV4MiniflareOptions(options: object): object
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const WRANGLER = join(ROOT, 'node_modules/wrangler')
+
+/** Builds the worker as `wrangler deploy` does, and returns its one module. */
+function build(folder: string): string {
+  const out = join(folder, 'build')
+  const entry = fileURLToPath(new URL('entry.ts', import.meta.url))
+  const args = ['deploy', entry, '--dry-run', '--outdir', out, '--config', join(ROOT, 'wrangler.toml')]
+  const env = { ...process.env, CI: 'true', WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true' }
+  execFileSync(process.execPath, [join(WRANGLER, 'bin/wrangler.js'), ...args], { env, stdio: 'pipe' })
+  return readFileSync(join(out, 'entry.js'), 'utf8')
+}
+
+/** A port that was free a moment ago: workerd's own socket cannot say which one it was given. */
+function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer()
+    server.once('error', failed)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
+
+async function migrate(miniflare: Miniflare): Promise<void> {
+  const database = await miniflare.getD1Database('DB', 'bench')
+  const folder = join(ROOT, 'migrations')
+  for (const name of readdirSync(folder).sort()) {
+    if (!name.endsWith('.sql')) continue
+    const statements = readFileSync(join(folder, name), 'utf8').split('--> statement-breakpoint')
+    for (const statement of statements) await database.prepare(statement).run()
+  }
+}
+
+/** workerd is the one child that this process keeps; undefined where the system does not tell. */
+function childPid(): number | undefined {
+  try {
+    const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
+    return children.trim() === '' ? undefined : Number(children.trim().split(' ')[0])
+  } catch {
+    return undefined
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { data: { type: 'string' }, port: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  })
+  if (values.help || values.data === undefined) {
+    console.log(HELP)
+    process.exitCode = values.help ? 0 : 1
+    return
+  }
+  const folder = resolve(values.data)
+  mkdirSync(folder, { recursive: true })
+  const port = values.port === undefined ? await freePort() : Number(values.port)
+  const require = createRequire(join(WRANGLER, 'package.json'))
+  const module: MiniflareModule = require('miniflare')
+  const miniflare = new module.Miniflare(
+    module.convertV4MiniflareOptions({
+      cf: false,
+      resourcePersistencePath: join(folder, 'state'),
+      workers: [
+        {
+          name: 'bench',
+          modules: [{ type: 'ESModule', path: 'entry.js', contents: build(folder) }],
+          compatibilityDate: '2026-08-04',
+          d1Databases: { DB: 'bench' },
+          unsafeDirectSockets: [{ host: '127.0.0.1', port }],
+        },
+      ],
+    }),
+  )
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => void miniflare.dispose().then(() => process.exit(0)))
+  }
+  await miniflare.ready
+  await migrate(miniflare)
+  console.log(`listening on http://127.0.0.1:${port} (workerd pid ${childPid() ?? 'unknown'})`)
+}
+
+await main()
