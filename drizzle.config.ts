@@ -1,3 +1,8 @@
 import { defineConfig } from 'drizzle-kit'
 
-export default defineConfig({ dialect: 'sqlite', schema: './src/backends/sqlite/schema.ts', out: './migrations' })
+/** The database of a deployment: D1, or the file of the Node entry. */
+export default defineConfig({
+  dialect: 'sqlite',
+  schema: ['./src/backends/sqlite/schema.ts', './src/backends/durable/catalogue-schema.ts'],
+  out: './migrations',
+})

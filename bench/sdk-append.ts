@@ -1,9 +1,9 @@
 /** What `append` of ten float64 scalars costs in the sampler's thread, against a loop that does nothing with them. */
 import { parseArgs } from 'node:util'
+import { createApp } from '../src/app.ts'
 import { NullStore } from '../src/backends/null.ts'
 import { StoreBackend } from '../src/backends/stored.ts'
 import { HttpBackend } from '../src/client/index.ts'
-import { createApp } from '../src/app.ts'
 import { median } from './lib/measure.ts'
 
 const { values } = parseArgs({ options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
@@ -56,4 +56,6 @@ const figure = {
   met: value <= 3,
   detail: `median of ${costs.length} rounds of ${DRAWS} draws, above doing nothing`,
 }
-console.log(values.json ? JSON.stringify(figure) : `${figure.name}: ${value} us (${figure.detail})${sunk < 0 ? '' : ''}`)
+console.log(
+  values.json ? JSON.stringify(figure) : `${figure.name}: ${value} us (${figure.detail})${sunk < 0 ? '' : ''}`,
+)

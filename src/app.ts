@@ -10,6 +10,7 @@ import { chainRoutes } from './routes/chains.ts'
 import type { AppEnv, ReadBody } from './routes/context.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { drawRoutes } from './routes/draws.ts'
+import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { handleErrors, handleNotFound } from './routes/problem.ts'
 import { runRoutes } from './routes/runs.ts'
@@ -63,6 +64,7 @@ export function createApp({
   runRoutes(app, services)
   chainRoutes(app, services)
   drawRoutes(app, services)
+  eventRoutes(app, services)
   docsRoutes(app, VERSION)
   return app
 }

@@ -71,7 +71,9 @@ async function main(): Promise<void> {
     if (stopping) return
     stopping = true
     log.write(`${new Date().toISOString()} ${signal}: finishing what was accepted`)
-    await server.close()
+    const closed = server.close()
+    storage.endWatches()
+    await closed
     await storage.close()
     log.flush()
     process.exit(0)

@@ -1,4 +1,5 @@
-/** The entry on Cloudflare Workers, with draws in D1; see wrangler.toml. */
+/** The entry on Cloudflare Workers, with the draws of each run in a Durable Object of its own; see wrangler.toml. */
 import { createWorker } from './worker/handler.ts'
 
+export { RunObject } from './worker/run-object.ts'
 export default createWorker()

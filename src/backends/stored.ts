@@ -19,8 +19,9 @@ import {
 import type { NdArray } from '../core/ndarray.ts'
 import type { ColumnSpec, Schema } from '../core/schema.ts'
 import { resolveSlice, type Slice } from '../core/slice.ts'
-import type { ChainState, ColumnBlocks, ScanCursor, ScanPage, Store } from '../core/store.ts'
+import type { ChainState, ColumnBlocks, RunWatcher, ScanCursor, ScanPage, Store } from '../core/store.ts'
 import { arrayOf, drawAt, drawsOf } from '../core/values.ts'
+import { LocalWatches } from './watches.ts'
 
 interface KnownRun {
   readonly registration: string
@@ -33,6 +34,8 @@ const KNOWN_RUNS = 256
 export class StoreBackend implements Backend {
   readonly store: Store
   readonly limits: Limits
+  /** Watches of runs whose store cannot tell of them. */
+  readonly watches = new LocalWatches()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_RUNS)
 
   constructor(store: Store, limits: Limits = DEFAULT_LIMITS) {
@@ -88,7 +91,9 @@ export class StoreBackend implements Backend {
 
   async deleteRun(rid: string): Promise<boolean> {
     this.known.delete(rid)
-    return this.store.remove(rid)
+    const removed = await this.store.remove(rid)
+    this.watches.deleted(rid)
+    return removed
   }
 }
 
@@ -101,6 +106,7 @@ export class StoreRun extends RunDescription implements Run {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly store: Store
   readonly limits: Limits
+  private readonly watches: LocalWatches
 
   constructor(backend: StoreBackend, rid: string, known: KnownRun, isNew: boolean) {
     super(known.parsed.meta)
@@ -111,6 +117,7 @@ export class StoreRun extends RunDescription implements Run {
     this.isNew = isNew
     this.store = backend.store
     this.limits = backend.limits
+    this.watches = backend.watches
   }
 
   declare readonly meta: RunMeta
@@ -119,6 +126,7 @@ export class StoreRun extends RunDescription implements Run {
     if (!isChainNumber(number)) throw new McbError('invalid_parameter', `${number} is no chain number`)
     const state = await this.store.createChain(this.registration, number)
     if (exclusive && !state.created) throw new McbError('chain_exists', `chain ${number} exists already`)
+    this.watches.grown(this, number, state.length)
     return new StoreChain(this, state, state.created)
   }
 
@@ -133,8 +141,23 @@ export class StoreRun extends RunDescription implements Run {
   }
 
   /** Appends an encoded DrawBatch; see `Store.append`. */
-  append(chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
-    return this.store.append(this.registration, chain, body)
+  async append(chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
+    const length = await this.store.append(this.registration, chain, body)
+    this.watches.grown(this, chain, length)
+    return length
+  }
+
+  /** See `Store.watch`. */
+  async watch(watcher: RunWatcher): Promise<() => void> {
+    if (this.store.watch !== undefined) return this.store.watch(this.registration, watcher)
+    const stop = this.watches.add(this, watcher)
+    try {
+      for (const { chain, length } of await this.store.chains(this.registration)) watcher.grown(chain, length)
+    } catch (error) {
+      stop()
+      throw error
+    }
+    return stop
   }
 }
 

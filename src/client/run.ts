@@ -9,6 +9,7 @@ import { finishAll } from './finish.ts'
 import { type ChainAnswer, readChain, readChains } from './json.ts'
 import type { FlushOptions } from './options.ts'
 import { JSON_TYPE, type Transport } from './transport.ts'
+import { type ChainGrowth, type WatchOptions, watchChains } from './watch.ts'
 
 /** What the runs of a backend share. */
 export interface BackendContext {
@@ -76,6 +77,19 @@ export class HttpRun extends RunDescription implements Run {
     const { transport, headers, path } = this.context
     const request = { method: 'GET', path: `${path}/chains`, headers, type: JSON_TYPE } as const
     return transport.send(request, (answer) => readChains(answer).map((chain) => this.open(chain, false)))
+  }
+
+  /**
+   * The chains of this run as they grow, whoever writes them: first all of them, then each that has grown. Ends when the
+   * run is deleted, and reconnects when the connection breaks.
+   *
+   * @example
+   * for await (const { chain, length } of run.watch()) console.log(`chain ${chain} has ${length} draws`)
+   * @throws McbError `run_not_found`, `run_replaced`
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<ChainGrowth> {
+    const { transport, headers, path } = this.context
+    return watchChains(transport, { path: `${path}/events`, headers }, options)
   }
 
   /** Flushes the chains of this run that this client writes. @throws McbError when an upload has failed */

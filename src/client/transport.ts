@@ -54,18 +54,48 @@ export class Transport {
     read: (answer: Answer) => T,
     refused: (refusal: McbError, attempt: number) => T = raise,
   ): Promise<T> {
-    const { limit, base, cap } = this.retry
-    const deadline = performance.now() + limit
+    const deadline = this.deadline()
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.attempt(request, read)
       if ('value' in outcome) return outcome.value
-      const { failure } = outcome
-      if (!outcome.isTransient) return refused(failure, attempt)
-      const left = deadline - performance.now()
-      const asked = (failure.fields.retryAfter ?? 0) * 1000
-      if (left <= 0 || asked > left) throw failure
-      const jittered = Math.random() * Math.min(cap, base * 2 ** (attempt - 1))
-      await pause(Math.min(left, Math.max(asked, jittered)), this.signal)
+      if (!outcome.isTransient) return refused(outcome.failure, attempt)
+      await pause(this.pauseAfter(attempt, outcome.failure, deadline), this.signal)
+    }
+  }
+
+  /** When what begins now must have succeeded. */
+  deadline(): number {
+    return performance.now() + this.retry.limit
+  }
+
+  /** Milliseconds until the attempt after `attempt`. @throws the failure when the time for retries is over */
+  pauseAfter(attempt: number, failure: McbError, deadline: number): number {
+    const { base, cap } = this.retry
+    const left = deadline - performance.now()
+    const asked = (failure.fields.retryAfter ?? 0) * 1000
+    if (left <= 0 || asked > left) throw failure
+    const jittered = Math.random() * Math.min(cap, base * 2 ** (attempt - 1))
+    return Math.min(left, Math.max(asked, jittered))
+  }
+
+  /** One attempt at an answer that has no end of its own: its body, or why there is none. */
+  async open(request: ApiRequest, signal: AbortSignal | undefined): Promise<Outcome<ReadableStream<Uint8Array>>> {
+    const timeout = new AbortController()
+    const cancel = after(this.retry.timeout, () => timeout.abort(new Error('no answer in time')))
+    const signals = [timeout.signal, signal, this.signal].flatMap((given) => given ?? [])
+    try {
+      const response = await this.fetch(this.compose(request, AbortSignal.any(signals)))
+      if (response.status === 200 && response.body !== null) return { value: response.body }
+      const { status, headers } = response
+      const bytes = new Uint8Array(await response.arrayBuffer())
+      const failure = errorOf({ status, headers, bytes }, `${request.method} ${request.path}`)
+      return { failure, isTransient: TRANSIENT.has(status) }
+    } catch (error) {
+      this.signal?.throwIfAborted()
+      signal?.throwIfAborted()
+      return { failure: unreachable(this.url, error), isTransient: true }
+    } finally {
+      cancel()
     }
   }
 

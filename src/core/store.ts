@@ -56,6 +56,16 @@ export interface ScanPage {
   readonly next?: ScanCursor
 }
 
+/** Who is told how a run grows. */
+export interface RunWatcher {
+  /** A chain has this length now, or has had it a moment ago: lengths may be told twice, and never fall for good. */
+  grown(chain: number, length: number): void
+  /** The run is deleted; nothing is told after this. */
+  deleted(): void
+  /** What happens from here on is not seen by this watch: another one is needed. */
+  lost(): void
+}
+
 export interface Store {
   /** Registers a run, or finds an equal one; `run_conflict` when a different one has this rid. */
   register(run: Registration): Promise<{ readonly registration: string; readonly created: boolean }>
@@ -74,6 +84,11 @@ export interface Store {
   scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage>
   /** Rejects when the storage cannot be reached. */
   ping(): Promise<void>
+  /**
+   * Tells the watcher all chains and then resolves; goes on to tell it which have grown, until what it resolves to is
+   * called. Absent where all writers are in this process, which can then tell by itself.
+   */
+  watch?(registration: string, watcher: RunWatcher): Promise<() => void>
 }
 
 /** Opens the store of a tenant; it has no way to name another tenant's runs. */

@@ -14,26 +14,34 @@ export interface Storage {
   readonly openBackend: (tenant: string) => StoreBackend
   /** Resolves when the storage has failed for good. */
   readonly failed?: Promise<Error>
+  /** Ends what watches runs, and would otherwise never end. */
+  endWatches(): void
   close(): Promise<void>
 }
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 export async function openStorage(kind: StorageKind, folder: string): Promise<Storage> {
-  if (kind === 'memory') return { openBackend: keep(() => new MemoryStore()), close: async () => {} }
-  if (kind === 'null') return { openBackend: keep(() => new NullStore()), close: async () => {} }
+  if (kind === 'memory') return { ...keep(() => new MemoryStore()), close: async () => {} }
+  if (kind === 'null') return { ...keep(() => new NullStore()), close: async () => {} }
   const thread = await openThreadStorage({ path: `${folder}/mcbackend.sqlite`, migrations: MIGRATIONS })
-  return { openBackend: keep(thread.openStore), failed: thread.failed, close: thread.close }
+  return { ...keep(thread.openStore), failed: thread.failed, close: thread.close }
 }
 
-function keep(openStore: (tenant: string) => Store): (tenant: string) => StoreBackend {
+function keep(openStore: (tenant: string) => Store): Pick<Storage, 'openBackend' | 'endWatches'> {
   const backends = new Map<string, StoreBackend>()
-  return (tenant) => {
+  const openBackend = (tenant: string) => {
     let backend = backends.get(tenant)
     if (backend === undefined) {
       backend = new StoreBackend(openStore(tenant))
       backends.set(tenant, backend)
     }
     return backend
+  }
+  return {
+    openBackend,
+    endWatches: () => {
+      for (const { watches } of backends.values()) watches.end()
+    },
   }
 }

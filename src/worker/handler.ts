@@ -1,20 +1,25 @@
-/** A worker: the application over D1, what an isolate keeps of it, and its log. */
+/** A worker: the application over run objects or D1, what an isolate keeps of it, and its log. */
 import type { D1Database } from '@cloudflare/workers-types'
 import type { ExecutionContext, Hono } from 'hono'
 import { createApp } from '../app.ts'
+import { SqlCatalogue } from '../backends/durable/catalogue.ts'
+import type { RunNamespace } from '../backends/durable/protocol.ts'
+import { DurableStore } from '../backends/durable/store.ts'
 import { D1Driver } from '../backends/sqlite/d1.ts'
 import { purgeHidden, SqliteStore } from '../backends/sqlite/store.ts'
 import { StoreBackend } from '../backends/stored.ts'
-import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
+import type { Limits } from '../core/limits.ts'
+import type { OpenStore } from '../core/store.ts'
 import type { AppEnv } from '../routes/context.ts'
 import { drain, readWorkersBody } from './body.ts'
 import { toWorkersResponse, withClientEncoding } from './http.ts'
+import { type LimitVariables, limitsOf } from './limits.ts'
 
 /** Bindings and variables of wrangler.toml. */
-export interface Env {
+export interface Env extends LimitVariables {
   readonly DB: D1Database
-  /** Largest body of a request, in MiB. @default 64 */
-  readonly MCB_BODY_MIB?: string | number
+  /** The run objects; where they are not bound, D1 holds the draws as well. */
+  readonly RUNS?: RunNamespace
 }
 
 export interface Worker {
@@ -29,12 +34,12 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
 
   const open = (env: Env) => {
     const limits = limitsOf(env)
-    const driver = new D1Driver(env.DB)
+    const openStore = storesOf(env, limits)
     const backends = new Map<string, StoreBackend>()
     const openBackend = (tenant: string) => {
       let backend = backends.get(tenant)
       if (backend === undefined) {
-        backend = new StoreBackend(new SqliteStore(driver, tenant, limits), limits)
+        backend = new StoreBackend(openStore(tenant), limits)
         backends.set(tenant, backend)
       }
       return backend
@@ -65,12 +70,12 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
   }
 }
 
-const MIB = 1024 * 1024
-
-function limitsOf({ MCB_BODY_MIB = 64 }: Env): Limits {
-  const mib = Number(MCB_BODY_MIB)
-  if (!Number.isInteger(mib) || mib < 1) throw new Error(`MCB_BODY_MIB must be a whole number, not "${MCB_BODY_MIB}"`)
-  return { ...DEFAULT_LIMITS, bodyBytes: mib * MIB, runMetaBytes: Math.min(mib * MIB, DEFAULT_LIMITS.runMetaBytes) }
+/** Where the draws lie: in run objects where those are bound, else in D1. */
+function storesOf({ DB, RUNS }: Env, limits: Limits): OpenStore {
+  const driver = new D1Driver(DB)
+  if (RUNS === undefined) return (tenant) => new SqliteStore(driver, tenant, limits)
+  const catalogue = new SqlCatalogue(driver)
+  return (tenant) => new DurableStore(RUNS, catalogue, tenant)
 }
 
 /** One line, so that a log keeps it together: the error, what caused it, and where a defect lies. */

@@ -1,6 +1,8 @@
 /** What the modules of workerd's test runner give to the tests of this folder. */
 declare module 'cloudflare:workers' {
   export const env: import('../../src/worker/handler.ts').Env & {
+    readonly RUNS: import('../../src/backends/durable/protocol.ts').RunNamespace &
+      import('@cloudflare/workers-types').DurableObjectNamespace
     readonly MIGRATIONS: readonly { readonly name: string; readonly queries: readonly string[] }[]
   }
   /** The worker of wrangler.toml, as requests from outside reach it. */
@@ -13,5 +15,17 @@ declare module 'cloudflare:test' {
     database: import('@cloudflare/workers-types').D1Database,
     migrations: Migrations,
   ): Promise<void>
+
+  type Stub = import('@cloudflare/workers-types').DurableObjectStub
+  type Id = import('@cloudflare/workers-types').DurableObjectId
+  type State = import('@cloudflare/workers-types').DurableObjectState
+  type RunObject = import('../../src/worker/run-object.ts').RunObject
+  export function runInDurableObject<R>(
+    stub: Stub,
+    callback: (instance: RunObject, state: State) => R | Promise<R>,
+  ): Promise<R>
+  export function runDurableObjectAlarm(stub: Stub): Promise<boolean>
+  export function evictDurableObject(stub: Stub): Promise<void>
+  export function listDurableObjectIds(namespace: object): Promise<Id[]>
   export function createExecutionContext(): import('hono').ExecutionContext
 }

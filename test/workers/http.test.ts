@@ -4,20 +4,20 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { NdArray } from '../../src/core/ndarray.ts'
 import { createWorker, type Env } from '../../src/worker/handler.ts'
-import { fetchWorker, openBackend } from './local.ts'
+import { d1Only, fetchD1Worker, openBackend } from './local.ts'
 
 const PROTOBUF = { 'Content-Type': 'application/x-protobuf' }
 const MIB = 1024 * 1024
 const ROW = 1000
 
 const request = (path: string, init?: RequestInit) => new Request(`http://worker.test${path}`, init)
-const call = (path: string, init?: RequestInit) => fetchWorker(request(path, init))
+const call = (path: string, init?: RequestInit) => fetchD1Worker(request(path, init))
 
 /** A worker of its own, as another isolate has it, on other bindings. */
 function isolate(bindings: Partial<Env>) {
   const worker = createWorker()
   return (path: string, init?: RequestInit) =>
-    worker.fetch(request(path, init), { ...env, ...bindings }, createExecutionContext())
+    worker.fetch(request(path, init), { ...d1Only, ...bindings }, createExecutionContext())
 }
 
 function block(start: number, count: number): NdArray {

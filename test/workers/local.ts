@@ -1,11 +1,13 @@
 /** The D1 and the worker of this test process, and what it takes to use them as if they were elsewhere. */
 
+import { createExecutionContext } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import type { D1Database } from '@cloudflare/workers-types'
 import { type BatchDatabase, D1Driver } from '../../src/backends/sqlite/d1.ts'
 import { SqliteStore } from '../../src/backends/sqlite/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { createWorker } from '../../src/worker/handler.ts'
 
 /**
  * Both answer without the process ever waiting for something outside, and until it does no timer fires: a test that
@@ -24,6 +26,17 @@ export const database: BatchDatabase = {
   },
 }
 
+/** The bindings of a deployment without run objects. */
+export const { RUNS: _, ...d1Only } = env
+const d1Worker = createWorker()
+
+/** The worker of a deployment without run objects: D1 holds the draws. */
+export async function fetchD1Worker(request: Request): Promise<Response> {
+  await nextTurn()
+  return d1Worker.fetch(request, d1Only, createExecutionContext())
+}
+
+/** The worker of wrangler.toml. */
 export async function fetchWorker(request: Request): Promise<Response> {
   await nextTurn()
   return exports.default.fetch(request)

@@ -24,16 +24,23 @@ export class SqliteStore implements Store {
   private readonly driver: SqlDriver
   private readonly tenant: string
   private readonly limits: Limits
+  private readonly newRegistration: (rid: string) => string
   private readonly known = new LruMap<string, KnownRun>(KNOWN_RUNS)
 
-  constructor(driver: SqlDriver, tenant: string, limits: Limits) {
+  constructor(
+    driver: SqlDriver,
+    tenant: string,
+    limits: Limits,
+    newRegistration: (rid: string) => string = () => crypto.randomUUID(),
+  ) {
     this.driver = driver
     this.tenant = tenant
     this.limits = limits
+    this.newRegistration = newRegistration
   }
 
   register(run: Registration): Promise<{ registration: string; created: boolean }> {
-    const registration = crypto.randomUUID()
+    const registration = this.newRegistration(run.rid)
     return this.driver.run(() => registerRun(this.tenant, run, registration, Date.now()))
   }
 

@@ -7,8 +7,9 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { McbError } from '../../core/errors.ts'
 import type { Store } from '../../core/store.ts'
+import { fromFailure } from '../remote.ts'
 import type { FileOptions } from '../sqlite/file.ts'
-import { type Call, fromFailure, type Method, type Opened, type Reply } from './protocol.ts'
+import type { Call, Method, Opened, Reply } from './protocol.ts'
 
 export interface ThreadStorage {
   readonly openStore: (tenant: string) => Store

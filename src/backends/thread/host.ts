@@ -2,10 +2,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
+import { toFailure } from '../remote.ts'
 import { FileDriver, type FileOptions } from '../sqlite/file.ts'
 import { purgeHidden, SqliteStore } from '../sqlite/store.ts'
 import { BackgroundCheckpoint } from './checkpoint.ts'
-import { type Call, type Opened, type Reply, toFailure } from './protocol.ts'
+import type { Call, Opened, Reply } from './protocol.ts'
 
 if (parentPort === null) throw new Error('this module runs in a worker thread')
 const port = parentPort

@@ -1,0 +1,170 @@
+/**
+ * How a run object keeps the catalogue true.
+ *
+ * The first write after an announcement marks the object and sets an alarm, in the transaction of that write; those that
+ * follow cost nothing. Announcing looks at what is there and tells that, so whatever was interrupted in between (a
+ * registration, an update, a deletion) is made good by announcing once more.
+ */
+import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-types'
+import type { Catalogue } from './catalogue.ts'
+
+/** Milliseconds from a write to its announcement: the contract lets lists lag by 2 s. */
+const DELAY_MS = 1000
+/** Milliseconds after which a catalogue that does not answer is taken for one that failed. */
+const CALL_MS = 5000
+/** The longest pause between two attempts to reach the catalogue. */
+const MAX_PAUSE_MS = 30_000
+
+/**
+ * - `nothing`: there is no run here, and never was
+ * - `failed`: the catalogue could not be told
+ * - `listed`: it lists the run as it is
+ * - `unlisted`: it was told that the run is gone
+ * - `forgotten`: it was told so for the second time, and the object may end
+ */
+export type Announced = 'nothing' | 'failed' | 'listed' | 'unlisted' | 'forgotten'
+
+export class Announcer {
+  private readonly storage: DurableObjectStorage
+  private readonly catalogue: () => Catalogue
+  /** Whether an alarm is set for what was written. */
+  private marked = false
+  private version = 0
+  private failures = 0
+  private last: Promise<unknown> = Promise.resolve()
+
+  constructor(storage: DurableObjectStorage, catalogue: () => Catalogue) {
+    this.storage = storage
+    this.catalogue = catalogue
+  }
+
+  /** Takes over what an earlier life of the object has left; true when an alarm must go on with it. */
+  load(): boolean {
+    const row = this.row('SELECT dirty, version FROM announcement')
+    const live = this.isLive()
+    this.version = Math.max(this.version, Number(row?.version ?? 0))
+    this.marked = row?.dirty === 1
+    if (row === undefined && live) {
+      // An object of the schema before has a run, but has never announced it.
+      this.write()
+      this.marked = true
+    }
+    return this.marked || (row !== undefined && !live)
+  }
+
+  /** Called inside the transaction of every write. */
+  mark(): void {
+    if (this.marked) return
+    this.write()
+    this.marked = true
+    this.wakeIn(DELAY_MS)
+  }
+
+  /** The object is empty again. */
+  reset(): void {
+    this.marked = false
+    this.failures = 0
+  }
+
+  isLive(): boolean {
+    return this.row('SELECT 1 AS ok FROM runs WHERE deleted = 0') !== undefined
+  }
+
+  wakeIn(milliseconds: number): void {
+    void this.storage.setAlarm(Date.now() + milliseconds)
+  }
+
+  /** Nothing is left to be told: the alarm of what has been told already need not go off. */
+  rest(): void {
+    if (!this.marked) void this.storage.deleteAlarm()
+  }
+
+  /** A pause that doubles with every failure in a row, with jitter, in milliseconds. */
+  pause(): number {
+    return Math.min(MAX_PAUSE_MS, DELAY_MS * 2 ** this.failures) * (0.5 + Math.random() / 2)
+  }
+
+  /** Tells the catalogue what is here, one announcement after the other. */
+  announce(): Promise<Announced> {
+    const next = this.last.then(() => this.tell())
+    this.last = next.catch(() => undefined)
+    return next
+  }
+
+  private async tell(): Promise<Announced> {
+    if (!this.hasTable()) return 'nothing'
+    const row = this.row('SELECT tenant, rid, dirty FROM announcement')
+    if (row === undefined) return 'nothing'
+    const tenant = String(row.tenant)
+    const rid = String(row.rid)
+    const wasTold = row.dirty === 0
+    const live = this.isLive()
+    if (live && wasTold) return 'listed'
+    // Later than whatever a life of this object that was cut off may have sent without writing it down.
+    const version = Math.max(this.version + 1, Date.now())
+    this.version = version
+    this.marked = false
+    try {
+      const told = live
+        ? this.catalogue().put({ tenant, rid, ...this.summary(), version })
+        : this.catalogue().remove(tenant, rid, version)
+      await within(CALL_MS, told)
+    } catch (error) {
+      this.marked = true
+      this.failures++
+      console.warn(`the catalogue was not told of run "${rid}": ${error instanceof Error ? error.message : error}`)
+      return 'failed'
+    }
+    this.failures = 0
+    if (!this.hasTable()) return 'nothing'
+    // What was written meanwhile has marked the object again, and set its alarm.
+    const dirty = this.marked ? 1 : 0
+    this.storage.sql.exec('UPDATE announcement SET dirty = ?, version = ?', dirty, version)
+    if (live || dirty === 1) return 'listed'
+    return wasTold ? 'forgotten' : 'unlisted'
+  }
+
+  private summary() {
+    const run = this.row('SELECT id, registration, created_at, variables, sample_stats FROM runs WHERE deleted = 0')
+    if (run === undefined) throw new Error('there is no run to tell of')
+    const sums = 'SELECT count(*) AS chains, coalesce(sum(length), 0) AS draws, coalesce(max(updated_at), 0) AS at'
+    const chains = this.row(`${sums} FROM chains WHERE run_id = ?`, run.id ?? 0)
+    const createdAt = Number(run.created_at)
+    return {
+      registration: String(run.registration),
+      createdAt,
+      updatedAt: Math.max(createdAt, Number(chains?.at)),
+      variables: Number(run.variables),
+      sampleStats: Number(run.sample_stats),
+      chains: Number(chains?.chains),
+      draws: Number(chains?.draws),
+    }
+  }
+
+  private write(): void {
+    const { rowsWritten } = this.storage.sql.exec('UPDATE announcement SET dirty = 1')
+    if (rowsWritten > 0) return
+    this.storage.sql.exec(
+      'INSERT INTO announcement (id, tenant, rid, dirty, version) SELECT 1, tenant, rid, 1, 0 FROM runs WHERE deleted = 0',
+    )
+  }
+
+  private hasTable(): boolean {
+    return this.row("SELECT 1 AS ok FROM sqlite_master WHERE name = 'announcement'") !== undefined
+  }
+
+  private row(sql: string, ...params: readonly SqlStorageValue[]): Record<string, SqlStorageValue> | undefined {
+    const [row] = this.storage.sql.exec<Record<string, SqlStorageValue>>(sql, ...params).toArray()
+    return row
+  }
+}
+
+async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

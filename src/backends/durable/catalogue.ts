@@ -1,0 +1,100 @@
+/**
+ * The list of runs in D1: what run objects tell of themselves, so that listing opens none of them.
+ *
+ * An object numbers what it tells. Of two words about one run the one with the higher number stays, in whatever order
+ * they arrive.
+ */
+import type { RunSummary } from '../../core/interfaces.ts'
+import { numberIn, type Program, type SqlDriver, textIn } from '../sqlite/driver.ts'
+
+/** A run as its object tells of it. */
+export interface CatalogueEntry {
+  readonly tenant: string
+  readonly rid: string
+  readonly registration: string
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly variables: number
+  readonly sampleStats: number
+  readonly chains: number
+  readonly draws: number
+  readonly version: number
+}
+
+/** Where run objects announce themselves. */
+export interface Catalogue {
+  put(entry: CatalogueEntry): Promise<void>
+  remove(tenant: string, rid: string, version: number): Promise<void>
+}
+
+export class SqlCatalogue implements Catalogue {
+  private readonly driver: SqlDriver
+
+  constructor(driver: SqlDriver) {
+    this.driver = driver
+  }
+
+  put(entry: CatalogueEntry): Promise<void> {
+    return this.driver.run(() => putEntry(entry))
+  }
+
+  remove(tenant: string, rid: string, version: number): Promise<void> {
+    const sql = 'DELETE FROM catalogue WHERE tenant = ? AND rid = ? AND version < ?'
+    return this.driver.run(function* () {
+      yield { writes: [{ sql, params: [tenant, rid, version] }] }
+    })
+  }
+
+  /** Runs registered before the one that `before` stands for, newest first. */
+  list(tenant: string, limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
+    return this.driver.run(() => listEntries(tenant, limit, before))
+  }
+
+  /** Rejects when the catalogue cannot be reached. */
+  async ping(): Promise<void> {
+    await this.list('', 1, undefined)
+  }
+}
+
+/** A run that was registered anew gets a row anew: its place in the list is that of its last registration. */
+const FORGET_FORMER_SQL = 'DELETE FROM catalogue WHERE tenant = ? AND rid = ? AND registration <> ? AND version < ?'
+const PUT_SQL =
+  'INSERT INTO catalogue (tenant, rid, registration, created_at, updated_at, variables, sample_stats, chains, draws, version) ' +
+  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, rid) DO UPDATE SET updated_at = excluded.updated_at, ' +
+  'chains = excluded.chains, draws = excluded.draws, version = excluded.version WHERE excluded.version > catalogue.version'
+
+function* putEntry(e: CatalogueEntry): Program<void> {
+  const times = [e.createdAt, e.updatedAt]
+  const counts = [e.variables, e.sampleStats, e.chains, e.draws]
+  yield {
+    writes: [
+      { sql: FORGET_FORMER_SQL, params: [e.tenant, e.rid, e.registration, e.version] },
+      { sql: PUT_SQL, params: [e.tenant, e.rid, e.registration, ...times, ...counts, e.version] },
+    ],
+  }
+}
+
+const LIST_SQL =
+  'SELECT id, rid, created_at, updated_at, variables, sample_stats, chains, draws FROM catalogue ' +
+  'WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?'
+
+function* listEntries(
+  tenant: string,
+  limit: number,
+  before: string | undefined,
+): Program<{ runs: RunSummary[]; next?: string }> {
+  const bound = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before)
+  const [rows = []] = yield { reads: [{ sql: LIST_SQL, params: [tenant, bound, limit + 1] }] }
+  const runs = rows.slice(0, limit).map((row) => ({
+    rid: textIn(row, 'rid'),
+    createdAt: new Date(numberIn(row, 'created_at')),
+    updatedAt: new Date(numberIn(row, 'updated_at')),
+    variables: numberIn(row, 'variables'),
+    sampleStats: numberIn(row, 'sample_stats'),
+    chains: numberIn(row, 'chains'),
+    draws: numberIn(row, 'draws'),
+  }))
+  const last = rows[limit - 1]
+  return rows.length > limit && last !== undefined ? { runs, next: String(numberIn(last, 'id')) } : { runs }
+}

@@ -1,0 +1,16 @@
+/**
+ * The table that a run object has beside those of the SQLite storage. `npm run migrations` turns a change of this file
+ * into a migration, which each object applies to itself.
+ */
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+
+/** What the catalogue must still be told of this run; one row, and none before the first registration. */
+export const announcement = sqliteTable('announcement', {
+  id: integer().primaryKey(),
+  tenant: text().notNull(),
+  rid: text().notNull(),
+  /** 1 while the run is not as the catalogue was told last. */
+  dirty: integer().notNull(),
+  /** The number of what the catalogue was told last. */
+  version: integer().notNull(),
+})

@@ -1,0 +1,110 @@
+/**
+ * The runs of one tenant, each in a Durable Object of its own, with their list in D1.
+ *
+ * An object that restarts, is overloaded or cannot be reached is `storage_unavailable`, which clients ride over: every
+ * call may be repeated.
+ *
+ * https://developers.cloudflare.com/durable-objects/best-practices/error-handling/
+ */
+import { McbError } from '../../core/errors.ts'
+import type { RunSummary } from '../../core/interfaces.ts'
+import type { ChainState, Registration, RunWatcher, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
+import { type Outcome, resultOf } from '../remote.ts'
+import type { SqlCatalogue } from './catalogue.ts'
+import { objectName, packBody, type RunNamespace, type RunStub, ridOf, unpackPage, watchUrl } from './protocol.ts'
+import { watchSocket } from './watchers.ts'
+
+export class DurableStore implements Store {
+  /** Private to the language as well: whoever prints a store would call methods of every name on the objects. */
+  readonly #objects: RunNamespace
+  private readonly catalogue: SqlCatalogue
+  private readonly tenant: string
+
+  constructor(objects: RunNamespace, catalogue: SqlCatalogue, tenant: string) {
+    this.#objects = objects
+    this.catalogue = catalogue
+    this.tenant = tenant
+  }
+
+  register(run: Registration): Promise<{ registration: string; created: boolean }> {
+    return this.call(run.rid, (object) => object.register(this.tenant, run))
+  }
+
+  find(rid: string): Promise<StoredRun | undefined> {
+    return this.call(rid, (object) => object.find(this.tenant, rid))
+  }
+
+  list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
+    return this.catalogue.list(this.tenant, limit, before)
+  }
+
+  remove(rid: string): Promise<boolean> {
+    return this.call(rid, (object) => object.remove(this.tenant, rid))
+  }
+
+  createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {
+    return this.callRun(registration, (object) => object.createChain(this.tenant, registration, chain))
+  }
+
+  chains(registration: string): Promise<ChainState[]> {
+    return this.callRun(registration, (object) => object.chains(this.tenant, registration))
+  }
+
+  chain(registration: string, chain: number): Promise<ChainState | undefined> {
+    return this.callRun(registration, (object) => object.chain(this.tenant, registration, chain))
+  }
+
+  append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
+    const message = packBody(body)
+    return this.callRun(registration, (object) => object.append(this.tenant, registration, chain, message))
+  }
+
+  async scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {
+    return unpackPage(
+      await this.callRun(registration, (object) => object.scan(this.tenant, registration, chain, request)),
+    )
+  }
+
+  ping(): Promise<void> {
+    return this.catalogue.ping()
+  }
+
+  async watch(registration: string, watcher: RunWatcher): Promise<() => void> {
+    const socket = await this.callRun(registration, async (object) => {
+      const url = watchUrl(this.tenant, registration)
+      const { status, webSocket } = await object.fetch(url, { headers: { Upgrade: 'websocket' } })
+      if (webSocket === null && status !== 404) throw new Error(`a run object answered a watch with ${status}`)
+      return { value: webSocket }
+    })
+    if (socket === null) throw new McbError('run_not_found', 'the run was deleted')
+    return watchSocket(socket, watcher)
+  }
+
+  private callRun<T>(registration: string, call: (object: RunStub) => Promise<Outcome<T>>): Promise<T> {
+    const rid = ridOf(registration)
+    if (rid === undefined) return Promise.reject(new McbError('run_not_found', 'the run was deleted'))
+    return this.call(rid, call)
+  }
+
+  /** Each call has a stub of its own: one that has met a restart is broken for good. */
+  private async call<T>(rid: string, call: (object: RunStub) => Promise<Outcome<T>>): Promise<T> {
+    let outcome: Outcome<T>
+    try {
+      outcome = await call(this.#objects.getByName(objectName(this.tenant, rid)))
+    } catch (error) {
+      throw toUnavailable(error)
+    }
+    return resultOf(outcome)
+  }
+}
+
+/** The object answers all that its own code throws as data: what is thrown here, the platform has thrown. */
+function toUnavailable(error: unknown): unknown {
+  if (error instanceof TypeError || error instanceof RangeError || isNamed(error, 'DataCloneError')) return error
+  const detail = "the run's storage is restarting or busy; send the request again"
+  return new McbError('storage_unavailable', detail, { retryAfter: 1 }, { cause: error })
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name
+}

@@ -1,0 +1,45 @@
+/** Who watches which run in this process, told by the writers of the same process. */
+import type { RunWatcher } from '../core/store.ts'
+
+interface WatchedRun {
+  readonly rid: string
+  readonly registration: string
+}
+
+interface Watch {
+  readonly registration: string
+  readonly watcher: RunWatcher
+}
+
+export class LocalWatches {
+  private readonly byRun = new Map<string, Set<Watch>>()
+
+  /** Returns what ends the watch. */
+  add({ rid, registration }: WatchedRun, watcher: RunWatcher): () => void {
+    const watch = { registration, watcher }
+    const watches = this.byRun.get(rid) ?? new Set()
+    this.byRun.set(rid, watches.add(watch))
+    return () => {
+      watches.delete(watch)
+      if (watches.size === 0 && this.byRun.get(rid) === watches) this.byRun.delete(rid)
+    }
+  }
+
+  grown({ rid, registration }: WatchedRun, chain: number, length: number): void {
+    for (const watch of this.byRun.get(rid) ?? []) {
+      if (watch.registration === registration) watch.watcher.grown(chain, length)
+    }
+  }
+
+  /** Whoever watches the run that had this rid until now. */
+  deleted(rid: string): void {
+    for (const { watcher } of this.byRun.get(rid) ?? []) watcher.deleted()
+    this.byRun.delete(rid)
+  }
+
+  /** Ends all watches, as a server does that stops. */
+  end(): void {
+    for (const watches of this.byRun.values()) for (const { watcher } of watches) watcher.lost()
+    this.byRun.clear()
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * The events of one watcher of a run, as text/event-stream.
+ *
+ * However fast chains grow and however slowly the watcher reads, a feed keeps one length a chain: what has not been taken
+ * yet is replaced by what is true now.
+ *
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+import type { RunWatcher } from '../core/store.ts'
+
+/** Milliseconds between two events of one chain: at most 10 a second. */
+const REST_MS = 100
+/** Milliseconds between comments, which keep proxies from taking an idle connection for a dead one. */
+const COMMENT_MS = 15_000
+/** Milliseconds after which a browser reconnects. */
+const RETRY_MS = 1000
+/** Chains that are told in one piece. */
+const CHAINS_PER_PIECE = 1000
+
+export class EventFeed implements RunWatcher {
+  /** Lengths as the watcher knows them. */
+  private readonly told = new Map<number, number>()
+  /** Lengths that it must still be told. */
+  private readonly news = new Map<number, number>()
+  /** When chains may be told of again. */
+  private readonly rests = new Map<number, number>()
+  private readonly registration: string
+  private draws = 0
+  private end: 'deleted' | 'lost' | undefined
+  private wake: () => void = () => {}
+
+  constructor(registration: string) {
+    this.registration = registration
+  }
+
+  grown(chain: number, length: number): void {
+    if (length <= (this.told.get(chain) ?? -1) || length <= (this.news.get(chain) ?? -1)) return
+    this.news.set(chain, length)
+    this.wake()
+  }
+
+  deleted(): void {
+    this.end = 'deleted'
+    this.wake()
+  }
+
+  lost(): void {
+    this.end ??= 'lost'
+    this.wake()
+  }
+
+  /**
+   * The stream's text, piece by piece: first the state, then what changes.
+   *
+   * @param lastEventId of the events that the watcher has had before; when nothing has changed since, the state is left
+   *   out, and when they were of another registration, that one is gone
+   */
+  async *text(lastEventId: string | undefined): AsyncGenerator<string> {
+    yield `retry: ${RETRY_MS}\n\n`
+    if (lastEventId !== undefined && this.isOfAnother(lastEventId)) {
+      yield DELETED
+      return
+    }
+    yield* this.state(lastEventId)
+    let commentAt = Date.now() + COMMENT_MS
+    for (;;) {
+      const due = this.takeDue(Date.now())
+      if (due !== '') yield due
+      else if (this.end !== undefined) break
+      else if (Date.now() >= commentAt) {
+        commentAt = Date.now() + COMMENT_MS
+        yield ': still here\n\n'
+      } else await this.change(Math.min(commentAt, ...this.dueTimes()) - Date.now())
+    }
+    if (this.end === 'deleted') yield DELETED
+  }
+
+  /** All chains, in one event for those who want to start with them, and in one each for those who know only these. */
+  private *state(lastEventId: string | undefined): Generator<string> {
+    const chains = [...this.news].sort(([a], [b]) => a - b)
+    for (const [chain, length] of chains) this.tell(chain, length)
+    this.news.clear()
+    if (lastEventId === this.id()) return
+    const list = chains.map(([chain, length]) => ({ chain, length }))
+    yield `event: state\nid: ${this.id()}\ndata: ${JSON.stringify({ chains: list })}\n\n`
+    for (let at = 0; at < chains.length; at += CHAINS_PER_PIECE) {
+      yield chains
+        .slice(at, at + CHAINS_PER_PIECE)
+        .map(([chain, length]) => this.event(chain, length))
+        .join('')
+    }
+  }
+
+  private takeDue(now: number): string {
+    let text = ''
+    for (const [chain, length] of this.news) {
+      if ((this.rests.get(chain) ?? 0) > now && this.end === undefined) continue
+      this.news.delete(chain)
+      this.rests.set(chain, now + REST_MS)
+      this.tell(chain, length)
+      text += this.event(chain, length)
+    }
+    return text
+  }
+
+  private dueTimes(): number[] {
+    return [...this.news.keys()].map((chain) => this.rests.get(chain) ?? 0)
+  }
+
+  private tell(chain: number, length: number): void {
+    this.draws += length - (this.told.get(chain) ?? 0)
+    this.told.set(chain, length)
+  }
+
+  private event(chain: number, length: number): string {
+    return `id: ${this.id()}\ndata: ${JSON.stringify({ chain, length })}\n\n`
+  }
+
+  /** What the watcher knows: chains only come and grow, so equal numbers mean equal chains. */
+  private id(): string {
+    return `${this.told.size}-${this.draws}-${this.registration}`
+  }
+
+  private isOfAnother(lastEventId: string): boolean {
+    const registration = /^\d+-\d+-(.+)$/.exec(lastEventId)?.[1]
+    return registration !== undefined && registration !== this.registration
+  }
+
+  /** Waits for news, at most so many milliseconds. */
+  private async change(milliseconds: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.wake = resolve
+    const timer = setTimeout(resolve, Math.max(0, milliseconds))
+    await promise
+    clearTimeout(timer)
+    this.wake = () => {}
+  }
+}
+
+/** Without an id, so that a browser, which reconnects by itself, starts anew. */
+const DELETED = 'event: deleted\nid\ndata: {}\n\n'

@@ -1,0 +1,71 @@
+/** /v1/runs/{rid}/events: how a run grows, while it does. */
+import type { Hono } from 'hono'
+import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
+import { EventFeed } from './event-feed.ts'
+import { describe, errors } from './openapi.ts'
+import { ridParam } from './params.ts'
+import { withRun } from './run-of.ts'
+
+const TYPE = 'text/event-stream'
+
+export function eventRoutes(app: Hono<AppEnv>, { authenticate }: Services): void {
+  resource(app, '/v1/runs/:rid/events', [authenticate], {
+    get: {
+      describe: describe('Runs', 'watchRun', 'Server-sent events: the chains and their lengths, then whatever grows', {
+        parameters: [
+          {
+            name: 'Last-Event-ID',
+            in: 'header',
+            schema: { type: 'string' },
+            description:
+              'id of the last event of the connection before; when nothing has changed since, no state is sent',
+          },
+        ],
+        responses: {
+          200: {
+            description:
+              'First an event "state" with {"chains":[{"chain":0,"length":500}]} and, unnamed, {"chain":0,"length":500} for ' +
+              'each chain; then {"chain":0,"length":1500} when a chain has grown, at most 10 a second for each; a comment ' +
+              'every 15 s; an event "deleted", and the end, when the run is deleted. An end without it: connect again.',
+            content: { [TYPE]: { schema: { type: 'string' } } },
+          },
+          ...errors(400, 404, 412),
+        },
+      }),
+      handler: watch,
+    },
+  })
+}
+
+async function watch(c: AppContext): Promise<Response> {
+  const { feed, stop } = await withRun(c, ridParam(c), {}, async (run) => {
+    const opened = new EventFeed(run.registration)
+    return { feed: opened, stop: await run.watch(opened) }
+  })
+  c.header('Content-Type', TYPE)
+  // Proxies that gather an answer before they pass it on would defeat its purpose.
+  c.header('X-Accel-Buffering', 'no')
+  if (c.req.method === 'HEAD') {
+    stop()
+    return c.body(null)
+  }
+  return c.body(streamOf(feed.text(c.req.header('Last-Event-ID')), stop))
+}
+
+function streamOf(text: AsyncGenerator<string>, stop: () => void): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await text.next()
+        if (!done) controller.enqueue(encoder.encode(value))
+        else {
+          stop()
+          controller.close()
+        }
+      },
+      cancel: stop,
+    },
+    { highWaterMark: 0 },
+  )
+}

@@ -1,0 +1,198 @@
+/**
+ * A Durable Object with one run of one tenant: its draws in the object's own SQLite, one writer by construction.
+ *
+ * An object that was only asked for a run which does not exist writes nothing, so that it costs nothing; one whose run was
+ * deleted empties itself once the catalogue has been told twice.
+ */
+import { DurableObject } from 'cloudflare:workers'
+import type { D1Database, DurableObjectState, WebSocket } from '@cloudflare/workers-types'
+import { drizzle } from 'drizzle-orm/durable-sqlite'
+import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
+import { Announcer } from '../backends/durable/announcer.ts'
+import { type Catalogue, SqlCatalogue } from '../backends/durable/catalogue.ts'
+import { journal, migrations } from '../backends/durable/generated/migrations.ts'
+import { gather, newRegistration, packPage, type RunStub } from '../backends/durable/protocol.ts'
+import { Watchers } from '../backends/durable/watchers.ts'
+import { type Outcome, outcomeOf } from '../backends/remote.ts'
+import { D1Driver } from '../backends/sqlite/d1.ts'
+import { DurableDriver } from '../backends/sqlite/durable.ts'
+import { hiddenRuns } from '../backends/sqlite/runs.ts'
+import { purgeHidden, SqliteStore } from '../backends/sqlite/store.ts'
+import { McbError } from '../core/errors.ts'
+import type { Registration, ScanRequest } from '../core/store.ts'
+import { type LimitVariables, limitsOf } from './limits.ts'
+
+export interface RunObjectEnv extends LimitVariables {
+  readonly DB: D1Database
+}
+
+/** A global of workerd. */
+declare const WebSocketPair: new () => { 0: WebSocket; 1: WebSocket }
+
+interface WebSocketResponseInit extends ResponseInit {
+  readonly webSocket: WebSocket
+}
+
+/** Milliseconds that a registration or a deletion waits for the catalogue; after that, an alarm goes on. */
+const PATIENCE_MS = 3000
+/** Milliseconds after which a deletion is told once more: nothing that was sent before is still under way then. */
+const CONFIRM_MS = 30_000
+
+export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunStub, 'fetch'> {
+  /** Where this run is announced. */
+  catalogue: Catalogue
+  private readonly driver: DurableDriver
+  private readonly announcer: Announcer
+  private readonly watchers: Watchers
+  private readonly stores = new Map<string, SqliteStore>()
+  /** Whether the tables are there. */
+  private prepared = false
+
+  constructor(ctx: DurableObjectState, env: RunObjectEnv) {
+    super(ctx, env)
+    this.catalogue = new SqlCatalogue(new D1Driver(env.DB))
+    this.announcer = new Announcer(ctx.storage, () => this.catalogue)
+    this.driver = new DurableDriver(ctx.storage, () => this.announcer.mark())
+    this.watchers = new Watchers(ctx)
+    void ctx.blockConcurrencyWhile(() => this.wake())
+  }
+
+  register(tenant: string, run: Registration) {
+    return outcomeOf(async () => {
+      this.prepare()
+      const answer = await this.store(tenant).register(run)
+      if (answer.created) await this.healSoon()
+      return answer
+    })
+  }
+
+  find(tenant: string, rid: string) {
+    return outcomeOf(async () => (this.prepared ? this.store(tenant).find(rid) : undefined))
+  }
+
+  remove(tenant: string, rid: string) {
+    return outcomeOf(async () => {
+      if (!this.prepared || !(await this.store(tenant).remove(rid))) return false
+      this.watchers.deleted()
+      await this.healSoon()
+      return true
+    })
+  }
+
+  createChain(tenant: string, registration: string, chain: number) {
+    return this.ask(tenant, async (store) => {
+      const state = await store.createChain(registration, chain)
+      this.watchers.grown(chain, state.length)
+      return state
+    })
+  }
+
+  chains(tenant: string, registration: string) {
+    return this.ask(tenant, (store) => store.chains(registration))
+  }
+
+  chain(tenant: string, registration: string, chain: number) {
+    return this.ask(tenant, (store) => store.chain(registration, chain))
+  }
+
+  append(
+    tenant: string,
+    registration: string,
+    chain: number,
+    body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
+  ) {
+    return this.ask(tenant, async (store) => {
+      const bytes = body instanceof Uint8Array ? body : await gather(body)
+      const length = await store.append(registration, chain, bytes)
+      this.watchers.grown(chain, length)
+      return length
+    })
+  }
+
+  scan(tenant: string, registration: string, chain: number, request: ScanRequest) {
+    return this.ask(tenant, async (store) => packPage(await store.scan(registration, chain, request)))
+  }
+
+  /** A WebSocket that tells how the run grows; see `watchUrl`. */
+  async fetch({ url }: { readonly url: string }): Promise<Response> {
+    const { searchParams } = new URL(url)
+    const chains = await this.chains(searchParams.get('tenant') ?? '', searchParams.get('registration') ?? '')
+    if ('failure' in chains) return new Response(null, { status: chains.failure.code === 'run_not_found' ? 404 : 503 })
+    const { 0: client, 1: server } = new WebSocketPair()
+    this.watchers.add(server, chains.value)
+    const init: WebSocketResponseInit = { status: 101, webSocket: client }
+    return new Response(null, init)
+  }
+
+  /** Watchers have nothing to say. */
+  webSocketMessage(): void {}
+
+  async alarm(): Promise<void> {
+    await this.heal()
+  }
+
+  private ask<T>(tenant: string, use: (store: SqliteStore) => Promise<T>): Promise<Outcome<T>> {
+    return outcomeOf(async () => {
+      if (!this.prepared) throw new McbError('run_not_found', 'the run was deleted')
+      return use(this.store(tenant))
+    })
+  }
+
+  private store(tenant: string): SqliteStore {
+    let store = this.stores.get(tenant)
+    if (store === undefined) {
+      store = new SqliteStore(this.driver, tenant, limitsOf(this.env), newRegistration)
+      this.stores.set(tenant, store)
+    }
+    return store
+  }
+
+  /** Brings an object that was used before to the present schema, and goes on with what was cut off. */
+  private async wake(): Promise<void> {
+    const tables = this.ctx.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'runs'")
+    if (tables.toArray().length === 0) return
+    this.prepare()
+    const unannounced = this.announcer.load()
+    const hidden = await this.driver.run(hiddenRuns)
+    if ((unannounced || hidden.length > 0) && (await this.ctx.storage.getAlarm()) === null) this.announcer.wakeIn(0)
+  }
+
+  private prepare(): void {
+    if (this.prepared) return
+    migrate(drizzle(this.ctx.storage), { journal, migrations })
+    this.prepared = true
+  }
+
+  /** As `heal`, but the caller does not wait for a catalogue that does not answer. */
+  private async healSoon(): Promise<void> {
+    const patience = Promise.withResolvers<void>()
+    const timer = setTimeout(patience.resolve, PATIENCE_MS)
+    await Promise.race([this.heal(), patience.promise])
+    clearTimeout(timer)
+  }
+
+  /** Takes each thing that may have been cut off to its end, or sets an alarm for the next attempt. */
+  private async heal(): Promise<void> {
+    if (!this.prepared) return
+    try {
+      await purgeHidden(this.driver)
+      const announced = await this.announcer.announce()
+      if (announced === 'failed') this.announcer.wakeIn(this.announcer.pause())
+      else if (announced === 'unlisted') this.announcer.wakeIn(CONFIRM_MS)
+      else if (announced === 'listed') this.announcer.rest()
+      else if (this.prepared && !this.announcer.isLive()) await this.forget()
+    } catch (error) {
+      console.error('a run object could not finish its work, and tries again:', error)
+      this.announcer.wakeIn(this.announcer.pause())
+    }
+  }
+
+  /** Leaves nothing of the object: it costs nothing from here on. */
+  private async forget(): Promise<void> {
+    this.prepared = false
+    this.stores.clear()
+    this.announcer.reset()
+    void this.ctx.storage.deleteAlarm()
+    await this.ctx.storage.deleteAll()
+  }
+}

@@ -1,0 +1,53 @@
+/** What a feed holds while nobody reads, and what an idle connection carries. */
+import { afterEach, expect, test, vi } from 'vitest'
+import { EventFeed } from '../../src/routes/event-feed.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+async function next(text: AsyncGenerator<string>): Promise<string> {
+  const { value } = await text.next()
+  return value ?? ''
+}
+
+test('a watcher that does not read costs one length a chain', async () => {
+  const feed = new EventFeed('r')
+  for (const chain of [0, 1]) feed.grown(chain, 0)
+  const text = feed.text(undefined)
+  for (let pieces = 0; pieces < 3; pieces++) await next(text)
+  for (let length = 1; length <= 100_000; length++) for (const chain of [0, 1]) feed.grown(chain, length)
+  const piece = await next(text)
+  expect(piece.match(/data: .*/g)).toEqual(['data: {"chain":0,"length":100000}', 'data: {"chain":1,"length":100000}'])
+  feed.deleted()
+  expect(await next(text)).toContain('event: deleted')
+})
+
+test('a comment every 15 s while nothing happens', async () => {
+  vi.useFakeTimers()
+  const feed = new EventFeed('r')
+  const text = feed.text(undefined)
+  expect(await next(text)).toMatch(/^retry: /)
+  expect(await next(text)).toContain('{"chains":[]}')
+  for (let comments = 0; comments < 3; comments++) {
+    const piece = next(text)
+    await vi.advanceTimersByTimeAsync(14_999)
+    expect(await Promise.race([piece, Promise.resolve('nothing yet')])).toBe('nothing yet')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await piece).toMatch(/^: .*\n\n$/)
+  }
+})
+
+test('what is still to be told comes before the end', async () => {
+  const feed = new EventFeed('r')
+  const text = feed.text(undefined)
+  await next(text)
+  await next(text)
+  feed.grown(0, 1)
+  expect(await next(text)).toContain('"length":1')
+  feed.grown(0, 2)
+  feed.deleted()
+  expect(await next(text)).toContain('"length":2')
+  expect(await next(text)).toContain('event: deleted')
+  expect(await text.next()).toMatchObject({ done: true })
+})

@@ -1,0 +1,24 @@
+/** The conformance suite on the client in front of the worker with run objects, in workerd. */
+import { HttpBackend, HttpChain } from '../../src/client/index.ts'
+import type { Chain } from '../../src/core/interfaces.ts'
+import { conformance } from '../conformance/index.ts'
+import { countRows, fetchWorker } from './local.ts'
+import { countObjectRows, quiet } from './objects.ts'
+
+/** Storage that fails is not what this is about: it shows at once. */
+const open = () => new HttpBackend({ url: 'http://worker.test', fetch: fetchWorker, retry: { limit: 3_000 } })
+
+conformance({
+  name: 'client in front of the worker with run objects',
+  keepsDraws: true,
+  scale: 0.1,
+  open: async () => ({
+    backend: open(),
+    other: open(),
+    flush: async (chain: Chain) => {
+      if (chain instanceof HttpChain) await chain.flush()
+    },
+    countRows: async () => (await countRows()) + (await countObjectRows()),
+    close: quiet,
+  }),
+})

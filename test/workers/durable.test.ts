@@ -1,0 +1,24 @@
+/** The conformance suite on run objects, in workerd. */
+import { env } from 'cloudflare:workers'
+import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
+import { DurableStore } from '../../src/backends/durable/store.ts'
+import { D1Driver } from '../../src/backends/sqlite/d1.ts'
+import { StoreBackend } from '../../src/backends/stored.ts'
+import { conformance } from '../conformance/index.ts'
+import { countRows } from './local.ts'
+import { countObjectRows, quiet } from './objects.ts'
+
+/** With caches of its own, as another isolate has them. */
+const open = () => new StoreBackend(new DurableStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
+
+conformance({
+  name: 'run objects',
+  keepsDraws: true,
+  scale: 0.2,
+  open: async () => ({
+    backend: open(),
+    other: open(),
+    countRows: async () => (await countRows()) + (await countObjectRows()),
+    close: quiet,
+  }),
+})

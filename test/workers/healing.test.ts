@@ -1,0 +1,192 @@
+/** The catalogue and the run objects after an interruption at each point: one look later they agree again. */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Catalogue, SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
+import { DurableStore } from '../../src/backends/durable/store.ts'
+import { D1Driver } from '../../src/backends/sqlite/d1.ts'
+import { DurableDriver } from '../../src/backends/sqlite/durable.ts'
+import { hideRun } from '../../src/backends/sqlite/runs.ts'
+import { StoreBackend, type StoreRun } from '../../src/backends/stored.ts'
+import { objectOf, quiet, rowsIn, tablesIn } from './objects.ts'
+
+const catalogue = new SqlCatalogue(new D1Driver(env.DB))
+const backend = new StoreBackend(new DurableStore(env.RUNS, catalogue, 'local'))
+const X = [{ name: 'x', dtype: 'float64' }]
+
+let runs = 0
+let rid = ''
+beforeEach(() => {
+  rid = `healing-${++runs}`
+})
+afterAll(quiet)
+
+/** What D1 does when it is not there: before it was asked, or after it has done what it was asked but could not say so. */
+const NEVER_ASKED: Catalogue = {
+  put: () => Promise.reject(new Error('the catalogue cannot be reached')),
+  remove: () => Promise.reject(new Error('the catalogue cannot be reached')),
+}
+const ANSWER_LOST: Catalogue = {
+  put: async (entry) => {
+    await catalogue.put(entry)
+    throw new Error('the answer was lost')
+  },
+  remove: async (...args) => {
+    await catalogue.remove(...args)
+    throw new Error('the answer was lost')
+  },
+}
+
+/** Wakes the object of `rid` and gives it another catalogue. */
+async function breakCatalogue(broken: Catalogue): Promise<void> {
+  await runInDurableObject(objectOf(rid), (object) => {
+    object.catalogue = broken
+  })
+}
+
+/** A new life of the object, as after a crash: nothing in memory has survived, the catalogue is reached again. */
+async function restart(): Promise<void> {
+  await evictDurableObject(objectOf(rid))
+}
+
+const lines = async () => (await catalogue.list('local', 1000, undefined)).runs.filter((run) => run.rid === rid)
+
+function append(run: StoreRun, start: number, count: number): Promise<number> {
+  const x = { dtype: 'float64', shape: [count], data: new Float64Array(count) } as const
+  return run.initChain(0).then((chain) => chain.appendBatch({ start, count, draws: new Map([['x', x]]) }))
+}
+
+describe.each([
+  ['the catalogue was never asked', NEVER_ASKED],
+  ['its answer was lost', ANSWER_LOST],
+])('%s', (_, broken) => {
+  const wasAsked = broken === ANSWER_LOST ? 1 : 0
+
+  test('at a registration: it is acknowledged, and listed later', async () => {
+    await breakCatalogue(broken)
+    const run = await backend.initRun({ rid, variables: X })
+    expect(run.isNew).toBe(true)
+    expect(await lines()).toHaveLength(wasAsked)
+    // The alarm does not get through either, and tries again.
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    await restart()
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    expect(await lines()).toMatchObject([{ rid, variables: 1, chains: 0, draws: 0 }])
+    expect((await backend.getRun(rid))?.registration).toBe(run.registration)
+  })
+
+  test('at an update: the length is told later', async () => {
+    const run = await backend.initRun({ rid, variables: X })
+    await breakCatalogue(broken)
+    await append(run, 0, 5)
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    expect(await lines()).toMatchObject([{ draws: wasAsked * 5 }])
+    await append(run, 5, 2)
+    await restart()
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    expect(await lines()).toMatchObject([{ chains: 1, draws: 7 }])
+    // Nothing is left to be told.
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(false)
+  })
+
+  test('at a deletion: the run is gone at once, its line later, and in the end its object', async () => {
+    const run = await backend.initRun({ rid, variables: X })
+    await append(run, 0, 5)
+    await breakCatalogue(broken)
+    expect(await backend.deleteRun(rid)).toBe(true)
+    expect(await backend.getRun(rid)).toBeUndefined()
+    expect(await lines()).toHaveLength(1 - wasAsked)
+    await restart()
+    expect(await runInDurableObject(objectOf(rid), (__, state) => rowsIn(state))).toBe(0)
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    expect(await lines()).toHaveLength(0)
+    // Told for the second time, it forgets itself.
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    expect(await runInDurableObject(objectOf(rid), (__, state) => tablesIn(state))).toEqual([])
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(false)
+  })
+
+  test('at a deletion, and the run is registered anew before that is told', async () => {
+    const former = await backend.initRun({ rid, variables: X })
+    await append(former, 0, 5)
+    await breakCatalogue(broken)
+    await backend.deleteRun(rid)
+    const run = await backend.initRun({ rid, variables: X })
+    expect(run.registration).not.toBe(former.registration)
+    await append(run, 0, 2)
+    await restart()
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    expect(await lines()).toMatchObject([{ draws: 2 }])
+    await runDurableObjectAlarm(objectOf(rid))
+    expect((await backend.getRun(rid))?.registration).toBe(run.registration)
+    expect(await lines()).toHaveLength(1)
+  })
+})
+
+test('a deletion that ended after the run was hidden is completed by the next life', async () => {
+  const run = await backend.initRun({ rid, variables: X })
+  await append(run, 0, 40_000)
+  // What `remove` does first; then the object crashes.
+  await runInDurableObject(objectOf(rid), async (_, state) => {
+    await new DurableDriver(state.storage).run(() => hideRun('local', rid))
+    expect(rowsIn(state)).toBeGreaterThan(0)
+    await state.storage.deleteAlarm()
+  })
+  await restart()
+  expect(await backend.getRun(rid)).toBeUndefined()
+  expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+  expect(await runInDurableObject(objectOf(rid), (_, state) => rowsIn(state))).toBe(0)
+})
+
+test('a catalogue that does not answer keeps nobody waiting for long', async () => {
+  await breakCatalogue({ put: () => new Promise(() => {}), remove: () => new Promise(() => {}) })
+  const begun = Date.now()
+  await backend.initRun({ rid, variables: X })
+  expect(Date.now() - begun).toBeLessThan(4500)
+  await restart()
+  expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+  expect(await lines()).toHaveLength(1)
+})
+
+test('an older word never replaces a newer one', async () => {
+  const entry = {
+    tenant: 'local',
+    rid,
+    registration: 'new',
+    createdAt: 1,
+    updatedAt: 2,
+    variables: 1,
+    sampleStats: 0,
+    chains: 1,
+    draws: 9,
+    version: 20,
+  }
+  await catalogue.put(entry)
+  await catalogue.put({ ...entry, draws: 3, version: 19 })
+  await catalogue.put({ ...entry, registration: 'old', draws: 4, version: 18 })
+  await catalogue.remove('local', rid, 17)
+  expect(await lines()).toMatchObject([{ draws: 9 }])
+  await catalogue.remove('local', rid, 21)
+  expect(await lines()).toHaveLength(0)
+})
+
+test('asking for a run that was never there leaves no trace', async () => {
+  expect(await backend.getRun(rid)).toBeUndefined()
+  expect(await backend.deleteRun(rid)).toBe(false)
+  await runInDurableObject(objectOf(rid), async (_, state) => {
+    expect(tablesIn(state)).toEqual([])
+    expect(await state.storage.getAlarm()).toBeNull()
+  })
+})
+
+test('the alarm of the first append serves those that follow', async () => {
+  const run = await backend.initRun({ rid, variables: X })
+  const alarm = () => runInDurableObject(objectOf(rid), (_, { storage }) => storage.getAlarm())
+  expect(await alarm()).toBeNull()
+  await append(run, 0, 1)
+  const first = await alarm()
+  expect(Number(first) - Date.now()).toBeLessThanOrEqual(2000)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  await append(run, 1, 1)
+  expect(await alarm()).toBe(first)
+})

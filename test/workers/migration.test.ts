@@ -1,0 +1,67 @@
+/** An object that was written by the schema before meets the present code. */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { drizzle } from 'drizzle-orm/durable-sqlite'
+import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
+import { afterAll, expect, test } from 'vitest'
+import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
+import { journal, migrations } from '../../src/backends/durable/generated/migrations.ts'
+import { newRegistration } from '../../src/backends/durable/protocol.ts'
+import { DurableStore } from '../../src/backends/durable/store.ts'
+import { D1Driver } from '../../src/backends/sqlite/d1.ts'
+import { DurableDriver } from '../../src/backends/sqlite/durable.ts'
+import { SqliteStore } from '../../src/backends/sqlite/store.ts'
+import { StoreBackend } from '../../src/backends/stored.ts'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { objectOf, quiet, tablesIn } from './objects.ts'
+
+afterAll(quiet)
+
+const catalogue = new SqlCatalogue(new D1Driver(env.DB))
+const X = [{ name: 'x', dtype: 'float64' }]
+
+function batch(start: number, count: number) {
+  const data = Float64Array.from({ length: count }, (_, i) => start + i)
+  return { start, count, draws: new Map([['x', { dtype: 'float64', shape: [count], data } as const]]) }
+}
+
+test.each([1, 40_000])('a run of %i draws of the first schema is read, written and listed', async (count) => {
+  const rid = `first-schema-${count}`
+  const stub = objectOf(rid)
+  await runInDurableObject(stub, async (_, { storage }) => {
+    const [first] = journal.entries
+    if (first === undefined) throw new Error('there is no migration')
+    migrate(drizzle(storage), { journal: { entries: [first] }, migrations })
+    const store = new SqliteStore(new DurableDriver(storage), 'local', DEFAULT_LIMITS, newRegistration)
+    const run = await new StoreBackend(store).initRun({ rid, variables: X })
+    await (await run.initChain(0)).appendBatch(batch(0, count))
+  })
+  expect(await runInDurableObject(stub, (_, state) => tablesIn(state))).not.toContain('announcement')
+  await evictDurableObject(stub)
+
+  const backend = new StoreBackend(new DurableStore(env.RUNS, catalogue, 'local'))
+  const chain = await (await backend.getRun(rid))?.getChain(0)
+  expect(await chain?.length()).toBe(count)
+  expect(await chain?.appendBatch(batch(count, 3))).toBe(count + 3)
+  const draws = await chain?.getDraws('x')
+  expect(draws).toMatchObject({ shape: [count + 3], data: batch(0, count + 3).draws.get('x')?.data })
+  expect(await runInDurableObject(stub, (_, state) => tablesIn(state))).toContain('announcement')
+  // Nobody had ever told the catalogue of it.
+  await runDurableObjectAlarm(stub)
+  const { runs } = await catalogue.list('local', 1000, undefined)
+  expect(runs.filter((run) => run.rid === rid)).toMatchObject([{ chains: 1, draws: count + 3 }])
+})
+
+test('an object of the present schema is left as it is', async () => {
+  const backend = new StoreBackend(new DurableStore(env.RUNS, catalogue, 'local'))
+  await backend.initRun({ rid: 'present', variables: X })
+  const applied = () =>
+    runInDurableObject(objectOf('present'), (_, { storage }) =>
+      storage.sql.exec('SELECT created_at FROM __drizzle_migrations ORDER BY created_at').toArray(),
+    )
+  const before = await applied()
+  expect(before).toHaveLength(journal.entries.length)
+  await evictDurableObject(objectOf('present'))
+  await backend.getRun('present')
+  expect(await applied()).toEqual(before)
+})
