@@ -64,7 +64,7 @@ const CHUNKS_SQL =
   'SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? AND start < ? ' +
   `AND start >= coalesce(${LAST_BEFORE}, 0) ORDER BY start, part`
 const ONE_CHUNK_SQL =
-  'SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? ' + `AND start = ${LAST_BEFORE} ORDER BY part`
+  `SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? AND start = ${LAST_BEFORE} ORDER BY part`
 const TAIL_SQL =
   'SELECT start, count, data FROM tail WHERE id >= ? AND id < ? AND start + count > ? AND start < ? ORDER BY id'
 
