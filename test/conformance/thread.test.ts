@@ -6,7 +6,7 @@ import { conformance } from './index.ts'
 conformance({
   name: 'SQLite thread',
   keepsDraws: true,
-  scale: 0.5,
+  scale: 0.3,
   open: async () => {
     const { openStore, path, close } = await openThread()
     return {
