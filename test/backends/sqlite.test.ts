@@ -49,7 +49,11 @@ test('no row exceeds 2,000,000 bytes, whatever is stored', async () => {
   })
   const chain = await run.initChain(0)
   const x = randomArray(randomWords(1), 'float64', [2, elements])
-  await chain.appendBatch({ start: 0, count: 2, draws: named(['x', x], ['s', { dtype: 'str', shape: [2], data: ['y'.repeat(3_000_000), ''] }]) })
+  await chain.appendBatch({
+    start: 0,
+    count: 2,
+    draws: named(['x', x], ['s', { dtype: 'str', shape: [2], data: ['y'.repeat(3_000_000), ''] }]),
+  })
   expectSameDraws(await chain.getDraws('x'), x)
   for (const table of ['run_meta', 'tail', 'chunks']) {
     const [row] = look<{ most: number | null }>(`SELECT max(length(data)) AS most FROM ${table}`)
@@ -70,19 +74,22 @@ test('draws that came one by one lie in few rows', async () => {
   expect(tail?.n).toBeLessThanOrEqual(1025)
 })
 
-test.each([1, 20, 100])('a stat of every other batch of %i lies in few rows, and takes little to go on', async (count) => {
-  const chain = await newChain(['x'], ['s'])
-  const appends: Promise<number>[] = []
-  for (let i = 0; i < 4000; i++) {
-    const stats = i % 2 ? named(['s', ones(count)]) : named()
-    appends.push(chain.appendBatch({ start: i * count, count, draws: named(['x', ones(count)]), stats }))
-  }
-  await Promise.all(appends)
-  const [chunks] = look<{ n: number }>('SELECT count(*) AS n FROM chunks WHERE col = 1')
-  const [levels] = look<{ size: number }>('SELECT max(length(levels)) AS size FROM levels')
-  expect(chunks?.n).toBeLessThanOrEqual(20)
-  expect(levels?.size).toBeLessThan(500)
-})
+test.each([1, 20, 100])(
+  'a stat of every other batch of %i lies in few rows, and takes little to go on',
+  async (count) => {
+    const chain = await newChain(['x'], ['s'])
+    const appends: Promise<number>[] = []
+    for (let i = 0; i < 4000; i++) {
+      const stats = i % 2 ? named(['s', ones(count)]) : named()
+      appends.push(chain.appendBatch({ start: i * count, count, draws: named(['x', ones(count)]), stats }))
+    }
+    await Promise.all(appends)
+    const [chunks] = look<{ n: number }>('SELECT count(*) AS n FROM chunks WHERE col = 1')
+    const [levels] = look<{ size: number }>('SELECT max(length(levels)) AS size FROM levels')
+    expect(chunks?.n).toBeLessThanOrEqual(20)
+    expect(levels?.size).toBeLessThan(500)
+  },
+)
 
 test('a stat that is rarely sent is not filled up, and what is remembered of it does not grow', async () => {
   const chain = await newChain(['x'], ['rare'])
@@ -90,7 +97,12 @@ test('a stat that is rarely sent is not filled up, and what is remembered of it 
   for (let i = 0; i < 300; i++) {
     const start = i * (count + 1)
     await chain.appendBatch({ start, count, draws: named(['x', ones(count)]) })
-    await chain.appendBatch({ start: start + count, count: 1, draws: named(['x', ones(1)]), stats: named(['rare', ones(1)]) })
+    await chain.appendBatch({
+      start: start + count,
+      count: 1,
+      draws: named(['x', ones(1)]),
+      stats: named(['rare', ones(1)]),
+    })
   }
   const [bytes] = look<{ n: number }>('SELECT coalesce(sum(length(data)), 0) AS n FROM chunks WHERE col = 1')
   const [levels] = look<{ size: number }>('SELECT max(length(levels)) AS size FROM levels')
