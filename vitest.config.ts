@@ -1,5 +1,6 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { referenceDraws } from './test/support/posteriordb.ts'
 
 export default defineConfig(async () => ({
   test: {
@@ -21,6 +22,8 @@ export default defineConfig(async () => ({
         ],
         test: {
           name: 'workers',
+          // workerd reads no files: what tests need of them is handed over.
+          provide: { reference: JSON.stringify(referenceDraws() ?? null) },
           include: ['test/workers/**/*.test.ts'],
           setupFiles: ['./test/workers/setup.ts'],
           testTimeout: 180_000,

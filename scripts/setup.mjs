@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
-const production = process.argv.includes('--production')
 if (process.argv.includes('--help')) {
   console.log(
     'usage: node scripts/setup.mjs [--production]   installs the dependencies (--production: only those of running)',
@@ -13,10 +12,13 @@ if (process.argv.includes('--help')) {
 }
 
 const MARKER = 'node_modules/.setup'
+const installedBefore = existsSync(MARKER) ? readFileSync(MARKER, 'utf8') : ''
+// What tests need is not taken away again by a start.
+const onlyRunning = !existsSync('node_modules') || installedBefore.startsWith('production')
+const production = process.argv.includes('--production') && onlyRunning
 const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
-const installed = existsSync(MARKER) ? readFileSync(MARKER, 'utf8') : ''
 // What tests need includes what running needs.
-if (installed === `all ${lock}` || (production && installed === `production ${lock}`)) process.exit(0)
+if (installedBefore === `all ${lock}` || (production && installedBefore === `production ${lock}`)) process.exit(0)
 
 console.log(production ? 'Installing what running needs …' : 'Installing what running and testing need …')
 // Not `npm ci`: it refuses a lock file without the packages of platforms that a registry does not carry.

@@ -5,5 +5,6 @@ import { countRows, openBackend } from './local.ts'
 conformance({
   name: 'D1',
   keepsDraws: true,
+  scale: 0.3,
   open: async () => ({ backend: openBackend(), other: openBackend(), countRows, close: async () => {} }),
 })
