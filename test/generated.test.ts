@@ -24,14 +24,26 @@ test('the generated code has no eval', () => {
   expect(code).not.toMatch(/\beval\(|new Function/)
 })
 
-test('migrations/ is what the tables need', () => {
-  const out = join(folder, 'migrations')
-  cpSync(join(ROOT, 'migrations'), out, { recursive: true })
+test.each([
+  ['migrations', '../drizzle.config.ts'],
+  ['migrations/object', '../drizzle.object.config.ts'],
+])('%s/ is what the tables need', async (migrations, configOf) => {
+  const { schema }: { schema: readonly string[] } = (await import(configOf)).default
+  const out = join(folder, migrations)
+  cpSync(join(ROOT, migrations), out, { recursive: true })
   const before = readdirSync(out, { recursive: true }).sort()
   const config = join(folder, 'drizzle.config.json')
-  const schema = relative(process.cwd(), join(ROOT, 'src/backends/sqlite/schema.ts'))
-  writeFileSync(config, JSON.stringify({ dialect: 'sqlite', schema, out: relative(ROOT, out) }))
+  const tables = schema.map((path) => relative(process.cwd(), join(ROOT, path)))
+  writeFileSync(config, JSON.stringify({ dialect: 'sqlite', schema: tables, out: relative(ROOT, out) }))
   const bin = join(ROOT, 'node_modules/drizzle-kit/bin.cjs')
   execFileSync(process.execPath, [bin, 'generate', `--config=${config}`], { cwd: ROOT, stdio: 'pipe' })
   expect(readdirSync(out, { recursive: true }).sort()).toEqual(before)
+})
+
+test('the migrations that run objects carry are those of migrations/object/', () => {
+  const args = ['scripts/migrations.mjs', '--bundle-only', folder]
+  execFileSync(process.execPath, args, { cwd: ROOT, stdio: 'pipe' })
+  const made = readFileSync(join(folder, 'migrations.ts'), 'utf8')
+  const committed = readFileSync(join(ROOT, 'src/backends/durable/generated/migrations.ts'), 'utf8')
+  expect(made === committed, 'migrations.ts is out of date: run npm run migrations').toBe(true)
 })
