@@ -63,8 +63,7 @@ const LAST_BEFORE = '(SELECT max(start) FROM chunks WHERE chain_id = ? AND col =
 const CHUNKS_SQL =
   'SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? AND start < ? ' +
   `AND start >= coalesce(${LAST_BEFORE}, 0) ORDER BY start, part`
-const ONE_CHUNK_SQL =
-  'SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? ' + `AND start = ${LAST_BEFORE} ORDER BY part`
+const ONE_CHUNK_SQL = `SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? AND start = ${LAST_BEFORE} ORDER BY part`
 const TAIL_SQL =
   'SELECT start, count, data FROM tail WHERE id >= ? AND id < ? AND start + count > ? AND start < ? ORDER BY id'
 

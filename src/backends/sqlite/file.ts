@@ -127,19 +127,20 @@ export class FileDriver implements SqlDriver {
 
   private transact(jobs: readonly Job[]): void {
     let failure: unknown
+    let begun = false
     try {
       this.begin.run()
+      begun = true
       for (const job of jobs) job.execute()
       this.commit.run()
     } catch (error) {
       failure = error
       if (this.database.inTransaction) this.rollback.run()
     }
-    const [only] = jobs
     if (failure === undefined) {
       for (const job of jobs) job.settle(undefined)
       this.announceCommit()
-    } else if (jobs.length === 1) only?.settle(toStorageError(failure))
+    } else if (jobs.length === 1 || !begun) for (const job of jobs) job.settle(toStorageError(failure))
     // One program met a failure of the database: give each its own transaction, so that the others are not its victims.
     else for (const job of jobs) this.transact([job])
   }
