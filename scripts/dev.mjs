@@ -1,17 +1,17 @@
-// Starts the worker on workerd with local D1 (`npm run dev`): first the migrations, then wrangler's development server.
+// Starts the worker on workerd with local storage (`npm run dev`): first the migrations, then wrangler's development server.
 // Nothing of it needs a network or an account, and what it serves is reached from this machine only.
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const HELP = `Starts McBackend Edge on workerd, with its draws in a local D1 database.
+const HELP = `Starts McBackend Edge on workerd, with run objects and the list of runs on this machine.
 
 usage: npm run dev -- [--port N] [--persist-to DIR] [flags of wrangler dev]
 
   --port N           port to listen on               [8787]
   --ip ADDRESS       address to listen on            [127.0.0.1]
-  --persist-to DIR   folder of the database          [.wrangler/state]
+  --persist-to DIR   folder of the storage           [.wrangler/state]
   --config, --env    as for wrangler
 
 All other flags go to wrangler dev as they are; "npx wrangler dev --help" lists them. SIGTERM or SIGINT stops it.`

@@ -1,27 +1,35 @@
 /**
- * The worker under test: bench/workerd/entry.ts in workerd with a local D1, reached without the proxies of wrangler's
- * development server, which cost ten times what the worker does.
+ * The worker under test: in workerd with its storage on this disk, reached without the proxies of wrangler's development
+ * server, which cost ten times what the worker does.
  *
  * workerd listens by itself. This process builds the worker, starts workerd through Miniflare (which brings the local
  * D1), and stops it; no request passes it.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const HELP = `usage: node bench/workerd/server.ts --data FOLDER [--port N]
+const HELP = `usage: node bench/workerd/server.ts [--storage objects|d1] [--entry FILE] [--port N] --data FOLDER
 
-Serves the worker and the two routes that the benchmark compares it with, on workerd and a local D1 in FOLDER. Prints
-"listening on URL (workerd pid N)" when it is ready; SIGTERM or SIGINT stops it.`
+  --storage  run objects, or D1 alone                        [objects]
+  --entry    the worker                                      [bench/workerd/entry.ts: with the routes to compare with]
+  --data     folder of its storage; what is there is kept
+
+Serves the worker on workerd. Prints "listening on URL (workerd pid N)" when it is ready; SIGTERM or SIGINT stops it.`
+
+interface Statement {
+  bind(...values: readonly string[]): Statement
+  run(): Promise<{ readonly results: readonly { readonly name: string }[] }>
+}
 
 /** What is used of Miniflare: the one that wrangler brings, so that it is the runtime of `npm run dev`. */
 interface Miniflare {
   readonly ready: Promise<URL>
-  getD1Database(binding: string, worker: string): Promise<{ prepare(sql: string): { run(): Promise<unknown> } }>
+  getD1Database(binding: string, worker: string): Promise<{ prepare(sql: string): Statement }>
   dispose(): Promise<void>
 }
 interface MiniflareModule {
@@ -32,14 +40,16 @@ interface MiniflareModule {
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const WRANGLER = join(ROOT, 'node_modules/wrangler')
 
-/** Builds the worker as `wrangler deploy` does, and returns its one module. */
-function build(folder: string): string {
+/** Builds the worker as `wrangler deploy` does, where it is not built yet, and returns its one module. */
+function build(entry: string, folder: string): string {
   const out = join(folder, 'build')
-  const entry = fileURLToPath(new URL('entry.ts', import.meta.url))
-  const args = ['deploy', entry, '--dry-run', '--outdir', out, '--config', join(ROOT, 'wrangler.toml')]
-  const env = { ...process.env, CI: 'true', WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true' }
-  execFileSync(process.execPath, [join(WRANGLER, 'bin/wrangler.js'), ...args], { env, stdio: 'pipe' })
-  return readFileSync(join(out, 'entry.js'), 'utf8')
+  const built = join(out, basename(entry).replace(/\.ts$/, '.js'))
+  if (!existsSync(built)) {
+    const args = ['deploy', entry, '--dry-run', '--outdir', out, '--config', join(ROOT, 'wrangler.toml')]
+    const env = { ...process.env, CI: 'true', WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true' }
+    execFileSync(process.execPath, [join(WRANGLER, 'bin/wrangler.js'), ...args], { env, stdio: 'pipe' })
+  }
+  return readFileSync(built, 'utf8')
 }
 
 /** A port that was free a moment ago: workerd's own socket cannot say which one it was given. */
@@ -54,13 +64,18 @@ function freePort(): Promise<number> {
   })
 }
 
+/** Applies the migrations that the database has not had, as `wrangler d1 migrations apply` does. */
 async function migrate(miniflare: Miniflare): Promise<void> {
   const database = await miniflare.getD1Database('DB', 'bench')
+  await database.prepare('CREATE TABLE IF NOT EXISTS d1_migrations (name TEXT UNIQUE)').run()
+  const { results } = await database.prepare('SELECT name FROM d1_migrations').run()
+  const applied = new Set(results.map(({ name }) => name))
   const folder = join(ROOT, 'migrations')
   for (const name of readdirSync(folder).sort()) {
-    if (!name.endsWith('.sql')) continue
+    if (!name.endsWith('.sql') || applied.has(name)) continue
     const statements = readFileSync(join(folder, name), 'utf8').split('--> statement-breakpoint')
     for (const statement of statements) await database.prepare(statement).run()
+    await database.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(name).run()
   }
 }
 
@@ -76,9 +91,15 @@ function childPid(): number | undefined {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { data: { type: 'string' }, port: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      data: { type: 'string' },
+      storage: { type: 'string', default: 'objects' },
+      entry: { type: 'string', default: fileURLToPath(new URL('entry.ts', import.meta.url)) },
+      port: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
   })
-  if (values.help || values.data === undefined) {
+  if (values.help || values.data === undefined || !['objects', 'd1'].includes(values.storage)) {
     console.log(HELP)
     process.exitCode = values.help ? 0 : 1
     return
@@ -95,9 +116,12 @@ async function main(): Promise<void> {
       workers: [
         {
           name: 'bench',
-          modules: [{ type: 'ESModule', path: 'entry.js', contents: build(folder) }],
+          modules: [{ type: 'ESModule', path: 'entry.js', contents: build(resolve(values.entry), folder) }],
           compatibilityDate: '2026-08-04',
           d1Databases: { DB: 'bench' },
+          ...(values.storage === 'objects' && {
+            durableObjects: { RUNS: { className: 'RunObject', useSQLite: true } },
+          }),
           unsafeDirectSockets: [{ host: '127.0.0.1', port }],
         },
       ],

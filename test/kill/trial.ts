@@ -1,0 +1,87 @@
+/** Killing a server over and over while clients write, and looking at what it has kept. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Target, type TargetName } from './target.ts'
+import { clientOf, listFaults, Writer } from './writer.ts'
+
+export interface TrialOptions {
+  readonly target: TargetName
+  /** How often the server is killed. */
+  readonly rounds: number
+  /** Seconds of writing without a kill, after the last round. */
+  readonly seconds: number
+  readonly runs: number
+  readonly chains: number
+  readonly say?: (line: string) => void
+}
+
+export interface TrialResult {
+  readonly kills: number
+  readonly draws: number
+  /** Draws that were acknowledged in the time of each kill and restart; many zeros mean that little was risked. */
+  readonly writtenByRound: readonly number[]
+  /** What is not as it must be; empty when all is well. */
+  readonly faults: readonly string[]
+}
+
+/** How long the server lives before it is killed: from its start-up to a while of writing. */
+const LIFE_MS = { least: 20, most: 1500 }
+/** What the list of runs may take to agree with the chains. */
+const LAG_MS = 15_000
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+export async function trial({ target: name, rounds, seconds, runs, chains, say = () => {} }: TrialOptions) {
+  const folder = mkdtempSync(join(tmpdir(), 'mcbackend-kill-'))
+  const target = await Target.start(name, folder)
+  let over = false
+  try {
+    const writers = Array.from(
+      { length: runs * chains },
+      (_, i) => new Writer(target.url, i % runs, Math.floor(i / runs)),
+    )
+    const sum = () => writers.reduce((n, { acknowledged }) => n + acknowledged, 0)
+    const writing = Promise.all(writers.map((writer) => writer.write(20, 2 * writers.length, () => over)))
+    const failed = writing.then(() => {})
+    const writtenByRound: number[] = []
+    for (let round = 0; round < rounds; round++) {
+      const before = sum()
+      await Promise.race([failed, pause(LIFE_MS.least + Math.random() * (LIFE_MS.most - LIFE_MS.least))])
+      await target.kill()
+      await target.start()
+      writtenByRound.push(sum() - before)
+      say(`kill ${round + 1} of ${rounds}: ${sum()} draws acknowledged`)
+    }
+    for (let second = 0; second < seconds; second += 5) {
+      await Promise.race([failed, pause(Math.min(5, seconds - second) * 1000)])
+      say(`${Math.min(seconds, second + 5)} of ${seconds} s: ${sum()} draws acknowledged`)
+    }
+    over = true
+    await writing
+    say('looking at what is there')
+    const faults = await allFaults(target.url, writers, runs)
+    const result: TrialResult = { kills: rounds, draws: sum(), writtenByRound, faults }
+    return result
+  } finally {
+    over = true
+    await target.kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function allFaults(url: string, writers: readonly Writer[], runs: number): Promise<string[]> {
+  const faults: string[] = []
+  for (const writer of writers) {
+    const fault = await writer.fault(url)
+    if (fault !== undefined) faults.push(fault)
+  }
+  let listed = await listFaults(url, writers, runs)
+  for (const end = Date.now() + LAG_MS; listed.length > 0 && Date.now() < end; ) {
+    await pause(500)
+    listed = await listFaults(url, writers, runs)
+  }
+  await clientOf(url).deleteRun('kill-0')
+  if ((await clientOf(url).getRun('kill-0')) !== undefined) faults.push('a deleted run is still there')
+  return [...faults, ...listed]
+}
