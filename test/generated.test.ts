@@ -38,3 +38,11 @@ test.each(CONFIGS)('the migrations of %s are what the tables need', async (file)
   execFileSync(process.execPath, [bin, 'generate', `--config=${copy}`], { cwd: ROOT, stdio: 'pipe' })
   expect(readdirSync(out, { recursive: true }).sort(), 'run npm run migrations').toEqual(before)
 })
+
+test('the migrations that run objects carry are those of migrations/object/', () => {
+  const args = ['scripts/migrations.mjs', '--bundle-only', folder]
+  execFileSync(process.execPath, args, { cwd: ROOT, stdio: 'pipe' })
+  const made = readFileSync(join(folder, 'migrations.ts'), 'utf8')
+  const committed = readFileSync(join(ROOT, 'src/backends/durable/generated/migrations.ts'), 'utf8')
+  expect(made === committed, 'migrations.ts is out of date: run npm run migrations').toBe(true)
+})
