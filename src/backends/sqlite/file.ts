@@ -28,7 +28,7 @@ const JOBS_PER_TRANSACTION = 64
 /** What they write together at most: it is held in memory until the commit. */
 const BYTES_PER_TRANSACTION = 8 * 1024 * 1024
 /** SQLite's page cache, in KiB. */
-const CACHE_KIB = 8 * 1024
+const CACHE_KIB = 4 * 1024
 /** A page costs one write however little of it changed, and large blobs one for each page. */
 const PAGE_SIZE = 16 * 1024
 
