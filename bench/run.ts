@@ -12,12 +12,15 @@ import {
   type Scale,
 } from './lib/figures.ts'
 import { type Started, start } from './lib/server.ts'
+import { d1Figures, objectFigures } from './lib/workerd-figures.ts'
 
 const HELP = `usage: npm run bench -- [--json] [--quick] [--only NAME]
 
   --json       one JSON object on standard output; progress goes to standard error
   --quick      a tenth of the data and shorter turns
-  --only NAME  append, writers, read, growth, columns, batching, memory, sdk or workerd; may be repeated
+  --only NAME  append, writers, read, growth, columns, batching, memory, sdk, objects or d1; may be repeated
+
+objects and d1 are the Worker on workerd.
 
 Each figure is a ratio between two things that take turns in one run: a route of the server and a null sink that reads
 the same body, or a constant source that sends as many bytes. Use an idle machine.`
@@ -79,4 +82,6 @@ for (const [name, measure] of Object.entries(GROUPS)) {
 }
 if (wanted('sdk'))
   report(JSON.parse(execFileSync(process.execPath, ['bench/sdk-append.ts', '--json'], { encoding: 'utf8' })))
+if (wanted('objects')) report(await objectFigures(scale))
+if (wanted('d1')) report(await d1Figures(scale))
 if (values.json) console.log(JSON.stringify({ node: process.version, quick: values.quick, figures }, null, 2))

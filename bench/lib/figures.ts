@@ -25,21 +25,25 @@ export interface Scale {
   readonly data: number
 }
 
-function atLeast(name: string, value: number, goal: number | null, detail: string): Figure {
+export function atLeast(name: string, value: number, goal: number | null, detail: string): Figure {
   const rounded = Number(value.toFixed(3))
   const text = goal === null ? 'report' : `>= ${goal}`
   return { name, value: rounded, unit: 'ratio', goal: text, met: goal === null ? null : value >= goal, detail }
 }
 
-function atMost(name: string, value: number, goal: number, unit: string, detail: string): Figure {
+export function atMost(name: string, value: number, goal: number, unit: string, detail: string): Figure {
   return { name, value: Number(value.toFixed(3)), unit, goal: `<= ${goal}`, met: value <= goal, detail }
 }
 
 const connect = (server: Started, count: number) =>
   Promise.all(Array.from({ length: count }, () => Connection.open(server.url)))
 
+export async function oneConnection(server: Started): Promise<Connection> {
+  return Connection.open(server.url)
+}
+
 let runs = 0
-const newRid = () => `bench-${++runs}`
+export const newRid = () => `bench-${++runs}`
 
 /** Appends against the null sink, bodies of one size, `writers` of them at once, a chain each. */
 export async function appendFigure(server: Started, scale: Scale, size: number, goal: number | null, writers = CHAINS) {
@@ -77,14 +81,20 @@ export async function appendFigure(server: Started, scale: Scale, size: number, 
 const label = (bytes: number) => (bytes >= MIB ? `${bytes / MIB} MiB` : `${bytes / 1024} KiB`)
 
 /** Writes a chain of about `bytes`, in bodies of `body` bytes. */
-async function fill(connection: Connection, rid: string, model: Model, bytes: number, body: number): Promise<void> {
+export async function fill(
+  connection: Connection,
+  rid: string,
+  model: Model,
+  bytes: number,
+  body: number,
+): Promise<void> {
   await createRun(connection, rid, model, 1)
   const block = Body.ofSize(model, body)
   const writer = new Writer(connection, rid, 0, block)
   for (let sent = 0; sent < bytes; sent += block.bytes.length) await writer.append()
 }
 
-async function readAll(connection: Connection, path: string): Promise<number> {
+export async function readAll(connection: Connection, path: string): Promise<number> {
   const { length } = await expectStatus(connection.send(requestHead('GET', path, 0)), 200)
   return length
 }

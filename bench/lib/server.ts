@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 
 export interface Started {
   readonly url: URL
+  /** The process that serves. */
   readonly pid: number
   stop(): Promise<void>
 }
@@ -15,8 +16,8 @@ export async function start(command: readonly string[]): Promise<Started> {
   const folder = mkdtempSync('data-bench-')
   const [program = process.execPath, ...args] = command
   const child = spawn(program, [...args, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const url = await readyUrl(child)
-  if (child.pid === undefined) throw new Error(`${program} did not start`)
+  const { url, pid = child.pid } = await ready(child)
+  if (pid === undefined) throw new Error(`${program} did not start`)
   const stop = async () => {
     if (child.exitCode === null) {
       child.kill('SIGTERM')
@@ -24,14 +25,15 @@ export async function start(command: readonly string[]): Promise<Started> {
     }
     rmSync(folder, { recursive: true, force: true })
   }
-  return { url, pid: child.pid, stop }
+  return { url, pid, stop }
 }
 
-async function readyUrl(child: ChildProcess): Promise<URL> {
+/** Address of the server, and the process that serves where that is another one than was started. */
+async function ready(child: ChildProcess): Promise<{ readonly url: URL; readonly pid?: number }> {
   if (child.stdout === null) throw new Error('the server has no output')
   for await (const line of createInterface({ input: child.stdout })) {
-    const url = /http:\/\/\S+/.exec(line)?.[0]
-    if (url !== undefined) return new URL(url)
+    const [, url, pid] = /(http:\/\/\S+)(?: \(workerd pid (\d+)\))?/.exec(line) ?? []
+    if (url !== undefined) return { url: new URL(url), ...(pid !== undefined && { pid: Number(pid) }) }
   }
   throw new Error('the server ended before it was ready')
 }

@@ -1,0 +1,142 @@
+/** The figures of the Worker on bare workerd: run objects, and D1 alone. */
+import { connect } from 'node:net'
+import {
+  appendFigure,
+  atLeast,
+  atMost,
+  type Figure,
+  fill,
+  newRid,
+  oneConnection,
+  readAll,
+  readFigure,
+  type Scale,
+} from './figures.ts'
+import { compare, median, rate } from './measure.ts'
+import { Body, createRun, eightSchools, Writer } from './model.ts'
+import { peakAbove, type Started, start } from './server.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const CHAINS = 4
+
+const serve = (storage: 'objects' | 'd1') =>
+  start([process.execPath, 'bench/workerd/server.ts', '--storage', storage, '--data'])
+
+/** Runs `measure` on a worker of its own, and ends that. */
+async function on<T>(storage: 'objects' | 'd1', measure: (server: Started) => Promise<T>): Promise<T> {
+  const server = await serve(storage)
+  try {
+    return await measure(server)
+  } finally {
+    await server.stop()
+  }
+}
+
+const named = (what: string, figure: Figure): Figure => ({ ...figure, name: `${what}: ${figure.name}` })
+
+export async function objectFigures(scale: Scale): Promise<Figure[]> {
+  const figures: Figure[] = []
+  const goals = [
+    [KIB, 0.6],
+    [64 * KIB, 0.6],
+    [MIB, 0.5],
+    [8 * MIB, 0.5],
+  ] as const
+  figures.push(named('object', await on('objects', (server) => memoryFigure(server, scale))))
+  for (const [size, goal] of goals) {
+    figures.push(named('object', await on('objects', (server) => appendFigure(server, scale, size, goal))))
+  }
+  figures.push(await againstD1(scale))
+  figures.push(named('object', await on('objects', (server) => readFigure(server, scale, 0.6))))
+  figures.push(await on('objects', (server) => eventFigure(server, scale)))
+  return figures
+}
+
+/** Reported without a goal. */
+export async function d1Figures(scale: Scale): Promise<Figure[]> {
+  const figures: Figure[] = []
+  for (const size of [KIB, 64 * KIB, MIB, 8 * MIB]) {
+    figures.push(named('D1', await on('d1', (server) => appendFigure(server, scale, size, null))))
+  }
+  figures.push(named('D1', await on('d1', (server) => readFigure(server, scale, null))))
+  return figures
+}
+
+/** Appends a second of four chains at once, one after the other on both storages. */
+async function againstD1(scale: Scale): Promise<Figure> {
+  const servers = [await serve('objects'), await serve('d1')]
+  try {
+    const rates = servers.map(async (server) => {
+      const rid = newRid()
+      const model = eightSchools()
+      const writers = await Promise.all(
+        Array.from({ length: CHAINS }, async (_, chain) => {
+          const connection = await oneConnection(server)
+          if (chain === 0) await createRun(connection, rid, model, CHAINS)
+          return { connection, body: Body.ofSize(model, MIB) }
+        }),
+      )
+      const appends = writers.map(({ connection, body }, chain) => new Writer(connection, rid, chain, body))
+      return () => rate(CHAINS, scale.seconds, async (chain) => appends[chain]?.append())
+    })
+    const [objects, d1] = await Promise.all(rates)
+    if (objects === undefined || d1 === undefined) throw new Error('two servers were to be measured')
+    const [fast, slow] = await compare(scale.rounds, objects, d1)
+    return atLeast('object / D1, append 1 MiB', fast / slow, 5, `${fast.toFixed(1)}/s, ${slow.toFixed(1)}/s`)
+  } finally {
+    for (const server of servers) await server.stop()
+  }
+}
+
+async function memoryFigure(server: Started, scale: Scale): Promise<Figure> {
+  const connection = await oneConnection(server)
+  const rid = newRid()
+  const bytes = 256 * MIB * scale.data
+  await fill(connection, rid, eightSchools(), bytes, MIB)
+  // A collection of what writing has left, so that reading is measured against rest.
+  await new Promise((resolve) => setTimeout(resolve, 5000))
+  let length = 0
+  const above = await peakAbove(server.pid, async () => {
+    length = await readAll(connection, `/v1/runs/${rid}/chains/0/draws`)
+  })
+  connection.close()
+  return atMost('memory above idle, reading 256 MiB', above, 64, 'MiB', `${(length / MIB).toFixed(0)} MiB, one client`)
+}
+
+/** From the answer of a POST until its event has arrived, in ms; negative when the event was first. */
+async function eventFigure(server: Started, scale: Scale): Promise<Figure> {
+  const connection = await oneConnection(server)
+  const rid = newRid()
+  const model = eightSchools()
+  await createRun(connection, rid, model, 1)
+  const arrived = new Map<number, number>()
+  const socket = connect(Number(server.url.port), server.url.hostname)
+  const opened = Promise.withResolvers<void>()
+  socket.write(`GET /v1/runs/${rid}/events HTTP/1.1\r\nHost: bench\r\n\r\n`)
+  socket.on('data', (chunk) => {
+    const now = performance.now()
+    opened.resolve()
+    for (const [, length] of String(chunk).matchAll(/"chain":0,"length":(\d+)/g)) arrived.set(Number(length), now)
+  })
+  await opened.promise
+  const writer = new Writer(connection, rid, 0, new Body(model, 1))
+  const delays: number[] = []
+  for (let length = 1; length <= 100 * scale.data; length++) {
+    await new Promise((resolve) => setTimeout(resolve, 120 + Math.random() * 60))
+    await writer.append()
+    const answered = performance.now()
+    while (!arrived.has(length)) await new Promise((resolve) => setTimeout(resolve, 1))
+    delays.push((arrived.get(length) ?? Number.NaN) - answered)
+  }
+  socket.destroy()
+  connection.close()
+  const worst = Math.max(...delays).toFixed(1)
+  return atMost(
+    'object: event after the answer, median',
+    median(delays),
+    50,
+    'ms',
+    `${delays.length} events, worst ${worst}`,
+  )
+}
