@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Runs the package's checks and tests in a virtual environment of their own.
+
+    python clients/python/run_tests.py                # ruff, mypy and pytest, as CI does
+    python clients/python/run_tests.py -- -k spool    # pytest's own options behind --
+    python clients/python/run_tests.py -- --slow      # with the tests that take minutes
+    python clients/python/run_tests.py --benchmark    # the speed table instead
+
+The environment is `.venv` beside this file. It is made once, and again when pyproject.toml changes. Without Python 3.11
+or later there is nothing to test: that is said, and the exit status is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+VENV = PACKAGE / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "installed.sha256"
+NEEDED = (3, 11)
+CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3", "python")
+# Newest versions that fit together on the oldest Python; on later ones pip may choose.
+CONSTRAINTS = ("pymc==5.28.5", "arviz==0.23.4", "mcbackend==0.5.3", "betterproto==2.0.0b7")
+# The protoc that generated the code, in a folder of its own: it wants an older protobuf than the tests run on.
+PROTOC = VENV / "protoc"
+GRPCIO_TOOLS = "grpcio-tools==1.72.1"
+
+
+def find_python() -> str | None:
+    """A Python that is new enough: this one, or another one on the path."""
+    if sys.version_info >= NEEDED:
+        return sys.executable
+    for name in CANDIDATES:
+        path = shutil.which(name)
+        if path is not None:
+            check = f"import sys; sys.exit(sys.version_info < {NEEDED})"
+            if subprocess.run([path, "-c", check], check=False, stderr=subprocess.DEVNULL).returncode == 0:
+                return path
+    return None
+
+
+def wanted() -> str:
+    """Names what the environment must hold."""
+    content = (PACKAGE / "pyproject.toml").read_bytes() + repr(CONSTRAINTS).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def install(python: str) -> None:
+    """Makes the environment unless it is as it should be."""
+    if PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted():
+        return
+    print(f"installing the Python package's test environment in {VENV} (some minutes, once)", flush=True)
+    subprocess.run([python, "-m", "venv", "--clear", str(VENV)], check=True)
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--editable", f"{PACKAGE}[test]", *CONSTRAINTS], check=True)
+    if subprocess.run([*pip, f"{PACKAGE}[recipes]", *CONSTRAINTS[:2]], check=False).returncode != 0:
+        print("numpyro, blackjax or nutpie cannot be installed here: their recipes are skipped", flush=True)
+    else:
+        # The line before has installed a copy; tests run the source.
+        subprocess.run([*pip, "--no-deps", "--editable", str(PACKAGE)], check=True)
+    subprocess.run([*pip, "--target", str(PROTOC), GRPCIO_TOOLS, "setuptools<81"], check=True)
+    STAMP.write_text(wanted())
+
+
+def run(*command: str) -> int:
+    print(f"$ {' '.join(command)}", flush=True)
+    environment = {**os.environ, "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return subprocess.run([str(PYTHON), "-m", *command], cwd=PACKAGE, env=environment, check=False).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--benchmark", action="store_true", help="measure the speed table and print it")
+    parser.add_argument("--only-install", action="store_true", help="make the environment, and run nothing")
+    parser.add_argument("pytest", nargs="*", metavar="OPTION", help="options for pytest, behind --")
+    options = parser.parse_args()
+    python = find_python()
+    if python is None:
+        print("The Python package was skipped: it needs Python 3.11 or later, and there is none on the path.")
+        return 0
+    install(python)
+    if options.only_install:
+        return 0
+    if options.benchmark:
+        measure = ("--timeout=1800", "--benchmark-enable", "--benchmark-columns=min,median,rounds")
+        return run("pytest", "benchmarks", *measure, *options.pytest)
+    checks = [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)]
+    failed = [" ".join(check) for check in checks if run(*check) != 0]
+    failed += ["pytest"] if run("pytest", "tests", *options.pytest) != 0 else []
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

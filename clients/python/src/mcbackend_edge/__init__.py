@@ -1,0 +1,87 @@
+"""McBackend Edge for Python: stores MCMC draws on a server while the sampler runs, and reads them back.
+
+`Client` is the way in; `HTTPBackend` is for ``pm.sample(trace=...)``, `EmceeBackend` for emcee. Those two need the
+extras ``mcbackend-edge[pymc]`` and ``mcbackend-edge[emcee]``.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from .client import Client, RunSummary, new_rid
+from .errors import (
+    AccessError,
+    ApiError,
+    ChainExistsError,
+    ConflictError,
+    DamagedFileError,
+    DrawConflictError,
+    DrawError,
+    DrawGapError,
+    DtypeMismatchError,
+    InvalidError,
+    McbError,
+    MissingVariableError,
+    NotFoundError,
+    PayloadTooLargeError,
+    ProtocolError,
+    RunConflictError,
+    RunReplacedError,
+    ServerUnreachableError,
+    ShapeMismatchError,
+    SpoolError,
+    UnknownVariableError,
+    UploadPendingError,
+)
+from .run import Chain, Run
+from .schema import DataVariable, RunMeta, Variable
+
+if TYPE_CHECKING:
+    from .emcee_backend import EmceeBackend as EmceeBackend
+    from .mcbackend_adapter import HTTPBackend as HTTPBackend
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccessError",
+    "ApiError",
+    "Chain",
+    "ChainExistsError",
+    "Client",
+    "ConflictError",
+    "DamagedFileError",
+    "DataVariable",
+    "DrawConflictError",
+    "DrawError",
+    "DrawGapError",
+    "DtypeMismatchError",
+    "InvalidError",
+    "McbError",
+    "MissingVariableError",
+    "NotFoundError",
+    "PayloadTooLargeError",
+    "ProtocolError",
+    "Run",
+    "RunConflictError",
+    "RunMeta",
+    "RunReplacedError",
+    "RunSummary",
+    "ServerUnreachableError",
+    "ShapeMismatchError",
+    "SpoolError",
+    "UnknownVariableError",
+    "UploadPendingError",
+    "Variable",
+    "new_rid",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what needs an optional package only when it is asked for."""
+    if name == "HTTPBackend":
+        from .mcbackend_adapter import HTTPBackend
+
+        return HTTPBackend
+    if name == "EmceeBackend":
+        from .emcee_backend import EmceeBackend
+
+        return EmceeBackend
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,147 @@
+"""The command line: `sync` sends what was spooled, `tail` follows CmdStan's CSV files, `runs` lists runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+from .client import Client
+from .errors import McbError
+from .progress import ProgressBar
+from .reader import wants_progress
+from .spool import default_root, folders
+from .sync import load, sync
+from .tail import Tail
+from .uploader import RunWriter
+
+_ENVIRONMENT = """environment:
+  MCB_URL         the server
+  MCB_TOKEN       the key, where the server asks for one; it is never written to disk
+  MCB_SPOOL_DIR   the spool folder
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mcbackend_edge",
+        description=__doc__,
+        epilog=_ENVIRONMENT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mcbackend-edge {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_sync(commands)
+    _add_tail(commands)
+    runs = commands.add_parser("runs", help="list the runs on the server, the newest first")
+    runs.add_argument("--url", help="the server (default: MCB_URL)")
+    runs.add_argument("--limit", type=int, default=20, help="at most so many (default: 20)")
+    return parser
+
+
+def _add_sync(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "sync",
+        help="send the draws that dead processes have left in the spool",
+        description="Sends the draws that could not be sent before their process ended, in order and exactly once. "
+        "Spools of living processes are left alone. Exit status: 0 if nothing is left, 1 if something is.",
+    )
+    command.add_argument("--spool", type=Path, help="the spool folder (default: MCB_SPOOL_DIR, or the user's)")
+    command.add_argument("--url", help="send to this server instead of the one that each spool names")
+    command.add_argument("--rid", help="only this run")
+    command.add_argument("--timeout", type=float, default=60.0, help="seconds for each run (default: 60)")
+    command.add_argument("--list", action="store_true", help="only say what lies in the spool")
+
+
+def _add_tail(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "tail",
+        help="store the draws of CmdStan's CSV files, while they grow",
+        description="Follows CSV files of CmdStan, one a chain, and stores their draws as one run. Started again with "
+        "the same --rid it completes the run. A damaged file is reported with its line, and the others go on. "
+        "Exit status: 0 if all files are complete and stored, 1 if not.",
+    )
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE.csv", help="in the order of the chains")
+    command.add_argument("--url", help="the server (default: MCB_URL)")
+    command.add_argument("--rid", help="id of the run (default: a new one)")
+    command.add_argument("--once", action="store_true", help="take what is there now, and do not wait for more")
+    command.add_argument("--interval", type=float, default=1.0, help="seconds between two looks (default: 1)")
+    command.add_argument("--idle", type=float, help="give up after so many seconds without a new draw")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; its exit status."""
+    options = build_parser().parse_args(arguments)
+    handler = {"sync": run_sync, "tail": run_tail, "runs": run_runs}[options.command]
+    try:
+        return handler(options)
+    except (McbError, ValueError) as error:
+        print(f"mcbackend-edge: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mcbackend-edge: interrupted", file=sys.stderr)
+        return 130
+
+
+def run_sync(options: argparse.Namespace) -> int:
+    root = options.spool or default_root()
+    if options.list:
+        return _list(root)
+    bars: dict[str, tuple[ProgressBar, int]] = {}
+
+    def report(run: RunWriter, pending: int) -> None:
+        rid = run.meta.rid
+        bar, total = bars.setdefault(rid, (ProgressBar(f"run {rid}: sending", pending, "draws"), pending))
+        bar.update(total - pending)
+
+    outcome = sync(
+        root,
+        token=os.environ.get("MCB_TOKEN"),
+        url=options.url,
+        rid=options.rid,
+        timeout=options.timeout,
+        report=report if wants_progress(None) else None,
+    )
+    if not outcome.sent + outcome.busy + outcome.failed:
+        print(f"nothing to send in {root}")
+    return 1 if outcome.failed else 0
+
+
+def _list(root: Path) -> int:
+    from .spool import RunSpool
+
+    for path in folders(root):
+        try:
+            spool = RunSpool.open(path)
+        except McbError as error:
+            print(error)
+            continue
+        try:
+            run = load(spool)
+            print(f"{path}: {run.pending} draws of {len(run.chains)} chains for {spool.url}")
+        except McbError as error:
+            print(error)
+        finally:
+            spool.leave()
+    return 0
+
+
+def run_tail(options: argparse.Namespace) -> int:
+    with Client(options.url) as client:
+        tail = Tail(client, options.files, options.rid, lambda text: print(text, flush=True))
+        if options.once:
+            tail.poll()
+        else:
+            tail.follow(options.interval, options.idle)
+        tail.finish()
+    return 1 if tail.errors else 0
+
+
+def run_runs(options: argparse.Namespace) -> int:
+    with Client(options.url) as client:
+        for run in client.runs(options.limit):
+            print(f"{run.rid}  {run.created_at:%Y-%m-%d %H:%M:%S}  {run.chains} chains  {run.draws} draws")
+    return 0

@@ -1,0 +1,229 @@
+"""The client: registers runs, appends and reads draws.
+
+client = Client("https://draws.example.org", token="…")
+run = client.create_run(variables={"theta": np.zeros(8), "mu": 0.0}, sample_stats={"lp": 0.0})
+chain = run.init_chain(0)
+chain.append({"theta": theta, "mu": mu}, {"lp": lp})
+run.flush()
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from numpy.typing import ArrayLike
+
+from .errors import ServerUnreachableError
+from .run import Run
+from .schema import DataVariable, RunMeta, Variables, build_run_meta
+from .spool import RunSpool, default_root
+from .transport import PROTOBUF, Transport
+from .uploader import EXIT_TIMEOUT, INTERVAL, RunWriter, Uploader
+
+log = logging.getLogger("mcbackend_edge")
+
+# Stands for "not given", where None means "none".
+DEFAULT_SPOOL: Any = object()
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A row of the catalogue of runs; `draws` is the sum of the chains' lengths."""
+
+    rid: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    variables: int
+    sample_stats: int
+    chains: int
+    draws: int
+
+
+def new_rid() -> str:
+    """A run id that sorts by time and that no other process has: ``20261123-081500-9f86d081``."""
+    return f"{dt.datetime.now(dt.timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+class Client:
+    """Speaks to one server.
+
+    Parameters
+    ----------
+    url : of the server; the environment variable ``MCB_URL`` if not given.
+    token : the key; ``MCB_TOKEN`` if not given; none where the server asks for none.
+    spool : folder for draws that cannot be sent at once; ``MCB_SPOOL_DIR`` or one in the user's state folder if not
+        given; None keeps them in memory, and loses them if the process dies.
+    interval : seconds between two uploads, which is how far readers lag behind the sampler.
+    patience : seconds for which a request that may succeed later is retried before it raises. (Appended draws are
+        retried for as long as the process lives.)
+    exit_timeout : seconds that the end of the process waits for the server to take what is left.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        spool: str | os.PathLike[str] | None = DEFAULT_SPOOL,
+        interval: float = INTERVAL,
+        patience: float = 15.0,
+        exit_timeout: float = EXIT_TIMEOUT,
+    ) -> None:
+        url = url or os.environ.get("MCB_URL")
+        if not url:
+            raise ValueError("no server is given: pass its url or set MCB_URL")
+        self._transport = Transport(url, token or os.environ.get("MCB_TOKEN"), patience=patience)
+        self._uploader = Uploader(self._transport, interval=interval, exit_timeout=exit_timeout)
+        self._spool = default_root() if spool is DEFAULT_SPOOL else None if spool is None else Path(spool)
+
+    def __repr__(self) -> str:
+        return f"Client({self._transport.url!r})"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self, timeout: float | None = None) -> None:
+        """Sends what is left, and closes the connections. Says so if draws remain in the spool.
+
+        Parameters
+        ----------
+        timeout : seconds to wait for the server, `exit_timeout` if not given.
+        """
+        self._uploader.close(timeout)
+        self._transport.close()
+
+    def runs(self, limit: int | None = None) -> Iterator[RunSummary]:
+        """The runs on the server, the newest first.
+
+        Parameters
+        ----------
+        limit : at most so many.
+        """
+        cursor: str | None = None
+        left = limit
+        while left is None or left > 0:
+            query: dict[str, Any] = {"limit": 1000 if left is None else min(left, 1000)}
+            if cursor:
+                query["cursor"] = cursor
+            page = self._transport.request("GET", f"/v1/runs?{urlencode(query)}").json()
+            yield from map(_summary, page["runs"])
+            cursor = page.get("nextCursor")
+            left = None if left is None else left - len(page["runs"])
+            if not cursor:
+                return
+
+    def run(self, rid: str) -> Run:
+        """A run on the server.
+
+        Raises
+        ------
+        NotFoundError
+        """
+        answer = self._transport.request("GET", f"/v1/runs/{quote(rid, safe='')}", headers={"Accept": PROTOBUF})
+        registration = answer.headers.get("Mcb-Registration")
+        return self.open_run(RunMeta(bytes(answer.body)), registration)
+
+    def create_run(
+        self,
+        rid: str | None = None,
+        *,
+        variables: Variables,
+        sample_stats: Variables = (),
+        coords: Mapping[str, ArrayLike] | None = None,
+        dims: Mapping[str, Sequence[str]] | None = None,
+        data: Mapping[str, ArrayLike] | Iterable[DataVariable] = (),
+        observed_data: Mapping[str, ArrayLike] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        offline: bool = False,
+    ) -> Run:
+        """Registers a run. Registering an equal one again, under the same id, gives that one.
+
+        Parameters
+        ----------
+        rid : its id, of up to 128 of ``A-Z a-z 0-9 . _ ~ -``; one that sorts by time if not given.
+        variables, sample_stats : a list of `Variable`, or example values by name, from which dtype and shape are taken.
+        coords : labels by dimension.
+        dims : names of the dimensions, by variable or data; only where these are given as plain values.
+        data : constant data by name, or a list of `DataVariable`.
+        observed_data : observed data by name.
+        attributes : anything else: numbers, text, bools, lists, dicts, times, arrays.
+        offline : go on if the server cannot be reached; the run is then registered when its draws are sent.
+
+        Raises
+        ------
+        RunConflictError
+            If a different run is registered under this id.
+        InvalidError
+            If the server refuses the metadata.
+        ServerUnreachableError
+        """
+        meta = build_run_meta(
+            rid or new_rid(),
+            variables=variables,
+            sample_stats=sample_stats,
+            coords=coords,
+            dims=dims,
+            data=data,
+            observed_data=observed_data,
+            attributes=attributes,
+        )
+        return self.register(meta, offline=offline)
+
+    def register(self, meta: RunMeta, *, offline: bool = False) -> Run:
+        """Registers a run whose metadata are at hand as a message; see `create_run`."""
+        try:
+            answer = self._transport.request("PUT", f"/v1/runs/{quote(meta.rid, safe='')}", body=meta.raw)
+        except ServerUnreachableError as error:
+            if not offline:
+                raise
+            log.warning("%s. Sampling starts all the same; the run is registered later.", error)
+            return self.open_run(meta, None)
+        return self.open_run(meta, answer.headers.get("Mcb-Registration"))
+
+    def delete_run(self, rid: str) -> None:
+        """Deletes a run with all its chains and draws.
+
+        Raises
+        ------
+        NotFoundError
+        """
+        self._transport.request("DELETE", f"/v1/runs/{quote(rid, safe='')}")
+
+    def open_run(self, meta: RunMeta, registration: str | None) -> Run:
+        """A handle on a run that is known to be registered, or (registration None) will be when it is written."""
+        return Run(meta, registration, self._transport, self._uploader, self._new_writer)
+
+    def _new_writer(self, meta: RunMeta, registration: str | None) -> RunWriter:
+        spool = None
+        if self._spool is not None:
+            try:
+                spool = RunSpool.create(self._spool, self._transport.url, meta, registration)
+            except (OSError, ImportError) as error:
+                log.warning("no spool in %s (%s): draws that cannot be sent are kept in memory.", self._spool, error)
+        return RunWriter(meta, registration, spool)
+
+
+def _summary(row: Mapping[str, Any]) -> RunSummary:
+    return RunSummary(
+        rid=row["rid"],
+        created_at=dt.datetime.fromisoformat(row["createdAt"]),
+        updated_at=dt.datetime.fromisoformat(row["updatedAt"]),
+        variables=row["variables"],
+        sample_stats=row["sampleStats"],
+        chains=row["chains"],
+        draws=row["draws"],
+    )

@@ -1,0 +1,198 @@
+"""Every error of the package; those of the server carry the contract's code and fields.
+
+try:
+    chain.append(draw)
+    run.flush()
+except DrawConflictError as error:
+    print(f"another process wrote this chain; it has {error.length} iterations")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class McbError(Exception):
+    """Base of all errors of this package."""
+
+
+class ServerUnreachableError(McbError, ConnectionError):
+    """No answer: the address is wrong, the network is down, or the server is not running."""
+
+
+class ProtocolError(McbError):
+    """An answer that the contract does not allow, such as a truncated body."""
+
+
+class ApiError(McbError):
+    """The server refused a request.
+
+    Attributes
+    ----------
+    status : HTTP status.
+    code : the contract's stable code, such as ``run_not_found``; "" if the answer was not the server's own.
+    detail : what happened, in a sentence.
+    fields : everything else that came with the problem (``length``, ``limit``, ``variable``, ``expected``, ``actual``).
+    retry_after : seconds after which a retry makes sense, if the server said so.
+    """
+
+    def __init__(
+        self, status: int, code: str, detail: str, fields: Mapping[str, Any], retry_after: float | None = None
+    ) -> None:
+        super().__init__(f"{detail} ({status}{' ' + code if code else ''})")
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.fields = dict(fields)
+        self.retry_after = retry_after
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same request may succeed later without a change."""
+        return self.status in (408, 429) or self.status >= 500
+
+
+class NotFoundError(ApiError, LookupError):
+    """The run, the chain or the variable does not exist (or belongs to another tenant)."""
+
+
+class AccessError(ApiError, PermissionError):
+    """The key is missing, unknown, without the scope, over its quota, or its tenant is suspended."""
+
+
+class InvalidError(ApiError, ValueError):
+    """The request itself is wrong: metadata, a batch, a slice or a parameter."""
+
+    @property
+    def variable(self) -> str | None:
+        """Name of the variable or stat that the server complains about."""
+        name = self.fields.get("variable")
+        return name if isinstance(name, str) else None
+
+
+class PayloadTooLargeError(ApiError):
+    """A body or an answer exceeds the limit ``fields["limit"]``, in bytes."""
+
+
+class ConflictError(ApiError):
+    """What is stored differs from what was sent."""
+
+
+class RunConflictError(ConflictError):
+    """A different run is registered under this id."""
+
+
+class ChainExistsError(ConflictError):
+    """The chain exists already, and was to be a new one."""
+
+
+class RunReplacedError(ConflictError):
+    """The run was deleted and registered again: this handle belongs to the old one."""
+
+
+class LengthConflictError(ConflictError):
+    """A batch does not continue the chain."""
+
+    @property
+    def length(self) -> int:
+        """Length of the chain on the server."""
+        return int(self.fields.get("length", 0))
+
+
+class DrawConflictError(LengthConflictError):
+    """Other draws are stored at these iterations: two processes write one chain."""
+
+
+class DrawGapError(LengthConflictError):
+    """The batch starts behind the end of the chain: the server has lost draws that it had acknowledged."""
+
+
+BY_CODE: dict[str, type[ApiError]] = {
+    "run_conflict": RunConflictError,
+    "chain_exists": ChainExistsError,
+    "run_replaced": RunReplacedError,
+    "draw_conflict": DrawConflictError,
+    "draw_gap": DrawGapError,
+}
+BY_STATUS: dict[int, type[ApiError]] = {
+    400: InvalidError,
+    401: AccessError,
+    403: AccessError,
+    404: NotFoundError,
+    409: ConflictError,
+    412: ConflictError,
+    413: PayloadTooLargeError,
+    422: InvalidError,
+}
+
+
+def api_error(status: int, problem: Mapping[str, Any], reason: str, retry_after: float | None) -> ApiError:
+    """The error for an answer.
+
+    Parameters
+    ----------
+    problem : the members of the ``application/problem+json`` body, empty if there was none.
+    reason : what to say if the problem has no detail.
+    """
+    code = str(problem.get("code", ""))
+    detail = str(problem.get("detail") or problem.get("title") or reason)
+    known = {"type", "title", "status", "detail", "code"}
+    fields = {name: value for name, value in problem.items() if name not in known}
+    kind = BY_CODE.get(code) or BY_STATUS.get(status) or ApiError
+    return kind(status, code, detail, fields, retry_after)
+
+
+class DrawError(McbError, ValueError):
+    """A draw does not fit what the run has registered; nothing of it was stored."""
+
+
+class MissingVariableError(DrawError, KeyError):
+    """A draw lacks a variable. (Sampler stats may be missing.)"""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class UnknownVariableError(DrawError, KeyError):
+    """A variable or stat that the run does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class DtypeMismatchError(DrawError, TypeError):
+    """A value cannot be stored in the registered dtype without loss."""
+
+
+class ShapeMismatchError(DrawError):
+    """A value has another shape than the registered one."""
+
+
+class UploadPendingError(McbError):
+    """Draws are not on the server yet; they are kept, and sent later.
+
+    Attributes
+    ----------
+    pending : number of iterations, over all chains.
+    spool : folder of the spool, or None when they are in memory only.
+    """
+
+    def __init__(self, message: str, pending: int, spool: str | None) -> None:
+        super().__init__(message)
+        self.pending = pending
+        self.spool = spool
+
+
+class SpoolError(McbError):
+    """A spool folder cannot be used: damaged, of another version, or in use by another process."""
+
+
+class DamagedFileError(McbError, ValueError):
+    """A file cannot be read: names the file, the line and what is wrong with it."""
+
+    def __init__(self, path: str, line: int, problem: str) -> None:
+        super().__init__(f"{path}, line {line}: {problem}")
+        self.path = path
+        self.line = line
+        self.problem = problem

@@ -1,0 +1,55 @@
+"""NumPy arrays to and from the wire's `npproto.ndarray`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._generated.npproto import ndarray_pb2
+from .errors import ProtocolError
+
+Array = NDArray[Any]
+
+_TIME = re.compile(r"^[<>=|]?(datetime64|timedelta64|M8|m8)(\[.*\])?$")
+
+
+def to_message(values: ArrayLike) -> ndarray_pb2.ndarray:
+    """Encodes an array: little-endian, C order, C strides.
+
+    Times travel as int64 under their own dtype name, strings as fixed-width UTF-32 (``<U5``). Object arrays are taken
+    if their elements are all strings.
+
+    Raises
+    ------
+    TypeError
+        For arrays of Python objects.
+    """
+    array = np.asarray(values)
+    if array.dtype == object:
+        if not all(isinstance(item, str) for item in array.flat):
+            raise TypeError(f"arrays of Python objects cannot be stored: {array!r}")
+        array = array.astype(str)
+    array = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+    dtype = str(array.dtype)
+    content = array.view(np.int64) if array.dtype.kind in "mM" else array
+    return ndarray_pb2.ndarray(data=content.tobytes(), dtype=dtype, shape=array.shape, strides=array.strides, order="C")
+
+
+def from_message(message: ndarray_pb2.ndarray) -> Array:
+    """Decodes an array. Reads by shape alone: strides and order of other writers describe their memory, not `data`.
+
+    Raises
+    ------
+    ProtocolError
+        If the bytes are not an array of that dtype and shape.
+    """
+    try:
+        dtype = np.dtype(message.dtype)
+        raw = np.dtype("<i8") if _TIME.match(message.dtype) else dtype
+        return np.frombuffer(message.data, dtype=raw).reshape(tuple(message.shape)).astype(dtype)
+    except (TypeError, ValueError) as error:
+        shape = list(message.shape)
+        raise ProtocolError(f"an array of dtype {message.dtype!r} and shape {shape} cannot be read: {error}") from error

@@ -1,0 +1,149 @@
+"""Reads draws of one chain from the server: a slice in one request, or in pages where it is too large for one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+from .columns import Column, Ragged, Rigid, Strings
+from .errors import PayloadTooLargeError
+from .progress import ProgressBar
+from .schema import Variable
+from .transport import PROTOBUF, Progress, Transport
+from .wire import Batch, decode_batch, find_draws
+
+# Bytes of rigid draws that one request asks for; servers refuse answers of more than 1 GiB by default.
+PAGE_BYTES = 256 << 20
+
+
+def wants_progress(progress: bool | None) -> bool:
+    """Whether to draw a bar: if asked for, or if not said, where somebody is looking."""
+    return progress if progress is not None else sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+class ChainReader:
+    """Reads one chain.
+
+    Parameters
+    ----------
+    path : ``/v1/runs/{rid}/chains/{chain}``.
+    headers : sent with every request; the run's registration.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        path: str,
+        headers: Mapping[str, str],
+        variables: Mapping[str, Variable],
+        sample_stats: Mapping[str, Variable],
+    ) -> None:
+        self._transport = transport
+        self._path = path
+        self._headers = headers
+        self._variables = variables
+        self._stats = sample_stats
+
+    def length(self) -> int:
+        answer = self._transport.request("GET", self._path, headers=self._headers)
+        return int(answer.json()["length"])
+
+    def read(
+        self, draws: Sequence[str], stats: Sequence[str], slc: slice, *, progress: bool | None = False
+    ) -> tuple[dict[str, Column], dict[str, Column]]:
+        """The named variables and stats, all from one moment of a growing chain.
+
+        Raises
+        ------
+        NotFoundError
+            If the run has no such variable, or the chain does not exist.
+        """
+        if not draws and not stats:
+            return {}, {}
+        with ProgressBar(f"{', '.join([*draws, *stats][:3])} ", None) as bar:
+            report = bar.update if wants_progress(progress) else None
+            try:
+                batch = self._request(draws, stats, slc.start, slc.stop, slc.step, report)
+            except PayloadTooLargeError:
+                return self._pages(draws, stats, slc, report)
+            return dict(batch.draws), dict(batch.stats)
+
+    def _request(
+        self,
+        draws: Sequence[str],
+        stats: Sequence[str],
+        start: int | None,
+        stop: int | None,
+        step: int | None,
+        progress: Progress | None,
+    ) -> Batch:
+        query: list[tuple[str, Any]] = [("var", name) for name in draws] + [("stat", name) for name in stats]
+        bounds = {"start": start, "stop": stop, "step": step}
+        query += [(name, int(value)) for name, value in bounds.items() if value is not None]
+        answer = self._transport.request(
+            "GET",
+            f"{self._path}/draws?{urlencode(query)}",
+            headers={**self._headers, "Accept": PROTOBUF},
+            progress=progress,
+            find_draws=find_draws,
+        )
+        return decode_batch(answer.body, self._variables, self._stats)
+
+    def _pages(
+        self, draws: Sequence[str], stats: Sequence[str], slc: slice, progress: Progress | None
+    ) -> tuple[dict[str, Column], dict[str, Column]]:
+        """The slice in requests of absolute indices, each as large as the server allows."""
+        taken = range(self.length())[slc]
+        rows = max(1, len(taken) // 2)
+        pages: list[Batch] = []
+        at = 0
+        while at < len(taken):
+            page = taken[at : at + rows]
+            # Behind iteration 0 there is no stop that a slice with a negative step could name.
+            stop = page.stop if page.stop >= 0 else None
+            try:
+                pages.append(self._request(draws, stats, page.start, stop, page.step, None))
+            except PayloadTooLargeError:
+                if rows == 1:
+                    raise
+                rows = max(1, rows // 2)
+                continue
+            at += rows
+            if progress is not None:
+                progress(at, len(taken))
+        return (
+            {name: join_columns([page.draws[name] for page in pages]) for name in draws},
+            {name: join_columns([page.stats[name] for page in pages]) for name in stats},
+        )
+
+
+def join_columns(columns: Sequence[Column]) -> Column:
+    """Columns of one variable, one after the other."""
+    first = columns[0]
+    if len(columns) == 1:
+        return first
+    if isinstance(first, Rigid):
+        return Rigid(np.concatenate([column.values for column in columns if isinstance(column, Rigid)]))
+    shapes = [shape for column in columns if not isinstance(column, Rigid) for shape in column.shapes]
+    if isinstance(first, Strings):
+        return Strings(shapes, [part for column in columns if isinstance(column, Strings) for part in column.parts])
+    return Ragged(shapes, [part for column in columns if isinstance(column, Ragged) for part in column.parts])
+
+
+def groups_by_size(variables: Sequence[Variable], draws: int, limit: int = PAGE_BYTES) -> list[list[Variable]]:
+    """Variables in groups of which one request takes at most about `limit` bytes (ragged ones count as scalars)."""
+    groups: list[list[Variable]] = [[]]
+    size = 0
+    for var in variables:
+        itemsize = 8 if var.dtype == "str" else var.numpy_dtype.itemsize
+        bytes_ = draws * itemsize * int(np.prod([max(1, length) for length in var.shape], dtype=np.int64))
+        if groups[-1] and size + bytes_ > limit:
+            groups.append([])
+            size = 0
+        groups[-1].append(var)
+        size += bytes_
+    return [group for group in groups if group]

@@ -1,0 +1,397 @@
+"""Handles on a run and its chains; names and values follow McBackend's."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .columns import to_numpy
+from .errors import McbError, UnknownVariableError
+from .mirror import Mirror
+from .ndarray import Array
+from .progress import ProgressBar
+from .reader import ChainReader, wants_progress
+from .schema import RunMeta, Variable
+from .transport import Transport
+from .uploader import RunWriter, Uploader, chain_length, create_chain
+from .writer import Casting, ChainWriter
+
+if TYPE_CHECKING:
+    import arviz
+    import xarray
+
+ALL = slice(None)
+Append = Callable[[Mapping[str, ArrayLike], Mapping[str, ArrayLike] | None], None]
+
+
+class Run:
+    """A run on the server. Get one from `Client.run` or `Client.create_run`.
+
+    Attributes
+    ----------
+    meta : its metadata.
+    registration : identity of the registration; None while it has only been made offline.
+    """
+
+    def __init__(
+        self,
+        meta: RunMeta,
+        registration: str | None,
+        transport: Transport,
+        uploader: Uploader,
+        new_writer: Callable[[RunMeta, str | None], RunWriter],
+    ) -> None:
+        self.meta = meta
+        self.variables: Mapping[str, Variable] = {var.name: var for var in meta.variables}
+        self.sample_stats: Mapping[str, Variable] = {var.name: var for var in meta.sample_stats}
+        self._registration = registration
+        self._transport = transport
+        self._uploader = uploader
+        self._new_writer = new_writer
+        self._writer: RunWriter | None = None
+        self._own: dict[int, Chain] = {}
+
+    def __repr__(self) -> str:
+        return f"Run({self.rid!r}, {len(self.variables)} variables, {len(self.sample_stats)} sample stats)"
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.flush()
+
+    @property
+    def rid(self) -> str:
+        return self.meta.rid
+
+    @property
+    def registration(self) -> str | None:
+        return self._writer.registration if self._writer else self._registration
+
+    @property
+    def coords(self) -> dict[str, Array]:
+        return dict(self.meta.coords)
+
+    @property
+    def dims(self) -> dict[str, list[str]]:
+        return self.meta.dims
+
+    @property
+    def constant_data(self) -> dict[str, Array]:
+        return self.meta.constant_data
+
+    @property
+    def observed_data(self) -> dict[str, Array]:
+        return self.meta.observed_data
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return dict(self.meta.attributes)
+
+    @property
+    def path(self) -> str:
+        return f"/v1/runs/{quote(self.rid, safe='')}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Sent with every request of this handle, so that it never touches a run that replaced this one."""
+        return {"Mcb-Registration": self.registration} if self.registration else {}
+
+    def init_chain(
+        self,
+        chain_number: int,
+        *,
+        resume: bool = False,
+        start: int | None = None,
+        mirror: bool = False,
+        casting: Casting = "strict",
+    ) -> Chain:
+        """Opens a chain for writing.
+
+        Parameters
+        ----------
+        resume : go on where the chain on the server ends, if it exists. Without it an existing chain is an error.
+        start : index of the first iteration that will be appended, if that is not the end of the chain: the server
+            compares what it has from there on, and takes what is new.
+        mirror : keep what is appended in memory as well, so that reading it back costs no request.
+        casting : "strict" refuses values that do not go into the registered dtype without loss, and wrong shapes;
+            "numpy" stores what assigning them to a NumPy array would.
+
+        Raises
+        ------
+        ChainExistsError
+        """
+        if chain_number in self._own:
+            raise McbError(f"chain {chain_number} of run {self.rid} is open for writing already")
+        writer_of_run = self._writer or self._new_writer(self.meta, self.registration)
+        is_offline = writer_of_run.registration is None
+        length = 0
+        if not is_offline:
+            if resume or start is not None:
+                length = chain_length(self._transport, f"{self.path}/chains/{chain_number}", self.headers)
+            else:
+                create_chain(self._transport, writer_of_run, chain_number)
+        first = length if start is None else start
+        writer = writer_of_run.add_chain(chain_number, first, casting)
+        writer.is_created = not is_offline
+        writer.wake = self._uploader.wake
+        if self._writer is None:
+            self._writer = writer_of_run
+            self._uploader.add(writer_of_run)
+            weakref.finalize(self, self._uploader.release, writer_of_run)
+        copy = Mirror(writer_of_run.layout, writer) if mirror and first == 0 else None
+        chain = Chain(self, chain_number, self._reader(chain_number), writer, copy)
+        # A cycle, which Python's collector breaks: the run goes when neither it nor a chain of it is in use.
+        self._own[chain_number] = chain
+        return chain
+
+    def chain(self, chain_number: int) -> Chain:
+        """A chain, whether this process writes it or another one does."""
+        return self._own.get(chain_number) or Chain(self, chain_number, self._reader(chain_number))
+
+    def get_chains(self) -> tuple[Chain, ...]:
+        """All chains, by number."""
+        return tuple(self.chain(number) for number in sorted({*self.lengths(), *self._own}))
+
+    def lengths(self) -> dict[int, int]:
+        """Length of each chain on the server, by number."""
+        answer = self._transport.request("GET", f"{self.path}/chains", headers=self.headers)
+        return {row["chain"]: row["length"] for row in answer.json()["chains"]}
+
+    def flush(self, timeout: float = 60.0, *, progress: bool | None = None) -> None:
+        """Waits until everything that this process appended is on the server.
+
+        Parameters
+        ----------
+        timeout : seconds.
+        progress : draw a progress bar; if not given, only where somebody is looking.
+
+        Raises
+        ------
+        UploadPendingError
+            If it takes longer. The draws are kept, and sent later.
+        DrawConflictError
+            If another process wrote one of these chains.
+        """
+        if self._writer is None:
+            return
+        total = self._writer.pending
+        with ProgressBar(f"run {self.rid}: sending", total, "draws") as bar:
+            report = (lambda pending: bar.update(max(0, total - pending))) if wants_progress(progress) else None
+            self._uploader.flush([self._writer], timeout, report)
+
+    @property
+    def pending(self) -> int:
+        """Number of iterations that this process has appended and the server has not acknowledged."""
+        return self._writer.pending if self._writer else 0
+
+    def watch(self, interval: float = 1.0, *, idle: float | None = None) -> Iterator[dict[int, int]]:
+        """Follows a run while it is being written: the chains' lengths, at once and whenever they have changed.
+
+            for lengths in run.watch():
+                theta = run.chain(0).get_draws("theta", slice(-100, None))
+
+        Parameters
+        ----------
+        interval : seconds between two looks.
+        idle : stop after so many seconds without a change; None goes on until the caller breaks out.
+        """
+        seen: dict[int, int] | None = None
+        changed_at = time.monotonic()
+        while True:
+            lengths = self.lengths()
+            if lengths != seen:
+                seen, changed_at = lengths, time.monotonic()
+                yield dict(lengths)
+            elif idle is not None and time.monotonic() - changed_at >= idle:
+                return
+            time.sleep(interval)
+
+    def to_inferencedata(self, **options: Any) -> arviz.InferenceData:
+        """The run as ArviZ 0.x keeps it; see `mcbackend_edge.inference.to_inferencedata` for the options."""
+        from .inference import to_inferencedata
+
+        return to_inferencedata(self, **options)
+
+    def to_datatree(self, **options: Any) -> xarray.DataTree:
+        """The run as ArviZ 1.x keeps it; see `mcbackend_edge.inference.to_datatree` for the options."""
+        from .inference import to_datatree
+
+        return to_datatree(self, **options)
+
+    def _reader(self, number: int) -> ChainReader:
+        path = f"{self.path}/chains/{number}"
+        return ChainReader(self._transport, path, self.headers, self.variables, self.sample_stats)
+
+
+class Chain:
+    """A chain of a run. Get one from `Run.init_chain` (to write it), `Run.chain` or `Run.get_chains`.
+
+    What this process has appended itself reads back at once: from memory if the chain has a mirror, else after it was
+    sent.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        number: int,
+        reader: ChainReader,
+        writer: ChainWriter | None = None,
+        mirror: Mirror | None = None,
+    ) -> None:
+        self.run = run
+        self.number = number
+        self._reader = reader
+        self._writer = writer
+        self._mirror = mirror
+        # What `append` does, without a look at whether it may: a call less for each draw.
+        self.append_to_log: Append = writer.append if writer else self._refuse_writing
+
+    def __repr__(self) -> str:
+        return f"Chain({self.number}, {self.run!r})"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this handle writes the chain, and so knows its length."""
+        return self._writer is not None
+
+    def __len__(self) -> int:
+        return self._writer.length if self._writer else self._reader.length()
+
+    def append(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike] | None = None) -> None:
+        """Adds one iteration: copies it into a buffer, from which a background thread sends it.
+
+        Parameters
+        ----------
+        draw : the value of every variable.
+        stats : values of sampler stats; those that are missing read back as NaN, 0, False or "".
+
+        Raises
+        ------
+        DrawError
+            If the draw does not fit the run; nothing of it is stored.
+        DrawConflictError
+            If another process wrote this chain; its ``length`` is that of the chain on the server.
+        """
+        self.append_to_log(draw, stats)
+
+    def extend(self, draws: Mapping[str, Any], stats: Mapping[str, Any] | None = None) -> None:
+        """Adds a block of iterations, such as JAX samplers give.
+
+        Parameters
+        ----------
+        draws : for every variable an array of shape (draws, \\*shape), or a sequence of arrays where the shape varies.
+        stats : the same for sampler stats.
+
+        Raises
+        ------
+        DrawError, DrawConflictError
+        """
+        if self._writer is None:
+            raise self._not_writable()
+        self._writer.extend(draws, stats)
+
+    def get_draws(self, var_name: str, slc: slice = ALL, *, progress: bool | None = None) -> Array:
+        """Draws of a variable: an array of shape (draws, \\*shape), or an object array of arrays if the shape varies.
+
+        Raises
+        ------
+        UnknownVariableError
+        """
+        self._check(var_name, self.run.variables, "variable")
+        if self._mirror is not None:
+            return self._mirror.draws(var_name, slc)
+        draws, _ = self._read([var_name], [], slc, progress)
+        return draws[var_name]
+
+    def get_stats(self, stat_name: str, slc: slice = ALL, *, progress: bool | None = None) -> Array:
+        """Values of a sampler stat; as `get_draws`."""
+        self._check(stat_name, self.run.sample_stats, "sampler stat")
+        if self._mirror is not None:
+            return self._mirror.stats(stat_name, slc)
+        _, stats = self._read([], [stat_name], slc, progress)
+        return stats[stat_name]
+
+    def get_draws_at(self, idx: int, var_names: Sequence[str]) -> dict[str, Array]:
+        """One iteration of the named variables.
+
+        Raises
+        ------
+        IndexError
+            If the chain has no such iteration.
+        """
+        for name in var_names:
+            self._check(name, self.run.variables, "variable")
+        if self._mirror is not None:
+            return self._mirror.draws_at(idx, var_names)
+        draws, _ = self._read(var_names, [], _one(idx), False)
+        return self._only(idx, draws)
+
+    def get_stats_at(self, idx: int, stat_names: Sequence[str]) -> dict[str, Array]:
+        """One iteration of the named sampler stats."""
+        for name in stat_names:
+            self._check(name, self.run.sample_stats, "sampler stat")
+        if self._mirror is not None:
+            return self._mirror.stats_at(idx, stat_names)
+        _, stats = self._read([], stat_names, _one(idx), False)
+        return self._only(idx, stats)
+
+    def get_many(
+        self, var_names: Sequence[str], stat_names: Sequence[str], slc: slice = ALL, *, progress: bool | None = None
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Several variables and stats in one request, all of one moment."""
+        if self._mirror is not None:
+            stop = range(len(self))[slc]
+            fixed = slice(stop.start, stop.stop if stop.stop >= 0 else None, stop.step)
+            return (
+                {name: self._mirror.draws(name, fixed) for name in var_names},
+                {name: self._mirror.stats(name, fixed) for name in stat_names},
+            )
+        return self._read(var_names, stat_names, slc, progress)
+
+    def _read(
+        self, draws: Sequence[str], stats: Sequence[str], slc: slice, progress: bool | None
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        if self._writer is not None and self._writer.pending:
+            self.run.flush(progress=False)
+        variables, sample_stats = self.run.variables, self.run.sample_stats
+        read_draws, read_stats = self._reader.read(draws, stats, slc, progress=progress)
+        return (
+            {name: to_numpy(variables[name], column) for name, column in read_draws.items()},
+            {name: to_numpy(sample_stats[name], column) for name, column in read_stats.items()},
+        )
+
+    def _only(self, idx: int, columns: Mapping[str, Array]) -> dict[str, Array]:
+        if any(len(values) == 0 for values in columns.values()):
+            raise IndexError(f"chain {self.number} has no iteration {idx}")
+        return {name: _element(values) for name, values in columns.items()}
+
+    def _check(self, name: str, known: Mapping[str, Variable], what: str) -> None:
+        if name not in known:
+            raise UnknownVariableError(f"run {self.run.rid} has no {what} {name!r}")
+
+    def _refuse_writing(self, *_: object) -> None:
+        raise self._not_writable()
+
+    def _not_writable(self) -> McbError:
+        return McbError(f"chain {self.number} is open for reading; open it for writing with run.init_chain")
+
+
+def _one(idx: int) -> slice:
+    """The slice that holds one index; -1 has no end that a slice could name."""
+    return slice(idx, idx + 1 if idx != -1 else None)
+
+
+def _element(values: Array) -> Array:
+
+    return np.asarray(values[0])

@@ -1,0 +1,426 @@
+"""The background thread that sends what samplers have appended, and goes on when the server does not answer."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from urllib.parse import quote
+
+from .errors import (
+    AccessError,
+    ApiError,
+    ChainExistsError,
+    DrawGapError,
+    McbError,
+    PayloadTooLargeError,
+    ServerUnreachableError,
+    UploadPendingError,
+)
+from .schema import RunMeta
+from .segment import Layout
+from .spool import FSYNC_SECONDS, RunSpool
+from .transport import Transport
+from .wire import BatchEncoder
+from .writer import Casting, ChainWriter, Stock
+
+log = logging.getLogger("mcbackend_edge")
+
+# Seconds between two looks at what is new: how far readers of a run lag behind its sampler.
+INTERVAL = 0.25
+# Seconds between two attempts while the server does not answer: doubled from the first to the second.
+FIRST_DELAY, LAST_DELAY = 0.25, 5.0
+# Seconds between two attempts while the server refuses the key or the quota.
+REFUSED_DELAY = 30.0
+# Seconds that the end of the process waits for the server.
+EXIT_TIMEOUT = 30.0
+
+
+class RunWriter:
+    """Everything of one run that this process writes.
+
+    Attributes
+    ----------
+    registration : identity of the registration, None until the server has the run.
+    chains : by number.
+    """
+
+    def __init__(self, meta: RunMeta, registration: str | None, spool: RunSpool | None) -> None:
+        self.meta = meta
+        self.registration = registration
+        self.spool = spool
+        self.chains: dict[int, ChainWriter] = {}
+        self.is_released = False
+        self.layout = Layout(meta)
+        self.stock = Stock(self.layout, spool)
+        self.encoder = BatchEncoder(meta.variables, meta.sample_stats)
+
+    @property
+    def path(self) -> str:
+        return f"/v1/runs/{quote(self.meta.rid, safe='')}"
+
+    @property
+    def pending(self) -> int:
+        """Number of iterations, over all chains, that the server has not acknowledged."""
+        return sum(chain.pending for chain in self.chains.values())
+
+    @property
+    def error(self) -> McbError | None:
+        """Why something of this run cannot be sent, if so."""
+        return next((chain.error for chain in self.chains.values() if chain.error), None)
+
+    @property
+    def place(self) -> str:
+        return f"spooled in {self.spool.path}" if self.spool else "in memory only"
+
+    def add_chain(self, number: int, start: int, casting: Casting) -> ChainWriter:
+        writer = ChainWriter(number, start, self.stock, casting)
+        _writers.add(writer)
+        self.chains[number] = writer
+        return writer
+
+    def headers(self) -> dict[str, str]:
+        return {"Mcb-Registration": self.registration} if self.registration else {}
+
+    def finish(self) -> None:
+        """Gives the spool back: removes it if all is on the server, else leaves it for `sync`."""
+        if self.spool is None:
+            return
+        if self.pending == 0 and self.error is None:
+            self.spool.remove()
+        else:
+            self.sync()
+            self.spool.leave()
+
+    def sync(self) -> None:
+        for chain in list(self.chains.values()):
+            chain.sync()
+        if self.spool is not None:
+            self.spool.sync_folders()
+
+
+class Uploader:
+    """Sends the draws of the runs that were added to it, over one connection, in the order of their chains.
+
+    The thread starts with the first run and ends when there are none left.
+    """
+
+    def __init__(self, transport: Transport, *, interval: float = INTERVAL, exit_timeout: float = EXIT_TIMEOUT) -> None:
+        self._transport = transport
+        self._interval = interval
+        self.exit_timeout = exit_timeout
+        self._has_warned = False
+        self.reset()
+        _uploaders.add(self)
+
+    def reset(self) -> None:
+        """The state of an uploader that has nothing to do; also what a forked child begins with."""
+        self._runs: list[RunWriter] = []
+        self._changed = threading.Condition()
+        self._is_woken = False
+        self._is_closed = False
+        self._is_urgent = 0
+        self._thread: threading.Thread | None = None
+        self._outage: McbError | None = None
+        self._delay = 0.0
+        self._synced_at = 0.0
+
+    def add(self, run: RunWriter) -> None:
+        with self._changed:
+            if self._is_closed:
+                raise McbError("this client is closed")
+            self._runs.append(run)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._loop, name="mcbackend-edge-uploader", daemon=True)
+                self._thread.start()
+
+    def wake(self) -> None:
+        """Asks the thread to look for new draws now."""
+        self._is_woken = True
+        with self._changed:
+            self._changed.notify_all()
+
+    def flush(self, runs: list[RunWriter], timeout: float, report: Callable[[int], None] | None = None) -> None:
+        """Waits until everything that was appended is acknowledged.
+
+        Parameters
+        ----------
+        report : called every now and then with the number of iterations that are still to be sent.
+
+        Raises
+        ------
+        UploadPendingError
+            If that takes longer than `timeout` seconds.
+        McbError
+            If the server refuses a chain.
+        """
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            self._is_urgent += 1
+            self._is_woken = True
+            self._changed.notify_all()
+            try:
+                while True:
+                    pending = sum(run.pending for run in runs)
+                    if report is not None:
+                        report(pending)
+                    for run in runs:
+                        if run.error is not None:
+                            raise run.error
+                    if not pending and all(chain.is_created for run in runs for chain in run.chains.values()):
+                        return
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        raise self._pending_error(runs, pending)
+                    self._changed.wait(min(left, 0.5))
+            finally:
+                self._is_urgent -= 1
+
+    def _pending_error(self, runs: list[RunWriter], pending: int) -> UploadPendingError:
+        reason = f": {self._outage}" if self._outage else ""
+        places = ", ".join(sorted({run.place for run in runs if run.pending}))
+        spool = next((str(run.spool.path) for run in runs if run.pending and run.spool), None)
+        return UploadPendingError(f"{pending} draws are not on the server yet, but {places}{reason}", pending, spool)
+
+    def release(self, run: RunWriter) -> None:
+        """Nobody will append to this run any more: it goes once everything is acknowledged."""
+        run.is_released = True
+        self.wake()
+
+    def close(self, timeout: float | None = None) -> None:
+        """Sends what is left, for at most `timeout` seconds, and says so if something remains."""
+        with self._changed:
+            if self._is_closed:
+                return
+            runs = list(self._runs)
+        try:
+            self.flush(runs, self.exit_timeout if timeout is None else timeout)
+        except (McbError, KeyboardInterrupt):
+            pass
+        finally:
+            self.stop()
+            for run in runs:
+                _say_what_is_left(run)
+                run.finish()
+
+    def stop(self) -> None:
+        """Ends the thread, whatever is left to send."""
+        with self._changed:
+            self._is_closed = True
+            thread = self._thread
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join(timeout=5.0)
+
+    # -- the thread --------------------------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        while True:
+            with self._changed:
+                self._wait()
+                self._is_woken = False
+                if self._is_closed or not self._runs:
+                    self._thread = None
+                    return
+                runs = list(self._runs)
+            try:
+                for run in runs:
+                    self._send_run(run)
+                self._outage_over()
+            except McbError as error:
+                self._outage_begins(error, runs)
+            except Exception:  # the thread must outlive a defect: the draws stay in the log
+                log.exception("sending draws failed; they are kept, and sending is tried again")
+                self._delay = LAST_DELAY
+            self._drop_released(runs)
+            with self._changed:
+                self._changed.notify_all()
+
+    def _wait(self) -> None:
+        """Until it is time to look again, or somebody asks for it (during an outage: only if somebody waits for it)."""
+        until = time.monotonic() + (self._delay * random.uniform(0.8, 1.2) if self._delay else self._interval)
+        while not self._is_closed:
+            left = until - time.monotonic()
+            if self._delay and self._is_urgent:
+                left = min(left, 0.5)
+            if left <= 0 or (self._is_woken and not self._delay):
+                return
+            self._changed.wait(left)
+            if self._delay and self._is_urgent:
+                return
+
+    def _send_run(self, run: RunWriter) -> None:
+        """Sends all that is pending, a batch of each chain in turn."""
+        chains = [chain for chain in list(run.chains.values()) if chain.error is None]
+        if not all(chain.is_created for chain in chains):
+            register(self._transport, run, chains)
+        while chains and not self._is_closed:
+            chains = [chain for chain in chains if self._send_batch(run, chain)]
+            with self._changed:
+                self._changed.notify_all()
+
+    def _send_batch(self, run: RunWriter, chain: ChainWriter) -> bool:
+        """Sends the next batch of a chain; False if there is none, or never will be.
+
+        Raises
+        ------
+        McbError
+            For failures that may pass.
+        """
+        batch = chain.next_batch(run.encoder)
+        if batch is None:
+            return False
+        start, count, body = batch
+        path = f"{run.path}/chains/{chain.number}/draws"
+        try:
+            self._transport.request("POST", path, body=body, headers=run.headers(), patience=0.0)
+        except DrawGapError as error:
+            return _rewound(run, chain, error)
+        except PayloadTooLargeError as error:
+            return chain.send_less() or _failed(run, chain, error)
+        except ApiError as error:
+            if error.is_temporary or isinstance(error, AccessError):
+                raise
+            return _failed(run, chain, error)
+        chain.acknowledge(start + count)
+        return True
+
+    def _outage_begins(self, error: McbError, runs: list[RunWriter]) -> None:
+        is_refused = isinstance(error, AccessError)
+        retry_after = getattr(error, "retry_after", None) or 0.0
+        self._delay = max(
+            retry_after, REFUSED_DELAY if is_refused else min(max(FIRST_DELAY, 2 * self._delay), LAST_DELAY)
+        )
+        if self._outage is None:
+            level = logging.INFO if self._has_warned else logging.WARNING
+            places = ", ".join(sorted({run.place for run in runs}))
+            log.log(level, "%s Sampling goes on; draws are %s and sent later.", _sentence(error), places)
+            self._has_warned = True
+        self._outage = error
+        if time.monotonic() - self._synced_at > FSYNC_SECONDS:
+            for run in runs:
+                run.sync()
+            self._synced_at = time.monotonic()
+
+    def _outage_over(self) -> None:
+        if self._outage is not None:
+            log.info("%s answers again; all draws are sent.", self._transport.url)
+        self._outage, self._delay = None, 0.0
+
+    def _drop_released(self, runs: list[RunWriter]) -> None:
+        for run in runs:
+            if run.is_released and (run.pending == 0 or run.error is not None):
+                with self._changed:
+                    self._runs.remove(run)
+                run.finish()
+
+
+def register(transport: Transport, run: RunWriter, chains: list[ChainWriter]) -> None:
+    """Makes sure that the server has the run and its chains.
+
+    Raises
+    ------
+    McbError
+        For failures that may pass; what the server refuses for good becomes the chains' error.
+    """
+    try:
+        if run.registration is None:
+            answer = transport.request("PUT", run.path, body=run.meta.raw, patience=0.0)
+            run.registration = answer.headers.get("Mcb-Registration", "")
+            if run.spool is not None:
+                run.spool.registration = run.registration
+                run.spool.save()
+        for chain in chains:
+            if not chain.is_created:
+                transport.request("PUT", f"{run.path}/chains/{chain.number}", headers=run.headers(), patience=0.0)
+                chain.is_created = True
+    except ApiError as error:
+        if error.is_temporary or isinstance(error, AccessError):
+            raise
+        for chain in chains:
+            _failed(run, chain, error)
+
+
+def create_chain(transport: Transport, run: RunWriter, number: int) -> int:
+    """Creates a chain that must not exist; 0, its length.
+
+    Raises
+    ------
+    ChainExistsError
+    """
+    headers = {**run.headers(), "If-None-Match": "*"}
+    path = f"{run.path}/chains/{number}"
+    try:
+        transport.request("PUT", path, headers=headers, patience=0.0, only_once=True)
+    except ServerUnreachableError:
+        # The answer may have been lost after the chain was made: an empty chain is as good as a new one.
+        length = chain_length(transport, path, run.headers())
+        if length:
+            raise ChainExistsError(412, "chain_exists", f"chain {number} has {length} draws already", {}) from None
+    return 0
+
+
+def chain_length(transport: Transport, path: str, headers: dict[str, str]) -> int:
+    """Length of a chain, which is created if it does not exist."""
+    return int(json.loads(bytes(transport.request("PUT", path, headers=headers).body))["length"])
+
+
+def _rewound(run: RunWriter, chain: ChainWriter, error: DrawGapError) -> bool:
+    try:
+        chain.rewind(error)
+    except DrawGapError as lasting:
+        return _failed(run, chain, lasting)
+    log.warning(
+        "%s has lost draws of chain %d of run %s; they are sent again.", "The server", chain.number, run.meta.rid
+    )
+    return True
+
+
+def _failed(run: RunWriter, chain: ChainWriter, error: McbError) -> bool:
+    """Ends the sending of a chain for good; False."""
+    chain.error = error
+    log.error(
+        "chain %d of run %s: %s. %d of its draws are not on the server; they are %s.",
+        *(chain.number, run.meta.rid, error, chain.pending, run.place),
+    )
+    return False
+
+
+def _sentence(error: McbError) -> str:
+    text = str(error)
+    return text if text.endswith(".") else f"{text}."
+
+
+def _say_what_is_left(run: RunWriter) -> None:
+    if run.pending:
+        chains = ", ".join(str(number) for number, chain in sorted(run.chains.items()) if chain.pending)
+        advice = " Send them with: python -m mcbackend_edge sync" if run.spool and not run.error else ""
+        log.warning("%d draws of run %s (chains %s) are %s.%s", run.pending, run.meta.rid, chains, run.place, advice)
+
+
+_uploaders: weakref.WeakSet[Uploader] = weakref.WeakSet()
+_writers: weakref.WeakSet[ChainWriter] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    for uploader in list(_uploaders):
+        uploader.close()
+
+
+def _after_fork() -> None:
+    """A forked child shares the parent's segments, and must neither write nor send nor delete them."""
+    for writer in list(_writers):
+        writer.error = McbError("this process is a fork of the one that writes the chain; only that one may append")
+    for uploader in list(_uploaders):
+        uploader.reset()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,440 @@
+"""The sampler's side of a chain: `append` copies a draw into the chain's log and returns.
+
+A log is a queue of segments. The sampler's thread adds rows at its end, the uploader takes batches from its front and
+drops segments once the server has acknowledged them; the two share nothing but counters that each only raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Literal
+
+from numpy import ndarray
+from numpy.typing import ArrayLike
+
+from .columns import Column, Rigid, column_of, draw_at, numpy_cast, strict_cast
+from .errors import (
+    DrawGapError,
+    DtypeMismatchError,
+    McbError,
+    MissingVariableError,
+    ShapeMismatchError,
+    UnknownVariableError,
+)
+from .schema import Variable
+from .segment import FILLED, HEAP_BEGIN, Layout, Segment, encode_value
+from .spool import RunSpool
+from .wire import BatchEncoder
+
+log = logging.getLogger("mcbackend_edge")
+
+# Bytes of a chain's first segment, and of those that follow when it is busy. A segment is the largest batch.
+FIRST_SEGMENT, LARGEST_SEGMENT = 256 << 10, 4 << 20
+MIN_ROWS = 4
+
+Casting = Literal["strict", "numpy"]
+"""`strict` refuses what would lose information; `numpy` stores what ``array[i] = value`` would."""
+
+_SCALARS: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,), "f": (float, int)}
+
+
+class Stock:
+    """Makes the segments of one run: in the spool, or in memory where that is switched off or fails."""
+
+    def __init__(self, layout: Layout, spool: RunSpool | None) -> None:
+        self.layout = layout
+        self.spool = spool
+        self._open = 0
+        self._has_warned = False
+
+    def segment(self, chain: int, start: int, capacity: int, heap_bytes: int) -> Segment:
+        if self.spool is not None and self._open < _most_files():
+            try:
+                path = self.spool.segment_path(chain, start)
+                segment = Segment.create(self.layout, path, start, capacity, heap_bytes)
+                self._open += 1
+                return segment
+            except OSError as error:
+                self._warn(f"the spool folder {self.spool.path} cannot be written ({error})")
+        elif self.spool is not None:
+            self._warn("this process may not open enough files for a spool of this many chains")
+        return Segment.create(self.layout, None, start, capacity, heap_bytes)
+
+    def discard(self, segment: Segment) -> None:
+        if segment.path is not None:
+            segment.path.unlink(missing_ok=True)
+            self._open -= 1
+
+    def _warn(self, reason: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning("%s: draws are kept in memory until they are sent, and lost if the process dies.", reason)
+
+
+def _most_files() -> int:
+    """Segments that may be open at once: each holds a file descriptor."""
+    if sys.platform == "win32":
+        return 200
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(16, limit // 4) if limit > 0 else 1024
+
+
+class ChainWriter:
+    """The log of one chain that this process writes.
+
+    Attributes
+    ----------
+    number : of the chain.
+    acknowledged : length of the chain on the server, as far as is known.
+    error : why nothing more can be sent, if so.
+    is_created : whether the server has the chain.
+    """
+
+    def __init__(self, number: int, start: int, stock: Stock, casting: Casting = "strict") -> None:
+        self.number = number
+        self.acknowledged = start
+        self.error: McbError | None = None
+        self.is_created = False
+        self.casting = casting
+        self.on_acknowledge: Callable[[int], None] = _nothing
+        self.wake: Callable[[], None] = _nothing
+        self._stock = stock
+        self._layout = stock.layout
+        self._segments: deque[Segment] = deque()
+        self._batch_rows = 1_000_000
+        self._heap_per_row = 128 * len(self._layout.heap)
+        # The last segment, if there is one, and what `append` would otherwise ask it for each time.
+        self._tail: Segment
+        self._rows: Any = ()
+        self._counters = memoryview(bytearray())
+        self._start, self._filled, self._capacity = start, 0, 0
+        self._has_no_heap = not self._layout.heap
+        self._row_bytes = self._layout.row_bytes
+        self._bytes = memoryview(b"")
+        self._segment_bytes = FIRST_SEGMENT
+        self._prepare()
+
+    @classmethod
+    def restored(cls, number: int, segments: Sequence[Segment], stock: Stock) -> ChainWriter:
+        """The log that another process has left."""
+        writer = cls(number, segments[0].start if segments else 0, stock)
+        writer._segments.extend(segments)
+        if segments:
+            writer._filled = writer._capacity = segments[-1].filled
+        return writer
+
+    @property
+    def length(self) -> int:
+        """Length of the chain once everything is sent."""
+        return self._segments[-1].end if self._segments else self._start
+
+    @property
+    def pending(self) -> int:
+        """Number of iterations that the server has not acknowledged."""
+        return self.length - self.acknowledged
+
+    # -- the sampler's side ------------------------------------------------------------------------------------------
+
+    def append(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike] | None = None) -> None:
+        """Adds one iteration. A chain is appended to by one thread at a time.
+
+        Parameters
+        ----------
+        draw : the value of every variable.
+        stats : values of sampler stats; those that are missing read back as their fill value.
+
+        Raises
+        ------
+        DrawError
+            If the draw does not fit the run; nothing of it is stored.
+        McbError
+            If the server has refused this chain; the reason for which is raised here.
+        """
+        if self.error is not None:
+            raise self.error
+        if stats or self._n_stats or len(draw) != self._n_variables:
+            values = self._rigid_values(draw, stats or _NO_STATS)
+        else:
+            try:
+                values = self._get_draws(draw)
+            except KeyError:
+                values = self._rigid_values(draw, _NO_STATS)
+        are_arrays = self._has_no_heap
+        for value, (dtype, shape, scalars) in zip(values, self._checks):
+            if type(value) is ndarray:
+                if value.dtype is dtype and value.shape == shape:
+                    continue
+            elif type(value) in scalars:
+                are_arrays = False
+                continue
+            values = self._cast(values)
+            are_arrays = are_arrays and all(type(cast) is ndarray for cast in values)
+            break
+        row = self._filled
+        if row == self._capacity:
+            self._roll()
+            row = 0
+        if are_arrays:
+            begin = row * self._row_bytes
+            try:
+                # The quickest copy of many small arrays that Python has; it takes C-ordered ones alone.
+                self._bytes[begin : begin + self._row_bytes] = b"".join(values)
+            except (TypeError, ValueError, BufferError):
+                self._rows[row] = values
+        else:
+            row = self._assign(values, draw, stats or _NO_STATS)
+        self._filled = self._counters[FILLED] = row + 1
+
+    def _assign(self, values: tuple[Any, ...], draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike]) -> int:
+        """Writes a row of values that are not all arrays of fixed shape; its index in the last segment."""
+        if not self._has_no_heap:
+            values += self._to_heap(draw, stats)
+        try:
+            self._rows[self._filled] = values
+        except OverflowError as error:
+            raise DtypeMismatchError(f"a value is too large for its dtype: {error}") from error
+        return self._filled
+
+    def extend(self, draws: Mapping[str, Any], stats: Mapping[str, Any] | None = None) -> None:
+        """Adds a block of iterations.
+
+        Parameters
+        ----------
+        draws : for every variable an array of shape (draws, \\*shape), or a sequence of arrays where the shape varies.
+        stats : the same for sampler stats.
+
+        Raises
+        ------
+        DrawError
+        """
+        if self.error is not None:
+            raise self.error
+        columns = self._block(draws, stats or {})
+        counts = {var.name: len(column) for var, column in zip(self._layout.columns, columns) if column is not None}
+        if len(set(counts.values())) > 1:
+            raise ShapeMismatchError(f"the arrays of a block must have one length: {counts}")
+        count = next(iter(counts.values()), 0)
+        done = 0
+        while done < count:
+            if self._filled == self._capacity:
+                self._roll(count - done)
+            done += self._extend_tail(columns, done, count)
+
+    def _extend_tail(self, columns: Sequence[Column | None], done: int, count: int) -> int:
+        """Puts as much as fits into the last segment; how many iterations those are."""
+        begin, layout = self._filled, self._layout
+        room = min(self._capacity - begin, count - done)
+        if layout.heap:
+            offsets = []
+            for index in range(done, done + room):
+                encoded = [_encoded(layout.columns[i], columns[i], index) for i in layout.heap]
+                placed = self._tail.put(self._tail.heap_used, encoded)
+                if placed is None:
+                    break
+                offsets.append(placed)
+            room = len(offsets)
+            if room == 0:
+                self._roll(count - done, sum(len(_encoded(layout.columns[i], columns[i], done)) for i in layout.heap))
+                return 0
+            for i, column_offsets in zip(layout.heap, zip(*offsets)):
+                self._rows[f"c{i}"][begin : begin + room] = column_offsets
+        for i in layout.rigid:
+            column = columns[i]
+            values = column.values[done : done + room] if isinstance(column, Rigid) else layout.columns[i].fill()
+            self._rows[f"c{i}"][begin : begin + room] = values
+        self._filled = self._counters[FILLED] = begin + room
+        return room
+
+    def _block(self, draws: Mapping[str, Any], stats: Mapping[str, Any]) -> list[Column | None]:
+        layout = self._layout
+        self._refuse_unknown(draws, layout.variables, "variable")
+        self._refuse_unknown(stats, layout.sample_stats, "sampler stat")
+        missing = [var.name for var in layout.variables if var.name not in draws]
+        if missing:
+            raise MissingVariableError(f"a block lacks {missing[0]!r}")
+        columns: list[Column | None] = [column_of(var, draws[var.name]) for var in layout.variables]
+        for var in layout.sample_stats:
+            columns.append(column_of(var, stats[var.name]) if var.name in stats else None)
+        return columns
+
+    def _prepare(self) -> None:
+        """Everything about the layout that `append` would else look up for each draw."""
+        layout = self._layout
+        split = len(layout.variables)
+        names = [layout.columns[i].name for i in layout.rigid]
+        n_draws = sum(i < split for i in layout.rigid)
+        self._get_draws, self._get_stats = _getter(names[:n_draws]), _getter(names[n_draws:])
+        self._checks = [
+            (var.numpy_dtype, var.shape, _scalar_types(var)) for var in map(layout.columns.__getitem__, layout.rigid)
+        ]
+        self._fills = tuple(layout.columns[i].fill() for i in layout.rigid[n_draws:])
+        self._n_variables, self._n_stats = split, len(layout.sample_stats)
+
+    def _rigid_values(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike]) -> tuple[Any, ...]:
+        """Values of the columns of fixed shape, in their order."""
+        if len(draw) == self._n_variables:
+            try:
+                values = self._get_draws(draw)
+                if len(stats) == self._n_stats:
+                    return values + self._get_stats(stats)
+                if not stats:
+                    return values + self._fills
+            except KeyError:
+                pass
+        layout = self._layout
+        self._refuse_unknown(draw, layout.variables, "variable")
+        self._refuse_unknown(stats, layout.sample_stats, "sampler stat")
+        for var in layout.variables:
+            if var.name not in draw:
+                raise MissingVariableError(f"a draw lacks {var.name!r}")
+        present = (layout.columns[i] for i in layout.rigid[len(layout.rigid) - len(self._fills) :])
+        values = self._get_draws(draw)
+        return values + tuple(stats.get(var.name, fill) for var, fill in zip(present, self._fills))
+
+    def _refuse_unknown(self, given: Mapping[str, Any], known: Sequence[Variable], what: str) -> None:
+        unknown = set(given).difference(var.name for var in known)
+        if unknown:
+            raise UnknownVariableError(f"the run has no {what} {min(unknown)!r}")
+
+    def _cast(self, values: Sequence[ArrayLike]) -> tuple[Any, ...]:
+        """The values, with those that are not as registered cast."""
+        cast, layout = strict_cast if self.casting == "strict" else numpy_cast, self._layout
+        return tuple(
+            value
+            if type(value) in scalars or (type(value) is ndarray and value.dtype is dtype and value.shape == shape)
+            else cast(layout.columns[i], value)
+            for i, value, (dtype, shape, scalars) in zip(layout.rigid, values, self._checks)
+        )
+
+    def _to_heap(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike]) -> tuple[int, ...]:
+        """Stores the values of varying shape of one draw; their offsets."""
+        layout, values = self._layout, []
+        cast = strict_cast if self.casting == "strict" else numpy_cast
+        for i in layout.heap:
+            var, is_stat = layout.columns[i], i >= self._n_variables
+            source = stats if is_stat else draw
+            if var.name in source:
+                values.append(encode_value(var, cast(var, source[var.name])))
+                continue
+            self._refuse_unknown(source, layout.sample_stats if is_stat else layout.variables, "column")
+            if not is_stat:
+                raise MissingVariableError(f"a draw lacks {var.name!r}")
+            values.append(b"")
+        offsets = self._tail.put(self._tail.heap_used, values)
+        if offsets is None:
+            self._roll(needed=sum(map(len, values)))
+            offsets = self._tail.put(HEAP_BEGIN, values)
+            assert offsets is not None
+        return tuple(offsets)
+
+    def _roll(self, rows: int = 0, needed: int = 0) -> None:
+        """Begins a segment.
+
+        Parameters
+        ----------
+        rows : that are waiting to be written.
+        needed : bytes of heap that the next row takes.
+        """
+        layout = self._layout
+        if self._capacity:
+            tail = self._tail
+            used = (tail.heap_used - HEAP_BEGIN) // max(1, self._filled)
+            self._heap_per_row = max(used + used // 4, self._heap_per_row // 2) if layout.heap else 0
+        per_row = layout.row_bytes + self._heap_per_row
+        if rows * per_row > self._segment_bytes:
+            self._segment_bytes = LARGEST_SEGMENT
+        capacity = max(MIN_ROWS, self._segment_bytes // per_row)
+        self._segment_bytes = min(4 * self._segment_bytes, LARGEST_SEGMENT)
+        heap = (HEAP_BEGIN + max(capacity * self._heap_per_row, 2 * needed)) if layout.heap else 0
+        self._tail = tail = self._stock.segment(self.number, self.length, capacity, heap)
+        self._segments.append(tail)
+        self._rows, self._bytes, self._counters, self._capacity = tail.rows, tail.bytes, tail.counters, capacity
+        self._filled = 0
+        self.wake()
+
+    # -- the uploader's side -----------------------------------------------------------------------------------------
+
+    def next_batch(self, encoder: BatchEncoder) -> tuple[int, int, bytes] | None:
+        """The first draws that are not acknowledged: start, count and DrawBatch; None if there are none."""
+        for segment in list(self._segments):
+            end = segment.end
+            if end > self.acknowledged:
+                start = max(self.acknowledged, segment.start)
+                count = min(end - start, self._batch_rows)
+                return start, count, encoder.encode(start, count, segment.columns(start, start + count))
+        return None
+
+    def columns(self, begin: int, end: int) -> list[list[Column]]:
+        """The iterations [begin, end), as far as the log still holds them, in pieces."""
+        return [
+            segment.columns(max(begin, segment.start), min(end, segment.end))
+            for segment in list(self._segments)
+            if segment.start < end and segment.end > begin
+        ]
+
+    def acknowledge(self, length: int) -> None:
+        """The server has the iterations up to `length`: drops the segments that it has all of, but for the last."""
+        self.on_acknowledge(length)
+        self.acknowledged = length
+        while len(self._segments) > 1 and self._segments[0].end <= length:
+            self._stock.discard(self._segments.popleft())
+
+    def rewind(self, error: DrawGapError) -> None:
+        """The server has lost draws: goes back to its length if the log still holds what follows.
+
+        Raises
+        ------
+        DrawGapError
+            If it does not.
+        """
+        first = self._segments[0].start if self._segments else self.length
+        if not first <= error.length < self.acknowledged:
+            raise error
+        self.acknowledged = error.length
+
+    def send_less(self) -> bool:
+        """Halves the size of batches after the server found one too large; False if a batch is one draw already."""
+        present = min(self._batch_rows, self.pending)
+        self._batch_rows = max(1, present // 2)
+        return present > 1
+
+    def sync(self) -> None:
+        """Brings what is not acknowledged to the disk."""
+        for segment in list(self._segments):
+            if segment.path is not None and segment.end > self.acknowledged:
+                segment.sync()
+
+
+_NO_STATS: Mapping[str, ArrayLike] = {}
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Takes the values of these names out of a mapping, as a tuple."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    if names:
+        only = names[0]
+        return lambda values: (values[only],)
+    return lambda values: ()
+
+
+def _scalar_types(var: Variable) -> frozenset[type]:
+    """Types of scalars that go into the variable as they are."""
+    if var.shape:
+        return frozenset()
+    # Python's floats lose no more in a float32 than `strict_cast` allows; its integers are checked by NumPy.
+    return frozenset((*_SCALARS[var.numpy_dtype.kind], var.numpy_dtype.type))
+
+
+def _encoded(var: Variable, column: Column | None, index: int) -> bytes:
+    return b"" if column is None else encode_value(var, draw_at(var, column, index))
