@@ -4,6 +4,8 @@ import { referenceDraws } from './test/support/posteriordb.ts'
 
 export default defineConfig(async () => ({
   test: {
+    // Most of a test's time is waiting for servers.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
