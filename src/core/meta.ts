@@ -106,7 +106,19 @@ function canonicalBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>
     for (const item of value.listValue?.values ?? []) sortValue(item)
   }
   meta.attributes = sortKeys(meta.attributes ?? {})
+  sortUnknown(meta)
   return encodeRunMeta(meta)
+}
+
+/** Puts the fields that are not known here, of a message and all in it, in the order of their numbers. */
+function sortUnknown(message: { $unknowns?: Uint8Array[] }): void {
+  for (const part of Object.values(message)) if (isPart(part)) sortUnknown(part)
+  // Fields of one number keep their order: it counts where they are repeated.
+  message.$unknowns?.sort((a, b) => Reader.create(a).uint32() - Reader.create(b).uint32())
+}
+
+function isPart(value: unknown): value is { $unknowns?: Uint8Array[] } {
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
 }
 
 function sortStruct(struct: google.protobuf.Struct.$Properties): void {
