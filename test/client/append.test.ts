@@ -18,6 +18,13 @@ async function open(flush: FlushOptions, meta: Parameters<HttpBackend['initRun']
 
 const NEVER = { count: 1e9, bytes: 1e12, interval: Number.POSITIVE_INFINITY, maxBuffered: 1e12 } as const
 
+it('refuses a number for a variable of one element with an axis, whatever came before', async () => {
+  const { chain } = await open(NEVER, { variables: [{ name: 'x', dtype: 'float64', shape: [1] }] })
+  await expect(chain.append({ x: 1 })).rejects.toMatchObject({ code: 'shape_mismatch' })
+  await chain.append({ x: new Float64Array([1]) })
+  await expect(chain.append({ x: 1 })).rejects.toMatchObject({ code: 'shape_mismatch' })
+})
+
 describe('when draws are sent', () => {
   it('sends nothing before a threshold is met, and everything at flush', async () => {
     const { chain, posts, stored } = await open(NEVER)
