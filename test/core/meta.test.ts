@@ -139,6 +139,14 @@ describe('limits', () => {
       sampleStats: Array.from({ length: stats }, (_, i) => ({ name: `v${i}`, dtype: 'int8' })),
     })
 
+  test('what a message takes grows with its bytes and with its fields', () => {
+    const weight = (meta: mcbackend.RunMeta.$Properties) => parseRunMeta(encodeRunMeta(meta), DEFAULT_LIMITS).weight
+    const attribute = (length: number) => ({ attributes: { a: { stringValue: 'x'.repeat(length) } } })
+    expect(weight(attribute(100_000)) - weight(attribute(1))).toBeGreaterThanOrEqual(99_999)
+    const few = parseRunMeta(columns(10, 0), DEFAULT_LIMITS)
+    expect(few.weight).toBeGreaterThan(10 * few.bytes.length)
+  })
+
   test('10,000 variables and stats together', () => {
     expect(parseRunMeta(columns(6000, 4000), DEFAULT_LIMITS).schema.columns).toHaveLength(10_000)
     expect(() => parseRunMeta(columns(6000, 4001), DEFAULT_LIMITS)).toThrow(
