@@ -1,18 +1,19 @@
 /** The HTTP application, on no platform in particular: middlewares, resources, errors. */
 import { Hono, type MiddlewareHandler } from 'hono'
-import { compress } from 'hono/compress'
 import { createMiddleware } from 'hono/factory'
 import { requestId } from 'hono/request-id'
 import type { StoreBackend } from './backends/stored.ts'
 import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
 import { readStandardBody } from './routes/body.ts'
 import { chainRoutes } from './routes/chains.ts'
+import { compressed } from './routes/compression.ts'
 import type { AppEnv, ReadBody } from './routes/context.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { drawRoutes } from './routes/draws.ts'
 import { eventRoutes } from './routes/events.ts'
+import { announceLength } from './routes/head.ts'
 import { healthRoutes } from './routes/health.ts'
-import { handleErrors, handleNotFound } from './routes/problem.ts'
+import { COMMON_HEADERS, handleErrors, handleNotFound } from './routes/problem.ts'
 import { runRoutes } from './routes/runs.ts'
 
 /** The tenant of every request while keys are switched off. */
@@ -49,14 +50,11 @@ export function createApp({
   app.use(requestId())
   if (observe !== undefined) app.use(observe)
   app.use(async (c, next) => {
-    c.header('Cache-Control', 'private, no-cache')
-    c.header('Vary', 'Accept, Authorization')
+    for (const [name, value] of Object.entries(COMMON_HEADERS)) c.header(name, value)
     await next()
   })
-  app.use('/v1/runs', compress())
-  app.use('/v1/runs/:rid', compress())
-  app.use('/v1/runs/:rid/chains', compress())
-  app.use('/openapi.json', compress())
+  app.use(announceLength)
+  for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())
   app.onError(handleErrors(report))
   app.notFound(handleNotFound)
 

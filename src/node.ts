@@ -1,8 +1,8 @@
 /** The embedded default: the application on Node, with its draws in a SQLite file. */
-import { mkdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { readNodeBody } from './node/body.ts'
+import { makeFolder } from './node/folder.ts'
 import { RequestLog } from './node/log.ts'
 import { listen } from './node/server.ts'
 import { openStorage, STORAGES } from './node/storage.ts'
@@ -26,23 +26,39 @@ function fail(sentence: string): never {
   process.exit(1)
 }
 
+function asksForHelp(): boolean {
+  try {
+    return parseArgs({ options: { help: { type: 'boolean', short: 'h' } } }).values.help === true
+  } catch (error) {
+    fail(`${describeFailure(error)}. It takes environment variables; --help lists them.`)
+  }
+}
+
 function describeFailure(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
-  if (values.help) {
+  if (asksForHelp()) {
     console.log(HELP)
     return
   }
-  const { PORT = '8787', HOST = '127.0.0.1', MCB_DATA_DIR = './data', MCB_STORAGE = 'sqlite', MCB_LOG } = process.env
+  // A variable that is set to nothing is not set.
+  const set = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''))
+  const {
+    PORT = '8787',
+    HOST = '127.0.0.1',
+    MCB_DATA_DIR = './data',
+    MCB_STORAGE = 'sqlite',
+    MCB_LOG = 'requests',
+  } = set
   const port = Number(PORT)
   if (!Number.isInteger(port) || port < 0 || port > 65535) fail(`PORT must be a number from 0 to 65535, not "${PORT}".`)
   const kind = STORAGES.find((name) => name === MCB_STORAGE)
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
+  if (MCB_LOG !== 'requests' && MCB_LOG !== 'quiet') fail(`MCB_LOG must be requests or quiet, not "${MCB_LOG}".`)
   try {
-    if (kind === 'sqlite') mkdirSync(MCB_DATA_DIR, { recursive: true })
+    if (kind === 'sqlite') makeFolder(MCB_DATA_DIR)
   } catch (error) {
     fail(`the folder "${MCB_DATA_DIR}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }

@@ -28,15 +28,15 @@ interface KnownRun {
   readonly parsed: ParsedMeta
 }
 
-/** Parsed runs in use. An entry may be out of date: what is asked of the store under its registration tells. */
-const KNOWN_RUNS = 256
+/** Bytes of parsed runs that are kept. One may be out of date: what is asked of the store under its registration tells. */
+const KNOWN_BYTES = 32 * 1024 * 1024
 
 export class StoreBackend implements Backend {
   readonly store: Store
   readonly limits: Limits
   /** Watches of runs whose store cannot tell of them. */
   readonly watches = new LocalWatches()
-  private readonly known = new LruMap<string, KnownRun>(KNOWN_RUNS)
+  private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
 
   constructor(store: Store, limits: Limits = DEFAULT_LIMITS) {
     this.store = store

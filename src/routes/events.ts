@@ -49,7 +49,12 @@ async function watch(c: AppContext): Promise<Response> {
     stop()
     return c.body(null)
   }
-  return c.body(streamOf(feed.text(c.req.header('Last-Event-ID')), stop))
+  const end = () => {
+    stop()
+    // Else a feed that waits for news waits on, with its timer, for a watcher that has gone.
+    feed.lost()
+  }
+  return c.body(streamOf(feed.text(c.req.header('Last-Event-ID')), end))
 }
 
 function streamOf(text: AsyncGenerator<string>, stop: () => void): ReadableStream<Uint8Array> {

@@ -15,17 +15,19 @@ import { createChain, findRun, hiddenRuns, hideRun, listChains, listRuns, purgeS
 interface KnownRun {
   readonly id: number
   readonly schema: Schema
+  /** Bytes that it takes, at most. */
+  readonly weight: number
 }
 
-/** Schemas of runs in use; an entry stays true for ever, since a registration never changes. */
-const KNOWN_RUNS = 256
+/** Bytes of schemas that are kept; one stays true for ever, since a registration never changes. */
+const KNOWN_BYTES = 32 * 1024 * 1024
 
 export class SqliteStore implements Store {
   private readonly driver: SqlDriver
   private readonly tenant: string
   private readonly limits: Limits
   private readonly newRegistration: (rid: string) => string
-  private readonly known = new LruMap<string, KnownRun>(KNOWN_RUNS)
+  private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ weight }) => weight)
 
   constructor(
     driver: SqlDriver,
@@ -102,7 +104,8 @@ export class SqliteStore implements Store {
     if (known !== undefined) return known
     const row = await this.driver.run(() => findRun(this.tenant, 'registration', registration))
     if (row === undefined) throw new McbError('run_not_found', 'the run was deleted')
-    const run = { id: row.id, schema: parseRunMeta(row.meta, this.limits).schema }
+    const { schema, weight } = parseRunMeta(row.meta, this.limits)
+    const run = { id: row.id, schema, weight }
     this.known.set(registration, run)
     return run
   }
