@@ -5,8 +5,8 @@ export class LruMap<K, V> {
   private readonly weigh: (value: V) => number
   private weight = 0
 
-  /** @param weigh gives what of the budget a value takes; always the same for one value */
-  constructor(budget: number, weigh: (value: V) => number) {
+  /** @param weigh gives what of the budget a value takes, always the same for one value; each takes 1 where it is absent */
+  constructor(budget: number, weigh: (value: V) => number = () => 1) {
     this.budget = budget
     this.weigh = weigh
   }
