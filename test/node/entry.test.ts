@@ -232,7 +232,7 @@ describe('SIGTERM', () => {
 describe('kill -9', () => {
   const WIDTH = 40
 
-  test('loses nothing that was acknowledged, and leaves no gap', async () => {
+  test('loses nothing that was acknowledged, and leaves no gap', { timeout: 240_000 }, async () => {
     let server = await start()
     const variables = [
       { name: 'x', dtype: 'float64' },
@@ -257,7 +257,7 @@ describe('kill -9', () => {
         }
       })
       const ended = Promise.allSettled(writing)
-      await expect.poll(() => batches, { timeout: 20_000, interval: 1 }).toBeGreaterThan(round * 70)
+      await expect.poll(() => batches, { timeout: 60_000, interval: 1 }).toBeGreaterThan(round * 70)
       await server.stop('SIGKILL')
       await ended
       server = await start()
