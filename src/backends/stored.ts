@@ -95,6 +95,12 @@ export class StoreBackend implements Backend {
     this.watches.deleted(rid)
     return removed
   }
+
+  /** Deletes all runs; see `Store.clear`. */
+  async clear(): Promise<void> {
+    await this.store.clear()
+    this.watches.allDeleted()
+  }
 }
 
 export class StoreRun extends RunDescription implements Run {

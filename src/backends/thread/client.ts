@@ -143,6 +143,14 @@ class ThreadStore implements Store {
     return this.call('scan', args)
   }
 
+  usage() {
+    return this.call('usage', [])
+  }
+
+  clear() {
+    return this.call('clear', [])
+  }
+
   ping() {
     return this.call('ping', [])
   }
