@@ -2,6 +2,8 @@
 import { mkdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
+import { sweepTenants } from './control/sweep.ts'
+import { type AccessSettings, accessSettings, isLoopback } from './core/access-settings.ts'
 import { readNodeBody } from './node/body.ts'
 import { RequestLog } from './node/log.ts'
 import { listen } from './node/server.ts'
@@ -17,6 +19,11 @@ environment
   MCB_DATA_DIR   folder of the SQLite file               [./data]
   MCB_STORAGE    ${STORAGES.join(', ')}                    [sqlite]
   MCB_LOG        requests (a line a request) or quiet    [requests]
+  MCB_AUTH       open: whoever reaches the port may do all; keys: tenants with keys
+                 [open where HOST is this machine alone, otherwise keys]
+  MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants
+  MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
+  MCB_PUBLIC_URL       address that links to shared runs begin with   [that of the request]
 
 SIGTERM or SIGINT stops it when what it has accepted is stored.`
 
@@ -24,6 +31,17 @@ SIGTERM or SIGINT stops it when what it has accepted is stored.`
 function fail(sentence: string): never {
   console.error(`mcbackend-edge: ${sentence}`)
   process.exit(1)
+}
+
+/** Milliseconds between two looks for what deletions of tenants have left. */
+const SWEEP_MS = 10 * 60_000
+
+function settingsOrFail(host: string): AccessSettings {
+  try {
+    return accessSettings(process.env, isLoopback(host) ? 'this machine' : 'others')
+  } catch (error) {
+    return fail(describeFailure(error))
+  }
 }
 
 function describeFailure(error: unknown): string {
@@ -41,6 +59,7 @@ async function main(): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65535) fail(`PORT must be a number from 0 to 65535, not "${PORT}".`)
   const kind = STORAGES.find((name) => name === MCB_STORAGE)
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
+  const { operatorToken, origins, publicUrl } = settingsOrFail(HOST)
   try {
     if (kind === 'sqlite') mkdirSync(MCB_DATA_DIR, { recursive: true })
   } catch (error) {
@@ -52,8 +71,13 @@ async function main(): Promise<void> {
     ),
   )
   const log = new RequestLog()
+  const { openBackend, closeBackend, control } = storage
   const app = createApp({
-    openBackend: storage.openBackend,
+    openBackend,
+    ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend } }),
+    origins,
+    ...(publicUrl !== undefined && { publicUrl }),
+    audit: (entry) => log.write(JSON.stringify({ audit: entry })),
     readBody: readNodeBody,
     ...(MCB_LOG === 'quiet' ? {} : { observe: log.middleware }),
     report: (id, error) => console.error(new Date().toISOString(), id, error),
@@ -62,7 +86,17 @@ async function main(): Promise<void> {
     if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
     fail(`cannot listen on ${HOST}:${port} (${error.message}); set HOST and PORT.`)
   })
-  console.log(`McBackend Edge listening on ${server.url} (storage: ${kind}; docs: ${server.url}/docs)`)
+  console.log(
+    `McBackend Edge listening on ${server.url} (storage: ${kind}; ${operatorToken === undefined ? 'no keys' : 'with keys'}; docs: ${server.url}/docs)`,
+  )
+  if (operatorToken !== undefined) {
+    const sweep = () =>
+      sweepTenants(control, openBackend, Date.now()).catch((error) => console.error('a deletion goes on later:', error))
+    void sweep()
+    setInterval(sweep, SWEEP_MS).unref()
+  } else if (!isLoopback(HOST)) {
+    console.log('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
+  }
 
   // A supervisor starts it again; the file holds everything that was acknowledged.
   void storage.failed?.then((error) => fail(`the storage has failed (${error.message}); start the server again.`))

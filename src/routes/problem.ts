@@ -1,6 +1,7 @@
 /** Errors as application/problem+json (RFC 9457). */
 import type { ErrorHandler, NotFoundHandler } from 'hono'
 import { McbError } from '../core/errors.ts'
+import { withoutKeys } from '../core/keys.ts'
 import type { AppContext, AppEnv } from './context.ts'
 
 const RETRY_AFTER_SECONDS = 1
@@ -15,7 +16,7 @@ export function problem(c: AppContext, error: McbError): Response {
     type: `urn:mcbackend:error:${error.code}`,
     title: error.title,
     status: error.status,
-    detail: error.message,
+    detail: withoutKeys(error.message),
     code: error.code,
     ...fields,
   }
