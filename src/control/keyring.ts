@@ -38,7 +38,7 @@ export class Keyring {
   private readonly control: ControlStore
   private readonly now: () => number
   private entries = new LruMap<string, Entry>(KNOWN_KEYS)
-  private readonly pending = new Map<string, Promise<Entry>>()
+  private readonly pending = new Map<string, Promise<Entry | undefined>>()
   private readonly newKeys: TokenBucket
   private ids: Promise<KeyIds> | undefined
   /** Rises when something was changed here, so that a look-up under way is not kept. */
@@ -80,32 +80,35 @@ export class Keyring {
   private async entryOf(id: string): Promise<Entry | undefined> {
     const known = this.entries.get(id)
     if (known !== undefined && known.until > this.now()) return known
-    const underWay = this.pending.get(id)
-    if (underWay !== undefined) return underWay
-    if (known === undefined) {
-      if (!(await (await this.ownIds()).isOwn(id))) return undefined
-      const { allowed, retryAfter } = this.newKeys.take(NEW_KEYS_PER_MINUTE, this.now())
-      if (!allowed) throw new McbError('rate_limited', 'too many new keys at once; try again later', { retryAfter })
+    let underWay = this.pending.get(id)
+    if (underWay === undefined) {
+      const begun = known === undefined ? this.lookUpNew(id) : this.lookUp(id, known)
+      const done = () => {
+        if (this.pending.get(id) === begun) this.pending.delete(id)
+      }
+      begun.then(done, done)
+      this.pending.set(id, begun)
+      underWay = begun
     }
-    return this.lookUp(id, known)
+    return underWay
   }
 
-  private lookUp(id: string, before: Entry | undefined): Promise<Entry> {
+  private async lookUpNew(id: string): Promise<Entry | undefined> {
+    if (!(await this.ownIds()).isOwn(id)) return undefined
+    const { allowed, retryAfter } = this.newKeys.take(NEW_KEYS_PER_MINUTE, this.now())
+    if (!allowed) throw new McbError('rate_limited', 'too many new keys at once; try again later', { retryAfter })
+    return this.lookUp(id, undefined)
+  }
+
+  private async lookUp(id: string, before: Entry | undefined): Promise<Entry> {
     const { generation } = this
     const until = this.now() + FRESH_MS
-    const underWay = this.control.findKey(id).then((found) => {
-      const verified = found?.hash === before?.found?.hash ? before?.verified : undefined
-      const usedAt = Math.max(before?.usedAt ?? 0, found?.key.lastUsedAt ?? 0)
-      const entry = { found, verified, usedAt, until }
-      if (generation === this.generation) this.entries.set(id, entry)
-      return entry
-    })
-    this.pending.set(id, underWay)
-    const done = () => {
-      if (this.pending.get(id) === underWay) this.pending.delete(id)
-    }
-    underWay.then(done, done)
-    return underWay
+    const found = await this.control.findKey(id)
+    const verified = found?.hash === before?.found?.hash ? before?.verified : undefined
+    const usedAt = Math.max(before?.usedAt ?? 0, found?.key.lastUsedAt ?? 0)
+    const entry = { found, verified, usedAt, until }
+    if (generation === this.generation) this.entries.set(id, entry)
+    return entry
   }
 
   private ownIds(): Promise<KeyIds> {

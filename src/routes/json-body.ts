@@ -40,8 +40,8 @@ function detailOf(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue)
   const name = path === null ? 'the body' : `"${path}"`
   if (issue.type === 'strict_object' && issue.expected === 'never') return `${name} is not known here`
-  const got = issue.received === 'undefined' ? '; it is missing' : ''
-  return `${name} must be ${issue.type === 'strict_object' ? 'an object' : issue.message}${got}`
+  if (issue.received === 'undefined') return `${name} is missing`
+  return `${name} must be ${issue.type === 'strict_object' ? 'an object' : issue.message}`
 }
 
 const MAX_NAME = 100

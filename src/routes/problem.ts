@@ -1,5 +1,6 @@
 /** Errors as application/problem+json (RFC 9457). */
 import type { ErrorHandler, NotFoundHandler } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { McbError } from '../core/errors.ts'
 import { withoutKeys } from '../core/keys.ts'
 import type { AppContext, AppEnv } from './context.ts'
@@ -20,15 +21,13 @@ export function problem(c: AppContext, error: McbError): Response {
     code: error.code,
     ...fields,
   }
-  // c.body knows the statuses of the table only as numbers.
-  return new Response(JSON.stringify(body), { status: error.status, headers: merged(c, headers) })
+  const text = JSON.stringify(body)
+  const { status } = error
+  return isStatus(status) ? c.body(text, status, headers) : c.body(text, 500, headers)
 }
 
-/** The headers that middlewares have prepared, and those of the answer. */
-function merged(c: AppContext, headers: Record<string, string>): Headers {
-  const prepared = new Headers(c.res.headers)
-  for (const [name, value] of Object.entries(headers)) prepared.set(name, value)
-  return prepared
+function isStatus(status: number): status is ContentfulStatusCode {
+  return Number.isInteger(status) && status >= 400 && status < 600
 }
 
 /** `report` learns of what is not the client's doing. */
