@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { sweepTenants } from './control/sweep.ts'
 import { type AccessSettings, accessSettings, isLoopback } from './core/access-settings.ts'
+import { withoutKeys } from './core/keys.ts'
 import { readNodeBody } from './node/body.ts'
 import { RequestLog } from './node/log.ts'
 import { listen } from './node/server.ts'
@@ -80,7 +81,7 @@ async function main(): Promise<void> {
     audit: (entry) => log.write(JSON.stringify({ audit: entry })),
     readBody: readNodeBody,
     ...(MCB_LOG === 'quiet' ? {} : { observe: log.middleware }),
-    report: (id, error) => console.error(new Date().toISOString(), id, error),
+    report: (id, error) => console.error(new Date().toISOString(), withoutKeys(id), error),
   })
   const server = await listen(app, HOST, port).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
@@ -91,7 +92,9 @@ async function main(): Promise<void> {
   )
   if (operatorToken !== undefined) {
     const sweep = () =>
-      sweepTenants(control, openBackend, Date.now()).catch((error) => console.error('a deletion goes on later:', error))
+      sweepTenants({ control, openBackend, closeBackend }, Date.now()).catch((error) =>
+        console.error('a deletion goes on later:', error),
+      )
     void sweep()
     setInterval(sweep, SWEEP_MS).unref()
   } else if (!isLoopback(HOST)) {

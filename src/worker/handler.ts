@@ -100,7 +100,7 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       const limits = limitsOf(env)
       const openStore = storesOf(env, limits)
       const openBackend = (tenant: string) => new StoreBackend(openStore(tenant), limits)
-      await sweepTenants(new SqlControl(driver), openBackend, Date.now())
+      await sweepTenants({ control: new SqlControl(driver), openBackend, closeBackend: () => {} }, Date.now())
     },
   }
 }

@@ -91,6 +91,21 @@ test('whatever stands in a JSON body: no 5xx', async () => {
   expect(world.reports).toEqual([])
 })
 
+test('a route is looked for first, then the key, then all else', async () => {
+  const world = newWorld()
+  const key = await newLab(world, 'lab')
+  const ask = async (method: string, path: string, token?: string) => (await world.call(token, method, path)).status
+  expect(await ask('GET', '/v1/nothing')).toBe(404)
+  expect(await ask('PATCH', '/v1/runs/r')).toBe(405)
+  expect(await ask('PUT', '/v1/tenants/LAB')).toBe(405)
+  expect(await ask('GET', '/v1/runs/a%20b')).toBe(401)
+  expect(await ask('GET', '/v1/runs?limit=none')).toBe(401)
+  expect(await ask('GET', '/v1/tenants/LAB', key)).toBe(403)
+  expect(await ask('GET', '/v1/runs/a%20b', key)).toBe(400)
+  expect(await ask('POST', '/v1/runs/a%20b/shares', key)).toBe(400)
+  expect(await ask('POST', '/v1/runs/none/shares', key)).toBe(404)
+})
+
 describe('paths', () => {
   const ODD = [
     '/v1/runs/r%2F..%2Fq',
