@@ -76,6 +76,29 @@ const change = (usage: string, about: string, suspended: boolean): Command => ({
   run: async (call, [name = '']) => oneTenant(await call('PATCH', `/v1/tenants/${segment(name)}`, { suspended })),
 })
 
+const keyList = (usage: string, about: string, isMeant: (key: Answer) => boolean): Command => ({
+  usage,
+  about,
+  args: 0,
+  run: async (call) => {
+    const keys = listIn(await call('GET', '/v1/keys'), 'keys').filter(isMeant)
+    const columns = ['id', 'name', 'scopes', 'run', 'createdAt', 'expiresAt', 'lastUsedAt']
+    const rows = keys.map((key) => columns.map((column) => cell(key[column])))
+    const heads = ['ID', 'NAME', 'SCOPES', 'RUN', 'CREATED', 'EXPIRES', 'LAST USED']
+    return { json: { keys }, text: table(heads, rows) }
+  },
+})
+
+const revocation = (usage: string, about: string): Command => ({
+  usage,
+  about,
+  args: 1,
+  run: async (call, [id = '']) => {
+    await call('DELETE', `/v1/keys/${segment(id)}`)
+    return { json: {}, text: `key ${id} is revoked; everywhere within 60 s` }
+  },
+})
+
 const newKeyText = (json: Answer): string =>
   `${String(json.key)}\n\nThis is the only time that the key is shown. Its id is ${String(json.id)}.`
 
@@ -151,17 +174,7 @@ export const COMMANDS: readonly Command[] = [
       return { json: {}, text: `tenant "${name}" is deleted` }
     },
   },
-  {
-    usage: 'keys',
-    about: 'the keys of the tenant (admin key)',
-    args: 0,
-    run: async (call) => {
-      const json = await call('GET', '/v1/keys')
-      const columns = ['id', 'name', 'scopes', 'run', 'createdAt', 'expiresAt', 'lastUsedAt']
-      const rows = listIn(json, 'keys').map((key) => columns.map((column) => cell(key[column])))
-      return { json, text: table(['ID', 'NAME', 'SCOPES', 'RUN', 'CREATED', 'EXPIRES', 'LAST USED'], rows) }
-    },
-  },
+  keyList('keys', 'the keys of the tenant (admin key)', () => true),
   {
     usage: 'keys create NAME',
     about: 'make a key (admin key; the operator with --tenant)',
@@ -186,15 +199,7 @@ export const COMMANDS: readonly Command[] = [
       return { json, text: newKeyText(json) }
     },
   },
-  {
-    usage: 'keys revoke ID',
-    about: 'revoke a key (admin key)',
-    args: 1,
-    run: async (call, [id = '']) => {
-      await call('DELETE', `/v1/keys/${segment(id)}`)
-      return { json: {}, text: `key ${id} is revoked; everywhere within 60 s` }
-    },
-  },
+  revocation('keys revoke ID', 'revoke a key (admin key)'),
   {
     usage: 'runs',
     about: 'the latest runs',
@@ -245,6 +250,8 @@ export const COMMANDS: readonly Command[] = [
       return { json: {}, text: `run "${rid}" is deleted` }
     },
   },
+  keyList('shares', 'links that read a run (admin key)', ({ name }) => String(name).startsWith('share of ')),
+  revocation('shares revoke ID', 'end a link (admin key)'),
   {
     usage: 'shares create RID',
     about: 'a link to read a run, to send to somebody (write key)',

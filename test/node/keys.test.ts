@@ -118,6 +118,7 @@ describe('with keys', () => {
     expect((await mcb(reader, ['runs', 'list'])).output).toContain('first')
     const keys = await mcb(admin, ['keys'])
     expect(keys.output).toMatch(/share of first +read +first/)
+    expect((await mcb(admin, ['shares'])).output.trim().split('\n')).toHaveLength(2)
     expect((await mcb(OPERATOR, ['tenants', '--json'])).output).toContain('"storedBytes": 21474836480')
 
     const refusals: readonly (readonly [string, readonly string[], string])[] = [
