@@ -1,9 +1,9 @@
 /** What keys cost: two servers that differ in nothing else, in turns; and what a guess costs against a valid request. */
 import { newKey } from '../../src/core/keys.ts'
 import { atLeast, atMost, type Figure, newRid, type Scale } from './figures.ts'
-import { compare, rate } from './measure.ts'
+import { compare, pairedRatio, rate } from './measure.ts'
 import { Body, createRun, eightSchools, Writer } from './model.ts'
-import type { Started } from './server.ts'
+import { cpuMs, type Started } from './server.ts'
 import { Connection, expectStatus, requestHead } from './wire.ts'
 
 export const OPERATOR = 'the-operator-of-the-benchmark'
@@ -12,7 +12,7 @@ const CHAINS = 4
 export async function keysFigures(open: Started, keyed: Started, scale: Scale): Promise<Figure[]> {
   const key = await newWriteKey(keyed)
   // The difference is small against what a disk does from turn to turn, so there are many short ones.
-  const turns = { rounds: scale.rounds * 4, seconds: scale.seconds / 2 }
+  const turns = { rounds: scale.rounds * 8, seconds: scale.seconds / 4 }
   return [await appendFigure(open, keyed, key, turns), await guessFigure(keyed, key, turns)]
 }
 
@@ -46,14 +46,44 @@ async function writersTo(server: Started, key: string | undefined): Promise<Writ
 async function appendFigure(open: Started, keyed: Started, key: string, { rounds, seconds }: Turns): Promise<Figure> {
   const without = await writersTo(open, undefined)
   const withKeys = await writersTo(keyed, key)
-  const appends = (writers: Writer[]) => rate(CHAINS, seconds, async (worker) => writers[worker]?.append())
-  const [plain, checked] = await compare(
+  const served = { open: new Served(open), keyed: new Served(keyed) }
+  const turn = async (of: Served, writers: Writer[]) =>
+    of.count(await rate(CHAINS, seconds, async (worker) => writers[worker]?.append()), seconds)
+  const ratio = await pairedRatio(
     rounds,
-    () => appends(without),
-    () => appends(withKeys),
+    () => turn(served.keyed, withKeys),
+    () => turn(served.open, without),
   )
-  const detail = `${checked.toFixed(0)}/s with a key and all limits, ${plain.toFixed(0)}/s without`
-  return atLeast('append 1 KiB, 4 chains: keys / no keys', checked / plain, 0.95, detail)
+  const cpu = `server CPU ${served.keyed.cpuEach()} / ${served.open.cpuEach()} us an append`
+  const detail = `${served.keyed.perSecond()}/s with a key and all limits, ${served.open.perSecond()}/s without; ${cpu}`
+  return atLeast('append 1 KiB, 4 chains: keys / no keys', ratio, 0.95, detail)
+}
+
+/** What a server has done in all its turns, and the CPU time that it took. */
+class Served {
+  private readonly pid: number
+  private readonly begun: number
+  private appends = 0
+  private seconds = 0
+
+  constructor({ pid }: Started) {
+    this.pid = pid
+    this.begun = cpuMs(pid)
+  }
+
+  count(perSecond: number, seconds: number): number {
+    this.appends += perSecond * seconds
+    this.seconds += seconds
+    return perSecond
+  }
+
+  perSecond(): string {
+    return (this.appends / this.seconds).toFixed(0)
+  }
+
+  cpuEach(): string {
+    return (((cpuMs(this.pid) - this.begun) * 1000) / this.appends).toFixed(0)
+  }
 }
 
 async function guessFigure(server: Started, key: string, { rounds, seconds }: Turns): Promise<Figure> {

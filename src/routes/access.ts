@@ -38,8 +38,7 @@ export interface KeyedAccess {
 export function keyedAccess({ keyring, operatorToken, openBackend, now, defer }: KeyedAccess): Authorize {
   const rates = new Rates()
 
-  const callerOf = async (c: AppContext): Promise<Caller> => {
-    const text = bearerOf(c)
+  const callerOf = async (c: AppContext, text: string | undefined): Promise<Caller> => {
     if (text === undefined) throw new McbError('unauthorized', 'send a key: "Authorization: Bearer mcb_…"')
     if (equalInConstantTime(text, operatorToken)) return { kind: 'operator' }
     const found = await keyring.find(text, defer(c))
@@ -56,14 +55,15 @@ export function keyedAccess({ keyring, operatorToken, openBackend, now, defer }:
   return ({ needs, oneRun }) =>
     createMiddleware<AppEnv>(async (c, next) => {
       if (needs === 'nothing') return next()
-      const caller = await callerOf(c)
+      const text = bearerOf(c)
+      const caller = await callerOf(c, text)
       c.set('caller', caller)
       if (caller.kind === 'key') {
         takeFromRate(c, rates, caller.tenant, now())
         requireScope(caller.key, needs)
         requireRun(c, caller.key, oneRun)
         c.set('backend', openBackend(caller.tenant.storage))
-        c.set('stillAllowed', stillAllowed(c, bearerOf(c) ?? ''))
+        c.set('stillAllowed', stillAllowed(c, text ?? ''))
       } else if (!needs.startsWith('operator')) {
         throw new McbError('forbidden', "the operator's token manages tenants; this needs a key of a tenant")
       }
