@@ -164,7 +164,7 @@ test('a deletion while the lab writes: nothing is left, and nobody gets in again
     return statuses
   })
   await expect
-    .poll(async () => (await jsonOf(await world.call(key, 'GET', '/v1/whoami'))).usage?.runs)
+    .poll(async () => (await jsonOf(await world.call(key, 'GET', '/v1/whoami'))).usage?.runs, { timeout: 20_000 })
     .toBeGreaterThan(20)
   const store = world.backends.get('lab')?.store
   expect((await world.call(OPERATOR, 'DELETE', '/v1/tenants/lab')).status).toBe(204)

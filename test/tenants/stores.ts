@@ -187,7 +187,7 @@ export function tenantStores(subject: StoresSubject): void {
         }
       })
       const outcomes = Promise.allSettled(writing)
-      await expect.poll(async () => (await backend.listRuns()).runs.length).toBeGreaterThan(4)
+      await expect.poll(async () => (await backend.listRuns()).runs.length, { timeout: 20_000 }).toBeGreaterThan(4)
       await backend.retire()
       goesOn = false
       for (const outcome of await outcomes) {
