@@ -19,7 +19,7 @@ export default defineConfig(async () => ({
         plugins: [
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },
-            miniflare: { bindings: { MIGRATIONS: await readD1Migrations('./migrations') } },
+            miniflare: { bindings: { MIGRATIONS: await readD1Migrations('./migrations'), MCB_AUTH: 'open' } },
           }),
         ],
         test: {

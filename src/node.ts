@@ -1,6 +1,9 @@
 /** The embedded default: the application on Node, with its draws in a SQLite file. */
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
+import { sweepTenants } from './control/sweep.ts'
+import { type AccessSettings, accessSettings, isLoopback } from './core/access-settings.ts'
+import { withoutKeys } from './core/keys.ts'
 import { readNodeBody } from './node/body.ts'
 import { makeFolder } from './node/folder.ts'
 import { RequestLog } from './node/log.ts'
@@ -17,6 +20,11 @@ environment
   MCB_DATA_DIR   folder of the SQLite file               [./data]
   MCB_STORAGE    ${STORAGES.join(', ')}                    [sqlite]
   MCB_LOG        requests (a line a request) or quiet    [requests]
+  MCB_AUTH       open: whoever reaches the port may do all; keys: tenants with keys
+                 [open where HOST is this machine alone, otherwise keys]
+  MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants
+  MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
+  MCB_PUBLIC_URL       address that links to shared runs begin with   [that of the request]
 
 SIGTERM or SIGINT stops it when what it has accepted is stored.`
 
@@ -31,6 +39,17 @@ function asksForHelp(): boolean {
     return parseArgs({ options: { help: { type: 'boolean', short: 'h' } } }).values.help === true
   } catch (error) {
     fail(`${describeFailure(error)}. It takes environment variables; --help lists them.`)
+  }
+}
+
+/** Milliseconds between two looks for what deletions of tenants have left. */
+const SWEEP_MS = 10 * 60_000
+
+function settingsOrFail(host: string): AccessSettings {
+  try {
+    return accessSettings(process.env, isLoopback(host) ? 'this machine' : 'others')
+  } catch (error) {
+    return fail(describeFailure(error))
   }
 }
 
@@ -57,6 +76,7 @@ async function main(): Promise<void> {
   const kind = STORAGES.find((name) => name === MCB_STORAGE)
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
   if (MCB_LOG !== 'requests' && MCB_LOG !== 'quiet') fail(`MCB_LOG must be requests or quiet, not "${MCB_LOG}".`)
+  const { operatorToken, origins, publicUrl } = settingsOrFail(HOST)
   try {
     if (kind === 'sqlite') makeFolder(MCB_DATA_DIR)
   } catch (error) {
@@ -68,17 +88,34 @@ async function main(): Promise<void> {
     ),
   )
   const log = new RequestLog()
+  const { openBackend, closeBackend, control } = storage
   const app = createApp({
-    openBackend: storage.openBackend,
+    openBackend,
+    ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend } }),
+    origins,
+    ...(publicUrl !== undefined && { publicUrl }),
+    audit: (entry) => log.write(JSON.stringify({ audit: entry })),
     readBody: readNodeBody,
     ...(MCB_LOG === 'quiet' ? {} : { observe: log.middleware }),
-    report: (id, error) => console.error(new Date().toISOString(), id, error),
+    report: (id, error) => console.error(new Date().toISOString(), withoutKeys(id), error),
   })
   const server = await listen(app, HOST, port).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
     fail(`cannot listen on ${HOST}:${port} (${error.message}); set HOST and PORT.`)
   })
-  console.log(`McBackend Edge listening on ${server.url} (storage: ${kind}; docs: ${server.url}/docs)`)
+  console.log(
+    `McBackend Edge listening on ${server.url} (storage: ${kind}; ${operatorToken === undefined ? 'no keys' : 'with keys'}; docs: ${server.url}/docs)`,
+  )
+  if (operatorToken !== undefined) {
+    const sweep = () =>
+      sweepTenants({ control, openBackend, closeBackend }, Date.now()).catch((error) =>
+        console.error('a deletion goes on later:', error),
+      )
+    void sweep()
+    setInterval(sweep, SWEEP_MS).unref()
+  } else if (!isLoopback(HOST)) {
+    console.log('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
+  }
 
   // A supervisor starts it again; the file holds everything that was acknowledged.
   void storage.failed?.then((error) => fail(`the storage has failed (${error.message}); start the server again.`))

@@ -1,12 +1,11 @@
 /** Errors as application/problem+json (RFC 9457). */
 import type { ErrorHandler, NotFoundHandler } from 'hono'
 import { McbError } from '../core/errors.ts'
+import { withoutKeys } from '../core/keys.ts'
 import type { AppContext, AppEnv } from './context.ts'
+import { COMMON_HEADERS } from './headers.ts'
 
 const RETRY_AFTER_SECONDS = 1
-
-/** What every answer carries, beside its `X-Request-Id`. */
-export const COMMON_HEADERS = { 'Cache-Control': 'private, no-cache', Vary: 'Accept, Authorization' } as const
 
 export function problem(c: AppContext, error: McbError): Response {
   return problemResponse(error, c.res.headers)
@@ -14,7 +13,7 @@ export function problem(c: AppContext, error: McbError): Response {
 
 /** The answer to a request that is not even HTTP, or names no address: the application never sees it. */
 export function strayProblem(error: McbError): Response {
-  return problemResponse(error, new Headers({ ...COMMON_HEADERS, 'X-Request-Id': crypto.randomUUID() }))
+  return problemResponse(error, new Headers([...COMMON_HEADERS, ['X-Request-Id', crypto.randomUUID()]]))
 }
 
 /** `prepared` are the headers that middlewares have set. */
@@ -31,7 +30,7 @@ function problemResponse(error: McbError, prepared: Headers): Response {
     type: `urn:mcbackend:error:${error.code}`,
     title: error.title,
     status: error.status,
-    detail: error.message,
+    detail: withoutKeys(error.message),
     code: error.code,
     ...fields,
   }

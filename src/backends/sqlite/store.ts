@@ -6,11 +6,22 @@ import type { Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
 import { parseRunMeta } from '../../core/meta.ts'
 import type { Schema } from '../../core/schema.ts'
-import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
+import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun, Usage } from '../../core/store.ts'
 import { appendBatch } from './append.ts'
 import { findChain, requireChain, requireRun, scanPage } from './chain.ts'
 import type { SqlDriver } from './driver.ts'
-import { createChain, findRun, hiddenRuns, hideRun, listChains, listRuns, purgeSome, registerRun } from './runs.ts'
+import {
+  createChain,
+  findRun,
+  hiddenRuns,
+  hideNext,
+  hideRun,
+  listChains,
+  listRuns,
+  purgeSome,
+  registerRun,
+  usageOf,
+} from './runs.ts'
 
 interface KnownRun {
   readonly id: number
@@ -93,6 +104,18 @@ export class SqliteStore implements Store {
       const row = yield* requireChain(id, chain)
       return yield* scanPage(row, schema, request)
     })
+  }
+
+  usage(): Promise<Usage> {
+    return this.driver.run(() => usageOf(this.tenant))
+  }
+
+  async clear(): Promise<void> {
+    for (;;) {
+      const id = await this.driver.run(() => hideNext(this.tenant))
+      if (id === undefined) return
+      await purge(this.driver, id)
+    }
   }
 
   async ping(): Promise<void> {
