@@ -59,7 +59,7 @@ describe('with keys', () => {
       MCB_DATA_DIR: folder,
       MCB_CORS_ORIGINS: 'https://notebooks.example.org',
     })
-  })
+  }, 120_000)
   afterAll(async () => {
     await server.stop('SIGKILL')
     removeFolder(folder)
@@ -147,7 +147,7 @@ describe('with keys', () => {
     expect(performance.now() - begun).toBeLessThan(30_000)
     expect((await mcb(OPERATOR, ['tenants', 'delete', 'lab', '--yes'])).code).toBe(0)
     expect((await mcb(admin, ['whoami'])).code).toBe(1)
-  }, 120_000)
+  }, 300_000)
 
   test('login keeps the key where only its owner reads it', async () => {
     const path = join(folder, 'profile', 'profile.json')
@@ -163,14 +163,14 @@ describe('with keys', () => {
     expect(existsSync(path)).toBe(false)
     expect((await mcb(undefined, ['login', '--url', server.url], 'wrong\n')).code).toBe(1)
     expect(existsSync(path)).toBe(false)
-  }, 60_000)
+  }, 180_000)
 
   test('every command has help', async () => {
     for (const args of [['--help'], ['login', '--help'], ['keys', 'create', '--help'], ['tenants', 'limit', '-h']]) {
       const { code, output } = await mcb(undefined, args)
       expect([code, output]).toEqual([0, expect.stringContaining('usage: mcb')])
     }
-  }, 60_000)
+  }, 180_000)
 
   test('pages of the origins that are named may send requests, and no others', async () => {
     const ask = (origin: string) => server.api.get('/healthz', { Origin: origin })

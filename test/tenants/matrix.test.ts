@@ -161,7 +161,7 @@ beforeAll(async () => {
     'admin for another run': await of('lab', 'admin', { run: 'another' }),
     operator: OPERATOR,
   }
-})
+}, 120_000)
 
 /** What the request is about must be there, whatever the one before has deleted. */
 async function restore(): Promise<{ key: string; tenant: string }> {
