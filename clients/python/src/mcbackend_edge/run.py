@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from .columns import to_numpy
 from .errors import McbError, UnknownVariableError
+from .events import Feed
 from .mirror import Mirror
 from .ndarray import Array
 from .progress import ProgressBar
@@ -195,27 +196,31 @@ class Run:
         """Number of iterations that this process has appended and the server has not acknowledged."""
         return self._writer.pending if self._writer else 0
 
-    def watch(self, interval: float = 1.0, *, idle: float | None = None) -> Iterator[dict[int, int]]:
+    def watch(self, interval: float = 0.0, *, idle: float | None = None) -> Iterator[dict[int, int]]:
         """Follows a run while it is being written: the chains' lengths, at once and whenever they have changed.
 
             for lengths in run.watch():
                 theta = run.chain(0).get_draws("theta", slice(-100, None))
 
+        The server tells every change, over a connection that is made anew when it breaks. It ends when the run is
+        deleted. Who is slow misses steps, and sees the latest state.
+
         Parameters
         ----------
-        interval : seconds between two looks.
+        interval : seconds between two steps, at least.
         idle : stop after so many seconds without a change; None goes on until the caller breaks out.
+
+        Raises
+        ------
+        NotFoundError, RunReplacedError, ServerUnreachableError
+            If the run cannot be watched at the beginning.
         """
         seen: dict[int, int] | None = None
-        changed_at = time.monotonic()
-        while True:
-            lengths = self.lengths()
-            if lengths != seen:
-                seen, changed_at = lengths, time.monotonic()
+        with Feed(self._transport, f"{self.path}/events", lambda: self.headers) as feed:
+            while (lengths := feed.wait_for_change(seen, idle)) is not None:
+                seen = lengths
                 yield dict(lengths)
-            elif idle is not None and time.monotonic() - changed_at >= idle:
-                return
-            time.sleep(interval)
+                time.sleep(interval)
 
     def to_inferencedata(self, **options: Any) -> arviz.InferenceData:
         """The run as ArviZ 0.x keeps it; see `mcbackend_edge.inference.to_inferencedata` for the options."""
