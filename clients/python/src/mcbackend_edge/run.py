@@ -123,7 +123,7 @@ class Run:
         ----------
         resume : go on where the chain on the server ends, if it exists. Without it an existing chain is an error.
         start : index of the first iteration that will be appended, if that is not the end of the chain: the server
-            compares what it has from there on, and takes what is new.
+            compares what it has from there on, and takes what is new. It need not be reached for this.
         mirror : keep what is appended in memory as well, so that reading it back costs no request.
         casting : "strict" refuses values that do not go into the registered dtype without loss, and wrong shapes;
             "numpy" stores what assigning them to a NumPy array would.
@@ -137,14 +137,14 @@ class Run:
         writer_of_run = self._writer or self._new_writer(self.meta, self.registration)
         is_offline = writer_of_run.registration is None
         length = 0
-        if not is_offline:
-            if resume or start is not None:
+        if not is_offline and start is None:
+            if resume:
                 length = chain_length(self._transport, f"{self.path}/chains/{chain_number}", self.headers)
             else:
                 create_chain(self._transport, writer_of_run, chain_number)
         first = length if start is None else start
         writer = writer_of_run.add_chain(chain_number, first, casting)
-        writer.is_created = not is_offline
+        writer.is_created = not is_offline and start is None
         writer.wake = self._uploader.wake
         if self._writer is None:
             self._writer = writer_of_run
