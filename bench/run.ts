@@ -13,15 +13,17 @@ import {
 } from './lib/figures.ts'
 import { keysFigures, OPERATOR } from './lib/keys-figures.ts'
 import { type Started, start } from './lib/server.ts'
-import { d1Figures, objectFigures } from './lib/workerd-figures.ts'
+import { WORKERD_GROUPS } from './lib/workerd-figures.ts'
 
 const HELP = `usage: npm run bench -- [--json] [--quick] [--only NAME]
 
   --json       one JSON object on standard output; progress goes to standard error
   --quick      a tenth of the data and shorter turns
-  --only NAME  append, writers, read, growth, columns, batching, memory, keys, sdk, objects or d1; may be repeated
-
-objects and d1 are the Worker on workerd.
+  --only NAME  one group of figures; may be repeated
+               on Node: memory, append, writers, read, growth, columns, batching, keys, sdk
+               on workerd with run objects: objects, or one of objects-memory, objects-append, objects-against-d1,
+               objects-read, objects-events
+               on workerd with D1: d1, or one of d1-append, d1-read, d1-growth, d1-columns, d1-batching, d1-memory
 
 Each figure is a ratio between two things that take turns in one run: a route of the server and a null sink that reads
 the same body, or a constant source that sends as many bytes. Use an idle machine.`
@@ -71,7 +73,14 @@ function report(found: Figure | Figure[]): void {
   }
 }
 
-const wanted = (name: string) => values.only === undefined || values.only.includes(name)
+const wanted = (name: string) =>
+  values.only === undefined || values.only.some((only) => name === only || name.startsWith(`${only}-`))
+const names = [...Object.keys(GROUPS), 'sdk', ...Object.keys(WORKERD_GROUPS)]
+for (const only of values.only ?? []) {
+  if (names.some((name) => name === only || name.startsWith(`${only}-`))) continue
+  console.error(`there is no figure "${only}"; --only takes ${names.join(', ')}`)
+  process.exit(1)
+}
 for (const [name, measure] of Object.entries(GROUPS)) {
   if (!wanted(name)) continue
   const server = await start([process.execPath, 'bench/server.ts', '--data'])
@@ -92,6 +101,5 @@ if (wanted('keys')) {
 }
 if (wanted('sdk'))
   report(JSON.parse(execFileSync(process.execPath, ['bench/sdk-append.ts', '--json'], { encoding: 'utf8' })))
-if (wanted('objects')) report(await objectFigures(scale))
-if (wanted('d1')) report(await d1Figures(scale))
+for (const [name, measure] of Object.entries(WORKERD_GROUPS)) if (wanted(name)) report(await measure(scale))
 if (values.json) console.log(JSON.stringify({ node: process.version, quick: values.quick, figures }, null, 2))

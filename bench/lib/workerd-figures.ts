@@ -4,10 +4,14 @@ import {
   appendFigure,
   atLeast,
   atMost,
+  batchingFigure,
   type Figure,
   fill,
+  growthFigure,
+  memoryFigures,
   newRid,
   oneConnection,
+  oneOfManyFigure,
   readAll,
   readFigure,
   type Scale,
@@ -35,32 +39,64 @@ async function on<T>(storage: 'objects' | 'd1', measure: (server: Started) => Pr
 
 const named = (what: string, figure: Figure): Figure => ({ ...figure, name: `${what}: ${figure.name}` })
 
-export async function objectFigures(scale: Scale): Promise<Figure[]> {
+/** Of the slower figures of D1, which have no goal, a part of the data tells enough, and so do fewer turns. */
+const PART = 0.05
+const TURNS = 3
+
+const ofPart = (figure: Figure): Figure => ({
+  ...figure,
+  met: null,
+  goal: 'report',
+  detail: `${figure.detail}; with ${PART} of the data`,
+})
+
+type Measure = (scale: Scale) => Promise<Figure[]>
+
+async function appends(storage: 'objects' | 'd1', scale: Scale, goals: readonly (readonly [number, number | null])[]) {
   const figures: Figure[] = []
-  const goals = [
-    [KIB, 0.6],
-    [64 * KIB, 0.6],
-    [MIB, 0.5],
-    [8 * MIB, 0.5],
-  ] as const
-  figures.push(named('object', await on('objects', (server) => memoryFigure(server, scale))))
+  const turns = storage === 'd1' ? { ...scale, rounds: Math.min(TURNS, scale.rounds) } : scale
+  const what = storage === 'objects' ? 'object' : 'D1'
   for (const [size, goal] of goals) {
-    figures.push(named('object', await on('objects', (server) => appendFigure(server, scale, size, goal))))
+    figures.push(named(what, await on(storage, (server) => appendFigure(server, turns, size, goal))))
   }
-  figures.push(await againstD1(scale))
-  figures.push(named('object', await on('objects', (server) => readFigure(server, scale, 0.6))))
-  figures.push(await on('objects', (server) => eventFigure(server, scale)))
   return figures
 }
 
-/** Reported without a goal. */
-export async function d1Figures(scale: Scale): Promise<Figure[]> {
-  const figures: Figure[] = []
-  for (const size of [KIB, 64 * KIB, MIB, 8 * MIB]) {
-    figures.push(named('D1', await on('d1', (server) => appendFigure(server, scale, size, null))))
+/** D1 with a part of the data. */
+const partOnD1 = (measure: (server: Started, scale: Scale) => Promise<Figure | Figure[]>): Measure => {
+  return async (scale) => {
+    const found = await on('d1', (server) =>
+      measure(server, { rounds: TURNS, seconds: scale.seconds, data: scale.data * PART }),
+    )
+    return [found].flat().map((figure) => named('D1', ofPart(figure)))
   }
-  figures.push(named('D1', await on('d1', (server) => readFigure(server, scale, null))))
-  return figures
+}
+
+/** The figures of the Worker by the names that `--only` takes. Those of D1 are reported without a goal. */
+export const WORKERD_GROUPS: Readonly<Record<string, Measure>> = {
+  'objects-memory': async (scale) => [named('object', await on('objects', (server) => memoryFigure(server, scale)))],
+  'objects-append': (scale) =>
+    appends('objects', scale, [
+      [KIB, 0.6],
+      [64 * KIB, 0.6],
+      [MIB, 0.5],
+      [8 * MIB, 0.5],
+    ]),
+  'objects-against-d1': async (scale) => [await againstD1(scale)],
+  'objects-read': async (scale) => [named('object', await on('objects', (server) => readFigure(server, scale, 0.6)))],
+  'objects-events': async (scale) => [await on('objects', (server) => eventFigure(server, scale))],
+  'd1-append': (scale) =>
+    appends('d1', scale, [
+      [KIB, null],
+      [64 * KIB, null],
+      [MIB, null],
+      [8 * MIB, null],
+    ]),
+  'd1-read': async (scale) => [named('D1', await on('d1', (server) => readFigure(server, scale, null)))],
+  'd1-growth': partOnD1(growthFigure),
+  'd1-columns': partOnD1(oneOfManyFigure),
+  'd1-batching': partOnD1(batchingFigure),
+  'd1-memory': partOnD1(memoryFigures),
 }
 
 /** Appends a second of four chains at once, one after the other on both storages. */
