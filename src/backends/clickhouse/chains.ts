@@ -34,7 +34,7 @@ FROM (
   SELECT chain, argMin(start + count, ${ORDER}) AS finish, toUnixTimestamp64Milli(argMin(written, ${ORDER})) AS time
   FROM chunks WHERE ${OF_RUN} AND kind = 'append' ${where} GROUP BY chain, start
 ) GROUP BY chain
-UNION ALL SELECT toInt64(-1), toInt64((${IS_LIVE})), toInt64(0)`
+UNION ALL SELECT toInt64(-1), toInt64(assumeNotNull((${IS_LIVE}))), toInt64(0)`
 
 /** @throws McbError `run_not_found` */
 async function statesOf(connection: Connection, run: RunKey, where: string, params: Params): Promise<ChainState[]> {
@@ -80,7 +80,7 @@ const APPENDS = `SELECT start, argMin(count, ${ORDER}), argMin(attempt, ${ORDER}
   toUnixTimestamp64Milli(argMin(written, ${ORDER}))
 FROM chunks WHERE ${OF_RUN} AND kind = 'append' AND chain = {chain:UInt32} AND start >= {from:Int64}
 GROUP BY start
-UNION ALL SELECT toInt64(-2), toUInt32((${IS_LIVE})), toUInt64(0), toInt64(0)`
+UNION ALL SELECT toInt64(-2), toUInt32(assumeNotNull((${IS_LIVE}))), toUInt64(0), toInt64(0)`
 
 /** The appends from iteration `from` on, rising, and whether the run is there. */
 export async function appendsFrom(

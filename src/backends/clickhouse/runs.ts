@@ -130,14 +130,13 @@ export async function purgeRun(connection: Connection, tenant: string, rid: stri
 }
 
 /** Live runs, and where each stands in the order of registration. */
-const LIVE = `SELECT rid, argMin(registration, (_block_number, registration)) AS registration,
-  min(_block_number) AS position, argMin(created, (_block_number, registration)) AS created,
-  argMin(variables, (_block_number, registration)) AS variables,
-  argMin(sample_stats, (_block_number, registration)) AS sample_stats,
-  argMin(length(meta), (_block_number, registration)) AS bytes
-FROM runs WHERE tenant = {tenant:String} AND (rid, generation) NOT IN
-  (SELECT rid, generation FROM deletions WHERE tenant = {tenant:String})
-GROUP BY rid, generation`
+const LIVE = `SELECT rid, position, first.1 AS registration, first.2 AS created, first.3 AS variables, first.4 AS sample_stats
+FROM (
+  SELECT rid, min(_block_number) AS position,
+    argMin((registration, created, variables, sample_stats), (_block_number, registration)) AS first
+  FROM runs WHERE tenant = {tenant:String} AND (rid, generation) NOT IN
+    (SELECT rid, generation FROM deletions WHERE tenant = {tenant:String})
+  GROUP BY rid, generation)`
 
 const LIST = `WITH page AS (SELECT * FROM (${LIVE}) WHERE position < {before:UInt64} ORDER BY position DESC LIMIT {limit:UInt32})
 SELECT rid, position, toUnixTimestamp64Milli(created), variables, sample_stats, chains, draws, toUnixTimestamp64Milli(latest)
@@ -181,9 +180,9 @@ export async function listRuns(
   return rows.length > limit && last !== undefined ? { runs, next: last.position } : { runs }
 }
 
-const USAGE = `SELECT toUInt64(count()), toUInt64(sum(bytes) + (
-  SELECT sum(bytes) FROM chunks WHERE tenant = {tenant:String} AND kind != 'append'
-  AND registration IN (SELECT registration FROM (${LIVE})))) FROM (${LIVE})`
+const OF_LIVE = `tenant = {tenant:String} AND registration IN (SELECT registration FROM (${LIVE}))`
+const USAGE = `SELECT count(), sum(length(meta)) + assumeNotNull((SELECT sum(bytes) FROM chunks WHERE ${OF_LIVE} AND kind != 'append'))
+FROM runs WHERE ${OF_LIVE}`
 
 export async function usageOf(connection: Connection, tenant: string): Promise<{ runs: number; bytes: number }> {
   const reader = new RowReader(await connection.select(USAGE, { tenant }))

@@ -201,6 +201,7 @@ async function retryable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw unavailable(error)
+    // What a reader of rows throws is a defect.
+    throw error instanceof RangeError ? error : unavailable(error)
   }
 }
