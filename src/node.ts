@@ -15,8 +15,12 @@ environment
   PORT           port to listen on; 0 picks a free one   [8787]
   HOST           address to listen on                    [127.0.0.1]
   MCB_DATA_DIR   folder of the SQLite file               [./data]
-  MCB_STORAGE    ${STORAGES.join(', ')}                    [sqlite]
+  MCB_STORAGE    ${STORAGES.join(', ')}        [sqlite]
   MCB_LOG        requests (a line a request) or quiet    [requests]
+
+for MCB_STORAGE=clickhouse (docs/clickhouse.md)
+  CLICKHOUSE_URL, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, CLICKHOUSE_DATABASE [mcbackend]
+  CLICKHOUSE_INSERTS   gather small inserts, or each by itself: replicated tables need "each"   [gather]
 
 SIGTERM or SIGINT stops it when what it has accepted is stored.`
 
@@ -48,7 +52,9 @@ async function main(): Promise<void> {
   }
   const storage = await openStorage(kind, MCB_DATA_DIR).catch((error: unknown) =>
     fail(
-      `the folder "${MCB_DATA_DIR}" cannot be written (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`,
+      kind === 'clickhouse'
+        ? `${describeFailure(error)}.`
+        : `the folder "${MCB_DATA_DIR}" cannot be written (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`,
     ),
   )
   const log = new RequestLog()
