@@ -4,6 +4,8 @@ import { referenceDraws } from './test/support/posteriordb.ts'
 
 export default defineConfig(async () => ({
   test: {
+    // Most of a test's time is waiting for servers.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
@@ -17,7 +19,7 @@ export default defineConfig(async () => ({
         plugins: [
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },
-            miniflare: { bindings: { MIGRATIONS: await readD1Migrations('./migrations') } },
+            miniflare: { bindings: { MIGRATIONS: await readD1Migrations('./migrations'), MCB_AUTH: 'open' } },
           }),
         ],
         test: {

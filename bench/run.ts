@@ -11,6 +11,7 @@ import {
   readFigure,
   type Scale,
 } from './lib/figures.ts'
+import { keysFigures, OPERATOR } from './lib/keys-figures.ts'
 import { type Started, start } from './lib/server.ts'
 import { d1Figures, objectFigures } from './lib/workerd-figures.ts'
 
@@ -18,7 +19,7 @@ const HELP = `usage: npm run bench -- [--json] [--quick] [--only NAME]
 
   --json       one JSON object on standard output; progress goes to standard error
   --quick      a tenth of the data and shorter turns
-  --only NAME  append, writers, read, growth, columns, batching, memory, sdk, objects or d1; may be repeated
+  --only NAME  append, writers, read, growth, columns, batching, memory, keys, sdk, objects or d1; may be repeated
 
 objects and d1 are the Worker on workerd.
 
@@ -78,6 +79,15 @@ for (const [name, measure] of Object.entries(GROUPS)) {
     report(await measure(server))
   } finally {
     await server.stop()
+  }
+}
+if (wanted('keys')) {
+  const server = (...args: string[]) => start([process.execPath, 'bench/server.ts', ...args, '--data'])
+  const servers = [await server(), await server('--keys', OPERATOR)] as const
+  try {
+    report(await keysFigures(...servers, scale))
+  } finally {
+    for (const started of servers) await started.stop()
   }
 }
 if (wanted('sdk'))

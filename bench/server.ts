@@ -7,15 +7,25 @@ import { openStorage, STORAGES } from '../src/node/storage.ts'
 import { mountBaselines } from './lib/baselines.ts'
 
 const { values } = parseArgs({
-  options: { data: { type: 'string' }, storage: { type: 'string', default: 'sqlite' }, help: { type: 'boolean' } },
+  options: {
+    data: { type: 'string' },
+    storage: { type: 'string', default: 'sqlite' },
+    keys: { type: 'string' },
+    help: { type: 'boolean' },
+  },
 })
 const kind = STORAGES.find((name) => name === values.storage)
 if (values.help || values.data === undefined || kind === undefined) {
-  console.log('usage: node bench/server.ts --data FOLDER [--storage sqlite|memory|null]')
+  console.log('usage: node bench/server.ts --data FOLDER [--storage sqlite|memory|null] [--keys OPERATOR-TOKEN]')
   process.exit(values.help ? 0 : 1)
 }
 const storage = await openStorage(kind, values.data)
-const app = createApp({ openBackend: storage.openBackend, readBody: readNodeBody })
+const { openBackend, control } = storage
+const app = createApp({
+  openBackend,
+  readBody: readNodeBody,
+  ...(values.keys !== undefined && { keys: { control, operatorToken: values.keys } }),
+})
 mountBaselines(app, readNodeBody)
 const server = await listen(app, '127.0.0.1', 0)
 console.log(`listening on ${server.url}`)

@@ -1,8 +1,9 @@
 // Starts the worker on workerd with local storage (`npm run dev`): first the migrations, then wrangler's development server.
 // Nothing of it needs a network or an account, and what it serves is reached from this machine only.
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const HELP = `Starts McBackend Edge on workerd, with run objects and the list of runs on this machine.
@@ -13,6 +14,9 @@ usage: npm run dev -- [--port N] [--persist-to DIR] [flags of wrangler dev]
   --ip ADDRESS       address to listen on            [127.0.0.1]
   --persist-to DIR   folder of the storage           [.wrangler/state]
   --config, --env    as for wrangler
+
+There are no keys, since only this machine reaches it. With a file .dev.vars, what that says holds: MCB_OPERATOR_TOKEN=…
+turns keys on, as they are when it is deployed; MCB_AUTH=open leaves them out.
 
 All other flags go to wrangler dev as they are; "npx wrangler dev --help" lists them. SIGTERM or SIGINT stops it.`
 
@@ -87,6 +91,13 @@ function stopWithNpm() {
   }, 200).unref()
 }
 
+/** Variables that say that there are no keys, where nobody says anything else and only this machine listens. */
+function openVariables(args, host) {
+  const said = existsSync(join(ROOT, '.dev.vars')) || args.some((arg) => /MCB_(AUTH|OPERATOR_TOKEN)/.test(arg))
+  const isLoopback = host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host)
+  return said || !isLoopback ? [] : ['--var', 'MCB_AUTH:open']
+}
+
 function requireFree(port, host) {
   return new Promise((done) => {
     const server = createServer()
@@ -131,6 +142,7 @@ async function main(args) {
     ...(flagValue(args, '--port') === undefined ? ['--port', String(port)] : []),
     // A free one, so that two can run.
     ...(flagValue(args, '--inspector-port') === undefined ? ['--inspector-port', '0'] : []),
+    ...openVariables(args, host),
     ...(args.some((arg) => arg.includes('show-interactive-dev-session'))
       ? []
       : ['--show-interactive-dev-session=false']),

@@ -1,27 +1,55 @@
 /** The HTTP application, on no platform in particular: middlewares, resources, errors. */
 import { Hono, type MiddlewareHandler } from 'hono'
-import { compress } from 'hono/compress'
-import { createMiddleware } from 'hono/factory'
+import { cors } from 'hono/cors'
 import { requestId } from 'hono/request-id'
 import type { StoreBackend } from './backends/stored.ts'
+import { type Defer, Keyring } from './control/keyring.ts'
+import { Quotas } from './control/quotas.ts'
 import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
+import { type ControlStore, LOCAL_TENANT } from './core/tenants.ts'
+import { keyedAccess, openAccess } from './routes/access.ts'
+import { type AuditEntry, auditTo } from './routes/audit.ts'
 import { readStandardBody } from './routes/body.ts'
 import { chainRoutes } from './routes/chains.ts'
-import type { AppEnv, ReadBody } from './routes/context.ts'
+import { compressed } from './routes/compression.ts'
+import type { AppContext, AppEnv, ReadBody, Services } from './routes/context.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { drawRoutes } from './routes/draws.ts'
 import { eventRoutes } from './routes/events.ts'
+import { announceLength } from './routes/head.ts'
+import { CORS_HEADERS, setHeaders } from './routes/headers.ts'
 import { healthRoutes } from './routes/health.ts'
+import { keyRoutes } from './routes/keys.ts'
+import type { Management } from './routes/management.ts'
 import { handleErrors, handleNotFound } from './routes/problem.ts'
 import { runRoutes } from './routes/runs.ts'
+import { sharedRoutes } from './routes/shared.ts'
+import { shareRoutes } from './routes/shares.ts'
+import { tenantRoutes } from './routes/tenants.ts'
+import { whoamiRoutes } from './routes/whoami.ts'
 
-/** The tenant of every request while keys are switched off. */
-export const LOCAL_TENANT = 'local'
+export { LOCAL_TENANT }
 export const VERSION = '0.1.0'
+
+/** What a server with tenants and keys needs beside their storage. */
+export interface KeysOptions {
+  readonly control: ControlStore
+  readonly operatorToken: string
+  /** Forgets what `openBackend` keeps of a tenant that was deleted. */
+  readonly closeBackend?: (storage: string) => void
+  /** Takes work that an answer does not wait for, where a platform would cut it off with the answer. */
+  readonly defer?: (c: AppContext) => Defer
+}
 
 export interface AppOptions {
   /** Opens the backend of a tenant. Called for every request: keep what it opens. */
   readonly openBackend: (tenant: string) => StoreBackend
+  /** Without it there are no keys: everybody is the one tenant `local`. */
+  readonly keys?: KeysOptions
+  /** Origins of web pages that may send requests; `*` is all. */
+  readonly origins?: readonly string[]
+  /** Address under which this server is reached, for links; that of the request when absent. */
+  readonly publicUrl?: string
   readonly limits?: Limits
   /** A platform's shorter way to the bytes of a body. */
   readonly readBody?: ReadBody
@@ -29,42 +57,72 @@ export interface AppOptions {
   readonly observe?: MiddlewareHandler<AppEnv>
   /** Learns of defects and of storage that fails; the client is told only their code. */
   readonly report?: (requestId: string, error: unknown) => void
+  /** Learns of every change of tenants and keys. */
+  readonly audit?: (entry: AuditEntry) => void
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
 }
 
 export function createApp({
   openBackend,
+  keys,
+  origins = [],
+  publicUrl,
   limits = DEFAULT_LIMITS,
   readBody = readStandardBody,
   observe,
   report = (id, error) => console.error(id, error),
+  audit = (entry) => console.log(JSON.stringify({ audit: entry })),
+  now = Date.now,
 }: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
-  const authenticate = createMiddleware<AppEnv>(async (c, next) => {
-    c.set('tenant', LOCAL_TENANT)
-    c.set('backend', openBackend(LOCAL_TENANT))
-    await next()
-  })
-  const services = { limits, readBody, authenticate }
+  const quotas = new Quotas(now)
+  const openLocal = () => openBackend(LOCAL_TENANT)
+  let management: Management | undefined
+  let authorize: Services['authorize'] = openAccess(openLocal)
+  if (keys !== undefined) {
+    const { control, operatorToken, closeBackend = () => {}, defer = quietly } = keys
+    const keyring = new Keyring(control, now)
+    const written = auditTo(audit, now)
+    management = { control, keyring, audit: written, now, closeBackend, ...(publicUrl !== undefined && { publicUrl }) }
+    authorize = keyedAccess({ keyring, operatorToken, openBackend, now, defer })
+  }
+  const services = { limits, readBody, authorize, quotas }
 
   app.use(requestId())
   if (observe !== undefined) app.use(observe)
-  app.use(async (c, next) => {
-    c.header('Cache-Control', 'private, no-cache')
-    c.header('Vary', 'Accept, Authorization')
-    await next()
-  })
-  app.use('/v1/runs', compress())
-  app.use('/v1/runs/:rid', compress())
-  app.use('/v1/runs/:rid/chains', compress())
-  app.use('/openapi.json', compress())
+  app.use(setHeaders)
+  if (origins.length > 0) app.use(cors({ ...CORS_HEADERS, origin: origins.includes('*') ? '*' : [...origins] }))
+  app.use(announceLength)
+  for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())
+  // The answer that carries a new key is not among them: what is secret is not compressed beside what a client chose.
+  for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
   app.onError(handleErrors(report))
   app.notFound(handleNotFound)
 
-  healthRoutes(app, () => openBackend(LOCAL_TENANT).store.ping())
-  runRoutes(app, services)
+  healthRoutes(app, services, () => openLocal().store.ping())
+  runRoutes(app, services, sharesEndWith(management))
   chainRoutes(app, services)
   drawRoutes(app, services)
   eventRoutes(app, services)
-  docsRoutes(app, VERSION)
+  shareRoutes(app, services, management)
+  whoamiRoutes(app, services)
+  keyRoutes(app, services, management)
+  tenantRoutes(app, services, management, openBackend)
+  sharedRoutes(app, services)
+  docsRoutes(app, services, VERSION)
   return app
+}
+
+/** A failure to note when a key was used is nobody's concern. */
+const quietly = (): Defer => (work) => void work.catch(() => undefined)
+
+/** The shares of a run end with it. */
+function sharesEndWith(management: Management | undefined): (c: AppContext, rid: string) => Promise<void> {
+  return async (c, rid) => {
+    const caller = c.get('caller')
+    if (management === undefined || caller.kind !== 'key') return
+    await management.control.removeShares(caller.tenant.id, rid)
+    management.keyring.forget()
+  }
 }

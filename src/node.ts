@@ -1,8 +1,11 @@
 /** The embedded default: the application on Node, with its draws in a SQLite file. */
-import { mkdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
+import { sweepTenants } from './control/sweep.ts'
+import { type AccessSettings, accessSettings, isLoopback } from './core/access-settings.ts'
+import { withoutKeys } from './core/keys.ts'
 import { readNodeBody } from './node/body.ts'
+import { makeFolder } from './node/folder.ts'
 import { RequestLog } from './node/log.ts'
 import { listen } from './node/server.ts'
 import { openStorage, STORAGES } from './node/storage.ts'
@@ -17,6 +20,11 @@ environment
   MCB_DATA_DIR   folder of the SQLite file               [./data]
   MCB_STORAGE    ${STORAGES.join(', ')}        [sqlite]
   MCB_LOG        requests (a line a request) or quiet    [requests]
+  MCB_AUTH       open: whoever reaches the port may do all; keys: tenants with keys
+                 [open where HOST is this machine alone, otherwise keys]
+  MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants
+  MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
+  MCB_PUBLIC_URL       address that links to shared runs begin with   [that of the request]
 
 for MCB_STORAGE=clickhouse (docs/clickhouse.md)
   CLICKHOUSE_URL, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, CLICKHOUSE_DATABASE [mcbackend]
@@ -30,23 +38,51 @@ function fail(sentence: string): never {
   process.exit(1)
 }
 
+function asksForHelp(): boolean {
+  try {
+    return parseArgs({ options: { help: { type: 'boolean', short: 'h' } } }).values.help === true
+  } catch (error) {
+    fail(`${describeFailure(error)}. It takes environment variables; --help lists them.`)
+  }
+}
+
+/** Milliseconds between two looks for what deletions of tenants have left. */
+const SWEEP_MS = 10 * 60_000
+
+function settingsOrFail(host: string): AccessSettings {
+  try {
+    return accessSettings(process.env, isLoopback(host) ? 'this machine' : 'others')
+  } catch (error) {
+    return fail(describeFailure(error))
+  }
+}
+
 function describeFailure(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
-  if (values.help) {
+  if (asksForHelp()) {
     console.log(HELP)
     return
   }
-  const { PORT = '8787', HOST = '127.0.0.1', MCB_DATA_DIR = './data', MCB_STORAGE = 'sqlite', MCB_LOG } = process.env
+  // A variable that is set to nothing is not set.
+  const set = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''))
+  const {
+    PORT = '8787',
+    HOST = '127.0.0.1',
+    MCB_DATA_DIR = './data',
+    MCB_STORAGE = 'sqlite',
+    MCB_LOG = 'requests',
+  } = set
   const port = Number(PORT)
   if (!Number.isInteger(port) || port < 0 || port > 65535) fail(`PORT must be a number from 0 to 65535, not "${PORT}".`)
   const kind = STORAGES.find((name) => name === MCB_STORAGE)
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
+  if (MCB_LOG !== 'requests' && MCB_LOG !== 'quiet') fail(`MCB_LOG must be requests or quiet, not "${MCB_LOG}".`)
+  const { operatorToken, origins, publicUrl } = settingsOrFail(HOST)
   try {
-    if (kind === 'sqlite') mkdirSync(MCB_DATA_DIR, { recursive: true })
+    if (kind === 'sqlite' || kind === 'clickhouse') makeFolder(MCB_DATA_DIR)
   } catch (error) {
     fail(`the folder "${MCB_DATA_DIR}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }
@@ -58,17 +94,34 @@ async function main(): Promise<void> {
     ),
   )
   const log = new RequestLog()
+  const { openBackend, closeBackend, control } = storage
   const app = createApp({
-    openBackend: storage.openBackend,
+    openBackend,
+    ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend } }),
+    origins,
+    ...(publicUrl !== undefined && { publicUrl }),
+    audit: (entry) => log.write(JSON.stringify({ audit: entry })),
     readBody: readNodeBody,
     ...(MCB_LOG === 'quiet' ? {} : { observe: log.middleware }),
-    report: (id, error) => console.error(new Date().toISOString(), id, error),
+    report: (id, error) => console.error(new Date().toISOString(), withoutKeys(id), error),
   })
   const server = await listen(app, HOST, port).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
     fail(`cannot listen on ${HOST}:${port} (${error.message}); set HOST and PORT.`)
   })
-  console.log(`McBackend Edge listening on ${server.url} (storage: ${kind}; docs: ${server.url}/docs)`)
+  console.log(
+    `McBackend Edge listening on ${server.url} (storage: ${kind}; ${operatorToken === undefined ? 'no keys' : 'with keys'}; docs: ${server.url}/docs)`,
+  )
+  if (operatorToken !== undefined) {
+    const sweep = () =>
+      sweepTenants({ control, openBackend, closeBackend }, Date.now()).catch((error) =>
+        console.error('a deletion goes on later:', error),
+      )
+    void sweep()
+    setInterval(sweep, SWEEP_MS).unref()
+  } else if (!isLoopback(HOST)) {
+    console.log('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
+  }
 
   // A supervisor starts it again; the file holds everything that was acknowledged.
   void storage.failed?.then((error) => fail(`the storage has failed (${error.message}); start the server again.`))

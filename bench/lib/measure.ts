@@ -27,6 +27,25 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
+/**
+ * The ratio of two measurements, as the median over pairs of turns; who is first changes from pair to pair. For what
+ * differs by less than a disk does from one second to the next.
+ */
+export async function pairedRatio(
+  pairs: number,
+  first: () => Promise<number>,
+  second: () => Promise<number>,
+): Promise<number> {
+  const ratios: number[] = []
+  for (let pair = 0; pair <= pairs; pair++) {
+    const before = pair % 2 === 0 ? await first() : undefined
+    const b = await second()
+    const a = before ?? (await first())
+    if (pair > 0) ratios.push(a / b)
+  }
+  return median(ratios)
+}
+
 /** Runs two measurements in turns, after one turn each that does not count, and returns both medians. */
 export async function compare(
   rounds: number,

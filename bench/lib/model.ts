@@ -84,9 +84,10 @@ export class Body {
 }
 
 export async function createRun(connection: Connection, rid: string, of: Model, chains: number): Promise<void> {
-  await expectStatus(connection.send(requestHead('PUT', `/v1/runs/${rid}`, of.meta.length), of.meta), 200, 201)
+  const { token } = connection
+  await expectStatus(connection.send(requestHead('PUT', `/v1/runs/${rid}`, of.meta.length, token), of.meta), 200, 201)
   for (let chain = 0; chain < chains; chain++) {
-    await expectStatus(connection.send(requestHead('PUT', `/v1/runs/${rid}/chains/${chain}`, 0)), 200, 201)
+    await expectStatus(connection.send(requestHead('PUT', `/v1/runs/${rid}/chains/${chain}`, 0, token)), 200, 201)
   }
 }
 
@@ -101,7 +102,7 @@ export class Writer {
     this.connection = connection
     this.body = body
     this.start = start
-    this.head = requestHead('POST', `/v1/runs/${rid}/chains/${chain}/draws`, body.bytes.length)
+    this.head = requestHead('POST', `/v1/runs/${rid}/chains/${chain}/draws`, body.bytes.length, connection.token)
   }
 
   async append(): Promise<void> {

@@ -44,6 +44,13 @@ export function residentMiB(pid: number): number {
   return Number(kib) / 1024
 }
 
+/** CPU time that a process has used, all threads, in milliseconds; in steps of 10. */
+export function cpuMs(pid: number): number {
+  // What stands in parentheses may hold spaces; utime and stime are fields 14 and 15, in hundredths of a second.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
 /** The highest resident memory while `work` runs, in MiB above what it was before. */
 export async function peakAbove(pid: number, work: () => Promise<void>): Promise<number> {
   const idle = residentMiB(pid)

@@ -11,6 +11,8 @@ export interface Reply {
 
 /** One keep-alive connection; one request at a time. */
 export class Connection {
+  /** The key that requests on it carry, where the server wants one. */
+  token: string | undefined
   private readonly socket: Socket
   private head: Buffer = Buffer.alloc(0)
   private remaining = -1
@@ -74,9 +76,10 @@ export class Connection {
   }
 }
 
-export function requestHead(method: string, path: string, length: number): Buffer {
+export function requestHead(method: string, path: string, length: number, token?: string): Buffer {
+  const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`
   return Buffer.from(
-    `${method} ${path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${length}\r\n\r\n`,
+    `${method} ${path} HTTP/1.1\r\nHost: bench\r\n${authorization}Content-Type: application/x-protobuf\r\nContent-Length: ${length}\r\n\r\n`,
   )
 }
 

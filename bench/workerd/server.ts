@@ -118,6 +118,7 @@ async function main(): Promise<void> {
           name: 'bench',
           modules: [{ type: 'ESModule', path: 'entry.js', contents: build(resolve(values.entry), folder) }],
           compatibilityDate: '2026-08-04',
+          bindings: { MCB_AUTH: 'open' },
           d1Databases: { DB: 'bench' },
           ...(values.storage === 'objects' && {
             durableObjects: { RUNS: { className: 'RunObject', useSQLite: true } },

@@ -4,10 +4,11 @@
     python clients/python/run_tests.py                # ruff, mypy and pytest, as CI does
     python clients/python/run_tests.py -- -k spool    # pytest's own options behind --
     python clients/python/run_tests.py -- --slow      # with the tests that take minutes
+    python clients/python/run_tests.py --recipes      # with NumPyro and nutpie, which take a while to install
     python clients/python/run_tests.py --benchmark    # the speed table instead
 
-The environment is `.venv` beside this file. It is made once, and again when pyproject.toml changes. Without Python 3.11
-or later there is nothing to test: that is said, and the exit status is 0.
+The environment is `.venv` beside this file. It is made once, and again when the dependencies change. Without Python
+3.11 or later there is nothing to test: that is said, and the exit status is 0.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -28,6 +30,8 @@ NEEDED = (3, 11)
 CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3", "python")
 # Newest versions that fit together on the oldest Python; on later ones pip may choose.
 CONSTRAINTS = ("pymc==5.28.5", "arviz==0.23.4", "mcbackend==0.5.3", "betterproto==2.0.0b7")
+# Libraries of docs/recipes.md: the one that is always tried, and those that cost CI too much time.
+RECIPE, MORE_RECIPES = "blackjax", ("numpyro", "nutpie")
 # The protoc that generated the code, in a folder of its own: it wants an older protobuf than the tests run on.
 PROTOC = VENV / "protoc"
 GRPCIO_TOOLS = "grpcio-tools==1.72.1"
@@ -47,26 +51,24 @@ def find_python() -> str | None:
 
 
 def wanted() -> str:
-    """Names what the environment must hold."""
-    content = (PACKAGE / "pyproject.toml").read_bytes() + repr(CONSTRAINTS).encode()
-    return hashlib.sha256(content).hexdigest()
+    """Names what the environment must hold; the settings of tools at the end of pyproject.toml do not matter."""
+    project = (PACKAGE / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.")[0]
+    return hashlib.sha256((project + repr((CONSTRAINTS, RECIPE))).encode()).hexdigest()
 
 
-def install(python: str) -> None:
-    """Makes the environment unless it is as it should be."""
-    if PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted():
-        return
-    print(f"installing the Python package's test environment in {VENV} (some minutes, once)", flush=True)
-    subprocess.run([python, "-m", "venv", "--clear", str(VENV)], check=True)
+def install(python: str, recipes: Sequence[str]) -> None:
+    """Makes the environment unless it is as it should be, and puts the libraries of recipes into it."""
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--editable", f"{PACKAGE}[test]", *CONSTRAINTS], check=True)
-    if subprocess.run([*pip, f"{PACKAGE}[recipes]", *CONSTRAINTS[:2]], check=False).returncode != 0:
-        print("numpyro, blackjax or nutpie cannot be installed here: their recipes are skipped", flush=True)
-    else:
-        # The line before has installed a copy; tests run the source.
-        subprocess.run([*pip, "--no-deps", "--editable", str(PACKAGE)], check=True)
-    subprocess.run([*pip, "--target", str(PROTOC), GRPCIO_TOOLS, "setuptools<81"], check=True)
-    STAMP.write_text(wanted())
+    if not (PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted()):
+        print(f"installing the Python package's test environment in {VENV} (a minute or two, once)", flush=True)
+        subprocess.run([python, "-m", "venv", "--clear", str(VENV)], check=True)
+        subprocess.run([*pip, "--editable", f"{PACKAGE}[test]", *CONSTRAINTS], check=True)
+        subprocess.run([*pip, "--target", str(PROTOC), GRPCIO_TOOLS, "setuptools<81"], check=True)
+        STAMP.write_text(wanted())
+    for name in recipes:
+        is_present = subprocess.run([str(PYTHON), "-c", f"import {name}"], check=False, stderr=subprocess.DEVNULL)
+        if is_present.returncode != 0 and subprocess.run([*pip, name, *CONSTRAINTS], check=False).returncode != 0:
+            print(f"{name} cannot be installed here: its recipe is skipped", flush=True)
 
 
 def run(*command: str) -> int:
@@ -78,6 +80,7 @@ def run(*command: str) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--benchmark", action="store_true", help="measure the speed table and print it")
+    parser.add_argument("--recipes", action="store_true", help=f"install {' and '.join(MORE_RECIPES)}, too")
     parser.add_argument("--only-install", action="store_true", help="make the environment, and run nothing")
     parser.add_argument("pytest", nargs="*", metavar="OPTION", help="options for pytest, behind --")
     options = parser.parse_args()
@@ -85,7 +88,7 @@ def main() -> int:
     if python is None:
         print("The Python package was skipped: it needs Python 3.11 or later, and there is none on the path.")
         return 0
-    install(python)
+    install(python, [RECIPE, *(MORE_RECIPES if options.recipes else ())])
     if options.only_install:
         return 0
     if options.benchmark:

@@ -7,13 +7,24 @@ import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import { equalRunMeta, parseRunMeta } from '../core/meta.ts'
 import type { Schema } from '../core/schema.ts'
 import { type Block, joinSegments } from '../core/segment.ts'
-import type { ChainState, ColumnBlocks, Registration, ScanPage, ScanRequest, Store, StoredRun } from '../core/store.ts'
+import type {
+  ChainState,
+  ColumnBlocks,
+  Registration,
+  ScanPage,
+  ScanRequest,
+  Store,
+  StoredRun,
+  Usage,
+} from '../core/store.ts'
 
 /** Neighbouring small blocks are joined up to this many bytes, as the digits of a binary counter are carried. */
 const GROWN_BYTES = 64 * 1024
 
 interface MemoryChain {
   length: number
+  /** Of all draws that were appended. */
+  bytes: number
   updatedAt: number
   readonly columns: Block[][]
 }
@@ -81,7 +92,7 @@ export class MemoryStore implements Store {
         limit: this.limits.chains,
       })
     }
-    const chain = { length: 0, updatedAt: Date.now(), columns: run.schema.columns.map(() => []) }
+    const chain = { length: 0, bytes: 0, updatedAt: Date.now(), columns: run.schema.columns.map(() => []) }
     run.chains.set(number, chain)
     return { ...stateOf(number, chain), created: true }
   }
@@ -111,6 +122,7 @@ export class MemoryStore implements Store {
       const spec = run.schema.columns[index]
       const blocks = chain.columns[index]
       // A copy: the body of a request may lie in memory that somebody else goes on using.
+      chain.bytes += block.data?.length ?? 0
       if (spec !== undefined) blocks?.push({ ...block, data: block.data?.slice() ?? null })
       if (spec !== undefined && blocks !== undefined) carry(blocks, (joined) => joinSegments(spec, joined))
     }
@@ -130,6 +142,20 @@ export class MemoryStore implements Store {
       parts.push({ position, blocks })
     }
     return { parts }
+  }
+
+  async usage(): Promise<Usage> {
+    let bytes = 0
+    for (const { meta, chains } of this.runs.values()) {
+      bytes += meta.length
+      for (const chain of chains.values()) bytes += chain.bytes
+    }
+    return { runs: this.runs.size, bytes }
+  }
+
+  async clear(): Promise<void> {
+    this.runs.clear()
+    this.byRegistration.clear()
   }
 
   async ping(): Promise<void> {}

@@ -88,6 +88,16 @@ export class NullStore implements Store {
     )
   }
 
+  usage() {
+    return this.runs.usage()
+  }
+
+  async clear(): Promise<void> {
+    await this.runs.clear()
+    this.schemas.clear()
+    this.lengths.clear()
+  }
+
   async ping(): Promise<void> {}
 }
 

@@ -28,15 +28,16 @@ interface KnownRun {
   readonly parsed: ParsedMeta
 }
 
-/** Parsed runs in use. An entry may be out of date: what is asked of the store under its registration tells. */
-const KNOWN_RUNS = 256
+/** Bytes of parsed runs that are kept. One may be out of date: what is asked of the store under its registration tells. */
+const KNOWN_BYTES = 32 * 1024 * 1024
 
 export class StoreBackend implements Backend {
   readonly store: Store
   readonly limits: Limits
   /** Watches of runs whose store cannot tell of them. */
   readonly watches = new LocalWatches()
-  private readonly known = new LruMap<string, KnownRun>(KNOWN_RUNS)
+  private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
+  private retired = false
 
   constructor(store: Store, limits: Limits = DEFAULT_LIMITS) {
     this.store = store
@@ -51,6 +52,7 @@ export class StoreBackend implements Backend {
 
   /** Registers metadata that was accepted for `rid`. */
   async register(rid: string, parsed: ParsedMeta): Promise<StoreRun> {
+    if (this.retired) throw new McbError('unauthorized', 'the tenant was deleted')
     const { registration, created } = await this.store.register({
       rid,
       meta: parsed.bytes,
@@ -94,6 +96,13 @@ export class StoreBackend implements Backend {
     const removed = await this.store.remove(rid)
     this.watches.deleted(rid)
     return removed
+  }
+
+  /** Deletes all runs for good: this backend takes no new ones. See `Store.clear`. */
+  async retire(): Promise<void> {
+    this.retired = true
+    await this.store.clear()
+    this.watches.allDeleted()
   }
 }
 

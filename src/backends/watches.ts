@@ -37,6 +37,11 @@ export class LocalWatches {
     this.byRun.delete(rid)
   }
 
+  /** No run is left. */
+  allDeleted(): void {
+    for (const rid of [...this.byRun.keys()]) this.deleted(rid)
+  }
+
   /** Ends all watches, as a server does that stops. */
   end(): void {
     for (const watches of this.byRun.values()) for (const { watcher } of watches) watcher.lost()

@@ -83,7 +83,7 @@ class FixedColumn implements BufferColumn {
     const bytes = new Uint8Array(this.capacity * spec.stride)
     bytes.set(this.bytes)
     this.bytes = bytes
-    if (spec.elements !== 1 || spec.dtype === 'bool') return
+    if (spec.shape.length > 0 || spec.dtype === 'bool') return
     const view: NumericArray = viewAs(spec.dtype, bytes)
     if (!(view instanceof BigInt64Array || view instanceof BigUint64Array)) this.numbers = view
   }

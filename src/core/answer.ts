@@ -1,11 +1,12 @@
 /** A read of one chain as a stream: what was resolved, and the bytes of the answer in protobuf or JSON. */
+import { shapesField, stringFields } from './column-fields.ts'
 import { McbError } from './errors.ts'
 import type { Limits } from './limits.ts'
 import type { ColumnSpec } from './schema.ts'
-import { type Block, type Bytes, fillSegment, type Parts, pickSegment, sliceSegment, unpackSegment } from './segment.ts'
+import { type Block, type Bytes, fillSegment, pickSegment, sliceSegment, unpackSegment } from './segment.ts'
 import { type ResolvedSlice, rangeOf } from './slice.ts'
 import type { ColumnBlocks } from './store.ts'
-import { fieldHead, varintSize, writeVarint } from './wire.ts'
+import { fieldHead, varintSize } from './wire.ts'
 
 /** Blocks of the columns of a selection, column by column; each column rising and without a hole. */
 export type ScanColumns = (columns: readonly number[], from: number, to: number) => AsyncIterable<ColumnBlocks>
@@ -252,31 +253,4 @@ async function* protobufBody(selection: Selection, head: Bytes, heads: readonly 
     if (field.length > 0) yield field
   }
   yield* openUpTo(heads.length)
-}
-
-function shapesField(words: readonly Uint32Array[]): Bytes {
-  let size = 0
-  for (const some of words) for (const word of some) size += varintSize(word)
-  const head = fieldHead(4, size)
-  const bytes = new Uint8Array(head.length + size)
-  bytes.set(head)
-  let offset = head.length
-  for (const some of words) for (const word of some) offset = writeVarint(bytes, offset, word)
-  return bytes
-}
-
-function stringFields({ lengths, payload }: Parts): Bytes {
-  let size = 0
-  for (const length of lengths) size += 1 + varintSize(length) + length
-  const bytes = new Uint8Array(size)
-  let offset = 0
-  let from = 0
-  for (const length of lengths) {
-    bytes[offset++] = 5 * 8 + 2
-    offset = writeVarint(bytes, offset, length)
-    bytes.set(payload.subarray(from, from + length), offset)
-    from += length
-    offset += length
-  }
-  return bytes
 }

@@ -1,9 +1,9 @@
 /** A posted DrawBatch at the border: bytes in, one validated segment a column out. */
 import { McbError } from './errors.ts'
 import type { Limits } from './limits.ts'
-import { sizeOf } from './ndarray.ts'
-import { type ColumnSpec, fitsShape, type Schema } from './schema.ts'
+import type { ColumnSpec, Schema } from './schema.ts'
 import { packSegment, type Segment } from './segment.ts'
+import { checkShapes, readShapes } from './shape-words.ts'
 import { concatBytes, decodeUtf8, LENGTH_DELIMITED, VARINT, WireReader } from './wire.ts'
 
 /** A validated batch: iterations `start … start + count`, one segment a column of the schema. */
@@ -159,15 +159,15 @@ function toSegment(
     checkBools(spec, raw.data)
     return raw.data
   }
-  const words = spec.layout === 'ragged' ? readShapes(body, raw) : new Uint32Array()
-  const elements = spec.layout === 'ragged' ? checkShapes(spec, words, count) : count * spec.elements
-  if (spec.dtype !== 'str') {
-    checkCount(spec, [elements], elements, raw.data.length / spec.itemSize)
-    checkBools(spec, raw.data)
-    return packSegment(spec, { words, lengths: new Uint32Array(), payload: raw.data })
-  }
-  checkCount(spec, spec.layout === 'rigid' ? [count, ...spec.shape] : [elements], elements, raw.strings)
-  return packSegment(spec, { words, ...readStrings(body, raw) })
+  const column = () => new WireReader(body, raw.begin, raw.end)
+  const ragged = spec.layout === 'ragged'
+  const elements = ragged ? checkShapes(spec, column(), raw.shapeWords, count) : count * spec.elements
+  const sent = spec.dtype === 'str' ? raw.strings : raw.data.length / spec.itemSize
+  checkCount(spec, spec.layout === 'rigid' ? [count, ...spec.shape] : [elements], elements, sent)
+  checkBools(spec, raw.data)
+  const words = ragged ? readShapes(column(), raw.shapeWords) : new Uint32Array()
+  const strings = spec.dtype === 'str' ? readStrings(body, raw) : { lengths: new Uint32Array(), payload: raw.data }
+  return packSegment(spec, { words, ...strings })
 }
 
 /** Compares numbers of elements; `shape` is what the message shows as expected. */
@@ -191,53 +191,6 @@ function checkBools(spec: ColumnSpec, data: Uint8Array): void {
       })
     }
   }
-}
-
-/** Of a wrong shape, no more dimensions than this are told. */
-const SHOWN_DIMENSIONS = 64
-
-/** Walks the shape words of all draws and returns the number of their elements. */
-function checkShapes(spec: ColumnSpec, words: Uint32Array, count: number): number {
-  let at = 0
-  let elements = 0
-  let draws = 0
-  for (; draws < count && at < words.length; draws++) {
-    const ndim = words[at] ?? 0
-    if (ndim > words.length - at - 1) break
-    const shape = words.subarray(at + 1, at + 1 + ndim)
-    if (!fitsShape(spec.shape, shape)) {
-      const shown = [...shape.subarray(0, SHOWN_DIMENSIONS)]
-      throw new McbError('shape_mismatch', `"${spec.name}": expected shape [${spec.shape}], got [${shown}]`, {
-        variable: spec.name,
-        expected: spec.shape ?? [],
-        actual: shown,
-      })
-    }
-    elements = Math.min(Number.MAX_SAFE_INTEGER, elements + sizeOf(shape))
-    at += 1 + ndim
-  }
-  if (draws === count && at === words.length) return elements
-  throw new McbError('shape_mismatch', `"${spec.name}": shapes do not describe ${count} draws`, {
-    variable: spec.name,
-    expected: [count],
-    actual: [draws],
-  })
-}
-
-function readShapes(body: Uint8Array<ArrayBuffer>, raw: RawColumn): Uint32Array {
-  const words = new Uint32Array(raw.shapeWords)
-  const reader = new WireReader(body, raw.begin, raw.end)
-  let at = 0
-  while (reader.next()) {
-    if (reader.field === 4 && reader.type === VARINT) words[at++] = reader.uint32()
-    else if (reader.field === 4 && reader.type === LENGTH_DELIMITED) {
-      const length = reader.length()
-      const packed = new WireReader(body, reader.position, reader.position + length)
-      while (packed.position < packed.end) words[at++] = packed.uint32()
-      reader.position += length
-    } else reader.skip()
-  }
-  return words
 }
 
 function readStrings(

@@ -1,5 +1,5 @@
 /** The wire form of a DrawBatch from segments: what a client posts. */
-
+import { shapesField, stringFields } from './column-fields.ts'
 import { McbError } from './errors.ts'
 import type { DrawBatch } from './interfaces.ts'
 import type { ColumnSpec, Schema } from './schema.ts'
@@ -59,14 +59,8 @@ function columnParts(spec: ColumnSpec, data: Bytes, count: number): Bytes[] {
   }
   const { words, lengths, payload } = unpackSegment(spec, data, count)
   if (spec.dtype !== 'str' && payload.length > 0) parts.push(fieldHead(3, payload.length), payload)
-  if (words.length > 0) parts.push(packedField(4, words))
-  let offset = 0
-  if (spec.dtype === 'str') {
-    for (const length of lengths) {
-      parts.push(fieldHead(5, length), payload.subarray(offset, offset + length))
-      offset += length
-    }
-  }
+  if (words.length > 0) parts.push(shapesField([words]))
+  if (spec.dtype === 'str' && lengths.length > 0) parts.push(stringFields({ words, lengths, payload }))
   return parts
 }
 
@@ -74,16 +68,5 @@ function varintField(field: number, value: number): Bytes {
   const bytes = new Uint8Array(1 + varintSize(value))
   bytes[0] = field * 8
   writeVarint(bytes, 1, value)
-  return bytes
-}
-
-function packedField(field: number, words: Uint32Array): Bytes {
-  let size = 0
-  for (const word of words) size += varintSize(word)
-  const head = fieldHead(field, size)
-  const bytes = new Uint8Array(head.length + size)
-  bytes.set(head)
-  let offset = head.length
-  for (const word of words) offset = writeVarint(bytes, offset, word)
   return bytes
 }

@@ -1,10 +1,14 @@
-/** A map that forgets what was used longest ago. */
+/** A map that forgets what was used longest ago, so that what it holds stays within a budget. */
 export class LruMap<K, V> {
   private readonly entries = new Map<K, V>()
-  private readonly capacity: number
+  private readonly budget: number
+  private readonly weigh: (value: V) => number
+  private weight = 0
 
-  constructor(capacity: number) {
-    this.capacity = capacity
+  /** @param weigh gives what of the budget a value takes, always the same for one value; each takes 1 where it is absent */
+  constructor(budget: number, weigh: (value: V) => number = () => 1) {
+    this.budget = budget
+    this.weigh = weigh
   }
 
   get(key: K): V | undefined {
@@ -16,17 +20,21 @@ export class LruMap<K, V> {
     return value
   }
 
+  /** The value stays at least until the next one comes, however much it weighs. */
   set(key: K, value: V): void {
-    this.entries.delete(key)
+    this.delete(key)
     this.entries.set(key, value)
-    if (this.entries.size <= this.capacity) return
+    this.weight += this.weigh(value)
     for (const oldest of this.entries.keys()) {
-      this.entries.delete(oldest)
-      return
+      if (this.weight <= this.budget || this.entries.size === 1) return
+      this.delete(oldest)
     }
   }
 
   delete(key: K): void {
+    const value = this.entries.get(key)
+    if (value === undefined) return
     this.entries.delete(key)
+    this.weight -= this.weigh(value)
   }
 }

@@ -18,12 +18,16 @@ export interface ParsedMeta {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly meta: RunMeta
   readonly schema: Schema
+  /** Bytes of memory that all of this takes, about. */
+  readonly weight: number
 }
 
 const RID = /^[A-Za-z0-9._~-]{1,128}$/
+/** What a field takes in a decoded message, at most: a hundred times its smallest wire form. */
+const FIELD_BYTES = 250
 /**
- * Decoded messages take up to 250 bytes a field, a hundred times their smallest wire form: this bounds them to some
- * 60 MiB, where an isolate has 128. Real metadata has a few thousand fields, and 70,000 with 10,000 variables.
+ * Bounds decoded messages to some 60 MiB, where an isolate has 128. Real metadata has a few thousand fields, and 70,000
+ * with 10,000 variables.
  */
 const MAX_FIELDS = 250_000
 
@@ -43,10 +47,10 @@ export function isChainNumber(chain: number): boolean {
  * @throws McbError `invalid_protobuf`, `invalid_run_meta` or `unsupported_dtype`
  */
 export function parseRunMeta(bytes: Uint8Array<ArrayBuffer>, limits: Limits): ParsedMeta {
-  countFields(bytes)
+  const weight = bytes.length + FIELD_BYTES * countFields(bytes)
   const meta = decodeRunMeta(bytes)
   const schema = buildSchema(meta.variables ?? [], meta.sampleStats ?? [], limits)
-  return { bytes, meta, schema }
+  return { bytes, meta, schema, weight }
 }
 
 /**
@@ -106,7 +110,19 @@ function canonicalBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>
     for (const item of value.listValue?.values ?? []) sortValue(item)
   }
   meta.attributes = sortKeys(meta.attributes ?? {})
+  sortUnknown(meta)
   return encodeRunMeta(meta)
+}
+
+/** Puts the fields that are not known here, of a message and all in it, in the order of their numbers. */
+function sortUnknown(message: { $unknowns?: Uint8Array[] }): void {
+  for (const part of Object.values(message)) if (isPart(part)) sortUnknown(part)
+  // Fields of one number keep their order: it counts where they are repeated.
+  message.$unknowns?.sort((a, b) => Reader.create(a).uint32() - Reader.create(b).uint32())
+}
+
+function isPart(value: unknown): value is { $unknowns?: Uint8Array[] } {
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
 }
 
 function sortStruct(struct: google.protobuf.Struct.$Properties): void {
@@ -164,8 +180,8 @@ const runMeta: Nested = {
   7: () => labelled,
 }
 
-/** Refuses a message that would take up far more memory than its bytes. */
-function countFields(bytes: Uint8Array<ArrayBuffer>): void {
+/** Counts the fields of a message, and refuses one that would take up far more memory than its bytes. */
+function countFields(bytes: Uint8Array<ArrayBuffer>): number {
   let fields = 0
   const visit = (reader: WireReader, message: Nested, depth: number) => {
     if (depth > 100) throw new McbError('invalid_protobuf', 'the body is nested too deeply')
@@ -188,4 +204,5 @@ function countFields(bytes: Uint8Array<ArrayBuffer>): void {
     }
   }
   visit(new WireReader(bytes), runMeta, 0)
+  return fields
 }

@@ -102,7 +102,7 @@ function decodeUtf32(bytes: Uint8Array, width: number, count: number): string[] 
 
 function encodeUtf32(strings: readonly string[]): { bytes: Uint8Array<ArrayBuffer>; width: number } {
   const points = strings.map((text) => Array.from(text, (char) => char.codePointAt(0) ?? 0))
-  const width = Math.max(1, ...points.map((p) => p.length))
+  const width = points.reduce((most, p) => Math.max(most, p.length), 1)
   const view = new DataView(new ArrayBuffer(strings.length * width * 4))
   points.forEach((p, i) => {
     p.forEach((point, k) => {

@@ -34,7 +34,7 @@ export interface Parts {
   readonly payload: Bytes
 }
 
-function readWords(bytes: Bytes, offset: number, count: number): Uint32Array {
+function readWords(bytes: Bytes, offset: number, count: number): Uint32Array<ArrayBuffer> {
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, count * 4)
   const words = new Uint32Array(count)
   for (let i = 0; i < count; i++) words[i] = view.getUint32(i * 4, true)
@@ -58,7 +58,7 @@ export function unpackSegment(spec: ColumnSpec, bytes: Bytes, count: number): Pa
   let words = new Uint32Array()
   if (spec.layout === 'ragged') {
     const size = readWords(bytes, 0, 1)[0] ?? 0
-    words = readWords(bytes, 4, size) as Uint32Array<ArrayBuffer>
+    words = readWords(bytes, 4, size)
     offset = 4 + size * 4
   }
   if (spec.dtype !== 'str') return { words, lengths: new Uint32Array(), payload: bytes.subarray(offset) }
@@ -128,8 +128,8 @@ export function pickSegment(spec: ColumnSpec, bytes: Bytes, count: number, indic
     elementAt.push(element)
     payloadAt.push(byte)
   }
-  const cut = <T extends Uint32Array | Bytes>(source: T, at: readonly number[]) =>
-    indices.map((i) => source.subarray(at[i] ?? 0, at[i + 1] ?? 0) as T)
+  const cut = <T>(source: { subarray(from: number, to: number): T }, at: readonly number[]) =>
+    indices.map((i) => source.subarray(at[i] ?? 0, at[i + 1] ?? 0))
   return packSegment(spec, {
     words: concatWords(cut(words, wordAt)),
     lengths: spec.dtype === 'str' ? concatWords(cut(lengths, elementAt)) : new Uint32Array(),

@@ -66,6 +66,13 @@ export interface RunWatcher {
   lost(): void
 }
 
+/** What a tenant keeps. */
+export interface Usage {
+  readonly runs: number
+  /** Bytes of metadata and draws. */
+  readonly bytes: number
+}
+
 export interface Store {
   /** Registers a run, or finds an equal one; `run_conflict` when a different one has this rid. */
   register(run: Registration): Promise<{ readonly registration: string; readonly created: boolean }>
@@ -82,6 +89,13 @@ export interface Store {
    */
   append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number>
   scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage>
+  /** What the tenant keeps; may lag by seconds. */
+  usage(): Promise<Usage>
+  /**
+   * Deletes everything of this tenant; resolves when nothing of it is left. Writers that are at work on a run meanwhile learn
+   * that it is gone; who may register new ones must be kept out by the caller.
+   */
+  clear(): Promise<void>
   /** Rejects when the storage cannot be reached. */
   ping(): Promise<void>
   /**

@@ -96,9 +96,6 @@ export function segmentOf(spec: ColumnSpec, draws: Draws, count: number): Bytes 
 }
 
 function packRagged(spec: ColumnSpec, list: readonly NdArray[]): Bytes {
-  const words: number[] = []
-  const texts: string[] = []
-  const payload: Bytes[] = []
   for (const array of list) {
     requireDtype(spec, array.dtype)
     if (!fitsShape(spec.shape, array.shape)) {
@@ -109,13 +106,18 @@ function packRagged(spec: ColumnSpec, list: readonly NdArray[]): Bytes {
         array.data.length,
       ])
     }
-    words.push(array.shape.length, ...array.shape)
-    if (array.dtype === 'str') texts.push(...array.data)
-    else payload.push(bytesOf(array.data))
   }
-  const shapes = new Uint32Array(words)
-  if (spec.dtype === 'str') return packTexts(spec, shapes, texts)
-  return packSegment(spec, { words: shapes, lengths: new Uint32Array(), payload: concatBytes(payload) })
+  // Not pushed as arguments: one draw may have more elements than a stack holds.
+  const words = new Uint32Array(list.flatMap(({ shape }) => [shape.length, ...shape]))
+  if (spec.dtype === 'str') {
+    return packTexts(
+      spec,
+      words,
+      list.flatMap((array) => (array.dtype === 'str' ? array.data : [])),
+    )
+  }
+  const payload = concatBytes(list.flatMap((array) => (array.dtype === 'str' ? [] : [bytesOf(array.data)])))
+  return packSegment(spec, { words, lengths: new Uint32Array(), payload })
 }
 
 function packTexts(spec: ColumnSpec, words: Uint32Array, texts: readonly string[]): Bytes {

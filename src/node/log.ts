@@ -1,5 +1,6 @@
 /** One line a request, gathered so that a busy server does not write for each. */
 import type { MiddlewareHandler } from 'hono'
+import { withoutKeys } from '../core/keys.ts'
 import type { AppEnv } from '../routes/context.ts'
 
 const FLUSH_MS = 100
@@ -25,7 +26,8 @@ export class RequestLog {
   }
 
   write(line: string): void {
-    this.lines.push(line)
+    // Somebody will put a key where none belongs, as in a path.
+    this.lines.push(withoutKeys(line))
     if (this.lines.length >= FLUSH_LINES) this.flush()
     else this.timer ??= setTimeout(() => this.flush(), FLUSH_MS)
   }

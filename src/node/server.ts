@@ -1,9 +1,10 @@
 /** Listening and stopping on Node. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { AppEnv } from '../routes/context.ts'
+import { MAX_HEADER_BYTES, malformed, refuse } from './malformed.ts'
 
 export interface Listening {
   readonly url: string
@@ -15,11 +16,18 @@ export interface Listening {
 const GRACE_MS = 10_000
 
 export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<Listening> {
-  const answer = getRequestListener(app.fetch)
+  // Probes of load balancers speak HTTP/1.0, and name no host.
+  const answer = getRequestListener(app.fetch, { hostname: 'localhost', errorHandler: refuse })
   const connections = new Connections()
-  const server = createServer((request, response) => {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
     connections.begin(request, response)
     void answer(request, response)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    void malformed(error).then((answer) => {
+      if (socket instanceof Socket && connections.mayAnswer(socket)) socket.end(answer, () => socket.destroy())
+      else socket.destroy()
+    })
   })
   server.on('connection', (socket) => connections.add(socket))
   // A body of 64 MiB over a slow line takes minutes; headers need not.
@@ -41,6 +49,8 @@ export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<L
  */
 class Connections {
   private readonly requests = new Map<Socket, number>()
+  /** The last response of each connection. */
+  private readonly responses = new WeakMap<Socket, ServerResponse>()
   private closing = false
 
   add(socket: Socket): void {
@@ -52,7 +62,14 @@ class Connections {
     // A client that keeps its connection busy would otherwise be served on and on while the server stops.
     if (this.closing) response.setHeader('Connection', 'close')
     this.count(socket, 1)
+    this.responses.set(socket, response)
     response.once('close', () => this.count(socket, -1))
+  }
+
+  /** Whether an answer that no request has asked for would stand where a client looks for one. */
+  mayAnswer(socket: Socket): boolean {
+    const last = this.responses.get(socket)
+    return socket.writable && (last === undefined || last.writableFinished || !last.headersSent)
   }
 
   /** Ends what is at rest, and everything else as soon as it is. */

@@ -4,9 +4,12 @@ import { NodeConnection } from '../backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../backends/clickhouse/store.ts'
 import { MemoryStore } from '../backends/memory.ts'
 import { NullStore } from '../backends/null.ts'
+import { FileDriver } from '../backends/sqlite/file.ts'
 import { StoreBackend } from '../backends/stored.ts'
 import { openThreadStorage } from '../backends/thread/client.ts'
+import { SqlControl } from '../control/sql.ts'
 import type { Store } from '../core/store.ts'
+import type { ControlStore } from '../core/tenants.ts'
 import { clickHouseOptions } from './clickhouse.ts'
 
 export const STORAGES = ['sqlite', 'clickhouse', 'memory', 'null'] as const
@@ -15,6 +18,10 @@ export type StorageKind = (typeof STORAGES)[number]
 export interface Storage {
   /** One backend a tenant, kept for the life of the process. */
   readonly openBackend: (tenant: string) => StoreBackend
+  /** Forgets the backend of a tenant that is gone. */
+  readonly closeBackend: (tenant: string) => void
+  /** Tenants and keys. */
+  readonly control: ControlStore
   /** Resolves when the storage has failed for good. */
   readonly failed?: Promise<Error>
   /** Ends what watches runs, and would otherwise never end. */
@@ -25,19 +32,37 @@ export interface Storage {
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 export async function openStorage(kind: StorageKind, folder: string): Promise<Storage> {
-  if (kind === 'memory') return { ...keep(() => new MemoryStore()), close: async () => {} }
-  if (kind === 'null') return { ...keep(() => new NullStore()), close: async () => {} }
-  if (kind === 'clickhouse') {
-    const connection = new NodeConnection(clickHouseOptions(process.env))
-    const inserts = process.env.CLICKHOUSE_INSERTS === 'each' ? 'each' : 'gather'
-    const openStore = (tenant: string) => new ClickHouseStore(connection, tenant, { inserts })
-    return { ...keep(openStore), close: () => connection.close() }
-  }
+  if (kind === 'memory') return { ...keep(() => new MemoryStore()), ...controlInMemory() }
+  if (kind === 'null') return { ...keep(() => new NullStore()), ...controlInMemory() }
+  if (kind === 'clickhouse') return openClickHouse(folder)
   const thread = await openThreadStorage({ path: `${folder}/mcbackend.sqlite`, migrations: MIGRATIONS })
-  return { ...keep(thread.openStore), failed: thread.failed, close: thread.close }
+  const { control, failed, close } = thread
+  return { ...keep(thread.openStore), control, failed, close }
 }
 
-function keep(openStore: (tenant: string) => Store): Pick<Storage, 'openBackend' | 'endWatches'> {
+/** The draws in ClickHouse; tenants and keys in a SQLite file of this machine. */
+function openClickHouse(folder: string): Storage {
+  const connection = new NodeConnection(clickHouseOptions(process.env))
+  const inserts = process.env.CLICKHOUSE_INSERTS === 'each' ? 'each' : 'gather'
+  const driver = new FileDriver({ path: `${folder}/mcbackend.sqlite`, migrations: MIGRATIONS })
+  const close = async () => {
+    await connection.close()
+    driver.close()
+  }
+  return {
+    ...keep((tenant) => new ClickHouseStore(connection, tenant, { inserts })),
+    control: new SqlControl(driver),
+    close,
+  }
+}
+
+/** Tenants and keys that end with the process, as the draws beside them do. */
+export function controlInMemory(): Pick<Storage, 'control' | 'close'> {
+  const driver = new FileDriver({ path: ':memory:', migrations: MIGRATIONS })
+  return { control: new SqlControl(driver), close: async () => driver.close() }
+}
+
+function keep(openStore: (tenant: string) => Store): Pick<Storage, 'openBackend' | 'closeBackend' | 'endWatches'> {
   const backends = new Map<string, StoreBackend>()
   const openBackend = (tenant: string) => {
     let backend = backends.get(tenant)
@@ -49,6 +74,7 @@ function keep(openStore: (tenant: string) => Store): Pick<Storage, 'openBackend'
   }
   return {
     openBackend,
+    closeBackend: (tenant) => void backends.delete(tenant),
     endWatches: () => {
       for (const { watches } of backends.values()) watches.end()
     },

@@ -7,9 +7,10 @@ import { chainAnswer, describe, errors } from './openapi.ts'
 import { chainParam, ridParam } from './params.ts'
 import { requireChain, withRun } from './run-of.ts'
 
-export function chainRoutes(app: Hono<AppEnv>, { authenticate }: Services): void {
-  resource(app, '/v1/runs/:rid/chains', [authenticate], {
+export function chainRoutes(app: Hono<AppEnv>, { authorize }: Services): void {
+  resource(app, '/v1/runs/:rid/chains', authorize, {
     get: {
+      needs: 'read',
       describe: describe('Chains', 'listChains', 'The chains of a run, by number', {
         responses: {
           200: { description: 'Chains and their lengths', content: { 'application/json': {} } },
@@ -23,8 +24,9 @@ export function chainRoutes(app: Hono<AppEnv>, { authenticate }: Services): void
     },
   })
 
-  resource(app, '/v1/runs/:rid/chains/:chain', [authenticate], {
+  resource(app, '/v1/runs/:rid/chains/:chain', authorize, {
     put: {
+      needs: 'write',
       describe: describe('Chains', 'putChain', 'Create a chain, or find it', {
         parameters: [
           {
@@ -48,6 +50,7 @@ export function chainRoutes(app: Hono<AppEnv>, { authenticate }: Services): void
       },
     },
     get: {
+      needs: 'read',
       describe: describe('Chains', 'getChain', 'Length of a chain', {
         responses: { 200: chainAnswer('Its present length'), ...errors(400, 404, 412) },
       }),

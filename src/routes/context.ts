@@ -3,17 +3,34 @@ import type { Context, Handler, Hono, MiddlewareHandler } from 'hono'
 import type { DescribeRouteOptions } from 'hono-openapi'
 import { describeRoute } from 'hono-openapi'
 import type { StoreBackend } from '../backends/stored.ts'
+import type { Quotas } from '../control/quotas.ts'
 import { McbError } from '../core/errors.ts'
 import type { Limits } from '../core/limits.ts'
+import type { KeyRecord, Tenant } from '../core/tenants.ts'
+import { described } from './openapi.ts'
 
 export interface AppEnv {
   Variables: {
     requestId: string
-    tenant: string
+    caller: Caller
+    /** Whether the caller would still be let in; for answers that take long. */
+    stillAllowed: () => Promise<boolean>
     /** The backend of the request's tenant; it can reach nothing else. */
     backend: StoreBackend
   }
 }
+
+/** Who sends a request: the operator, the holder of a key, or anyone where there are no keys. */
+export type Caller =
+  | { readonly kind: 'operator' }
+  | { readonly kind: 'key'; readonly key: KeyRecord; readonly tenant: Tenant }
+  | { readonly kind: 'anyone' }
+
+/**
+ * Who may do something: nobody needs a key for `nothing`, and any key will do for `key`; the others are scopes of a key, or
+ * the operator's token.
+ */
+export type Need = 'nothing' | 'key' | 'read' | 'write' | 'admin' | 'operator' | 'operator or admin'
 
 export type AppContext = Context<AppEnv>
 
@@ -24,13 +41,21 @@ export type ReadBody = (c: AppContext, limit: number) => Promise<Uint8Array<Arra
 export interface Services {
   readonly limits: Limits
   readonly readBody: ReadBody
-  /** Gives a request its tenant and that tenant's backend: the one place where that happens. */
-  readonly authenticate: MiddlewareHandler<AppEnv>
+  readonly quotas: Quotas
+  /** Gives a request its caller and that caller's backend: the one place where that happens. */
+  readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun'>) => MiddlewareHandler<AppEnv>
 }
 
-type Method = 'get' | 'put' | 'post' | 'delete'
+const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const
+type Method = (typeof METHODS)[number]
 
 export interface Operation {
+  readonly needs: Need
+  /**
+   * Whether a key for one run is let in where the path names no run: the handler then keeps it to that run. Where the path
+   * names one, it must be the key's.
+   */
+  readonly oneRun?: 'handled'
   readonly describe: DescribeRouteOptions
   readonly handler: Handler<AppEnv>
 }
@@ -39,15 +64,16 @@ export interface Operation {
 export function resource(
   app: Hono<AppEnv>,
   path: string,
-  middleware: readonly MiddlewareHandler<AppEnv>[],
+  authorize: Services['authorize'],
   operations: { readonly [M in Method]?: Operation },
 ): void {
   const allow: string[] = []
-  for (const method of ['get', 'put', 'post', 'delete'] as const) {
+  for (const method of METHODS) {
     const operation = operations[method]
     if (operation === undefined) continue
     allow.push(method.toUpperCase(), ...(method === 'get' ? ['HEAD'] : []))
-    app.on(method.toUpperCase(), path, describeRoute(operation.describe), ...middleware, operation.handler)
+    const describe = describeRoute(described(operation))
+    app.on(method.toUpperCase(), path, describe, authorize(operation), operation.handler)
   }
   app.all(path, () => {
     throw new McbError('method_not_allowed', `this resource knows ${allow.join(', ')}`, { allow })

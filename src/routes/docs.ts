@@ -1,13 +1,14 @@
 /** /openapi.json, generated from the routes, and /docs, which shows it without fetching anything from elsewhere. */
 import type { Hono } from 'hono'
-import { html } from 'hono/html'
+import { html, raw } from 'hono/html'
 import { generateSpecs } from 'hono-openapi'
-import { type AppEnv, resource } from './context.ts'
+import { type AppEnv, resource, type Services } from './context.ts'
 import { documentation } from './openapi.ts'
+import { pagePolicy } from './page.ts'
 
 type Document = Awaited<ReturnType<typeof generateSpecs>>
 
-const METHODS = ['get', 'put', 'post', 'delete'] as const
+const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
 section { border-top: 1px solid #d0d7de; padding: .5rem 0 1rem } code { font-size: .95em }
@@ -15,15 +16,23 @@ h2 { font-size: 1.05rem; margin: .5rem 0 } .method { display: inline-block; min-
 table { border-collapse: collapse } td { padding: .1rem 1rem .1rem 0; vertical-align: top }
 @media (prefers-color-scheme: dark) { body { background: #0d1117; color: #e6edf3 } section { border-color: #30363d } }`
 
-export function docsRoutes(app: Hono<AppEnv>, version: string): void {
+export function docsRoutes(app: Hono<AppEnv>, { authorize }: Services, version: string): void {
   let generated: Promise<Document> | undefined
   const document = () => {
     generated ??= generateSpecs(app, { documentation: documentation(version) })
     return generated
   }
-  const describe = { hide: true }
-  resource(app, '/openapi.json', [], { get: { describe, handler: async (c) => c.json(await document()) } })
-  resource(app, '/docs', [], { get: { describe, handler: async (c) => c.html(page(await document())) } })
+  const shown = { needs: 'nothing', describe: { hide: true } } as const
+  resource(app, '/openapi.json', authorize, { get: { ...shown, handler: async (c) => c.json(await document()) } })
+  resource(app, '/docs', authorize, {
+    get: {
+      ...shown,
+      handler: async (c) => {
+        c.header('Content-Security-Policy', await pagePolicy({ style: STYLE }))
+        return c.html(page(await document()))
+      },
+    },
+  })
 }
 
 function page(document: Document) {
@@ -39,9 +48,7 @@ function page(document: Document) {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width" />
         <title>${document.info.title}: HTTP API</title>
-        <style>
-          ${STYLE}
-        </style>
+        ${raw(`<style>${STYLE}</style>`)}
       </head>
       <body>
         <h1>${document.info.title} ${document.info.version}</h1>

@@ -3,21 +3,23 @@ import type { Hono } from 'hono'
 import type { StoreChain, StoreRun } from '../backends/stored.ts'
 import { type Answer, protobufAnswer, type Selection } from '../core/answer.ts'
 import { jsonAnswer } from '../core/answer-json.ts'
+import { decodeBatch } from '../core/batch.ts'
 import { McbError } from '../core/errors.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
 import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from './openapi.ts'
 import { chainParam, columnsQuery, ridParam, sliceQuery } from './params.ts'
+import { bodyLimit, countAdded, requireRoom } from './quota.ts'
 import { requireChain, withRun } from './run-of.ts'
 
-export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }: Services): void {
+export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authorize, quotas }: Services): void {
   const append = async (c: AppContext) => {
     const rid = ridParam(c)
     const chain = chainParam(c)
     let body: Promise<Uint8Array<ArrayBuffer>> | undefined
     const length = await withRun(c, rid, { resource: (run) => requireChain(run, chain) }, async (run) => {
-      body ??= readProtobuf(c, readBody, limits.bodyBytes)
+      body ??= readProtobuf(c, readBody, bodyLimit(c, limits.bodyBytes))
       let bytes: Uint8Array<ArrayBuffer>
       try {
         bytes = await body
@@ -30,7 +32,16 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }
         // The run was replaced behind a cached handle, and the bytes went with the first attempt.
         throw new McbError('storage_unavailable', 'the run was replaced meanwhile; send the batch again')
       }
-      return run.append(chain, bytes)
+      const added = { runs: 0, bytes: bytes.length }
+      await requireRoom(c, quotas, added, async () => {
+        const { state } = await requireChain(run, chain)
+        const { start, count } = decodeBatch(bytes, run.schema, limits)
+        return start + count <= state.length
+      })
+      // The store may take the bytes away.
+      const appended = await run.append(chain, bytes)
+      countAdded(c, quotas, added)
+      return appended
     })
     return c.json({ chain, length })
   }
@@ -52,8 +63,9 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }
     return send(c, answer, { ETag: etag, 'Content-Type': type })
   }
 
-  resource(app, '/v1/runs/:rid/chains/:chain/draws', [authenticate], {
+  resource(app, '/v1/runs/:rid/chains/:chain/draws', authorize, {
     post: {
+      needs: 'write',
       describe: describe('Draws', 'appendDraws', 'Append a batch of iterations, exactly once', {
         requestBody: drawsBody,
         responses: {
@@ -64,6 +76,7 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }
       handler: append,
     },
     get: {
+      needs: 'read',
       describe: describe('Draws', 'getDraws', 'A slice of some or all variables and sampler stats', {
         parameters: sliceParameters,
         responses: {

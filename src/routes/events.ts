@@ -8,9 +8,10 @@ import { withRun } from './run-of.ts'
 
 const TYPE = 'text/event-stream'
 
-export function eventRoutes(app: Hono<AppEnv>, { authenticate }: Services): void {
-  resource(app, '/v1/runs/:rid/events', [authenticate], {
+export function eventRoutes(app: Hono<AppEnv>, { authorize }: Services): void {
+  resource(app, '/v1/runs/:rid/events', authorize, {
     get: {
+      needs: 'read',
       describe: describe('Runs', 'watchRun', 'Server-sent events: the chains and their lengths, then whatever grows', {
         parameters: [
           {
@@ -49,16 +50,26 @@ async function watch(c: AppContext): Promise<Response> {
     stop()
     return c.body(null)
   }
-  return c.body(streamOf(feed.text(c.req.header('Last-Event-ID')), stop))
+  const end = () => {
+    stop()
+    // Else a feed that waits for news waits on, with its timer, for a watcher that has gone.
+    feed.lost()
+  }
+  return c.body(streamOf(feed.text(c.req.header('Last-Event-ID')), end, c.get('stillAllowed')))
 }
 
-function streamOf(text: AsyncGenerator<string>, stop: () => void): ReadableStream<Uint8Array> {
+/** The feed says something every 15 s; nothing of it leaves once the key that opened it is not valid any more. */
+function streamOf(
+  text: AsyncGenerator<string>,
+  stop: () => void,
+  stillAllowed: () => Promise<boolean>,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream(
     {
       async pull(controller) {
         const { done, value } = await text.next()
-        if (!done) controller.enqueue(encoder.encode(value))
+        if (!done && (await stillAllowed())) controller.enqueue(encoder.encode(value))
         else {
           stop()
           controller.close()

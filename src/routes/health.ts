@@ -1,11 +1,12 @@
 /** /healthz: whether this server can do its work. */
 import type { Hono } from 'hono'
-import { type AppEnv, resource } from './context.ts'
+import { type AppEnv, resource, type Services } from './context.ts'
 import { describe, errors } from './openapi.ts'
 
-export function healthRoutes(app: Hono<AppEnv>, ping: () => Promise<void>): void {
-  resource(app, '/healthz', [], {
+export function healthRoutes(app: Hono<AppEnv>, { authorize }: Services, ping: () => Promise<void>): void {
+  resource(app, '/healthz', authorize, {
     get: {
+      needs: 'nothing',
       describe: describe('Health', 'health', 'Whether the storage can be reached', {
         responses: { 200: { description: 'It can' }, ...errors() },
       }),

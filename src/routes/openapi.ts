@@ -1,7 +1,9 @@
 /** What the routes say of themselves in /openapi.json. */
 import type { DescribeRouteOptions } from 'hono-openapi'
 import { ERRORS } from '../core/errors.ts'
+import type { Operation } from './context.ts'
 import { JSON_TYPE, PROTOBUF } from './negotiate.ts'
+import { MANAGEMENT_SCHEMAS } from './openapi-management.ts'
 
 type Responses = NonNullable<DescribeRouteOptions['responses']>
 type Parameters = NonNullable<DescribeRouteOptions['parameters']>
@@ -13,6 +15,17 @@ export function describe(
   more: Omit<DescribeRouteOptions, 'tags' | 'operationId' | 'summary'>,
 ): DescribeRouteOptions {
   return { tags: [tag], operationId, summary, ...more }
+}
+
+/** A route's description with what follows from who may use it. */
+export function described({ describe, needs }: Pick<Operation, 'describe' | 'needs'>): DescribeRouteOptions {
+  if (describe.hide || needs === 'nothing') return describe
+  const security = needs.startsWith('operator')
+    ? [{ operator: [] }, ...(needs === 'operator' ? [] : [{ key: [] }])]
+    : [{ key: [] }]
+  const who = needs === 'key' ? 'Any key.' : `Needs: ${needs}.`
+  const description = describe.description === undefined ? who : `${describe.description} ${who}`
+  return { ...describe, description, security, responses: { ...errors(401, 403, 429), ...describe.responses } }
 }
 
 /** Problem answers of some statuses, each with the codes that it may carry. */
@@ -32,6 +45,14 @@ export function errors(...statuses: readonly number[]): Responses {
 
 const binary = { schema: { type: 'string' as const, format: 'binary' } }
 const json = { schema: { type: 'object' as const } }
+
+export function jsonBody(schema: string) {
+  return { required: true, content: { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${schema}` } } } }
+}
+
+export function jsonAnswer(description: string, schema: string) {
+  return { description, content: { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${schema}` } } } }
+}
 
 export const runMetaBody = {
   description: 'mcbackend.RunMeta (protobufs/meta.proto)',
@@ -86,7 +107,12 @@ export function documentation(version: string) {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     components: {
+      securitySchemes: {
+        key: { type: 'http' as const, scheme: 'bearer', description: 'A key of a tenant: mcb_…' },
+        operator: { type: 'http' as const, scheme: 'bearer', description: "The operator's token, MCB_OPERATOR_TOKEN" },
+      },
       schemas: {
+        ...MANAGEMENT_SCHEMAS,
         Chain: {
           type: 'object' as const,
           required: ['chain', 'length', 'updatedAt'],

@@ -4,11 +4,18 @@ import { isChainNumber, isRunId } from '../core/meta.ts'
 import type { ColumnSpec, Schema } from '../core/schema.ts'
 import type { Slice } from '../core/slice.ts'
 import type { AppContext } from './context.ts'
+import { TENANT_NAME, TENANT_TEXT } from './json-body.ts'
 
 export function ridParam(c: AppContext): string {
   const rid = c.req.param('rid') ?? ''
   if (isRunId(rid)) return rid
   throw new McbError('invalid_parameter', 'a run id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ -')
+}
+
+export function tenantParam(c: AppContext): string {
+  const name = c.req.param('tenant') ?? ''
+  if (TENANT_NAME.test(name)) return name
+  throw new McbError('invalid_parameter', `a tenant has ${TENANT_TEXT}`)
 }
 
 export function chainParam(c: AppContext): number {

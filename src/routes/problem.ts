@@ -1,33 +1,41 @@
 /** Errors as application/problem+json (RFC 9457). */
 import type { ErrorHandler, NotFoundHandler } from 'hono'
 import { McbError } from '../core/errors.ts'
+import { withoutKeys } from '../core/keys.ts'
 import type { AppContext, AppEnv } from './context.ts'
+import { COMMON_HEADERS } from './headers.ts'
 
 const RETRY_AFTER_SECONDS = 1
 
 export function problem(c: AppContext, error: McbError): Response {
+  return problemResponse(error, c.res.headers)
+}
+
+/** The answer to a request that is not even HTTP, or names no address: the application never sees it. */
+export function strayProblem(error: McbError): Response {
+  return problemResponse(error, new Headers([...COMMON_HEADERS, ['X-Request-Id', crypto.randomUUID()]]))
+}
+
+/** `prepared` are the headers that middlewares have set. */
+function problemResponse(error: McbError, prepared: Headers): Response {
   const { status: _status, allow, retryAfter, ...fields } = error.fields
-  const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' }
-  if (allow !== undefined) headers.Allow = allow.join(', ')
-  if (error.status === 401) headers['WWW-Authenticate'] = 'Bearer realm="mcbackend"'
-  if (error.status === 429 || error.status === 503) headers['Retry-After'] = String(retryAfter ?? RETRY_AFTER_SECONDS)
+  const headers = new Headers(prepared)
+  headers.set('Content-Type', 'application/problem+json')
+  if (allow !== undefined) headers.set('Allow', allow.join(', '))
+  if (error.status === 401) headers.set('WWW-Authenticate', 'Bearer realm="mcbackend"')
+  if (error.status === 429 || error.status === 503) {
+    headers.set('Retry-After', String(retryAfter ?? RETRY_AFTER_SECONDS))
+  }
   const body = {
     type: `urn:mcbackend:error:${error.code}`,
     title: error.title,
     status: error.status,
-    detail: error.message,
+    detail: withoutKeys(error.message),
     code: error.code,
     ...fields,
   }
   // c.body knows the statuses of the table only as numbers.
-  return new Response(JSON.stringify(body), { status: error.status, headers: merged(c, headers) })
-}
-
-/** The headers that middlewares have prepared, and those of the answer. */
-function merged(c: AppContext, headers: Record<string, string>): Headers {
-  const prepared = new Headers(c.res.headers)
-  for (const [name, value] of Object.entries(headers)) prepared.set(name, value)
-  return prepared
+  return new Response(JSON.stringify(body), { status: error.status, headers })
 }
 
 /** `report` learns of what is not the client's doing. */

@@ -2,23 +2,40 @@
 import type { Hono } from 'hono'
 import type { StoreRun } from '../backends/stored.ts'
 import { McbError } from '../core/errors.ts'
-import { acceptRunMeta } from '../core/meta.ts'
+import type { RunPage } from '../core/interfaces.ts'
+import { acceptRunMeta, type ParsedMeta } from '../core/meta.ts'
 import { jsonText, runMetaToJson } from '../core/meta-json.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
 import { describe, errors, runMetaAnswer, runMetaBody } from './openapi.ts'
 import { pageQuery, ridParam } from './params.ts'
+import { bodyLimit, countAdded, countAnew, requireRoom } from './quota.ts'
 import { REGISTRATION, runNotFound, withRun } from './run-of.ts'
 
-export function runRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }: Services): void {
+export function runRoutes(
+  app: Hono<AppEnv>,
+  { limits, readBody, authorize, quotas }: Services,
+  /** Called when a run was deleted, or is not there. */
+  afterDelete: (c: AppContext, rid: string) => Promise<void>,
+): void {
   const accept = async (c: AppContext, rid: string) => {
-    const bytes = await readProtobuf(c, readBody, limits.runMetaBytes)
+    const bytes = await readProtobuf(c, readBody, bodyLimit(c, limits.runMetaBytes))
     return acceptRunMeta(bytes, rid, limits)
   }
 
-  resource(app, '/v1/runs', [authenticate], {
+  const register = async (c: AppContext, rid: string, parsed: ParsedMeta) => {
+    const backend = c.get('backend')
+    const added = { runs: 1, bytes: parsed.bytes.length }
+    await requireRoom(c, quotas, added, async () => (await backend.getRun(rid)) !== undefined)
+    const run = await backend.register(rid, parsed)
+    if (run.isNew) countAdded(c, quotas, added)
+    return run
+  }
+
+  resource(app, '/v1/runs', authorize, {
     post: {
+      needs: 'write',
       describe: describe('Runs', 'createRun', 'Register a run under an id that the server chooses', {
         requestBody: runMetaBody,
         responses: { 201: runMetaAnswer('The metadata with its rid'), ...errors(400, 406, 413, 415, 422) },
@@ -27,12 +44,14 @@ export function runRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }:
         const type = negotiate(c.req.header('Accept'))
         const rid = newRunId()
         const parsed = await accept(c, rid)
-        const run = await c.get('backend').register(rid, parsed)
+        const run = await register(c, rid, parsed)
         c.header('Location', `/v1/runs/${rid}`)
         return answerMeta(c, run, type, 201)
       },
     },
     get: {
+      needs: 'read',
+      oneRun: 'handled',
       describe: describe('Runs', 'listRuns', 'List runs, the latest registered first', {
         parameters: [
           { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 } },
@@ -41,7 +60,7 @@ export function runRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }:
         responses: { 200: { description: 'A page of runs', content: { 'application/json': {} } }, ...errors(400) },
       }),
       handler: async (c) => {
-        const { runs, nextCursor } = await c.get('backend').listRuns(pageQuery(c))
+        const { runs, nextCursor } = await listRuns(c)
         return c.json({
           runs: runs.map((run) => ({
             ...run,
@@ -54,8 +73,9 @@ export function runRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }:
     },
   })
 
-  resource(app, '/v1/runs/:rid', [authenticate], {
+  resource(app, '/v1/runs/:rid', authorize, {
     put: {
+      needs: 'write',
       describe: describe('Runs', 'putRun', 'Register a run; the same again is no change', {
         requestBody: runMetaBody,
         responses: {
@@ -66,7 +86,7 @@ export function runRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }:
       }),
       handler: async (c) => {
         const rid = ridParam(c)
-        const run = await c.get('backend').register(rid, await accept(c, rid))
+        const run = await register(c, rid, await accept(c, rid))
         c.header(REGISTRATION, run.registration)
         if (run.isNew) c.header('Location', `/v1/runs/${rid}`)
         c.header('Content-Length', '0')
@@ -74,6 +94,7 @@ export function runRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }:
       },
     },
     get: {
+      needs: 'read',
       describe: describe('Runs', 'getRun', 'Metadata of a run', {
         responses: {
           200: runMetaAnswer('As registered'),
@@ -96,16 +117,38 @@ export function runRoutes(app: Hono<AppEnv>, { limits, readBody, authenticate }:
       },
     },
     delete: {
+      needs: 'admin',
       describe: describe('Runs', 'deleteRun', 'Delete a run with all its chains and draws', {
         responses: { 204: { description: 'Nothing of it is left' }, ...errors(400, 404) },
       }),
       handler: async (c) => {
         const rid = ridParam(c)
-        if (!(await c.get('backend').deleteRun(rid))) throw runNotFound(rid)
+        const deleted = await c.get('backend').deleteRun(rid)
+        countAnew(c, quotas)
+        await afterDelete(c, rid)
+        if (!deleted) throw runNotFound(rid)
         return c.body(null, 204)
       },
     },
   })
+}
+
+/** A key for one run sees a list of that run, which it finds among all others: a store lists, and searches for none. */
+async function listRuns(c: AppContext): Promise<RunPage> {
+  const backend = c.get('backend')
+  const caller = c.get('caller')
+  const asked = pageQuery(c)
+  if (caller.kind !== 'key' || caller.key.run === null) return backend.listRuns(asked)
+  const rid = caller.key.run
+  if (asked.cursor !== undefined || (await backend.getRun(rid)) === undefined) return { runs: [] }
+  let cursor: string | undefined
+  do {
+    const { runs, nextCursor } = await backend.listRuns({ limit: 1000, ...(cursor !== undefined && { cursor }) })
+    const found = runs.find((run) => run.rid === rid)
+    if (found !== undefined) return { runs: [found] }
+    cursor = nextCursor
+  } while (cursor !== undefined)
+  return { runs: [] }
 }
 
 function answerMeta(c: AppContext, run: StoreRun, type: string, status: 200 | 201): Response {

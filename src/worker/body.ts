@@ -39,8 +39,8 @@ const DRAIN_BYTES = 128 * 1024 * 1024
  * Reads what an answer left of a request's body: many clients look for an answer only when they have sent everything, and
  * workerd resets the connection of one that is still sending.
  */
-export async function drain({ body }: Request): Promise<void> {
-  if (body === null || body.locked) return
+export async function drain({ body, headers }: Request): Promise<void> {
+  if (body === null || body.locked || Number(headers.get('Content-Length') ?? 0) > DRAIN_BYTES) return
   const reader = body.getReader()
   try {
     for (let left = DRAIN_BYTES; left > 0; ) {

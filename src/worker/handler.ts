@@ -10,15 +10,24 @@ import { DurableStore } from '../backends/durable/store.ts'
 import { D1Driver } from '../backends/sqlite/d1.ts'
 import { purgeHidden, SqliteStore } from '../backends/sqlite/store.ts'
 import { StoreBackend } from '../backends/stored.ts'
+import { SqlControl } from '../control/sql.ts'
+import { sweepTenants } from '../control/sweep.ts'
+import { type AccessSettings, type AccessVariables, accessSettings } from '../core/access-settings.ts'
+import { McbError } from '../core/errors.ts'
+import { withoutKeys } from '../core/keys.ts'
 import type { Limits } from '../core/limits.ts'
+import { LruMap } from '../core/lru.ts'
 import type { OpenStore } from '../core/store.ts'
-import type { AppEnv } from '../routes/context.ts'
+import type { AppContext, AppEnv } from '../routes/context.ts'
 import { drain, readWorkersBody } from './body.ts'
 import { toWorkersResponse, withClientEncoding } from './http.ts'
 import { type LimitVariables, limitsOf } from './limits.ts'
 
+/** Tenants whose backends an isolate keeps at a time. */
+const BACKENDS = 1000
+
 /** Bindings and variables of wrangler.toml. */
-export interface Env extends LimitVariables {
+export interface Env extends LimitVariables, AccessVariables {
   readonly DB: D1Database
   /** The run objects; where they are not bound, D1 holds the draws as well. */
   readonly RUNS?: RunNamespace
@@ -45,7 +54,8 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
   const open = (env: Env) => {
     const limits = limitsOf(env)
     const openStore = storesOf(env, limits)
-    const backends = new Map<string, StoreBackend>()
+    const { operatorToken, origins, publicUrl } = settingsOf(env)
+    const backends = new LruMap<string, StoreBackend>(BACKENDS)
     const openBackend = (tenant: string) => {
       let backend = backends.get(tenant)
       if (backend === undefined) {
@@ -54,13 +64,33 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       }
       return backend
     }
-    const opened = createApp({ openBackend, limits, readBody: readWorkersBody, report })
+    const keys = operatorToken !== undefined && {
+      control: new SqlControl(new D1Driver(env.DB)),
+      operatorToken,
+      closeBackend: (tenant: string) => backends.delete(tenant),
+      defer: (c: AppContext) => (work: Promise<unknown>) => c.executionCtx.waitUntil(work.catch(() => undefined)),
+    }
+    const opened = createApp({
+      openBackend,
+      ...(keys !== false && { keys }),
+      origins,
+      ...(publicUrl !== undefined && { publicUrl }),
+      limits,
+      readBody: readWorkersBody,
+      report,
+    })
     extend(opened)
     return opened
   }
 
   const answer = async (incoming: Request, env: Env, context: ExecutionContext) => {
-    app ??= open(env)
+    try {
+      app ??= open(env)
+    } catch (error) {
+      if (!(error instanceof NotSetUp)) throw error
+      console.error(`mcbackend-edge: ${error.message}`)
+      return notSetUp()
+    }
     const request = withClientEncoding(incoming)
     const response = await app.fetch(request, env, context)
     await drain(request)
@@ -75,10 +105,33 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       return answered
     },
     async scheduled(_event, env) {
-      if (env.MCB_STORAGE === 'clickhouse') return
-      await purgeHidden(new D1Driver(env.DB))
+      const driver = new D1Driver(env.DB)
+      if (env.MCB_STORAGE !== 'clickhouse') await purgeHidden(driver)
+      const limits = limitsOf(env)
+      const openStore = storesOf(env, limits)
+      const openBackend = (tenant: string) => new StoreBackend(openStore(tenant), limits)
+      await sweepTenants({ control: new SqlControl(driver), openBackend, closeBackend: () => {} }, Date.now())
     },
   }
+}
+
+class NotSetUp extends Error {}
+
+function settingsOf(env: Env): AccessSettings {
+  try {
+    return accessSettings(env, 'others')
+  } catch (error) {
+    throw new NotSetUp(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** What a server that cannot start looks like here, also to /healthz; its log says what is missing. */
+function notSetUp(): Response {
+  const error = new McbError('storage_unavailable', 'this server is not set up yet; its log says what is missing')
+  const { code, status, title, message: detail } = error
+  const body = { type: `urn:mcbackend:error:${code}`, title, status, detail, code }
+  const headers = { 'Content-Type': 'application/problem+json', 'Retry-After': '60', 'Cache-Control': 'no-store' }
+  return new Response(JSON.stringify(body), { status, headers })
 }
 
 /** Where the draws lie: in ClickHouse where that is chosen, in run objects where those are bound, else in D1. */
@@ -109,5 +162,5 @@ function report(requestId: string, error: unknown): void {
     last = cause
   }
   const stack = last instanceof Error ? (last.stack ?? '').split('\n').slice(1, 5) : []
-  console.error([requestId, parts.join(' <- '), ...stack].join(' ').replace(/\s+/g, ' '))
+  console.error(withoutKeys([requestId, parts.join(' <- '), ...stack].join(' ').replace(/\s+/g, ' ')))
 }

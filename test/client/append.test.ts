@@ -1,6 +1,6 @@
 /** `append`: what is gathered, when it is sent, and which draws are refused. */
 import { describe, expect, it } from 'vitest'
-import { type FlushOptions, HttpBackend, type Value, type Values } from '../../src/client/index.ts'
+import { encodeNdArray, type FlushOptions, HttpBackend, type Value, type Values } from '../../src/client/index.ts'
 import { faultyNetwork, pauseFor, startApp, storedChain, URL_OF_APP } from './server.ts'
 
 const X = { variables: [{ name: 'x', dtype: 'float64' }] }
@@ -17,6 +17,25 @@ async function open(flush: FlushOptions, meta: Parameters<HttpBackend['initRun']
 }
 
 const NEVER = { count: 1e9, bytes: 1e12, interval: Number.POSITIVE_INFINITY, maxBuffered: 1e12 } as const
+
+it('takes more strings than a stack holds, as a draw and as labels', async () => {
+  const data = new Array<string>(300_000).fill('a')
+  const values = encodeNdArray({ dtype: 'str', shape: [data.length], data })
+  const { chain, stored } = await open(NEVER, {
+    variables: [{ name: 'x', dtype: 'str', shape: [-1] }],
+    coordinates: [{ name: 'x', values }],
+  })
+  await chain.append({ x: data })
+  await chain.close()
+  expect(await stored.getDraws('x')).toEqual([{ dtype: 'str', shape: [data.length], data }])
+})
+
+it('refuses a number for a variable of one element with an axis, whatever came before', async () => {
+  const { chain } = await open(NEVER, { variables: [{ name: 'x', dtype: 'float64', shape: [1] }] })
+  await expect(chain.append({ x: 1 })).rejects.toMatchObject({ code: 'shape_mismatch' })
+  await chain.append({ x: new Float64Array([1]) })
+  await expect(chain.append({ x: 1 })).rejects.toMatchObject({ code: 'shape_mismatch' })
+})
 
 describe('when draws are sent', () => {
   it('sends nothing before a threshold is met, and everything at flush', async () => {

@@ -28,6 +28,8 @@ const EQUAL: readonly (readonly [string, string, string])[] = [
   ['an entry without a value and one with an empty value', '2a030a0161', '2a050a0161 1200'],
   ['two members of a oneof, the last one counts', '2a0a0a0161 1205 2001 1a0178', '2a080a0161 1203 1a0178'],
   ['a message in two parts', '220a 1203 0a0131 1203 120169', '2208 1206 0a0131 120169'],
+  ['fields of a newer schema in another order', '1a030a0161 7801 800102', '800102 1a030a0161 7801'],
+  ['and within a message', '1a08 0a0161 7801 800102', '1a08 800102 0a0161 7801'],
   ['a bool of another byte', '1a05 0a0161 2802', '1a05 0a0161 2801'],
   [
     'Struct order',
@@ -47,6 +49,7 @@ const DIFFERENT: readonly (readonly [string, string, string])[] = [
   ['integers beyond 2^53', '220d120b 1a09 808080808080801000', '220d120b 1a09 818080808080801000'],
   ['a field of a newer schema', '1a030a0161', '1a030a0161 7801'],
   ['fields of a newer schema', '1a030a0161 7802', '1a030a0161 7801'],
+  ['the order of a repeated field of a newer schema', '1a030a0161 7801 7802', '1a030a0161 7802 7801'],
   ['a field of a newer schema within a message', '1a030a0161', '1a050a0161 7801'],
 ]
 
@@ -135,6 +138,14 @@ describe('limits', () => {
       variables: Array.from({ length: variables }, (_, i) => ({ name: `v${i}`, dtype: 'int8' })),
       sampleStats: Array.from({ length: stats }, (_, i) => ({ name: `v${i}`, dtype: 'int8' })),
     })
+
+  test('what a message takes grows with its bytes and with its fields', () => {
+    const weight = (meta: mcbackend.RunMeta.$Properties) => parseRunMeta(encodeRunMeta(meta), DEFAULT_LIMITS).weight
+    const attribute = (length: number) => ({ attributes: { a: { stringValue: 'x'.repeat(length) } } })
+    expect(weight(attribute(100_000)) - weight(attribute(1))).toBeGreaterThanOrEqual(99_999)
+    const few = parseRunMeta(columns(10, 0), DEFAULT_LIMITS)
+    expect(few.weight).toBeGreaterThan(10 * few.bytes.length)
+  })
 
   test('10,000 variables and stats together', () => {
     expect(parseRunMeta(columns(6000, 4000), DEFAULT_LIMITS).schema.columns).toHaveLength(10_000)

@@ -1,6 +1,7 @@
 /** What a feed holds while nobody reads, and what an idle connection carries. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { EventFeed } from '../../src/routes/event-feed.ts'
+import { newApp, withDraws } from '../http/api.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -50,4 +51,21 @@ test('what is still to be told comes before the end', async () => {
   expect(await next(text)).toContain('"length":2')
   expect(await next(text)).toContain('event: deleted')
   expect(await text.next()).toMatchObject({ done: true })
+})
+
+test('a watcher that goes leaves no timer behind', async () => {
+  const { api } = newApp()
+  await withDraws(api, 1)
+  vi.useFakeTimers()
+  const reader = (await api.get('/v1/runs/r/events')).body?.getReader()
+  if (reader === undefined) throw new Error('the answer has no body')
+  // The hint, the state, and the one chain; then it waits.
+  for (let pieces = 0; pieces < 3; pieces++) await reader.read()
+  const waiting = reader.read()
+  await vi.advanceTimersByTimeAsync(10)
+  expect(vi.getTimerCount()).toBe(1)
+  await reader.cancel()
+  await waiting
+  await vi.advanceTimersByTimeAsync(1)
+  expect(vi.getTimerCount()).toBe(0)
 })

@@ -93,8 +93,13 @@ describe('answers', () => {
         ]
         expect([head.status, await head.text()], path).toEqual([200, ''])
         for (const name of ['Content-Type', 'ETag', 'Mcb-Registration', 'Cache-Control', 'Content-Length']) {
+          if (name === 'Content-Length' && !get.headers.has(name)) continue
           expect({ path, name, value: head.headers.get(name) }).toEqual({ path, name, value: get.headers.get(name) })
         }
+        // A length that GET leaves to the platform is told all the same, but for draws in JSON: they are not read for it.
+        const length = String((await bytesOf(get)).length)
+        const isUnknown = path.startsWith(DRAWS) && accept === JSON_TYPE
+        expect(head.headers.get('Content-Length'), path).toBe(isUnknown ? null : length)
       }
     }
     for (const [path, status] of [

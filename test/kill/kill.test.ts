@@ -5,7 +5,7 @@ import { trial } from './trial.ts'
 
 test.each(TARGETS)(
   '%s: three kills while clients write lose, double and skip nothing',
-  { timeout: 180_000 },
+  { timeout: 400_000 },
   async (target) => {
     const { draws, faults } = await trial({ target, rounds: 3, seconds: 1, runs: 2, chains: 4 })
     expect(faults).toEqual([])

@@ -65,6 +65,12 @@ describe('what it cannot do, it says in one sentence', () => {
     }
   })
 
+  test.runIf(process.platform === 'linux')('a folder where none can be made, not even by root', async () => {
+    const { code, output } = await runServer({ MCB_DATA_DIR: '/proc/none/below' })
+    expect(code).toBe(1)
+    expectSentence(output, '/proc/none/below', 'MCB_DATA_DIR')
+  })
+
   test('a file that is no database', async () => {
     writeFileSync(join(folder, 'mcbackend.sqlite'), 'this is no database, however long it may be. '.repeat(100))
     const { code, output } = await runServer({ MCB_DATA_DIR: folder })
@@ -76,10 +82,17 @@ describe('what it cannot do, it says in one sentence', () => {
     ['PORT', 'x'],
     ['PORT', '65536'],
     ['MCB_STORAGE', 'tape'],
+    ['MCB_LOG', 'tape'],
   ])('%s=%s', async (name, value) => {
     const { code, output } = await runServer({ MCB_DATA_DIR: folder, [name]: value })
     expect(code).toBe(1)
     expectSentence(output, name, value)
+  })
+
+  test.each(['--port', 'somewhere'])('an argument: %s', async (argument) => {
+    const { code, output } = await runServer({ MCB_DATA_DIR: folder }, [argument])
+    expect(code).toBe(1)
+    expectSentence(output, argument, '--help')
   })
 
   test('--help', async () => {
@@ -219,7 +232,7 @@ describe('SIGTERM', () => {
 describe('kill -9', () => {
   const WIDTH = 40
 
-  test('loses nothing that was acknowledged, and leaves no gap', async () => {
+  test('loses nothing that was acknowledged, and leaves no gap', { timeout: 240_000 }, async () => {
     let server = await start()
     const variables = [
       { name: 'x', dtype: 'float64' },
@@ -244,7 +257,7 @@ describe('kill -9', () => {
         }
       })
       const ended = Promise.allSettled(writing)
-      await expect.poll(() => batches, { timeout: 20_000, interval: 1 }).toBeGreaterThan(round * 70)
+      await expect.poll(() => batches, { timeout: 60_000, interval: 1 }).toBeGreaterThan(round * 70)
       await server.stop('SIGKILL')
       await ended
       server = await start()

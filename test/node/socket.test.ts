@@ -250,6 +250,58 @@ test('ids that a URL would resolve are malformed, or lead nowhere', async () => 
   }
 })
 
+test('a probe that speaks HTTP/1.0 and names no host is answered', async () => {
+  const { server } = await serve(new MemoryStore())
+  expect(await raw(server.url, 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 .*\{"status":"ok"\}$/s)
+})
+
+test('the names of many variables fit into an address', async () => {
+  const { server, api } = await serve(new MemoryStore())
+  const names = Array.from({ length: 3000 }, (_, i) => `theta[${i},${i}]`)
+  const meta = { variables: names.map((name) => ({ name, dtype: 'int8', shape: [0] })) }
+  await api.request('PUT', '/v1/runs/many', { body: runMeta(meta) })
+  await api.request('PUT', '/v1/runs/many/chains/0')
+  const query = names.map((name) => `var=${encodeURIComponent(name)}`).join('&')
+  const answer = await raw(
+    server.url,
+    `GET /v1/runs/many/chains/0/draws?${query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+  )
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+})
+
+test.each([
+  ['no HTTP', 'hello\r\n\r\n', 400],
+  ['no address', 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+  ['a host that is none', 'GET /healthz HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n', 400],
+  ['a length that is none', `POST ${DRAWS} HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n`, 400],
+  ['a broken chunk', `POST ${DRAWS} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`, 400],
+  ['headers without end', `GET /v1/runs?x=${'a'.repeat(300_000)} HTTP/1.1\r\n`, 431],
+])('%s is answered with a problem', async (_what, request, status) => {
+  const { server, api } = await serve(new MemoryStore())
+  await withDraws(api, 0)
+  const answer = await raw(server.url, request)
+  const [head = '', body = ''] = answer.split(/\r\n\r\n(?=\{)/)
+  expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+  for (const header of [/^content-type: application\/problem\+json/im, /^x-request-id: \S+/im, /^vary: /im]) {
+    expect(head).toMatch(header)
+  }
+  expect(JSON.parse(body)).toMatchObject({ status, code: 'invalid_parameter' })
+})
+
+test('what is malformed behind an answer that has begun ends the connection, and is not mixed into it', async () => {
+  const store = new FailingStore()
+  const { server, api } = await serve(store)
+  await withDraws(api, 20_000)
+  const read = `GET ${DRAWS} HTTP/1.1\r\nHost: x\r\n\r\n`
+  const answer = await raw(server.url, `${read}hello\r\n\r\n`)
+  expect(answer.match(/HTTP\/1\.1 /g)?.length ?? 0).toBeLessThanOrEqual(2)
+  const length = Number(/content-length: (\d+)/i.exec(answer)?.[1])
+  const second = answer.indexOf('HTTP/1.1 ', 1)
+  const first = second < 0 ? answer : answer.slice(0, second)
+  expect(first.length - first.indexOf('\r\n\r\n') - 4).toBeLessThanOrEqual(length)
+  if (second >= 0) expect(first.length - first.indexOf('\r\n\r\n') - 4).toBe(length)
+})
+
 test('storage that has stopped is 503, and healthz says so', async () => {
   const { openStore, close } = await openThread()
   const backend = new StoreBackend(openStore())

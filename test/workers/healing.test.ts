@@ -159,6 +159,7 @@ test('an older word never replaces a newer one', async () => {
     sampleStats: 0,
     chains: 1,
     draws: 9,
+    bytes: 0,
     version: 20,
   }
   await catalogue.put(entry)

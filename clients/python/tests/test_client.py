@@ -387,19 +387,6 @@ def test_runs_are_listed_newest_first(make_client: Callable[..., Client], own_se
     assert [row.rid for row in client.runs()] == rids[:0:-1]
 
 
-def test_a_run_is_watched(client: Client) -> None:
-    run = client.create_run(variables={"x": 0.0})
-    chain = run.init_chain(0)
-    seen = []
-    for lengths in client.run(run.rid).watch(interval=0.05, idle=1.0):
-        seen.append(lengths[0])
-        if lengths[0] < 30:
-            chain.extend({"x": np.zeros(10)})
-    assert seen[0] == 0
-    assert seen[-1] == 30
-    assert seen == sorted(set(seen))
-
-
 def test_metadata_of_newer_schemas_survive(client: Client) -> None:
     raw = RunMeta(client.create_run(variables={"x": 0.0}).meta.raw).raw
     rid = mcb.new_rid()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,32 @@ def test_growing_files_are_followed(client: Client, tmp_path: Path) -> None:
     assert run.chain(1).get_stats("tune").sum() == 20
     assert run.chain(1).get_draws("theta", slice(-1, None)).tolist() == [[[79.0, 79.2], [79.1, 79.3]]]
     assert sum("complete, 80 draws" in line for line in said) == 2
+
+
+def test_files_are_followed_while_the_server_is_away(
+    own_server: RunningServer, make_client: Callable[..., Client], tmp_path: Path
+) -> None:
+    """At the start, and when a second chain begins; no line is read twice or left out."""
+    paths = [tmp_path / "chain-1.csv", tmp_path / "chain-2.csv"]
+    content = text(60, 20)
+    own_server.stop()
+    tail = Tail(make_client(own_server.url, patience=0.1), paths, None, lambda _: None)
+    paths[0].write_text(content[:2000])
+    assert tail.poll() > 0
+    own_server.start()
+    assert tail.run is not None
+    tail.run.flush(progress=False)
+    own_server.stop()
+    for path in paths:
+        path.write_text(content)
+    tail.poll()
+    own_server.start()
+    tail.finish()
+    assert not tail.errors
+    run = make_client(own_server.url).run(tail.run.rid)
+    _, whole = plain(paths[0])
+    for chain in run.get_chains():
+        assert np.array_equal(chain.get_stats("lp__"), whole[:, 0])
 
 
 def test_files_of_different_models_are_not_one_run(client: Client, tmp_path: Path) -> None:

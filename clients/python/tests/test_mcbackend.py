@@ -156,6 +156,9 @@ def test_get_runs_gives_the_frame_of_the_clickhouse_backend(
     assert list(frame.proto) == metas
     assert isinstance(frame.created_at.iloc[0], pandas.Timestamp)
     assert all(created.tzinfo is not None for created in frame.created_at)
+    theirs = [pandas.Timestamp(2026, 1, 1).replace(tzinfo=dt.timezone.utc)]
+    assert frame.created_at.dtype == pandas.DataFrame({"created_at": theirs}).created_at.dtype
+    assert frame.proto.dtype == object
     assert abs(frame.created_at.iloc[0] - dt.datetime.now(dt.timezone.utc)) < dt.timedelta(minutes=5)
     backend.close()
 

@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +53,29 @@ def test_files_are_short_and_begin_with_what_they_are_for() -> None:
             continue
         assert re.match(r'(#!.*\n)?"""\S', text), path
         assert text.count("\n") < 500, path
+
+
+@pytest.mark.slow
+def test_the_wheel_is_whole(tmp_path: Path) -> None:
+    """Every module, the mark of types, the licence and the README; it needs the build backend from PyPI."""
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(PACKAGE)]
+    subprocess.run(command, check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        about = next(name for name in names if name.endswith("/METADATA"))
+        metadata = archive.read(about).decode()
+    source = PACKAGE / "src"
+    modules = {str(path.relative_to(source)) for path in source.rglob("*.py*") if "__pycache__" not in path.parts}
+    assert modules | {"mcbackend_edge/py.typed"} <= names
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert "# mcbackend-edge for Python" in metadata
+
+
+def test_the_licence_is_that_of_the_repository() -> None:
+    if not (REPOSITORY / "LICENSE").exists():
+        pytest.skip("the repository's LICENSE is absent")
+    assert (PACKAGE / "LICENSE").read_bytes() == (REPOSITORY / "LICENSE").read_bytes()
 
 
 def test_the_version_is_one() -> None:

@@ -35,7 +35,7 @@ def test_all_recipes_are_known() -> None:
 def test_recipe(server: RunningServer, title: str) -> None:
     for module in NEEDED[title]:
         if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is not installed")
+            pytest.skip(f"{module} is not installed (run_tests.py --recipes installs it)")
     environment = {**os.environ, "MCB_URL": server.url}
     command = [sys.executable, "-W", "ignore", "-c", RECIPES[title]]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=110)

@@ -365,6 +365,118 @@ def test_sigterm_leaves_a_spool_for_sync(server: RunningServer, client: Client, 
     check_draws(client, rid, lines)
 
 
+def leave_a_spool(client: Client, spool: Path, draws: int, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as a dead process leaves it, of one chain in several segments of which nothing is on the server."""
+    monkeypatch.setattr(writer, "FIRST_SEGMENT", 200)
+    monkeypatch.setattr(writer, "LARGEST_SEGMENT", 200)
+    meta = build_run_meta(mcb.new_rid(), variables={"x": 0.0})
+    folder = RunSpool.create(spool, client._transport.url, meta, None)
+    chain = RunWriter(meta, None, folder).add_chain(0, 0, "strict")
+    for index in range(draws):
+        chain.append({"x": float(index)})
+    folder.leave()
+    return folder.path
+
+
+def test_a_spool_with_a_hole_is_sent_up_to_it(client: Client, spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk was full for a while, and what was in memory has gone with the process."""
+    path = leave_a_spool(client, spool, 100, monkeypatch)
+    segments = sorted(path.rglob("*.rows"))
+    assert len(segments) == 4
+    segments[2].unlink()
+    said: list[str] = []
+    outcome = sync(spool, say=said.append)
+    assert (outcome.sent, outcome.failed) == (0, 1)
+    assert "chain 0 lacks the draws 50 to 74" in said[-1]
+    assert path.is_dir()
+    rid = path.name.rpartition("~")[0]
+    assert client.run(rid).chain(0).get_draws("x").tolist() == list(map(float, range(50)))
+    assert segments[3].exists()
+
+
+def test_a_torn_segment_counts_up_to_its_last_whole_row(
+    client: Client, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that dies between the bytes of a row and its counter; and one whose file has no header yet."""
+    path = leave_a_spool(client, spool, 60, monkeypatch)
+    last = sorted(path.rglob("*.rows"))[-1]
+    with last.open("r+b") as file:
+        file.seek(4096 + 10 * 8)
+        file.write(b"\xff" * 5)
+    (path / "0" / f"{75:020d}.rows").write_bytes(bytes(100))
+    outcome = sync(spool, say=_silent)
+    assert (outcome.sent, outcome.failed, outcome.draws) == (1, 0, 60)
+    rid = path.name.rpartition("~")[0]
+    assert client.run(rid).chain(0).get_draws("x").tolist() == list(map(float, range(60)))
+
+
+def test_two_syncs_at_once(client: Client, spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sends, the others find the folder in use or gone."""
+    path = leave_a_spool(client, spool, 2000, monkeypatch)
+    command = [sys.executable, "-m", "mcbackend_edge", "sync"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = "".join(process.communicate(timeout=100)[0] for process in running)
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    assert said.count("2000 draws sent") == 1, said
+    rid = path.name.rpartition("~")[0]
+    assert client.run(rid).chain(0).get_draws("x").tolist() == list(map(float, range(2000)))
+    assert not list(folders(spool))
+
+
+FORKING = """
+import os, sys, numpy as np, mcbackend_edge as mcb
+client = mcb.Client(sys.argv[1])
+run = client.create_run(sys.argv[2], variables={"x": 0.0})
+chain = run.init_chain(0)
+for i in range(100):
+    chain.append({"x": float(i)})
+pid = os.fork()
+if pid == 0:
+    sys.exit(0)  # through atexit and the finalizers, which must not touch what is the parent's
+assert os.waitpid(pid, 0)[1] == 0
+for i in range(100, 200):
+    chain.append({"x": float(i)})
+"""
+
+
+def test_a_fork_that_ends_leaves_its_parents_draws_alone(server: RunningServer, client: Client, spool: Path) -> None:
+    rid = mcb.new_rid()
+    command = [sys.executable, "-c", FORKING, server.url, rid]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert client.run(rid).chain(0).get_draws("x").tolist() == list(map(float, range(200)))
+    assert not list(folders(spool))
+
+
+HANGING = """
+import sys, mcbackend_edge as mcb
+clients = [mcb.Client(sys.argv[1], exit_timeout=1.0) for _ in range(2)]
+chains = [client.create_run(variables={"x": 0.0}).init_chain(0) for client in clients]
+print("ready", flush=True); input()
+for chain in chains:
+    chain.append({"x": 1.0})
+"""
+
+
+def test_a_server_that_hangs_does_not_keep_a_process_alive(own_server: RunningServer, spool: Path) -> None:
+    """It ends after `exit_timeout`, and says where the draws of each run are."""
+    command = [sys.executable, "-c", HANGING, own_server.url]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        own_server.pause()
+        _, stderr = process.communicate("\n", timeout=50)
+    own_server.resume()
+    assert process.returncode == 0
+    for folder in folders(spool):
+        assert f"1 draws of run {folder.name.rpartition('~')[0]} (chains 0) are spooled in {folder}" in stderr
+    assert stderr.count("Send them with") == 2
+    outcome = sync(spool, say=_silent)
+    assert (outcome.sent, outcome.failed) == (2, 0)
+
+
 def test_the_layout_of_a_segment_is_checked(tmp_path: Path) -> None:
     one, two = (Layout(build_run_meta("r", variables={name: 0.0})) for name in "xy")
     Segment.create(one, tmp_path / "s", 0, 4, 0)

@@ -125,9 +125,13 @@ export class Announcer {
   }
 
   private summary() {
-    const run = this.row('SELECT id, registration, created_at, variables, sample_stats FROM runs WHERE deleted = 0')
+    const run = this.row(
+      'SELECT id, registration, created_at, variables, sample_stats, meta_bytes FROM runs WHERE deleted = 0',
+    )
     if (run === undefined) throw new Error('there is no run to tell of')
-    const sums = 'SELECT count(*) AS chains, coalesce(sum(length), 0) AS draws, coalesce(max(updated_at), 0) AS at'
+    const sums =
+      'SELECT count(*) AS chains, coalesce(sum(length), 0) AS draws, coalesce(sum(bytes), 0) AS bytes, ' +
+      'coalesce(max(updated_at), 0) AS at'
     const chains = this.row(`${sums} FROM chains WHERE run_id = ?`, run.id ?? 0)
     const createdAt = Number(run.created_at)
     return {
@@ -138,6 +142,7 @@ export class Announcer {
       sampleStats: Number(run.sample_stats),
       chains: Number(chains?.chains),
       draws: Number(chains?.draws),
+      bytes: Number(run.meta_bytes) + Number(chains?.bytes),
     }
   }
 

@@ -16,6 +16,8 @@ export const catalogue = sqliteTable(
     chains: integer().notNull(),
     /** Sum of the lengths of the chains. */
     draws: integer().notNull(),
+    /** Bytes of metadata and draws. */
+    bytes: integer().notNull().default(0),
     /** Rises with everything that the run's object tells, so that an older word never replaces a newer one. */
     version: integer().notNull(),
   },

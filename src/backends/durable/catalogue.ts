@@ -5,6 +5,7 @@
  * they arrive.
  */
 import type { RunSummary } from '../../core/interfaces.ts'
+import type { Usage } from '../../core/store.ts'
 import { numberIn, type Program, type SqlDriver, textIn } from '../sqlite/driver.ts'
 
 /** A run as its object tells of it. */
@@ -19,6 +20,8 @@ export interface CatalogueEntry {
   readonly sampleStats: number
   readonly chains: number
   readonly draws: number
+  /** Bytes of metadata and draws. */
+  readonly bytes: number
   readonly version: number
 }
 
@@ -51,6 +54,15 @@ export class SqlCatalogue implements Catalogue {
     return this.driver.run(() => listEntries(tenant, limit, before))
   }
 
+  usage(tenant: string): Promise<Usage> {
+    const sql = 'SELECT count(*) AS runs, coalesce(sum(bytes), 0) AS bytes FROM catalogue WHERE tenant = ?'
+    return this.driver.run(function* (): Program<Usage> {
+      const [rows] = yield { reads: [{ sql, params: [tenant] }] }
+      const row = rows?.[0] ?? {}
+      return { runs: numberIn(row, 'runs'), bytes: numberIn(row, 'bytes') }
+    })
+  }
+
   /** Rejects when the catalogue cannot be reached. */
   async ping(): Promise<void> {
     await this.list('', 1, undefined)
@@ -60,13 +72,13 @@ export class SqlCatalogue implements Catalogue {
 /** A run that was registered anew gets a row anew: its place in the list is that of its last registration. */
 const FORGET_FORMER_SQL = 'DELETE FROM catalogue WHERE tenant = ? AND rid = ? AND registration <> ? AND version < ?'
 const PUT_SQL =
-  'INSERT INTO catalogue (tenant, rid, registration, created_at, updated_at, variables, sample_stats, chains, draws, version) ' +
-  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, rid) DO UPDATE SET updated_at = excluded.updated_at, ' +
-  'chains = excluded.chains, draws = excluded.draws, version = excluded.version WHERE excluded.version > catalogue.version'
+  'INSERT INTO catalogue (tenant, rid, registration, created_at, updated_at, variables, sample_stats, chains, draws, bytes, version) ' +
+  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, rid) DO UPDATE SET updated_at = excluded.updated_at, ' +
+  'chains = excluded.chains, draws = excluded.draws, bytes = excluded.bytes, version = excluded.version WHERE excluded.version > catalogue.version'
 
 function* putEntry(e: CatalogueEntry): Program<void> {
   const times = [e.createdAt, e.updatedAt]
-  const counts = [e.variables, e.sampleStats, e.chains, e.draws]
+  const counts = [e.variables, e.sampleStats, e.chains, e.draws, e.bytes]
   yield {
     writes: [
       { sql: FORGET_FORMER_SQL, params: [e.tenant, e.rid, e.registration, e.version] },

@@ -8,11 +8,23 @@
  */
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
-import type { ChainState, Registration, RunWatcher, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
+import type {
+  ChainState,
+  Registration,
+  RunWatcher,
+  ScanPage,
+  ScanRequest,
+  Store,
+  StoredRun,
+  Usage,
+} from '../../core/store.ts'
 import { type Outcome, resultOf } from '../remote.ts'
 import type { SqlCatalogue } from './catalogue.ts'
 import { objectName, packBody, type RunNamespace, type RunStub, ridOf, unpackPage, watchUrl } from './protocol.ts'
 import { watchSocket } from './watchers.ts'
+
+/** Objects that are asked at once to empty themselves; a Worker waits for six connections at a time. */
+const CLEARED_TOGETHER = 6
 
 export class DurableStore implements Store {
   /** Private to the language as well: whoever prints a store would call methods of every name on the objects. */
@@ -63,6 +75,24 @@ export class DurableStore implements Store {
     return unpackPage(
       await this.callRun(registration, (object) => object.scan(this.tenant, registration, chain, request)),
     )
+  }
+
+  usage(): Promise<Usage> {
+    return this.catalogue.usage(this.tenant)
+  }
+
+  async clear(): Promise<void> {
+    for (;;) {
+      const { runs } = await this.catalogue.list(this.tenant, CLEARED_TOGETHER, undefined)
+      if (runs.length === 0) return
+      await Promise.all(runs.map(({ rid }) => this.clearRun(rid)))
+    }
+  }
+
+  /** The object tells the catalogue; where it cannot, or holds no run that the catalogue might list, this does. */
+  private async clearRun(rid: string): Promise<void> {
+    await this.remove(rid)
+    await this.catalogue.remove(this.tenant, rid, Number.MAX_SAFE_INTEGER)
   }
 
   ping(): Promise<void> {

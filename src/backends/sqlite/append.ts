@@ -59,7 +59,7 @@ function* placeBlocks(
   const fold = size >= STRAIGHT_BYTES || chain.tailRows >= TAIL_ROWS || chain.tailBytes + size > TAIL_BYTES
   if (fold) {
     const statements = yield* foldStatements(chain, schema, blocks)
-    return [...statements, updateChain(chain, { length: end, folded: end, tailRows: 0, tailBytes: 0 }, now)]
+    return [...statements, updateChain(chain, { length: end, folded: end, tailRows: 0, tailBytes: 0, size }, now)]
   }
   const data = packTail(
     blocks.map((b) => b.data),
@@ -72,7 +72,13 @@ function* placeBlocks(
     },
     updateChain(
       chain,
-      { length: end, folded: chain.folded, tailRows: chain.tailRows + 1, tailBytes: chain.tailBytes + data.length },
+      {
+        length: end,
+        folded: chain.folded,
+        tailRows: chain.tailRows + 1,
+        tailBytes: chain.tailBytes + data.length,
+        size,
+      },
       now,
     ),
   ]
@@ -83,12 +89,16 @@ interface ChainChange {
   readonly folded: number
   readonly tailRows: number
   readonly tailBytes: number
+  /** Bytes of the new draws. */
+  readonly size: number
 }
 
 function updateChain(chain: ChainRow, to: ChainChange, now: number): Statement {
   return {
-    sql: 'UPDATE chains SET length = ?, folded = ?, tail_rows = ?, tail_bytes = ?, updated_at = max(updated_at, ?) WHERE id = ?',
-    params: [to.length, to.folded, to.tailRows, to.tailBytes, now, chain.id],
+    sql:
+      'UPDATE chains SET length = ?, folded = ?, tail_rows = ?, tail_bytes = ?, bytes = bytes + ?, ' +
+      'updated_at = max(updated_at, ?) WHERE id = ?',
+    params: [to.length, to.folded, to.tailRows, to.tailBytes, to.size, now, chain.id],
   }
 }
 

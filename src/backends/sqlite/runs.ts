@@ -2,7 +2,7 @@
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import { equalRunMeta } from '../../core/meta.ts'
-import type { ChainState, Registration, StoredRun } from '../../core/store.ts'
+import type { ChainState, Registration, StoredRun, Usage } from '../../core/store.ts'
 import { concatBytes } from '../../core/wire.ts'
 import { findChain, requireRun, TAIL_SLOTS } from './chain.ts'
 import { bytesIn, numberIn, type Program, type Statement, textIn } from './driver.ts'
@@ -48,8 +48,8 @@ export function* registerRun(
   }
   const writes: Statement[] = [
     {
-      sql: 'INSERT INTO runs (tenant, rid, registration, created_at, variables, sample_stats) VALUES (?, ?, ?, ?, ?, ?)',
-      params: [tenant, run.rid, registration, now, run.variables, run.sampleStats],
+      sql: 'INSERT INTO runs (tenant, rid, registration, created_at, variables, sample_stats, meta_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      params: [tenant, run.rid, registration, now, run.variables, run.sampleStats, run.meta.length],
     },
   ]
   for (let part = 0; part === 0 || part * META_BYTES < run.meta.length; part++) {
@@ -97,6 +97,11 @@ export function* hideRun(tenant: string, rid: string): Program<number | undefine
   const row = rows?.[0]
   if (row === undefined) return undefined
   const id = numberIn(row, 'id')
+  yield* hide(id)
+  return id
+}
+
+function* hide(id: number): Program<void> {
   yield {
     guard: stillThere(id),
     writes: [
@@ -104,7 +109,27 @@ export function* hideRun(tenant: string, rid: string): Program<number | undefine
       { sql: 'UPDATE chains SET number = -1 - number WHERE run_id = ? AND number >= 0', params: [id] },
     ],
   }
+}
+
+/** The next run of a tenant that is to be cleared, hidden from everybody; undefined when there is none. */
+export function* hideNext(tenant: string): Program<number | undefined> {
+  const sql = 'SELECT id, deleted FROM runs WHERE tenant = ? ORDER BY id LIMIT 1'
+  const [rows] = yield { reads: [{ sql, params: [tenant] }] }
+  const row = rows?.[0]
+  if (row === undefined) return undefined
+  const id = numberIn(row, 'id')
+  if (row.deleted === 0) yield* hide(id)
   return id
+}
+
+const USAGE_SQL =
+  'SELECT count(*) AS runs, coalesce(sum(meta_bytes + ' +
+  '(SELECT coalesce(sum(bytes), 0) FROM chains WHERE run_id = runs.id)), 0) AS bytes FROM runs WHERE tenant = ? AND deleted = 0'
+
+export function* usageOf(tenant: string): Program<Usage> {
+  const [rows] = yield { reads: [{ sql: USAGE_SQL, params: [tenant] }] }
+  const row = rows?.[0] ?? {}
+  return { runs: numberIn(row, 'runs'), bytes: numberIn(row, 'bytes') }
 }
 
 /** Deletes some rows of a hidden run; false when nothing is left of it. */

@@ -17,6 +17,8 @@ export const runs = sqliteTable(
     createdAt: integer('created_at').notNull(),
     variables: integer().notNull(),
     sampleStats: integer('sample_stats').notNull(),
+    /** Bytes of the registered RunMeta. */
+    metaBytes: integer('meta_bytes').notNull().default(0),
     /**
      * 1 while the run's rows are being deleted; nobody sees it any more, and its `rid` is one that no run can have.
      */
@@ -45,6 +47,8 @@ export const chains = sqliteTable(
     folded: integer().notNull(),
     tailRows: integer('tail_rows').notNull(),
     tailBytes: integer('tail_bytes').notNull(),
+    /** Bytes of all draws that were appended. */
+    bytes: integer().notNull().default(0),
     updatedAt: integer('updated_at').notNull(),
   },
   (t) => [uniqueIndex('chains_by_number').on(t.runId, t.number)],

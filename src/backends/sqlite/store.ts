@@ -6,26 +6,39 @@ import type { Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
 import { parseRunMeta } from '../../core/meta.ts'
 import type { Schema } from '../../core/schema.ts'
-import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
+import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun, Usage } from '../../core/store.ts'
 import { appendBatch } from './append.ts'
 import { findChain, requireChain, requireRun, scanPage } from './chain.ts'
 import type { SqlDriver } from './driver.ts'
-import { createChain, findRun, hiddenRuns, hideRun, listChains, listRuns, purgeSome, registerRun } from './runs.ts'
+import {
+  createChain,
+  findRun,
+  hiddenRuns,
+  hideNext,
+  hideRun,
+  listChains,
+  listRuns,
+  purgeSome,
+  registerRun,
+  usageOf,
+} from './runs.ts'
 
 interface KnownRun {
   readonly id: number
   readonly schema: Schema
+  /** Bytes that it takes, at most. */
+  readonly weight: number
 }
 
-/** Schemas of runs in use; an entry stays true for ever, since a registration never changes. */
-const KNOWN_RUNS = 256
+/** Bytes of schemas that are kept; one stays true for ever, since a registration never changes. */
+const KNOWN_BYTES = 32 * 1024 * 1024
 
 export class SqliteStore implements Store {
   private readonly driver: SqlDriver
   private readonly tenant: string
   private readonly limits: Limits
   private readonly newRegistration: (rid: string) => string
-  private readonly known = new LruMap<string, KnownRun>(KNOWN_RUNS)
+  private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ weight }) => weight)
 
   constructor(
     driver: SqlDriver,
@@ -93,6 +106,18 @@ export class SqliteStore implements Store {
     })
   }
 
+  usage(): Promise<Usage> {
+    return this.driver.run(() => usageOf(this.tenant))
+  }
+
+  async clear(): Promise<void> {
+    for (;;) {
+      const id = await this.driver.run(() => hideNext(this.tenant))
+      if (id === undefined) return
+      await purge(this.driver, id)
+    }
+  }
+
   async ping(): Promise<void> {
     await this.driver.run(() => findRun(this.tenant, 'rid', ''))
   }
@@ -102,7 +127,8 @@ export class SqliteStore implements Store {
     if (known !== undefined) return known
     const row = await this.driver.run(() => findRun(this.tenant, 'registration', registration))
     if (row === undefined) throw new McbError('run_not_found', 'the run was deleted')
-    const run = { id: row.id, schema: parseRunMeta(row.meta, this.limits).schema }
+    const { schema, weight } = parseRunMeta(row.meta, this.limits)
+    const run = { id: row.id, schema, weight }
     this.known.set(registration, run)
     return run
   }

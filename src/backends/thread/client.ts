@@ -7,12 +7,15 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { McbError } from '../../core/errors.ts'
 import type { Store } from '../../core/store.ts'
+import type { ControlStore } from '../../core/tenants.ts'
 import { fromFailure } from '../remote.ts'
 import type { FileOptions } from '../sqlite/file.ts'
+import { ThreadControl } from './control.ts'
 import type { Call, Method, Opened, Reply } from './protocol.ts'
 
 export interface ThreadStorage {
   readonly openStore: (tenant: string) => Store
+  readonly control: ControlStore
   /** Resolves when the thread has ended without being asked to: nothing can be stored any more. */
   readonly failed: Promise<Error>
   /** Waits for what was called, then closes the file. */
@@ -21,6 +24,8 @@ export interface ThreadStorage {
 
 /** Larger bodies are handed over; for smaller ones a copy is cheaper. */
 const TRANSFER_BYTES = 16 * 1024
+
+type Unnumbered<C> = C extends Call ? Omit<C, 'id'> : never
 
 interface Waiting {
   resolve(value: unknown): void
@@ -38,7 +43,12 @@ export async function openThreadStorage(options: FileOptions): Promise<ThreadSto
     throw new Error(opened?.opened === false ? opened.why : 'the storage thread does not answer')
   }
   const calls = new Calls(worker)
-  return { openStore: (tenant) => new ThreadStore(calls, tenant), failed: calls.failed, close: () => calls.close() }
+  return {
+    openStore: (tenant) => new ThreadStore(calls, tenant),
+    control: new ThreadControl((control, args) => calls.call({ control, args })),
+    failed: calls.failed,
+    close: () => calls.close(),
+  }
 }
 
 class Calls {
@@ -61,10 +71,10 @@ class Calls {
     return this.failure.promise
   }
 
-  call<T>(tenant: string, method: Method, args: readonly unknown[], transfer: readonly ArrayBuffer[] = []): Promise<T> {
+  call<T>(call: Unnumbered<Call>, transfer: readonly ArrayBuffer[] = []): Promise<T> {
     if (this.ended !== undefined) return Promise.reject(this.ended)
     const id = ++this.lastId
-    const message: Call = { id, tenant, method, args }
+    const message = { ...call, id }
     return new Promise<T>((resolve, reject) => {
       this.waiting.set(id, { resolve: (value) => resolve(value as T), reject })
       this.worker.postMessage(message, [...transfer])
@@ -143,6 +153,14 @@ class ThreadStore implements Store {
     return this.call('scan', args)
   }
 
+  usage() {
+    return this.call('usage', [])
+  }
+
+  clear() {
+    return this.call('clear', [])
+  }
+
   ping() {
     return this.call('ping', [])
   }
@@ -152,6 +170,6 @@ class ThreadStore implements Store {
     args: Parameters<Store[M]>,
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<Awaited<ReturnType<Store[M]>>> {
-    return this.calls.call(this.tenant, method, args, transfer)
+    return this.calls.call({ tenant: this.tenant, method, args }, transfer)
   }
 }

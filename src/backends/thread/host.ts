@@ -1,5 +1,6 @@
-/** The thread that owns the SQLite file: it answers calls to the stores of all tenants. */
+/** The thread that owns the SQLite file: it answers calls to the stores of all tenants, and to the control store. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { SqlControl } from '../../control/sql.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { toFailure } from '../remote.ts'
@@ -37,12 +38,22 @@ function buffersIn(value: unknown, found: Set<ArrayBuffer>): void {
   }
 }
 
-async function answer(driver: FileDriver, { id, tenant, method, args }: Call): Promise<void> {
+function carryOut(driver: FileDriver, call: Call): Promise<unknown> {
+  if ('control' in call) {
+    const control = new SqlControl(driver)
+    return Reflect.apply(control[call.control], control, call.args)
+  }
+  const store = storeOf(driver, call.tenant)
+  return Reflect.apply(store[call.method], store, call.args)
+}
+
+async function answer(driver: FileDriver, call: Call): Promise<void> {
+  const { id, args } = call
+  const method = 'method' in call ? call.method : undefined
   let reply: Reply
   const transfer = new Set<ArrayBuffer>()
   try {
-    const store = storeOf(driver, tenant)
-    const value: unknown = await Reflect.apply(store[method], store, args)
+    const value = await carryOut(driver, call)
     if (method === 'scan') buffersIn(value, transfer)
     reply = { id, value }
   } catch (error) {

@@ -1,15 +1,25 @@
 /** What passes between the thread that serves HTTP and the thread that owns the SQLite file. */
 import type { Store } from '../../core/store.ts'
+import type { ControlStore } from '../../core/tenants.ts'
 import type { Outcome } from '../remote.ts'
 
 export type Method = Exclude<keyof Store, 'watch'>
 
-export interface Call {
+export interface StoreCall {
   readonly id: number
   readonly tenant: string
   readonly method: Method
   readonly args: readonly unknown[]
 }
+
+/** Tenants and keys lie in the same file; they are asked for once in a while. */
+export interface ControlCall {
+  readonly id: number
+  readonly control: keyof ControlStore
+  readonly args: readonly unknown[]
+}
+
+export type Call = StoreCall | ControlCall
 
 /** Sent once by the host when the file is open, or when it could not be opened. */
 export type Opened = { readonly opened: true } | { readonly opened: false; readonly why: string }

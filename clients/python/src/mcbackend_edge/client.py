@@ -134,8 +134,7 @@ class Client:
         NotFoundError
         """
         answer = self._transport.request("GET", f"/v1/runs/{quote(rid, safe='')}", headers={"Accept": PROTOBUF})
-        registration = answer.headers.get("Mcb-Registration")
-        return self.open_run(RunMeta(bytes(answer.body)), registration)
+        return self.open_run(RunMeta.received(bytes(answer.body)), answer.registration())
 
     def create_run(
         self,
@@ -192,7 +191,7 @@ class Client:
                 raise
             log.warning("%s. Sampling starts all the same; the run is registered later.", error)
             return self.open_run(meta, None)
-        return self.open_run(meta, answer.headers.get("Mcb-Registration"))
+        return self.open_run(meta, answer.registration())
 
     def delete_run(self, rid: str) -> None:
         """Deletes a run with all its chains and draws.

@@ -52,6 +52,11 @@ class ApiError(McbError):
         """Whether the same request may succeed later without a change."""
         return self.status in (408, 429) or self.status >= 500
 
+    @property
+    def is_verdict(self) -> bool:
+        """Whether the server itself has refused the request for good; something between may only be set up wrong."""
+        return bool(self.code) and not self.is_temporary and not isinstance(self, AccessError)
+
 
 class NotFoundError(ApiError, LookupError):
     """The run, the chain or the variable does not exist (or belongs to another tenant)."""
@@ -185,7 +190,11 @@ class UploadPendingError(McbError):
 
 
 class SpoolError(McbError):
-    """A spool folder cannot be used: damaged, of another version, or in use by another process."""
+    """A spool folder cannot be used: damaged, of another version, in use, or with a hole in it."""
+
+
+class SpoolInUseError(SpoolError):
+    """A spool folder belongs to a process that still runs."""
 
 
 class DamagedFileError(McbError, ValueError):

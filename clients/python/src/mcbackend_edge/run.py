@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from .columns import to_numpy
 from .errors import McbError, UnknownVariableError
+from .events import Feed
 from .mirror import Mirror
 from .ndarray import Array
 from .progress import ProgressBar
@@ -122,7 +123,7 @@ class Run:
         ----------
         resume : go on where the chain on the server ends, if it exists. Without it an existing chain is an error.
         start : index of the first iteration that will be appended, if that is not the end of the chain: the server
-            compares what it has from there on, and takes what is new.
+            compares what it has from there on, and takes what is new. It need not be reached for this.
         mirror : keep what is appended in memory as well, so that reading it back costs no request.
         casting : "strict" refuses values that do not go into the registered dtype without loss, and wrong shapes;
             "numpy" stores what assigning them to a NumPy array would.
@@ -136,14 +137,14 @@ class Run:
         writer_of_run = self._writer or self._new_writer(self.meta, self.registration)
         is_offline = writer_of_run.registration is None
         length = 0
-        if not is_offline:
-            if resume or start is not None:
+        if not is_offline and start is None:
+            if resume:
                 length = chain_length(self._transport, f"{self.path}/chains/{chain_number}", self.headers)
             else:
                 create_chain(self._transport, writer_of_run, chain_number)
         first = length if start is None else start
         writer = writer_of_run.add_chain(chain_number, first, casting)
-        writer.is_created = not is_offline
+        writer.is_created = not is_offline and start is None
         writer.wake = self._uploader.wake
         if self._writer is None:
             self._writer = writer_of_run
@@ -195,27 +196,31 @@ class Run:
         """Number of iterations that this process has appended and the server has not acknowledged."""
         return self._writer.pending if self._writer else 0
 
-    def watch(self, interval: float = 1.0, *, idle: float | None = None) -> Iterator[dict[int, int]]:
+    def watch(self, interval: float = 0.0, *, idle: float | None = None) -> Iterator[dict[int, int]]:
         """Follows a run while it is being written: the chains' lengths, at once and whenever they have changed.
 
             for lengths in run.watch():
                 theta = run.chain(0).get_draws("theta", slice(-100, None))
 
+        The server tells every change, over a connection that is made anew when it breaks. It ends when the run is
+        deleted. Who is slow misses steps, and sees the latest state.
+
         Parameters
         ----------
-        interval : seconds between two looks.
+        interval : seconds between two steps, at least.
         idle : stop after so many seconds without a change; None goes on until the caller breaks out.
+
+        Raises
+        ------
+        NotFoundError, RunReplacedError, ServerUnreachableError
+            If the run cannot be watched at the beginning.
         """
         seen: dict[int, int] | None = None
-        changed_at = time.monotonic()
-        while True:
-            lengths = self.lengths()
-            if lengths != seen:
-                seen, changed_at = lengths, time.monotonic()
+        with Feed(self._transport, f"{self.path}/events", lambda: self.headers) as feed:
+            while (lengths := feed.wait_for_change(seen, idle)) is not None:
+                seen = lengths
                 yield dict(lengths)
-            elif idle is not None and time.monotonic() - changed_at >= idle:
-                return
-            time.sleep(interval)
+                time.sleep(interval)
 
     def to_inferencedata(self, **options: Any) -> arviz.InferenceData:
         """The run as ArviZ 0.x keeps it; see `mcbackend_edge.inference.to_inferencedata` for the options."""

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 from google.protobuf import struct_pb2
+from google.protobuf.message import DecodeError
 from numpy.typing import ArrayLike
 
 from ._generated import meta_pb2
+from .errors import ProtocolError
 from .ndarray import Array, from_message, to_message
 
 DTYPES = (
@@ -128,6 +130,20 @@ class RunMeta:
         self._message = meta_pb2.RunMeta.FromString(raw)
         self.variables = tuple(map(Variable.from_message, self._message.variables))
         self.sample_stats = tuple(map(Variable.from_message, self._message.sample_stats))
+
+    @classmethod
+    def received(cls, raw: bytes) -> RunMeta:
+        """Metadata that a server has sent.
+
+        Raises
+        ------
+        ProtocolError
+            If the bytes are not such a message.
+        """
+        try:
+            return cls(raw)
+        except DecodeError as error:
+            raise ProtocolError(f"an answer is not a run's metadata: {error}") from error
 
     @property
     def rid(self) -> str:

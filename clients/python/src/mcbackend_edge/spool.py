@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from .errors import SpoolError
+from .errors import SpoolError, SpoolInUseError
 from .schema import RunMeta
 from .segment import Layout, Segment
 
@@ -63,13 +63,13 @@ class Lock:
         self._path = path.resolve()
         self._file = -1
         if self._path in Lock._held:
-            raise SpoolError(f"{path.parent} is in use by this process")
+            raise SpoolInUseError(f"{path.parent} is in use by this process")
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._file)
-            raise SpoolError(f"{path.parent} is in use by another process") from error
+            raise SpoolInUseError(f"{path.parent} is in use by another process") from error
         Lock._held.add(self._path)
 
     def release(self) -> None:
@@ -80,13 +80,19 @@ class Lock:
 
 
 class RunSpool:
-    """The folder of one run that this process writes or sends."""
+    """The folder of one run that this process writes or sends.
+
+    Attributes
+    ----------
+    gaps : what is missing in it, in words; found out by `segments`.
+    """
 
     def __init__(self, path: Path, lock: Lock, meta: RunMeta, url: str, registration: str | None, boot: str) -> None:
         self.path = path
         self.meta = meta
         self.url = url
         self.registration = registration
+        self.gaps: list[str] = []
         self._boot = boot
         self._lock = lock
 
@@ -150,12 +156,15 @@ class RunSpool:
         return folder / f"{start:020d}.rows"
 
     def segments(self, layout: Layout) -> dict[int, list[Segment]]:
-        """What lies in the folder, by chain and in order.
+        """What lies in the folder, by chain and in order, up to the first iteration that is missing.
+
+        Where one is missing (the disk was full, so that what followed was in memory alone; or a restart of the machine
+        lost it), the rest cannot be sent: `gaps` then tells what lies behind it.
 
         Raises
         ------
         SpoolError
-            If a segment is damaged, or one in the middle is missing.
+            If a segment is damaged.
         """
         is_same_boot = self._boot == boot_id()
         found: dict[int, list[Segment]] = {}
@@ -168,9 +177,9 @@ class RunSpool:
                 if not is_same_boot:
                     segment.keep_synced_only()
                 if chain and segment.start != chain[-1].end:
-                    if not is_same_boot:
-                        break
-                    raise SpoolError(f"{folder} lacks the draws {chain[-1].end} to {segment.start}")
+                    missing = f"{chain[-1].end} to {segment.start - 1}"
+                    self.gaps.append(f"chain {folder.name} lacks the draws {missing}, so those behind cannot be sent")
+                    break
                 chain.append(segment)
             found[int(folder.name)] = chain
         return found

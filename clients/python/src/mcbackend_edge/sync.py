@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import McbError, SpoolError
+from .errors import McbError, SpoolError, SpoolInUseError
 from .spool import RunSpool, folders
 from .transport import Transport
 from .uploader import RunWriter, Uploader
@@ -55,16 +55,18 @@ def sync(
             if _is_stillborn(path):
                 continue
             spool = RunSpool.open(path)
-        except SpoolError as error:
-            is_busy = "in use" in str(error)
-            outcome.busy += is_busy
-            outcome.failed += not is_busy
+        except SpoolInUseError as error:
+            outcome.busy += 1
+            say(str(error))
+            continue
+        except (SpoolError, OSError) as error:
+            outcome.failed += 1
             say(str(error))
             continue
         try:
             outcome.draws += _send(spool, Transport(url or spool.url, token), timeout, say, report)
             outcome.sent += 1
-        except McbError as error:
+        except (McbError, OSError) as error:
             outcome.failed += 1
             spool.leave()
             say(f"{path}: {error}")
@@ -94,8 +96,10 @@ def _send(spool: RunSpool, transport: Transport, timeout: float, say: Say, repor
         uploader.flush([run], timeout, None if report is None else lambda pending: report(run, pending))
     finally:
         uploader.stop()
-    run.finish()
     say(f"run {spool.meta.rid}: {draws} draws sent to {transport.url}")
+    if spool.gaps:
+        raise SpoolError(f"{'; '.join(spool.gaps)}. The folder is left as it is")
+    run.finish()
     return draws
 
 

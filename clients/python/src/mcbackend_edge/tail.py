@@ -125,6 +125,7 @@ class Tail:
             variables=[group.variable for group in file.groups],
             sample_stats=[*(group.variable for group in file.stats), Variable("tune", "bool")],
             attributes={name: file.settings[name] for name in _KEPT_SETTINGS if name in file.settings},
+            offline=True,
         )
         self._say(f"run {run.rid}: {len(file.groups)} variables, {len(file.stats)} sampler stats")
         return run

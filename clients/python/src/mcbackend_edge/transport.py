@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import socket
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +23,8 @@ from .errors import ApiError, ProtocolError, ServerUnreachableError, api_error
 PROTOBUF = "application/x-protobuf"
 # Seconds without a byte before an answer is given up; a write waits for the server's disk.
 READ_TIMEOUT, CONNECT_TIMEOUT = 60.0, 10.0
+# A server that asks for a longer pause than this is asked again nevertheless.
+LONGEST_RETRY_AFTER = 300.0
 _CHUNK = 1 << 20
 
 FindDraws = Callable[[bytes], int]
@@ -41,6 +46,54 @@ class Answer:
         except ValueError as error:
             raise ProtocolError(f"an answer is not JSON: {bytes(self.body[:100])!r}") from error
 
+    def length(self) -> int:
+        """The chain's length in an answer about a chain."""
+        content = self.json()
+        length = content.get("length") if isinstance(content, dict) else None
+        if not isinstance(length, int):
+            raise ProtocolError(f"an answer does not tell the chain's length: {bytes(self.body[:100])!r}")
+        return length
+
+    def registration(self) -> str:
+        """Identity of the run's registration in an answer about a run."""
+        registration = self.headers.get("Mcb-Registration")
+        if not registration:
+            raise ProtocolError(
+                "an answer about a run does not tell its registration: is this a McBackend Edge server?"
+            )
+        return registration
+
+
+class Stream:
+    """A successful answer that is read as it comes; iterating gives its bytes in pieces."""
+
+    def __init__(self, url: str, response: urllib3.BaseHTTPResponse) -> None:
+        self._url, self._response = url, response
+
+    def __iter__(self) -> Iterator[bytes]:
+        """
+        Raises
+        ------
+        ServerUnreachableError
+            When the connection breaks, or is silent for too long.
+        """
+        try:
+            while chunk := self._response.read1(_CHUNK):
+                yield chunk
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ServerUnreachableError(f"{self._url} has broken off: {_reason(error)}") from error
+
+    def abort(self) -> None:
+        """Ends the reading of another thread."""
+        connection = self._response.connection
+        sock = getattr(connection, "sock", None)
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._response.close()
+
 
 class Transport:
     """Speaks to one server.
@@ -55,13 +108,16 @@ class Transport:
 
     def __init__(self, url: str, token: str | None = None, *, patience: float = 15.0) -> None:
         parts = urlsplit(url)
+        if parts.username is not None or parts.password is not None:
+            # It would be shown in messages and written to the spool.
+            raise ValueError("the server's address must not hold a name or password: pass the key as token")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"the server's address must look like https://host, not {url!r}")
         self.url = url.rstrip("/")
         self.patience = patience
         self._headers = {"User-Agent": "mcbackend-edge-python"}
         if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+            self._headers["Authorization"] = f"Bearer {_checked_token(token)}"
         self._target = (parts.scheme, parts.hostname)
         self._pool = _make_pool(*self._target)
         self._process = os.getpid()
@@ -112,6 +168,27 @@ class Transport:
                 time.sleep(wait)
                 delay = min(delay * 2, 5.0)
 
+    def stream(self, path: str, *, headers: Mapping[str, str], silence: float) -> Stream:
+        """Begins to read an answer that has no end of its own.
+
+        Parameters
+        ----------
+        silence : seconds without a byte after which the connection counts as broken.
+
+        Raises
+        ------
+        ApiError, ServerUnreachableError
+        """
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=silence)
+        response = self._send("GET", path, None, headers, timeout)
+        if response.status == 200:
+            return Stream(self.url, response)
+        try:
+            content = self._read_whole(response, None, None)
+        finally:
+            response.close()
+        raise self._error(response, content)
+
     def close(self) -> None:
         self._pool.clear()
 
@@ -124,27 +201,57 @@ class Transport:
         progress: Progress | None,
         find_draws: FindDraws | None,
     ) -> Answer:
+        response = self._send(method, path, body, headers, None)
+        try:
+            content = self._read_whole(response, progress, find_draws)
+        except BaseException:
+            response.close()
+            raise
+        response.release_conn()
+        if 200 <= response.status < 300:
+            return Answer(response.status, response.headers, content)
+        raise self._error(response, content)
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: urllib3.Timeout | None
+    ) -> urllib3.BaseHTTPResponse:
+        """Sends a request; the answer, of which the body is still to be read."""
         if self._process != os.getpid():
             # A forked child must not speak over its parent's connections.
             self._pool, self._process = _make_pool(*self._target), os.getpid()
         sent = {**self._headers, **headers}
         if body is not None:
             sent["Content-Type"] = PROTOBUF
+        options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         try:
-            response = self._pool.request(
-                method, self.url + path, body=body, headers=sent, preload_content=False, retries=False
+            return self._pool.request(
+                method, self.url + path, body=body, headers=sent, preload_content=False, retries=False, **options
             )
-            try:
-                content = _read(response, progress, find_draws)
-            except BaseException:
-                response.close()
-                raise
-            response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ServerUnreachableError(f"{self.url} cannot be reached: {_reason(error)}") from error
-        if response.status >= 400:
-            raise api_error(response.status, _problem(content), str(response.reason), _retry_after(response.headers))
-        return Answer(response.status, response.headers, content)
+
+    def _read_whole(
+        self, response: urllib3.BaseHTTPResponse, progress: Progress | None, find_draws: FindDraws | None
+    ) -> memoryview:
+        try:
+            return _read(response, progress, find_draws)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise ServerUnreachableError(f"{self.url} has broken off: {_reason(error)}") from error
+
+    def _error(self, response: urllib3.BaseHTTPResponse, content: memoryview) -> ApiError:
+        if response.status < 400:
+            # Not followed: it would carry the key to another address, and a POST may come out of it as a GET.
+            target = response.headers.get("Location", "another address")
+            return api_error(response.status, {}, f"{self.url} redirects to {target}: give that address", None)
+        return api_error(response.status, _problem(content), str(response.reason), _retry_after(response.headers))
+
+
+def _checked_token(token: str) -> str:
+    """The key without the line end that files have; errors must not show it, as those of the HTTP library would."""
+    stripped = token.strip()
+    if not re.fullmatch(r"[!-~]+", stripped):
+        raise ValueError("the key (token, or MCB_TOKEN) must consist of printable ASCII characters, without spaces")
+    return stripped
 
 
 def _make_pool(scheme: str, host: str) -> urllib3.PoolManager:
@@ -189,9 +296,10 @@ def _problem(body: memoryview) -> Mapping[str, Any]:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     try:
-        return float(headers.get("Retry-After", ""))
+        seconds = float(headers.get("Retry-After", ""))
     except ValueError:
         return None
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds >= 0 else None
 
 
 def _reason(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import os
 import random
@@ -17,9 +16,11 @@ from .errors import (
     AccessError,
     ApiError,
     ChainExistsError,
+    DrawConflictError,
     DrawGapError,
     McbError,
     PayloadTooLargeError,
+    ProtocolError,
     ServerUnreachableError,
     UploadPendingError,
 )
@@ -57,6 +58,7 @@ class RunWriter:
         self.spool = spool
         self.chains: dict[int, ChainWriter] = {}
         self.is_released = False
+        self._has_warned = False
         self.layout = Layout(meta)
         self.stock = Stock(self.layout, spool)
         self.encoder = BatchEncoder(meta.variables, meta.sample_stats)
@@ -85,6 +87,16 @@ class RunWriter:
         self.chains[number] = writer
         return writer
 
+    def is_registered_as(self, registration: str) -> None:
+        """The server has the run now."""
+        self.registration = registration
+        if self.spool is not None:
+            self.spool.registration = registration
+            try:
+                self.spool.save()
+            except OSError as error:
+                self._warn(error)
+
     def headers(self) -> dict[str, str]:
         return {"Mcb-Registration": self.registration} if self.registration else {}
 
@@ -99,10 +111,19 @@ class RunWriter:
             self.spool.leave()
 
     def sync(self) -> None:
-        for chain in list(self.chains.values()):
-            chain.sync()
-        if self.spool is not None:
-            self.spool.sync_folders()
+        """Brings what is not acknowledged to the disk, as far as that can be done."""
+        try:
+            for chain in list(self.chains.values()):
+                chain.sync()
+            if self.spool is not None:
+                self.spool.sync_folders()
+        except OSError as error:
+            self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning("the spool cannot be written to the disk (%s): it may not outlive the machine.", error)
 
 
 class Uploader:
@@ -128,7 +149,9 @@ class Uploader:
         self._is_urgent = 0
         self._thread: threading.Thread | None = None
         self._outage: McbError | None = None
+        self._is_abandoned = False
         self._delay = 0.0
+        self._retry_after = 0.0
         self._synced_at = 0.0
 
     def add(self, run: RunWriter) -> None:
@@ -217,6 +240,7 @@ class Uploader:
             self._changed.notify_all()
         if thread is not None:
             thread.join(timeout=5.0)
+        self._is_abandoned = True
 
     # -- the thread --------------------------------------------------------------------------------------------------
 
@@ -230,36 +254,42 @@ class Uploader:
                     return
                 runs = list(self._runs)
             try:
-                for run in runs:
-                    self._send_run(run)
-                self._outage_over()
-            except McbError as error:
-                self._outage_begins(error, runs)
+                self._send(runs)
+                self._drop_released(runs)
             except Exception:  # the thread must outlive a defect: the draws stay in the log
                 log.exception("sending draws failed; they are kept, and sending is tried again")
                 self._delay = LAST_DELAY
-            self._drop_released(runs)
             with self._changed:
                 self._changed.notify_all()
 
+    def _send(self, runs: list[RunWriter]) -> None:
+        try:
+            for run in runs:
+                self._send_run(run)
+        except McbError as error:
+            self._outage_begins(error, runs)
+        else:
+            self._outage_over()
+
     def _wait(self) -> None:
         """Until it is time to look again, or somebody asks for it (during an outage: only if somebody waits for it)."""
-        until = time.monotonic() + (self._delay * random.uniform(0.8, 1.2) if self._delay else self._interval)
+        began = time.monotonic()
+        until = began + (self._delay * random.uniform(0.8, 1.2) if self._delay else self._interval)
         while not self._is_closed:
-            left = until - time.monotonic()
             if self._delay and self._is_urgent:
-                left = min(left, 0.5)
+                # Somebody waits: a try every half second, or when the server has asked for it.
+                until = min(until, began + max(0.5, self._retry_after))
+            left = until - time.monotonic()
             if left <= 0 or (self._is_woken and not self._delay):
                 return
             self._changed.wait(left)
-            if self._delay and self._is_urgent:
-                return
 
     def _send_run(self, run: RunWriter) -> None:
         """Sends all that is pending, a batch of each chain in turn."""
         chains = [chain for chain in list(run.chains.values()) if chain.error is None]
         if not all(chain.is_created for chain in chains):
             register(self._transport, run, chains)
+            chains = [chain for chain in chains if chain.error is None]
         while chains and not self._is_closed:
             chains = [chain for chain in chains if self._send_batch(run, chain)]
             with self._changed:
@@ -279,24 +309,27 @@ class Uploader:
         start, count, body = batch
         path = f"{run.path}/chains/{chain.number}/draws"
         try:
-            self._transport.request("POST", path, body=body, headers=run.headers(), patience=0.0)
+            answer = self._transport.request("POST", path, body=body, headers=run.headers(), patience=0.0)
         except DrawGapError as error:
             return _rewound(run, chain, error)
         except PayloadTooLargeError as error:
             return chain.send_less() or _failed(run, chain, error)
         except ApiError as error:
-            if error.is_temporary or isinstance(error, AccessError):
+            if not error.is_verdict:
                 raise
             return _failed(run, chain, error)
+        if answer.length() < start + count:
+            raise ProtocolError(f"the server took {count} draws from {start} on, but has {answer.length()} only")
+        if self._is_abandoned:
+            # The spool has been given up meanwhile, and may be in the hands of `sync`.
+            return False
         chain.acknowledge(start + count)
         return True
 
     def _outage_begins(self, error: McbError, runs: list[RunWriter]) -> None:
-        is_refused = isinstance(error, AccessError)
-        retry_after = getattr(error, "retry_after", None) or 0.0
-        self._delay = max(
-            retry_after, REFUSED_DELAY if is_refused else min(max(FIRST_DELAY, 2 * self._delay), LAST_DELAY)
-        )
+        delay = REFUSED_DELAY if isinstance(error, AccessError) else min(max(FIRST_DELAY, 2 * self._delay), LAST_DELAY)
+        self._retry_after = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
+        self._delay = max(delay, self._retry_after)
         if self._outage is None:
             level = logging.INFO if self._has_warned else logging.WARNING
             places = ", ".join(sorted({run.place for run in runs}))
@@ -304,9 +337,9 @@ class Uploader:
             self._has_warned = True
         self._outage = error
         if time.monotonic() - self._synced_at > FSYNC_SECONDS:
+            self._synced_at = time.monotonic()
             for run in runs:
                 run.sync()
-            self._synced_at = time.monotonic()
 
     def _outage_over(self) -> None:
         if self._outage is not None:
@@ -331,17 +364,14 @@ def register(transport: Transport, run: RunWriter, chains: list[ChainWriter]) ->
     """
     try:
         if run.registration is None:
-            answer = transport.request("PUT", run.path, body=run.meta.raw, patience=0.0)
-            run.registration = answer.headers.get("Mcb-Registration", "")
-            if run.spool is not None:
-                run.spool.registration = run.registration
-                run.spool.save()
+            run.is_registered_as(transport.request("PUT", run.path, body=run.meta.raw, patience=0.0).registration())
         for chain in chains:
             if not chain.is_created:
-                transport.request("PUT", f"{run.path}/chains/{chain.number}", headers=run.headers(), patience=0.0)
+                path = f"{run.path}/chains/{chain.number}"
+                transport.request("PUT", path, headers=run.headers(), patience=0.0).length()
                 chain.is_created = True
     except ApiError as error:
-        if error.is_temporary or isinstance(error, AccessError):
+        if not error.is_verdict:
             raise
         for chain in chains:
             _failed(run, chain, error)
@@ -368,7 +398,7 @@ def create_chain(transport: Transport, run: RunWriter, number: int) -> int:
 
 def chain_length(transport: Transport, path: str, headers: dict[str, str]) -> int:
     """Length of a chain, which is created if it does not exist."""
-    return int(json.loads(bytes(transport.request("PUT", path, headers=headers).body))["length"])
+    return transport.request("PUT", path, headers=headers).length()
 
 
 def _rewound(run: RunWriter, chain: ChainWriter, error: DrawGapError) -> bool:
@@ -385,6 +415,8 @@ def _rewound(run: RunWriter, chain: ChainWriter, error: DrawGapError) -> bool:
 def _failed(run: RunWriter, chain: ChainWriter, error: McbError) -> bool:
     """Ends the sending of a chain for good; False."""
     chain.error = error
+    if isinstance(error, DrawConflictError):
+        chain.refusal = error
     log.error(
         "chain %d of run %s: %s. %d of its draws are not on the server; they are %s.",
         *(chain.number, run.meta.rid, error, chain.pending, run.place),
@@ -409,14 +441,17 @@ _writers: weakref.WeakSet[ChainWriter] = weakref.WeakSet()
 
 
 def _at_exit() -> None:
+    """Waits for all servers at the same time, as it were: a second one that hangs costs nothing more."""
+    began = time.monotonic()
     for uploader in list(_uploaders):
-        uploader.close()
+        uploader.close(max(0.0, uploader.exit_timeout - (time.monotonic() - began)))
 
 
 def _after_fork() -> None:
     """A forked child shares the parent's segments, and must neither write nor send nor delete them."""
     for writer in list(_writers):
         writer.error = McbError("this process is a fork of the one that writes the chain; only that one may append")
+        writer.refusal = writer.error
     for uploader in list(_uploaders):
         uploader.reset()
 

@@ -10,6 +10,7 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -66,8 +67,10 @@ class Stock:
 
     def discard(self, segment: Segment) -> None:
         if segment.path is not None:
-            segment.path.unlink(missing_ok=True)
             self._open -= 1
+            # One that stays is sent again by `sync`, which the server takes for the repetition that it is.
+            with suppress(OSError):
+                segment.path.unlink(missing_ok=True)
 
     def _warn(self, reason: str) -> None:
         if not self._has_warned:
@@ -92,7 +95,8 @@ class ChainWriter:
     ----------
     number : of the chain.
     acknowledged : length of the chain on the server, as far as is known.
-    error : why nothing more can be sent, if so.
+    error : why nothing more can be sent, if so. What is appended then is kept, in the spool or in memory.
+    refusal : why nothing more can be appended, if so.
     is_created : whether the server has the chain.
     """
 
@@ -100,6 +104,7 @@ class ChainWriter:
         self.number = number
         self.acknowledged = start
         self.error: McbError | None = None
+        self.refusal: McbError | None = None
         self.is_created = False
         self.casting = casting
         self.on_acknowledge: Callable[[int], None] = _nothing
@@ -153,11 +158,12 @@ class ChainWriter:
         ------
         DrawError
             If the draw does not fit the run; nothing of it is stored.
-        McbError
-            If the server has refused this chain; the reason for which is raised here.
+        DrawConflictError
+            If another process writes this chain. (What else the server may refuse, `flush` tells: it is no reason to
+            stop a sampler.)
         """
-        if self.error is not None:
-            raise self.error
+        if self.refusal is not None:
+            raise self.refusal
         if stats or self._n_stats or len(draw) != self._n_variables:
             values = self._rigid_values(draw, stats or _NO_STATS)
         else:
@@ -211,10 +217,10 @@ class ChainWriter:
 
         Raises
         ------
-        DrawError
+        DrawError, DrawConflictError
         """
-        if self.error is not None:
-            raise self.error
+        if self.refusal is not None:
+            raise self.refusal
         columns = self._block(draws, stats or {})
         counts = {var.name: len(column) for var, column in zip(self._layout.columns, columns) if column is not None}
         if len(set(counts.values())) > 1:

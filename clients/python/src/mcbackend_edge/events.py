@@ -1,0 +1,183 @@
+"""Follows a run's server-sent events: how its chains grow, through connections that may break."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+from .errors import ApiError, McbError, ProtocolError, ServerUnreachableError
+from .transport import Stream, Transport
+
+# The server says something every 15 s; a connection that is silent for longer than this is given up.
+SILENCE = 40.0
+# Seconds between two attempts to connect: doubled from the first to the second.
+FIRST_DELAY, LAST_DELAY = 0.1, 5.0
+# What a run that was deleted meanwhile is answered with.
+_GONE = frozenset(("run_not_found", "run_replaced"))
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event; `id` is None where it has none."""
+
+    name: str
+    id: str | None
+    data: str
+
+
+def parse_events(chunks: Iterable[bytes]) -> Iterator[Event]:
+    """Events of a stream of the WHATWG's format, from bytes that are cut anywhere."""
+    rest = b""
+    fields: dict[str, str] = {}
+    for chunk in chunks:
+        # A \\r at the end may be half of a line end.
+        text = (rest + chunk).replace(b"\r\n", b"\n")
+        held = text.endswith(b"\r")
+        *lines, rest = text[: -1 if held else None].replace(b"\r", b"\n").split(b"\n")
+        rest += b"\r" if held else b""
+        for line in lines:
+            if line:
+                _take_field(fields, line.decode("utf-8", "replace"))
+            elif fields:
+                if "data" in fields:
+                    yield Event(fields.get("event", "message"), fields.get("id"), fields["data"])
+                fields = {}
+
+
+def _take_field(fields: dict[str, str], line: str) -> None:
+    name, _, value = line.partition(":")
+    value = value.removeprefix(" ")
+    if name == "data" and "data" in fields:
+        fields["data"] += f"\n{value}"
+    elif name:
+        fields[name] = value
+
+
+class Feed:
+    """The lengths of a run's chains, kept up to date by a thread of its own, so that a slow reader sees the latest.
+
+    Parameters
+    ----------
+    path : ``/v1/runs/{rid}/events``.
+    headers : of each request; the run's registration.
+    """
+
+    def __init__(self, transport: Transport, path: str, headers: Callable[[], Mapping[str, str]]) -> None:
+        self._transport, self._path, self._headers = transport, path, headers
+        self._changed = threading.Condition()
+        self._lengths: dict[int, int] | None = None
+        self._error: McbError | None = None
+        self._is_over = False
+        self._is_closed = False
+        self._last_id: str | None = None
+        self._stream: Stream | None = None
+
+    def __enter__(self) -> Feed:
+        threading.Thread(target=self._follow, name="mcbackend-edge-watch", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+            if self._stream is not None:
+                self._stream.abort()
+
+    def wait_for_change(self, seen: Mapping[int, int] | None, timeout: float | None) -> dict[int, int] | None:
+        """The lengths once they differ from `seen`; None when the run was deleted or nothing changed in time.
+
+        Raises
+        ------
+        McbError
+            If the run cannot be watched.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while True:
+                if self._lengths is not None and self._lengths != seen:
+                    return dict(self._lengths)
+                if self._error is not None:
+                    raise self._error
+                left = None if deadline is None else deadline - time.monotonic()
+                if self._is_over or (left is not None and left <= 0):
+                    return None
+                # Not without end: only the main thread sees Ctrl+C, and only between two waits.
+                self._changed.wait(1.0 if left is None else min(left, 1.0))
+
+    # -- the thread --------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        try:
+            while not self._connect_and_read():
+                pass
+            error = None
+        except McbError as refused:
+            error = refused
+        except Exception as defect:
+            error = ProtocolError(f"watching failed: {defect!r}")
+        with self._changed:
+            self._is_over, self._error = True, error
+            self._changed.notify_all()
+
+    def _connect_and_read(self) -> bool:
+        """Reads one connection to its end; True when there is nothing more to watch."""
+        stream = self._connect()
+        if stream is None:
+            return True
+        try:
+            for event in parse_events(stream):
+                if event.name == "deleted":
+                    return True
+                self._take(event)
+                if self._is_closed:
+                    return True
+        except ServerUnreachableError:
+            pass
+        finally:
+            stream.close()
+        return self._is_closed
+
+    def _connect(self) -> Stream | None:
+        """A new stream; None when the run is gone or nobody watches any more. The first one has to succeed soon."""
+        deadline = time.monotonic() + self._transport.patience
+        delay = FIRST_DELAY
+        while not self._is_closed:
+            is_first = self._last_id is None
+            resume = {} if self._last_id is None else {"Last-Event-ID": self._last_id}
+            headers = {**self._headers(), **resume, "Accept": "text/event-stream"}
+            try:
+                stream = self._transport.stream(self._path, headers=headers, silence=SILENCE)
+                with self._changed:
+                    self._stream = stream
+                return stream
+            except ApiError as error:
+                if not is_first and error.code in _GONE:
+                    return None
+                if not error.is_temporary or (is_first and time.monotonic() > deadline):
+                    raise
+            except ServerUnreachableError:
+                if is_first and time.monotonic() > deadline:
+                    raise
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_closed, delay)
+            delay = min(2 * delay, LAST_DELAY)
+        return None
+
+    def _take(self, event: Event) -> None:
+        try:
+            data = json.loads(event.data)
+            rows = data["chains"] if event.name == "state" else [data] if event.name == "message" else []
+            lengths = {int(row["chain"]): int(row["length"]) for row in rows}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ProtocolError(f"an event makes no sense: {event.data[:100]!r}") from error
+        with self._changed:
+            known = self._lengths or {}
+            self._lengths = lengths if event.name == "state" else {**known, **lengths}
+            self._last_id = event.id if event.id is not None else self._last_id
+            self._changed.notify_all()

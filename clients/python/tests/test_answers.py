@@ -1,0 +1,195 @@
+"""What is made of answers that nobody hopes for: of a broken server, of something in between, of one that refuses."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mcbackend_edge as mcb
+from mcbackend_edge import Client, uploader
+from mcbackend_edge.spool import folders
+from mcbackend_edge.sync import sync
+
+from .gate import Choose, Gate, Reply
+from .server import RunningServer
+
+SECRET = "mcb_s3cret-key"
+
+
+def problem(status: int, code: str, **headers: str) -> Reply:
+    body = json.dumps({"type": "about:blank", "status": status, "code": code, "detail": f"{code} it says"}).encode()
+    return Reply(status, body, {"Content-Type": "application/problem+json", **headers})
+
+
+PAGE = b"<html><body>Something in between</body></html>"
+# Each of these must leave the draws where they are, to be sent again.
+PASSING = {
+    "500 after it was done": Reply(500, b"", is_applied=True),
+    "500": problem(500, "internal_error"),
+    "502 page": Reply(502, PAGE),
+    "503": problem(503, "storage_unavailable", **{"Retry-After": "0"}),
+    "429": problem(429, "rate_limited", **{"Retry-After": "1"}),
+    "429 for ever": problem(429, "rate_limited", **{"Retry-After": "-inf"}),
+    "503 without sense": problem(503, "storage_unavailable", **{"Retry-After": "nan"}),
+    "401": problem(401, "unauthorized", **{"WWW-Authenticate": "Bearer"}),
+    "403": problem(403, "quota_exceeded"),
+    "400 page": Reply(400, PAGE),
+    "404 page": Reply(404, PAGE),
+    "302": Reply(302, b"", {"Location": "https://elsewhere.example/"}),
+    "308 after it was done": Reply(308, b"", {"Location": "https://elsewhere.example/"}, is_applied=True),
+    "200 page": Reply(200, PAGE),
+    "200 empty": Reply(200),
+    "204": Reply(204),
+    "200 with too short a length": Reply(200, b'{"chain":0,"length":0}'),
+    "200 without a length": Reply(200, b'{"chain":0}'),
+    "200 list": Reply(200, b"[]", is_applied=True),
+}
+
+
+def first(times: int, reply: Reply, *methods: str) -> Choose:
+    """Answers the first requests of these methods that concern a chain or a run."""
+    left = [times]
+
+    def choose(method: str, path: str) -> Reply | None:
+        if method in methods and left[0] > 0:
+            left[0] -= 1
+            return reply
+        return None
+
+    return choose
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_draws_are_sent_until_the_server_itself_has_taken_them(
+    server: RunningServer,
+    make_client: Callable[..., Client],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    spool: Path,
+    name: str,
+) -> None:
+    """With one warning, and without the key in it or on the disk."""
+    monkeypatch.setattr(uploader, "FIRST_DELAY", 0.01)
+    with Gate(server.port, first(3, PASSING[name], "POST")) as gate:
+        run = make_client(gate.url, token=SECRET, interval=0.01).create_run(variables={"x": 0.0})
+        chain = run.init_chain(0)
+        for index in range(50):
+            chain.append({"x": float(index)})
+        assert not any(SECRET.encode() in path.read_bytes() for path in spool.rglob("*") if path.is_file())
+        run.flush(progress=False)
+        assert gate.replies == 3
+        assert gate.keys == {f"Bearer {SECRET}"}
+    stored = make_client(server.url).run(run.rid)
+    assert stored.chain(0).get_draws("x").tolist() == list(map(float, range(50)))
+    assert sum(record.levelno >= logging.WARNING for record in caplog.records) == 1, caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_run_that_was_begun_offline_is_registered_by_the_server_itself(
+    server: RunningServer, make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The same answers to the registration of the run and of its chain."""
+    monkeypatch.setattr(uploader, "FIRST_DELAY", 0.01)
+    gate_is_shut = [True]
+
+    def choose(method: str, path: str) -> Reply | None:
+        return Reply(503) if gate_is_shut[0] else after(method, path)
+
+    after = first(3, PASSING[name], "PUT")
+    with Gate(server.port, choose) as gate:
+        client = make_client(gate.url, interval=0.01)
+        run = client.open_run(mcb.RunMeta(meta_bytes()), None)
+        run.init_chain(0).append({"x": 1.0})
+        gate_is_shut[0] = False
+        run.flush(progress=False)
+    stored = make_client(server.url).run(run.rid)
+    assert run.registration == stored.registration
+    assert stored.chain(0).get_draws("x").tolist() == [1.0]
+
+
+def meta_bytes() -> bytes:
+    from mcbackend_edge.schema import build_run_meta
+
+    return build_run_meta(mcb.new_rid(), variables={"x": 0.0}).raw
+
+
+@pytest.mark.parametrize("name", ["302", "200 page", "204", "400 page", "401"])
+def test_everything_else_gives_a_clear_error(
+    server: RunningServer, make_client: Callable[..., Client], name: str
+) -> None:
+    with Gate(server.port, lambda method, path: PASSING[name]) as gate:
+        client = make_client(gate.url, token=SECRET, patience=0.1)
+        for action in (
+            lambda: client.run("r"),
+            lambda: client.create_run(variables={"x": 0.0}),
+            lambda: client.delete_run("r") if name not in ("200 page", "204") else client.run("r"),
+            lambda: list(client.runs()),
+        ):
+            with pytest.raises(mcb.McbError) as caught:
+                action()
+            assert SECRET not in str(caught.value)
+        if name == "302":
+            assert "https://elsewhere.example/: give that address" in str(caught.value)
+        if name == "401":
+            assert isinstance(caught.value, PermissionError)
+
+
+def test_a_run_that_is_deleted_does_not_stop_its_sampler(
+    client: Client, spool: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Draws are kept; `flush` and the log say what is wrong, and neither they nor `sync` touch the new run."""
+    run = client.create_run(variables={"x": np.zeros(3)})
+    chain = run.init_chain(0, mirror=True)
+    chain.append({"x": np.zeros(3)})
+    run.flush(progress=False)
+    client.delete_run(run.rid)
+    chain.append({"x": np.ones(3)})
+    with pytest.raises(mcb.NotFoundError):
+        run.flush(progress=False)
+    for _ in range(10_000):
+        chain.append({"x": np.ones(3)})
+    assert len(chain.get_draws("x")) == 10_002
+    assert sum(record.levelno >= logging.WARNING for record in caplog.records) == 1
+    new = client.create_run(run.rid, variables={"x": np.zeros(3)})
+    client.close()
+    [folder] = folders(spool)
+    said: list[str] = []
+    assert sync(spool, say=said.append).failed == 1
+    assert "run_replaced" in "".join(said)
+    assert folder.is_dir()
+    with Client(client._transport.url) as other:
+        assert other.run(new.rid).lengths() == {}
+
+
+def test_a_disk_that_cannot_be_synced_does_not_end_the_uploader(
+    server: RunningServer, make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with Gate(server.port, first(2, Reply(503), "POST")) as gate:
+        run = make_client(gate.url).create_run(variables={"x": 0.0})
+        monkeypatch.setattr(os, "fsync", fail)
+        run.init_chain(0).append({"x": 1.0})
+        run.flush(progress=False)
+        assert gate.replies == 2
+    assert make_client(server.url).run(run.rid).lengths() == {0: 1}
+
+
+def test_keys_are_checked_and_never_shown() -> None:
+    url = "http://127.0.0.1:9"
+    assert Client(url, f"{SECRET}\n")._transport._headers["Authorization"] == f"Bearer {SECRET}"
+    for wrong in (f"{SECRET}\nX-Other: 1", f"{SECRET} {SECRET}", f"ключ{SECRET}"):
+        with pytest.raises(ValueError, match="MCB_TOKEN") as caught:
+            Client(url, wrong)
+        assert SECRET not in str(caught.value)
+    with pytest.raises(ValueError, match="as token") as caught:
+        Client(f"http://me:{SECRET}@127.0.0.1:9")
+    assert SECRET not in str(caught.value)

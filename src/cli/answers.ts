@@ -1,0 +1,18 @@
+/** Looking into what the server answers with, whatever version it is. */
+import type { Answer } from './server.ts'
+import type { Cell } from './table.ts'
+
+export function listIn(answer: Answer, member: string): Answer[] {
+  const list = answer[member]
+  return Array.isArray(list) ? list.map((value) => recordOf(value)) : []
+}
+
+export function recordOf(value: unknown): Answer {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+export function cell(value: unknown): Cell {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
+  if (Array.isArray(value)) return value.join(',')
+  return null
+}

@@ -1,0 +1,53 @@
+/** Requests of the command line, and what their failures mean for who sits before it. */
+import { CliError } from './errors.ts'
+import type { Profile } from './profile.ts'
+
+export interface Answer {
+  readonly [member: string]: unknown
+}
+
+export type Call = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<Answer>
+
+const ADVICE: Readonly<Record<string, string>> = {
+  unauthorized: 'run "mcb login" with a key that is valid, or set MCB_TOKEN',
+  forbidden: "it needs another key, or the operator's token",
+  tenant_suspended: 'ask the operator',
+  tenant_not_found: '"mcb tenants" lists those there are',
+  key_not_found: '"mcb keys" lists those there are',
+  run_not_found: '"mcb runs" lists those there are',
+}
+
+export function callServer({ url, token }: Profile): Call {
+  return async (method, path, body) => {
+    const headers = {
+      Accept: 'application/json',
+      ...(token !== '' && { Authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'Content-Type': 'application/json' }),
+    }
+    const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
+    const response = await fetch(url + path, init).catch((error: unknown) => {
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+      throw new CliError(`${url} cannot be reached (${cause}); is MCB_URL right, and does the server run?`)
+    })
+    const text = await response.text()
+    if (response.ok) return text === '' ? {} : objectIn(text, url)
+    const problem = objectIn(text, url)
+    const advice = typeof problem.code === 'string' ? ADVICE[problem.code] : undefined
+    const wait = response.headers.get('Retry-After')
+    const what =
+      typeof problem.detail === 'string' ? problem.detail : `${method} ${path} was answered with ${response.status}`
+    throw new CliError(
+      [what, advice ?? (wait === null ? undefined : `try again in ${wait} s`)].filter(Boolean).join('; '),
+    )
+  }
+}
+
+function objectIn(text: string, url: string): Answer {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return { ...value }
+  } catch {
+    // Told below.
+  }
+  throw new CliError(`${url} does not answer as a McBackend server does; is MCB_URL right?`)
+}

@@ -1,0 +1,77 @@
+/** Programs for the table of keys. */
+import { numberIn, type Program, type Row, textIn } from '../backends/sqlite/driver.ts'
+import { McbError } from '../core/errors.ts'
+import { type FoundKey, type KeyRecord, SCOPES } from '../core/tenants.ts'
+import { TENANT_COLUMNS, tenantIn } from './tenants.ts'
+
+const COLUMNS = 'k.id, k.name, k.scopes, k.run, k.share, k.created_at, k.expires_at, k.last_used_at'
+
+function keyIn(row: Row): KeyRecord {
+  const given = textIn(row, 'scopes').split(' ')
+  return {
+    id: textIn(row, 'id'),
+    name: textIn(row, 'name'),
+    scopes: SCOPES.filter((scope) => given.includes(scope)),
+    run: row.run === null ? null : textIn(row, 'run'),
+    share: row.share === 1,
+    createdAt: numberIn(row, 'created_at'),
+    expiresAt: timeIn(row, 'expires_at'),
+    lastUsedAt: timeIn(row, 'last_used_at'),
+  }
+}
+
+function timeIn(row: Row, column: string): number | null {
+  return row[column] === null ? null : numberIn(row, column)
+}
+
+export function* addKey(tenant: number, key: KeyRecord, hash: string): Program<void> {
+  const live = 'SELECT 1 AS ok FROM tenants WHERE id = ? AND retired_at IS NULL'
+  const [rows] = yield { reads: [{ sql: live, params: [tenant] }] }
+  if (rows?.length === 0) throw new McbError('tenant_not_found', 'the tenant was deleted')
+  yield {
+    // Inserts nothing while the tenant is there, and violates a NOT NULL constraint otherwise.
+    guard: { sql: `INSERT INTO keys (id) SELECT NULL WHERE NOT EXISTS (${live})`, params: [tenant] },
+    writes: [
+      {
+        sql:
+          'INSERT INTO keys (id, tenant_id, hash, name, scopes, run, share, created_at, expires_at) ' +
+          'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        params: [
+          key.id,
+          tenant,
+          hash,
+          key.name,
+          key.scopes.join(' '),
+          key.run,
+          key.share ? 1 : 0,
+          key.createdAt,
+          key.expiresAt,
+        ],
+      },
+    ],
+  }
+}
+
+export function* listKeys(tenant: number, run: string | null): Program<KeyRecord[]> {
+  const sql = `SELECT ${COLUMNS} FROM keys k WHERE k.tenant_id = ? AND (? IS NULL OR k.run = ?) ORDER BY k.created_at, k.id`
+  const [rows = []] = yield { reads: [{ sql, params: [tenant, run, run] }] }
+  return rows.map(keyIn)
+}
+
+export function* removeKey(tenant: number, id: string, run: string | null): Program<boolean> {
+  const own = 'id = ? AND tenant_id = ? AND (? IS NULL OR run = ?)'
+  const params = [id, tenant, run, run]
+  const [rows] = yield { reads: [{ sql: `SELECT 1 AS ok FROM keys WHERE ${own}`, params }] }
+  if (rows?.length === 0) return false
+  yield { writes: [{ sql: `DELETE FROM keys WHERE ${own}`, params }] }
+  return true
+}
+
+export function* findKey(id: string): Program<FoundKey | undefined> {
+  const sql =
+    `SELECT ${COLUMNS}, k.hash, ${TENANT_COLUMNS} FROM keys k JOIN tenants t ON t.id = k.tenant_id ` +
+    'WHERE k.id = ? AND t.retired_at IS NULL'
+  const [rows] = yield { reads: [{ sql, params: [id] }] }
+  const row = rows?.[0]
+  return row && { key: keyIn(row), hash: textIn(row, 'hash'), tenant: tenantIn(row) }
+}

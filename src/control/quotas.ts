@@ -1,0 +1,54 @@
+/**
+ * What tenants keep, against what they may keep, without asking the storage for each request: what it said last, and what
+ * this process or isolate has let in since.
+ *
+ * So a tenant may exceed its quota by what other isolates have let in since then, and by what is under way.
+ */
+import { LruMap } from '../core/lru.ts'
+import type { Usage } from '../core/store.ts'
+
+/** Milliseconds until the storage is asked again. */
+const FRESH_MS = 30_000
+const COUNTED_TENANTS = 10_000
+
+interface Entry {
+  readonly usage: Promise<Usage>
+  readonly until: number
+  runs: number
+  bytes: number
+}
+
+export class Quotas {
+  private readonly now: () => number
+  private readonly entries = new LruMap<string, Entry>(COUNTED_TENANTS)
+
+  constructor(now: () => number) {
+    this.now = now
+  }
+
+  /** What the tenant keeps as far as is known here. `read` asks the storage. */
+  async usage(tenant: string, read: () => Promise<Usage>): Promise<Usage> {
+    let entry = this.entries.get(tenant)
+    if (entry === undefined || entry.until <= this.now()) {
+      const fresh = { usage: read(), until: this.now() + FRESH_MS, runs: 0, bytes: 0 }
+      entry = fresh
+      this.entries.set(tenant, fresh)
+      fresh.usage.catch(() => this.entries.get(tenant) === fresh && this.entries.delete(tenant))
+    }
+    const { runs, bytes } = await entry.usage
+    return { runs: runs + entry.runs, bytes: bytes + entry.bytes }
+  }
+
+  /** Something was let in. */
+  add(tenant: string, added: Usage): void {
+    const entry = this.entries.get(tenant)
+    if (entry === undefined) return
+    entry.runs += added.runs
+    entry.bytes += added.bytes
+  }
+
+  /** Something was deleted. */
+  forget(tenant: string): void {
+    this.entries.delete(tenant)
+  }
+}

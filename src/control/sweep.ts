@@ -1,0 +1,22 @@
+/** Completes the deletion of tenants: what was cut off, and what a writer that did not know yet has left since. */
+import type { StoreBackend } from '../backends/stored.ts'
+import type { ControlStore } from '../core/tenants.ts'
+
+/** Milliseconds after which nothing can be under way any more that knew the tenant. */
+const REMEMBER_MS = 7 * 24 * 3600_000
+
+export interface Sweep {
+  readonly control: ControlStore
+  readonly openBackend: (storage: string) => StoreBackend
+  /** Forgets what `openBackend` keeps. */
+  readonly closeBackend: (storage: string) => void
+}
+
+export async function sweepTenants({ control, openBackend, closeBackend }: Sweep, now: number): Promise<void> {
+  for (const { id, storage, retiredAt } of await control.retiredTenants()) {
+    await openBackend(storage).retire()
+    closeBackend(storage)
+    await control.releaseName(id)
+    if (retiredAt < now - REMEMBER_MS) await control.dropTenant(id)
+  }
+}

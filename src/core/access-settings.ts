@@ -1,0 +1,62 @@
+/** Whether a server asks for keys, as its environment says. */
+
+export interface AccessVariables {
+  readonly MCB_AUTH?: string | undefined
+  readonly MCB_OPERATOR_TOKEN?: string | undefined
+  readonly MCB_CORS_ORIGINS?: string | undefined
+  readonly MCB_PUBLIC_URL?: string | undefined
+}
+
+export interface AccessSettings {
+  /** Absent in open mode. */
+  readonly operatorToken?: string
+  readonly origins: readonly string[]
+  readonly publicUrl?: string
+}
+
+/**
+ * @param reach who can reach the server when nothing is said: keys are left out only where it is this machine alone
+ * @throws Error with one sentence that says what to set
+ */
+export function accessSettings(variables: AccessVariables, reach: 'this machine' | 'others'): AccessSettings {
+  const { MCB_AUTH: mode = reach === 'this machine' ? 'open' : 'keys', MCB_OPERATOR_TOKEN: token = '' } = variables
+  if (mode !== 'open' && mode !== 'keys') throw new Error(`MCB_AUTH must be open or keys, not "${mode}".`)
+  if (mode === 'keys' && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new Error(
+      token === ''
+        ? 'MCB_OPERATOR_TOKEN is not set: set it to a long random secret, as "openssl rand -hex 32" prints one, or MCB_AUTH=open for a server without keys.'
+        : 'MCB_OPERATOR_TOKEN must be visible ASCII without spaces; "openssl rand -hex 32" prints a good one.',
+    )
+  }
+  const publicUrl = addressIn(variables.MCB_PUBLIC_URL)
+  return {
+    origins: originsIn(variables.MCB_CORS_ORIGINS),
+    ...(mode === 'keys' && { operatorToken: token }),
+    ...(publicUrl !== undefined && { publicUrl }),
+  }
+}
+
+/** 127.0.0.0/8, ::1 and localhost. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function originsIn(text = ''): string[] {
+  const origins = text.split(',').map((origin) => origin.trim())
+  for (const origin of origins) {
+    if (origin === '' || origin === '*' || parsed(origin)?.origin === origin) continue
+    throw new Error(`MCB_CORS_ORIGINS must be origins as https://notebooks.example.org, or *, not "${origin}".`)
+  }
+  return origins.filter((origin) => origin !== '')
+}
+
+function addressIn(text = ''): string | undefined {
+  if (text === '') return undefined
+  const url = parsed(text)
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return text.replace(/\/+$/, '')
+  throw new Error(`MCB_PUBLIC_URL must be an address as https://draws.example.org, not "${text}".`)
+}
+
+function parsed(text: string): URL | undefined {
+  return URL.parse(text) ?? undefined
+}

@@ -1,0 +1,48 @@
+/** Headers of every answer, and those that pages of other origins may send and see. */
+import type { MiddlewareHandler } from 'hono'
+import type { AppEnv } from './context.ts'
+import { NOTHING_POLICY } from './page.ts'
+
+/** What every answer carries, beside its `X-Request-Id`. */
+export const COMMON_HEADERS: readonly [string, string][] = [
+  ['Cache-Control', 'private, no-cache'],
+  ['Vary', 'Accept, Authorization'],
+  ['Content-Security-Policy', NOTHING_POLICY],
+  ['X-Content-Type-Options', 'nosniff'],
+  ['X-Frame-Options', 'DENY'],
+  ['Referrer-Policy', 'no-referrer'],
+  ['Cross-Origin-Opener-Policy', 'same-origin'],
+  ['Strict-Transport-Security', 'max-age=31536000'],
+]
+
+/** Before a handler, which may replace them. */
+export const setHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
+  for (const [name, value] of COMMON_HEADERS) c.header(name, value)
+  await next()
+}
+
+export const CORS_HEADERS = {
+  allowMethods: ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE'],
+  allowHeaders: [
+    'Accept',
+    'Authorization',
+    'Content-Encoding',
+    'Content-Type',
+    'If-None-Match',
+    'Last-Event-ID',
+    'Mcb-Registration',
+    'X-Request-Id',
+  ],
+  exposeHeaders: [
+    'Content-Length',
+    'ETag',
+    'Location',
+    'Mcb-Registration',
+    'RateLimit',
+    'RateLimit-Policy',
+    'Retry-After',
+    'WWW-Authenticate',
+    'X-Request-Id',
+  ],
+  maxAge: 600,
+}

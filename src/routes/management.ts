@@ -1,0 +1,72 @@
+/** What the routes for tenants and keys share. */
+import type { Keyring } from '../control/keyring.ts'
+import { McbError } from '../core/errors.ts'
+import { hashOf, newKey } from '../core/keys.ts'
+import type { ControlStore, KeyRecord, Tenant } from '../core/tenants.ts'
+import { noKeysHere } from './access.ts'
+import type { Audit } from './audit.ts'
+import type { AppContext } from './context.ts'
+
+/** What manages tenants and keys; there is none in open mode. */
+export interface Management {
+  readonly control: ControlStore
+  readonly keyring: Keyring
+  readonly audit: Audit
+  readonly now: () => number
+  /** Forgets the backend of a tenant that is gone. */
+  readonly closeBackend: (storage: string) => void
+  /** Address under which this server is reached; that of the request when absent. */
+  readonly publicUrl?: string
+}
+
+/** @throws McbError `forbidden` in open mode */
+export function managed(management: Management | undefined): Management {
+  if (management === undefined) throw noKeysHere()
+  return management
+}
+
+/** The key that a request came with, and its tenant. @throws McbError `forbidden` in open mode */
+export function keyOf(c: AppContext): { readonly key: KeyRecord; readonly tenant: Tenant } {
+  const caller = c.get('caller')
+  if (caller.kind !== 'key') throw noKeysHere()
+  return caller
+}
+
+export type NewKey = Pick<KeyRecord, 'name' | 'scopes' | 'run' | 'share' | 'expiresAt'>
+
+/** Makes a key; its text is known here and to whoever gets the answer, and kept nowhere. */
+export async function addKey(
+  { control, keyring, now }: Management,
+  tenant: Tenant,
+  wanted: NewKey,
+): Promise<{ readonly record: KeyRecord; readonly key: string }> {
+  const id = await keyring.newId()
+  const key = newKey(id)
+  const record: KeyRecord = { ...wanted, id, createdAt: now(), lastUsedAt: null }
+  await control.addKey(tenant.id, record, await hashOf(key))
+  return { record, key }
+}
+
+/** A key that a key makes can do no more, and lives no longer. @throws McbError `forbidden` */
+export function requireWithin(maker: KeyRecord, wanted: Pick<NewKey, 'run' | 'expiresAt'>): void {
+  if (maker.run !== null && wanted.run !== maker.run) {
+    throw new McbError('forbidden', `the key is for run "${maker.run}" alone, and makes keys for that run only`)
+  }
+  if (maker.expiresAt !== null && (wanted.expiresAt === null || wanted.expiresAt > maker.expiresAt)) {
+    const until = new Date(maker.expiresAt).toISOString()
+    throw new McbError('forbidden', `the key expires at ${until}; what it makes must expire by then`)
+  }
+}
+
+/** @throws McbError `invalid_parameter` */
+export function requireFuture(expiresAt: number | null, now: number): void {
+  if (expiresAt !== null && expiresAt <= now) {
+    throw new McbError('invalid_parameter', '"expiresAt" must be a time that is still to come')
+  }
+}
+
+export function timeText(milliseconds: number): string
+export function timeText(milliseconds: number | null): string | null
+export function timeText(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : new Date(milliseconds).toISOString()
+}

@@ -1,0 +1,60 @@
+/** The limits of the request's tenant on what it may send and keep. In open mode there are none. */
+import type { Quotas } from '../control/quotas.ts'
+import { McbError } from '../core/errors.ts'
+import type { Usage } from '../core/store.ts'
+import { NO_LIMITS, type TenantLimits } from '../core/tenants.ts'
+import type { AppContext } from './context.ts'
+
+export function limitsOf(c: AppContext): TenantLimits {
+  const caller = c.get('caller')
+  return caller.kind === 'key' ? caller.tenant.limits : NO_LIMITS
+}
+
+/** The largest body that the tenant may send where the deployment allows `limit`. */
+export function bodyLimit(c: AppContext, limit: number): number {
+  return Math.min(limit, limitsOf(c).bodyBytes ?? limit)
+}
+
+/**
+ * Room for what is added: `isKept` tells, only when there is none, that it is kept already, so that a retry of what was
+ * accepted is answered as it was.
+ *
+ * @throws McbError `quota_exceeded`
+ */
+export async function requireRoom(
+  c: AppContext,
+  quotas: Quotas,
+  added: Usage,
+  isKept: () => Promise<boolean>,
+): Promise<void> {
+  const caller = c.get('caller')
+  if (caller.kind !== 'key') return
+  const { runs, storedBytes } = caller.tenant.limits
+  if (storedBytes === null && (runs === null || added.runs === 0)) return
+  const { store } = c.get('backend')
+  const used = await quotas.usage(caller.tenant.storage, () => store.usage())
+  const exceeded =
+    runs !== null && added.runs > 0 && used.runs + added.runs > runs
+      ? { limit: runs, detail: `tenant "${caller.tenant.name}" may keep ${runs} runs and has ${used.runs}` }
+      : storedBytes !== null && used.bytes + added.bytes > storedBytes
+        ? {
+            limit: storedBytes,
+            detail: `tenant "${caller.tenant.name}" may keep ${storedBytes} bytes and has ${used.bytes}`,
+          }
+        : undefined
+  if (exceeded === undefined || (await isKept())) return
+  const detail = `${exceeded.detail}: delete runs, or ask the operator for more`
+  throw new McbError('quota_exceeded', detail, { limit: exceeded.limit })
+}
+
+/** Counts what was accepted. */
+export function countAdded(c: AppContext, quotas: Quotas, added: Usage): void {
+  const caller = c.get('caller')
+  if (caller.kind === 'key') quotas.add(caller.tenant.storage, added)
+}
+
+/** Lets the storage be asked again, after something was deleted. */
+export function countAnew(c: AppContext, quotas: Quotas): void {
+  const caller = c.get('caller')
+  if (caller.kind === 'key') quotas.forget(caller.tenant.storage)
+}

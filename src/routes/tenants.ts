@@ -1,0 +1,131 @@
+/** /v1/tenants and /v1/tenants/{tenant}: what the operator does. */
+import type { Hono } from 'hono'
+import * as v from 'valibot'
+import type { StoreBackend } from '../backends/stored.ts'
+import { McbError } from '../core/errors.ts'
+import type { Usage } from '../core/store.ts'
+import { LIMIT_NAMES, NO_LIMITS, type Tenant, type TenantLimits } from '../core/tenants.ts'
+import { type AppEnv, resource, type Services } from './context.ts'
+import { limitsBody, readJson, tenantName } from './json-body.ts'
+import { type Management, managed, timeText } from './management.ts'
+import { describe, errors, jsonAnswer, jsonBody } from './openapi.ts'
+import { tenantParam } from './params.ts'
+
+const newTenant = v.strictObject({ tenant: tenantName, limits: v.optional(limitsBody, {}) })
+const change = v.strictObject({
+  limits: v.optional(limitsBody, {}),
+  suspended: v.optional(v.boolean('true or false')),
+})
+
+/** Tenants whose usage is asked for at once. */
+const ASKED_TOGETHER = 6
+
+export function tenantRoutes(
+  app: Hono<AppEnv>,
+  { authorize, readBody }: Services,
+  management: Management | undefined,
+  openBackend: (storage: string) => StoreBackend,
+): void {
+  const usageOf = ({ storage }: Tenant) => openBackend(storage).store.usage()
+
+  resource(app, '/v1/tenants', authorize, {
+    get: {
+      needs: 'operator',
+      describe: describe('Tenants', 'listTenants', 'All tenants, by name, with what they keep', {
+        responses: { 200: jsonAnswer('Tenants', 'Tenants'), ...errors() },
+      }),
+      handler: async (c) => {
+        const all = await managed(management).control.listTenants()
+        const tenants: ReturnType<typeof present>[] = []
+        for (let at = 0; at < all.length; at += ASKED_TOGETHER) {
+          const some = all.slice(at, at + ASKED_TOGETHER)
+          tenants.push(...(await Promise.all(some.map(async (tenant) => present(tenant, await usageOf(tenant))))))
+        }
+        return c.json({ tenants })
+      },
+    },
+    post: {
+      needs: 'operator',
+      describe: describe('Tenants', 'createTenant', 'Make a tenant', {
+        requestBody: jsonBody('NewTenant'),
+        responses: { 201: jsonAnswer('The tenant', 'Tenant'), ...errors(400, 409, 413, 415) },
+      }),
+      handler: async (c) => {
+        const { control, audit, now } = managed(management)
+        const { tenant: name, limits: given } = await readJson(c, readBody, newTenant)
+        const limits = { ...NO_LIMITS, ...changed(given) }
+        const createdAt = now()
+        await control.createTenant(name, limits, createdAt)
+        audit(c, 'tenant.create', name, { limits })
+        const tenant = { name, createdAt, suspended: false, limits }
+        return c.json(present(tenant, { runs: 0, bytes: 0 }), 201, { Location: `/v1/tenants/${name}` })
+      },
+    },
+  })
+
+  resource(app, '/v1/tenants/:tenant', authorize, {
+    get: {
+      needs: 'operator',
+      describe: describe('Tenants', 'getTenant', 'A tenant, with what it keeps', {
+        responses: { 200: jsonAnswer('The tenant', 'Tenant'), ...errors(400, 404) },
+      }),
+      handler: async (c) => {
+        const name = tenantParam(c)
+        const tenant = await managed(management).control.findTenant(name)
+        if (tenant === undefined) throw tenantNotFound(name)
+        return c.json(present(tenant, await usageOf(tenant)))
+      },
+    },
+    patch: {
+      needs: 'operator',
+      describe: describe('Tenants', 'changeTenant', 'Change limits, suspend or resume; what is not named stays', {
+        requestBody: jsonBody('TenantChange'),
+        responses: { 200: jsonAnswer('The tenant', 'Tenant'), ...errors(400, 404, 413, 415) },
+      }),
+      handler: async (c) => {
+        const { control, keyring, audit } = managed(management)
+        const name = tenantParam(c)
+        if ((await control.findTenant(name)) === undefined) throw tenantNotFound(name)
+        const { limits, suspended } = await readJson(c, readBody, change)
+        const wanted = { limits: changed(limits), ...(suspended !== undefined && { suspended }) }
+        const tenant = await control.updateTenant(name, wanted)
+        if (tenant === undefined) throw tenantNotFound(name)
+        keyring.forget()
+        audit(c, 'tenant.change', name, wanted)
+        return c.json(present(tenant, await usageOf(tenant)))
+      },
+    },
+    delete: {
+      needs: 'operator',
+      describe: describe('Tenants', 'deleteTenant', 'Delete a tenant with its keys, runs and draws', {
+        responses: { 204: { description: 'Nothing of it is left' }, ...errors(400, 404) },
+      }),
+      handler: async (c) => {
+        const { control, keyring, audit, now, closeBackend } = managed(management)
+        const name = tenantParam(c)
+        const retired = await control.retireTenant(name, now())
+        if (retired === undefined) throw tenantNotFound(name)
+        keyring.forget()
+        // When this fails, the name stays taken and DELETE goes on where it was cut off.
+        await openBackend(retired.storage).retire()
+        await control.releaseName(retired.id)
+        closeBackend(retired.storage)
+        audit(c, 'tenant.delete', name)
+        return c.body(null, 204)
+      },
+    },
+  })
+}
+
+function tenantNotFound(name: string): McbError {
+  return new McbError('tenant_not_found', `there is no tenant "${name}"`)
+}
+
+/** The limits that a body names. */
+function changed(given: v.InferOutput<typeof limitsBody>): Partial<TenantLimits> {
+  return Object.fromEntries(LIMIT_NAMES.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])))
+}
+
+function present({ name, createdAt, suspended, limits }: Omit<Tenant, 'id' | 'storage'>, { runs, bytes }: Usage) {
+  return { tenant: name, createdAt: timeText(createdAt), suspended, limits, usage: { runs, storedBytes: bytes } }
+}

@@ -1,0 +1,298 @@
+/** Every route × every kind of credential, with the status that is expected; a route that is not in the table fails. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import { newKey } from '../../src/core/keys.ts'
+import { type Body, drawBatch, iterations, jsonOf, META, PROTOBUF, runMeta } from '../http/api.ts'
+import { bearer, makeKey, newLab, newRun, newWorld, OPERATOR, type World } from './world.ts'
+
+/** Who is let in beside what all routes have in common. */
+type Rule = 'public' | 'read' | 'write' | 'admin' | 'any key' | 'operator' | 'operator or admin'
+
+interface Route {
+  readonly rule: Rule
+  /** `{key}` and `{tenant}` stand for some that are made for the request. */
+  readonly path: string
+  readonly body?: 'meta' | 'meta without rid' | 'draws' | object
+  /** What succeeds answers with this. */
+  readonly ok: number
+  /** What a key for run "r" gets instead, where the path does not name a run. */
+  readonly oneRun?: number
+}
+
+const KEY = { name: 'made by the matrix', scopes: ['read'] }
+const KEY_OF_R = { ...KEY, run: 'r' }
+const TENANT = { tenant: 'new-number' }
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  'GET /healthz': { rule: 'public', path: '/healthz', ok: 200 },
+  'GET /openapi.json': { rule: 'public', path: '/openapi.json', ok: 200 },
+  'GET /docs': { rule: 'public', path: '/docs', ok: 200 },
+  'GET /shared/:rid': { rule: 'public', path: '/shared/r', ok: 200 },
+  'GET /v1/runs': { rule: 'read', path: '/v1/runs', ok: 200 },
+  'POST /v1/runs': { rule: 'write', path: '/v1/runs', body: 'meta without rid', ok: 201, oneRun: 403 },
+  'GET /v1/runs/:rid': { rule: 'read', path: '/v1/runs/r', ok: 200 },
+  'PUT /v1/runs/:rid': { rule: 'write', path: '/v1/runs/r', body: 'meta', ok: 200 },
+  'DELETE /v1/runs/:rid': { rule: 'admin', path: '/v1/runs/r', ok: 204 },
+  'GET /v1/runs/:rid/events': { rule: 'read', path: '/v1/runs/r/events', ok: 200 },
+  'POST /v1/runs/:rid/shares': { rule: 'write', path: '/v1/runs/r/shares', body: { expiresAt: null }, ok: 201 },
+  'GET /v1/runs/:rid/chains': { rule: 'read', path: '/v1/runs/r/chains', ok: 200 },
+  'PUT /v1/runs/:rid/chains/:chain': { rule: 'write', path: '/v1/runs/r/chains/0', ok: 200 },
+  'GET /v1/runs/:rid/chains/:chain': { rule: 'read', path: '/v1/runs/r/chains/0', ok: 200 },
+  'POST /v1/runs/:rid/chains/:chain/draws': {
+    rule: 'write',
+    path: '/v1/runs/r/chains/0/draws',
+    body: 'draws',
+    ok: 200,
+  },
+  'GET /v1/runs/:rid/chains/:chain/draws': { rule: 'read', path: '/v1/runs/r/chains/0/draws', ok: 200 },
+  'GET /v1/whoami': { rule: 'any key', path: '/v1/whoami', ok: 200 },
+  'GET /v1/keys': { rule: 'admin', path: '/v1/keys', ok: 200 },
+  'POST /v1/keys': { rule: 'admin', path: '/v1/keys', body: KEY_OF_R, ok: 201 },
+  'DELETE /v1/keys/:id': { rule: 'admin', path: '/v1/keys/{key}', ok: 204, oneRun: 404 },
+  'GET /v1/tenants': { rule: 'operator', path: '/v1/tenants', ok: 200 },
+  'POST /v1/tenants': { rule: 'operator', path: '/v1/tenants', body: TENANT, ok: 201 },
+  'GET /v1/tenants/:tenant': { rule: 'operator', path: '/v1/tenants/lab', ok: 200 },
+  'PATCH /v1/tenants/:tenant': { rule: 'operator', path: '/v1/tenants/lab', body: { limits: {} }, ok: 200 },
+  'DELETE /v1/tenants/:tenant': { rule: 'operator', path: '/v1/tenants/{tenant}', ok: 204 },
+  'POST /v1/tenants/:tenant/keys': {
+    rule: 'operator or admin',
+    path: '/v1/tenants/lab/keys',
+    body: KEY_OF_R,
+    ok: 201,
+  },
+}
+
+const CREDENTIALS = [
+  'no key',
+  'malformed',
+  'unknown',
+  'revoked',
+  'expired',
+  'suspended tenant',
+  "other tenant's read",
+  "other tenant's write",
+  "other tenant's admin",
+  'read',
+  'write',
+  'admin',
+  'read for run r',
+  'write for run r',
+  'admin for run r',
+  'read for another run',
+  'write for another run',
+  'admin for another run',
+  'operator',
+] as const
+type Credential = (typeof CREDENTIALS)[number]
+
+const REFUSED: Partial<Record<Credential, number>> = {
+  'no key': 401,
+  malformed: 401,
+  unknown: 401,
+  revoked: 401,
+  expired: 401,
+  'suspended tenant': 403,
+}
+const LEVELS = ['read', 'write', 'admin']
+/** What another tenant's key finds where it may look: nothing of this tenant. */
+const ELSEWHERE: Readonly<Record<string, number>> = {
+  'GET /v1/runs': 200,
+  'POST /v1/runs': 201,
+  'PUT /v1/runs/:rid': 201,
+  'GET /v1/keys': 200,
+  'POST /v1/keys': 201,
+}
+
+/** The expected status, from the rule alone. */
+function expected(name: string, route: Route, credential: Credential): number {
+  const { rule, ok } = route
+  if (rule === 'public') return ok
+  const refused = REFUSED[credential]
+  if (refused !== undefined) return refused
+  if (credential === 'operator') return rule.startsWith('operator') ? ok : 403
+  if (rule === 'operator') return 403
+  if (rule === 'any key') return ok
+  const level = LEVELS.findIndex((scope) => credential.includes(scope))
+  if (level < LEVELS.indexOf(rule === 'operator or admin' ? 'admin' : rule)) return 403
+  if (credential.startsWith('other')) return ELSEWHERE[name] ?? 404
+  if (credential.endsWith('run r')) return route.oneRun ?? ok
+  if (!credential.endsWith('another run')) return ok
+  if (name.includes(':rid')) return 403
+  // Keys for another run list what is theirs, and make no key for run "r".
+  return name === 'GET /v1/runs' || name === 'GET /v1/keys' ? ok : name === 'DELETE /v1/keys/:id' ? 404 : 403
+}
+
+let world: World
+let tokens: Readonly<Record<Credential, string | undefined>>
+let made = 0
+
+beforeAll(async () => {
+  world = newWorld()
+  const lab = await newLab(world, 'lab')
+  await newLab(world, 'other')
+  await newLab(world, 'suspended')
+  await newRun(world, lab, 'r')
+  const of = async (tenant: string, scope: 'read' | 'write' | 'admin', more: object = {}) =>
+    (await makeKey(world, tenant, { scopes: [scope], ...more })).key
+  const soon = new Date(world.clock.now + 1000).toISOString()
+  const expired = await of('lab', 'admin', { expiresAt: soon })
+  world.clock.now += 2000
+  const revoked = await makeKey(world, 'lab', { scopes: ['admin'] })
+  expect((await world.call(lab, 'DELETE', `/v1/keys/${revoked.id}`)).status).toBe(204)
+  const suspended = await of('suspended', 'admin')
+  expect((await world.call(OPERATOR, 'PATCH', '/v1/tenants/suspended', { suspended: true })).status).toBe(200)
+  tokens = {
+    'no key': undefined,
+    malformed: 'mcb_nonsense',
+    unknown: newKey('0123456789abcdefgh'),
+    revoked: revoked.key,
+    expired,
+    'suspended tenant': suspended,
+    "other tenant's read": await of('other', 'read'),
+    "other tenant's write": await of('other', 'write'),
+    "other tenant's admin": await of('other', 'admin'),
+    read: await of('lab', 'read'),
+    write: await of('lab', 'write'),
+    admin: await of('lab', 'admin'),
+    'read for run r': await of('lab', 'read', { run: 'r' }),
+    'write for run r': await of('lab', 'write', { run: 'r' }),
+    'admin for run r': await of('lab', 'admin', { run: 'r' }),
+    'read for another run': await of('lab', 'read', { run: 'another' }),
+    'write for another run': await of('lab', 'write', { run: 'another' }),
+    'admin for another run': await of('lab', 'admin', { run: 'another' }),
+    operator: OPERATOR,
+  }
+}, 120_000)
+
+/** What the request is about must be there, whatever the one before has deleted. */
+async function restore(): Promise<{ key: string; tenant: string }> {
+  const admin = tokens.admin ?? ''
+  const there = await world.call(admin, 'GET', '/v1/runs/r')
+  if (there.status === 404) await newRun(world, admin, 'r')
+  // What the other tenant registered under the same id is its own business.
+  await world.call(tokens["other tenant's admin"], 'DELETE', '/v1/runs/r')
+  const tenant = `gone-${++made}`
+  await world.call(OPERATOR, 'POST', '/v1/tenants', { tenant })
+  return { key: (await makeKey(world, 'lab', { scopes: ['read'] })).id, tenant }
+}
+
+function contentOf(body: Route['body']): { bytes?: Body; type: string } {
+  if (body === undefined) return { type: PROTOBUF }
+  if (body === 'meta') return { bytes: runMeta(META), type: PROTOBUF }
+  if (body === 'meta without rid') return { bytes: runMeta({ ...META, rid: '' }), type: PROTOBUF }
+  if (body === 'draws') return { bytes: drawBatch(iterations(0, 1)), type: PROTOBUF }
+  const text = JSON.stringify(body).replace('new-number', `new-${made}`)
+  return { bytes: new TextEncoder().encode(text), type: 'application/json' }
+}
+
+async function ask(name: string, route: Route, credential: Credential): Promise<Response> {
+  const { key, tenant } = await restore()
+  const [method = ''] = name.split(' ')
+  const { bytes, type } = contentOf(route.body)
+  const path = route.path.replace('{key}', key).replace('{tenant}', tenant)
+  const headers = { ...bearer(tokens[credential]), ...(bytes !== undefined && { 'Content-Type': type }) }
+  return world.api.request(method, path, { headers, ...(bytes !== undefined && { body: bytes }) })
+}
+
+test('no route is missing from the table', () => {
+  const mounted = world.app.routes
+    .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/') && !path.includes('*'))
+    .map(({ method, path }) => `${method} ${path}`)
+  expect([...new Set(mounted)].sort()).toEqual(Object.keys(ROUTES).sort())
+})
+
+test('no route is missing from the document', async () => {
+  const { paths } = await jsonOf(await world.api.get('/openapi.json'))
+  const documented = Object.entries<object>(paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
+  )
+  const shown = Object.keys(ROUTES).filter((name) => !/openapi|docs|shared/.test(name))
+  expect(documented.sort()).toEqual(shown.sort())
+})
+
+describe.each(Object.entries(ROUTES))('%s', (name, route) => {
+  test.each(CREDENTIALS)('%s', async (credential) => {
+    const answer = await ask(name, route, credential)
+    const text = answer.headers.get('Content-Type') === 'text/event-stream' ? '' : await answer.text()
+    await answer.body?.cancel().catch(() => undefined)
+    expect(answer.status, text).toBe(expected(name, route, credential))
+    if (answer.status === 401) expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Bearer/)
+    if (answer.status >= 400) expect(JSON.parse(text)).toMatchObject({ status: answer.status })
+    expect(world.reports).toEqual([])
+  })
+
+  test('HEAD is as GET', async () => {
+    if (!name.startsWith('GET') || name.endsWith('/events')) return
+    for (const credential of ['no key', 'suspended tenant', 'read', 'operator'] as const) {
+      const head = await ask(name.replace('GET', 'HEAD'), route, credential)
+      expect([head.status, await head.text()]).toEqual([expected(name, route, credential), ''])
+    }
+  })
+})
+
+const codes: Readonly<Partial<Record<Credential, string>>> = {
+  'no key': 'unauthorized',
+  unknown: 'unauthorized',
+  revoked: 'unauthorized',
+  expired: 'unauthorized',
+  'suspended tenant': 'tenant_suspended',
+  read: 'forbidden',
+  operator: 'forbidden',
+}
+
+test.each(Object.entries(codes))('the code of %s is %s', async (credential, code) => {
+  const answer = await world.call(
+    tokens[CREDENTIALS.find((name) => name === credential) ?? 'no key'],
+    'GET',
+    '/v1/keys',
+  )
+  expect(await answer.json()).toMatchObject({ code })
+})
+
+describe("another tenant's key learns nothing of what exists", () => {
+  const REQUESTS: readonly (readonly [string, string])[] = [
+    ['GET', '/v1/runs/RID'],
+    ['DELETE', '/v1/runs/RID'],
+    ['GET', '/v1/runs/RID/chains'],
+    ['GET', '/v1/runs/RID/events'],
+    ['PUT', '/v1/runs/RID/chains/0'],
+    ['GET', '/v1/runs/RID/chains/0'],
+    ['GET', '/v1/runs/RID/chains/0/draws'],
+    ['POST', '/v1/runs/RID/chains/0/draws'],
+    ['POST', '/v1/runs/RID/shares'],
+    ['GET', '/v1/tenants/TENANT'],
+    ['PATCH', '/v1/tenants/TENANT'],
+    ['DELETE', '/v1/tenants/TENANT'],
+    ['POST', '/v1/tenants/TENANT/keys'],
+    ['DELETE', '/v1/keys/KEYID'],
+  ]
+
+  test.each(REQUESTS)('%s %s', async (method, path) => {
+    const { key } = await restore()
+    const there = { RID: 'r', TENANT: 'lab', KEYID: key }
+    // As long, so that nothing but the name differs.
+    const absent = { RID: 'q', TENANT: 'bal', KEYID: [...key].reverse().join('') }
+    const answers = await Promise.all(
+      [there, absent].map(async (names) => {
+        const named = path.replace(
+          /RID|TENANT|KEYID/,
+          (name) => Object.entries(names).find(([k]) => k === name)?.[1] ?? '',
+        )
+        const body = method === 'POST' || method === 'PATCH' ? { body: new TextEncoder().encode('{}') } : {}
+        const headers = { ...bearer(tokens["other tenant's admin"]), 'Content-Type': 'application/json' }
+        const answer = await world.api.request(method, named, { headers, ...body })
+        const text = await answer.text()
+        const shown = [...answer.headers].filter(([header]) => header !== 'x-request-id')
+        return {
+          status: answer.status,
+          shown,
+          text: Object.values(names).reduce(
+            (t, n) => t.replaceAll(`"${n}\\"`, '"X\\"').replaceAll(`\\"${n}\\"`, '\\"X\\"'),
+            text,
+          ),
+        }
+      }),
+    )
+    expect(answers[0]).toEqual(answers[1])
+    expect(answers[0]?.status).toBeGreaterThanOrEqual(403)
+  })
+})
