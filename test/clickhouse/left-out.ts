@@ -1,0 +1,8 @@
+/**
+ * What the suites behind the first one leave out: an engine in a process of its own takes some 20 ms for each statement, and
+ * these topics have hundreds of them that differ in nothing but the values.
+ */
+export const SAME_AS_ON_NODE = {
+  topics: ['dtypes', 'shapes', 'sampler stats', 'sizes', 'boundaries of storage'],
+  why: 'the values go the same way as on Node, where all topics are run',
+}
