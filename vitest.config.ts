@@ -11,7 +11,7 @@ export default defineConfig(async () => ({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/workers/**'],
+          exclude: ['test/workers/**', 'test/clickhouse/workers/**'],
           testTimeout: 60_000,
         },
       },
@@ -29,6 +29,15 @@ export default defineConfig(async () => ({
           include: ['test/workers/**/*.test.ts'],
           setupFiles: ['./test/workers/setup.ts'],
           testTimeout: 180_000,
+        },
+      },
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        test: {
+          name: 'workers-clickhouse',
+          include: ['test/clickhouse/workers/*.test.ts'],
+          globalSetup: ['./test/clickhouse/workers/engine.ts'],
+          testTimeout: 300_000,
         },
       },
     ],

@@ -18,13 +18,17 @@ environment
   PORT           port to listen on; 0 picks a free one   [8787]
   HOST           address to listen on                    [127.0.0.1]
   MCB_DATA_DIR   folder of the SQLite file               [./data]
-  MCB_STORAGE    ${STORAGES.join(', ')}                    [sqlite]
+  MCB_STORAGE    ${STORAGES.join(', ')}        [sqlite]
   MCB_LOG        requests (a line a request) or quiet    [requests]
   MCB_AUTH       open: whoever reaches the port may do all; keys: tenants with keys
                  [open where HOST is this machine alone, otherwise keys]
   MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants
   MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
   MCB_PUBLIC_URL       address that links to shared runs begin with   [that of the request]
+
+for MCB_STORAGE=clickhouse (docs/clickhouse.md)
+  CLICKHOUSE_URL, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, CLICKHOUSE_DATABASE [mcbackend]
+  CLICKHOUSE_INSERTS   gather small inserts, or each by itself: replicated tables need "each"   [gather]
 
 SIGTERM or SIGINT stops it when what it has accepted is stored.`
 
@@ -78,13 +82,15 @@ async function main(): Promise<void> {
   if (MCB_LOG !== 'requests' && MCB_LOG !== 'quiet') fail(`MCB_LOG must be requests or quiet, not "${MCB_LOG}".`)
   const { operatorToken, origins, publicUrl } = settingsOrFail(HOST)
   try {
-    if (kind === 'sqlite') makeFolder(MCB_DATA_DIR)
+    if (kind === 'sqlite' || kind === 'clickhouse') makeFolder(MCB_DATA_DIR)
   } catch (error) {
     fail(`the folder "${MCB_DATA_DIR}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }
   const storage = await openStorage(kind, MCB_DATA_DIR).catch((error: unknown) =>
     fail(
-      `the folder "${MCB_DATA_DIR}" cannot be written (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`,
+      kind === 'clickhouse'
+        ? `${describeFailure(error)}.`
+        : `the folder "${MCB_DATA_DIR}" cannot be written (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`,
     ),
   )
   const log = new RequestLog()

@@ -1,5 +1,7 @@
 /** Which storage the Node entry uses. */
 import { fileURLToPath } from 'node:url'
+import { NodeConnection } from '../backends/clickhouse/node.ts'
+import { ClickHouseStore } from '../backends/clickhouse/store.ts'
 import { MemoryStore } from '../backends/memory.ts'
 import { NullStore } from '../backends/null.ts'
 import { FileDriver } from '../backends/sqlite/file.ts'
@@ -8,8 +10,9 @@ import { openThreadStorage } from '../backends/thread/client.ts'
 import { SqlControl } from '../control/sql.ts'
 import type { Store } from '../core/store.ts'
 import type { ControlStore } from '../core/tenants.ts'
+import { clickHouseOptions } from './clickhouse.ts'
 
-export const STORAGES = ['sqlite', 'memory', 'null'] as const
+export const STORAGES = ['sqlite', 'clickhouse', 'memory', 'null'] as const
 export type StorageKind = (typeof STORAGES)[number]
 
 export interface Storage {
@@ -31,9 +34,26 @@ const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
 export async function openStorage(kind: StorageKind, folder: string): Promise<Storage> {
   if (kind === 'memory') return { ...keep(() => new MemoryStore()), ...controlInMemory() }
   if (kind === 'null') return { ...keep(() => new NullStore()), ...controlInMemory() }
+  if (kind === 'clickhouse') return openClickHouse(folder)
   const thread = await openThreadStorage({ path: `${folder}/mcbackend.sqlite`, migrations: MIGRATIONS })
   const { control, failed, close } = thread
   return { ...keep(thread.openStore), control, failed, close }
+}
+
+/** The draws in ClickHouse; tenants and keys in a SQLite file of this machine. */
+function openClickHouse(folder: string): Storage {
+  const connection = new NodeConnection(clickHouseOptions(process.env))
+  const inserts = process.env.CLICKHOUSE_INSERTS === 'each' ? 'each' : 'gather'
+  const driver = new FileDriver({ path: `${folder}/mcbackend.sqlite`, migrations: MIGRATIONS })
+  const close = async () => {
+    await connection.close()
+    driver.close()
+  }
+  return {
+    ...keep((tenant) => new ClickHouseStore(connection, tenant, { inserts })),
+    control: new SqlControl(driver),
+    close,
+  }
 }
 
 /** Tenants and keys that end with the process, as the draws beside them do. */

@@ -2,6 +2,8 @@
 import type { D1Database } from '@cloudflare/workers-types'
 import type { ExecutionContext, Hono } from 'hono'
 import { createApp } from '../app.ts'
+import { ClickHouseStore } from '../backends/clickhouse/store.ts'
+import { WebConnection } from '../backends/clickhouse/web.ts'
 import { SqlCatalogue } from '../backends/durable/catalogue.ts'
 import type { RunNamespace } from '../backends/durable/protocol.ts'
 import { DurableStore } from '../backends/durable/store.ts'
@@ -29,6 +31,14 @@ export interface Env extends LimitVariables, AccessVariables {
   readonly DB: D1Database
   /** The run objects; where they are not bound, D1 holds the draws as well. */
   readonly RUNS?: RunNamespace
+  /** `clickhouse`: ClickHouse holds everything; see docs/clickhouse.md. */
+  readonly MCB_STORAGE?: string
+  readonly CLICKHOUSE_URL?: string
+  readonly CLICKHOUSE_USER?: string
+  /** A secret, never a variable of wrangler.toml. */
+  readonly CLICKHOUSE_PASSWORD?: string
+  readonly CLICKHOUSE_DATABASE?: string
+  readonly CLICKHOUSE_INSERTS?: string
 }
 
 export interface Worker {
@@ -96,7 +106,7 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
     },
     async scheduled(_event, env) {
       const driver = new D1Driver(env.DB)
-      await purgeHidden(driver)
+      if (env.MCB_STORAGE !== 'clickhouse') await purgeHidden(driver)
       const limits = limitsOf(env)
       const openStore = storesOf(env, limits)
       const openBackend = (tenant: string) => new StoreBackend(openStore(tenant), limits)
@@ -124,12 +134,23 @@ function notSetUp(): Response {
   return new Response(JSON.stringify(body), { status, headers })
 }
 
-/** Where the draws lie: in run objects where those are bound, else in D1. */
-function storesOf({ DB, RUNS }: Env, limits: Limits): OpenStore {
+/** Where the draws lie: in ClickHouse where that is chosen, in run objects where those are bound, else in D1. */
+function storesOf(env: Env, limits: Limits): OpenStore {
+  const { DB, RUNS } = env
+  if (env.MCB_STORAGE === 'clickhouse') return clickHouseStoresOf(env, limits)
   const driver = new D1Driver(DB)
   if (RUNS === undefined) return (tenant) => new SqliteStore(driver, tenant, limits)
   const catalogue = new SqlCatalogue(driver)
   return (tenant) => new DurableStore(RUNS, catalogue, tenant)
+}
+
+function clickHouseStoresOf(env: Env, limits: Limits): OpenStore {
+  const { CLICKHOUSE_URL: url, CLICKHOUSE_USER: user, CLICKHOUSE_PASSWORD: password } = env
+  if (url === undefined) throw new Error('MCB_STORAGE is clickhouse: set CLICKHOUSE_URL to its address')
+  const access = { ...(user !== undefined && { user }), ...(password !== undefined && { password }) }
+  const connection = new WebConnection({ url, ...access, database: env.CLICKHOUSE_DATABASE ?? 'mcbackend' })
+  const inserts = env.CLICKHOUSE_INSERTS === 'each' ? 'each' : 'gather'
+  return (tenant) => new ClickHouseStore(connection, tenant, { limits, inserts })
 }
 
 /** One line, so that a log keeps it together: the error, what caused it, and where a defect lies. */

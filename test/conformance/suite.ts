@@ -27,6 +27,8 @@ export interface Subject {
   readonly name: string
   /** False for a backend that forgets draws; the tests that read are left out then, and say so. */
   readonly keepsDraws: boolean
+  /** Topics that say nothing here which they do not say elsewhere, and why. */
+  readonly leftOut?: { readonly topics: readonly string[]; readonly why: string }
   /** Factor for numbers of rounds and batches, where each call is expensive; 1 when absent. */
   readonly scale?: number
   open(): Promise<Opened>
@@ -120,8 +122,14 @@ export function conformanceOf(subject: Subject, topics: readonly Topic[]): void 
     beforeAll(() => suite.open(), 120_000)
     afterAll(() => suite.close(), 120_000)
     for (const topic of topics) {
-      if (topic.reads && !subject.keepsDraws) test.skip(`${topic.name}: left out, this backend keeps no draws`)
+      const why = reasonToSkip(subject, topic)
+      if (why !== undefined) test.skip(`${topic.name}: left out, ${why}`)
       else describe(topic.name, () => topic.define(suite))
     }
   })
+}
+
+function reasonToSkip({ keepsDraws, leftOut }: Subject, { reads, name }: Topic): string | undefined {
+  if (reads && !keepsDraws) return 'this backend keeps no draws'
+  return leftOut?.topics.includes(name) ? leftOut.why : undefined
 }

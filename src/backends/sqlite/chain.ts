@@ -2,9 +2,10 @@
 import { clipBlocks } from '../../core/append.ts'
 import { McbError } from '../../core/errors.ts'
 import type { ColumnSpec, Schema } from '../../core/schema.ts'
-import { type Block, joinSegments } from '../../core/segment.ts'
+import type { Block } from '../../core/segment.ts'
 import type { ColumnBlocks, ScanPage, ScanRequest } from '../../core/store.ts'
 import { concatBytes } from '../../core/wire.ts'
+import { joinSmall } from '../join.ts'
 import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement } from './driver.ts'
 import { segmentIn } from './tail.ts'
 
@@ -156,37 +157,6 @@ function* chunkBlocks(rows: readonly Row[], to: number): Generator<Block> {
     yield { start, count: numberIn(row, 'count'), data }
     i = next
   }
-}
-
-/** A block of this many bytes is not joined with its neighbours any more. */
-const SMALL_BYTES = 64 * 1024
-
-/** Joins neighbouring small blocks: what came in one-draw batches is handed on in as few pieces as what came in large ones. */
-function joinSmall(blocks: readonly Block[], spec: ColumnSpec): Block[] {
-  const joined: Block[] = []
-  let group: { start: number; count: number; data: Uint8Array<ArrayBuffer> }[] = []
-  let bytes = 0
-  const flush = () => {
-    const [first] = group
-    if (first !== undefined) {
-      const count = group.reduce((n, block) => n + block.count, 0)
-      joined.push({ start: first.start, count, data: joinSegments(spec, group) })
-    }
-    group = []
-    bytes = 0
-  }
-  for (const { start, count, data } of blocks) {
-    if (data === null || data.length >= SMALL_BYTES) {
-      flush()
-      joined.push({ start, count, data })
-      continue
-    }
-    group.push({ start, count, data })
-    bytes += data.length
-    if (bytes >= SMALL_BYTES) flush()
-  }
-  flush()
-  return joined
 }
 
 export function* tailBlocks(rows: readonly Row[], spec: ColumnSpec, schema: Schema): Generator<Block> {

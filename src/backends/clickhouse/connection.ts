@@ -1,0 +1,50 @@
+/**
+ * What the store asks of ClickHouse, whichever client carries it: binary answers, binary inserts, and errors told apart.
+ *
+ * https://clickhouse.com/docs/interfaces/http
+ */
+import { McbError } from '../../core/errors.ts'
+import type { Bytes } from '../../core/segment.ts'
+
+export type Params = Readonly<Record<string, string | number | readonly string[]>>
+export type Settings = Readonly<Record<string, string | number>>
+
+export interface ConnectionOptions {
+  readonly url: string
+  readonly user?: string
+  readonly password?: string
+  readonly database?: string
+  /** Milliseconds after which a request counts as unanswered; it may be applied all the same. 30,000 when absent. */
+  readonly timeoutMs?: number
+}
+
+export const DEFAULT_TIMEOUT_MS = 30_000
+
+export interface Connection {
+  /** The answer of a query in RowBinary. */
+  select(sql: string, params: Params): Promise<Bytes>
+  /** A statement without an answer. */
+  command(sql: string, params: Params): Promise<void>
+  /** Rows in RowBinary for `INSERT INTO … FORMAT RowBinary`, in pieces that follow each other. */
+  insert(sql: string, rows: readonly Bytes[], settings: Settings): Promise<void>
+  close(): Promise<void>
+}
+
+/** Codes of ClickHouse for what a migration makes: identifiers, tables, columns, databases. */
+const MISSING = ['16', '47', '60', '81']
+
+/** A retryable error that says in its cause, which only the log shows, what is wrong. */
+export function unavailable(error: unknown): McbError {
+  if (error instanceof McbError) return error
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+  const why = error instanceof Error ? error.message : String(error)
+  const what = MISSING.includes(code)
+    ? `ClickHouse misses its migrations (npm run clickhouse:migrate): ${why}`
+    : code === '516' || code === '194'
+      ? `ClickHouse refuses the user or the password (CLICKHOUSE_USER, CLICKHOUSE_PASSWORD): ${why}`
+      : /^\d+$/.test(code)
+        ? `ClickHouse failed: ${why}`
+        : `ClickHouse cannot be reached (CLICKHOUSE_URL): ${code} ${why}`
+  const detail = 'the database does not answer; send the request again'
+  return new McbError('storage_unavailable', detail, { retryAfter: 1 }, { cause: new Error(what, { cause: error }) })
+}

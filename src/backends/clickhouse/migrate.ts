@@ -1,0 +1,38 @@
+/** Brings a database to the present schema: each migration once, in order; those that are there are left alone. */
+import type { Connection } from './connection.ts'
+import { RowReader } from './row-binary.ts'
+
+export interface Migration {
+  readonly name: string
+  readonly sql: string
+}
+
+const VERSIONS = `CREATE TABLE IF NOT EXISTS migrations (name String, applied DateTime64(3, 'UTC') DEFAULT now64(3))
+ENGINE = MergeTree ORDER BY name`
+
+/** Applies what is missing and resolves to its names. Statements may be repeated: one that was cut off goes on. */
+export async function migrate(connection: Connection, migrations: readonly Migration[]): Promise<string[]> {
+  await connection.command(VERSIONS, {})
+  const applied = await appliedIn(connection)
+  const missing = migrations.filter(({ name }) => !applied.has(name))
+  for (const { name, sql } of missing) {
+    for (const statement of statementsOf(sql)) await connection.command(statement, {})
+    await connection.command('INSERT INTO migrations (name) SELECT {name:String}', { name })
+  }
+  return missing.map(({ name }) => name)
+}
+
+async function appliedIn(connection: Connection): Promise<Set<string>> {
+  const reader = new RowReader(await connection.select('SELECT DISTINCT name FROM migrations', {}))
+  const names = new Set<string>()
+  while (reader.more()) names.add(reader.string())
+  return names
+}
+
+/** A statement ends with a semicolon at the end of a line. */
+function statementsOf(sql: string): string[] {
+  return sql
+    .split(/;[ \t]*(?:\r?\n|$)/)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '')
+}

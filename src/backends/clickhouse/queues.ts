@@ -1,0 +1,15 @@
+/** One thing at a time for each key, in the order of the calls. */
+export class Queues {
+  private readonly last = new Map<string, Promise<unknown>>()
+
+  run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const result = (this.last.get(key) ?? Promise.resolve()).then(work, work)
+    const settled = result
+      .catch(() => undefined)
+      .then(() => {
+        if (this.last.get(key) === settled) this.last.delete(key)
+      })
+    this.last.set(key, settled)
+    return result
+  }
+}

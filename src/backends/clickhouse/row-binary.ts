@@ -1,0 +1,167 @@
+/**
+ * Writing and reading RowBinary. Large arrays are neither copied nor converted: their elements are the segment's bytes.
+ *
+ * https://clickhouse.com/docs/interfaces/formats/RowBinary
+ */
+import type { Bytes } from '../../core/segment.ts'
+import { concatBytes, varintSize, writeVarint } from '../../core/wire.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+/** Views of this many bytes and more are handed on as they are. */
+const VIEW_BYTES = 4096
+
+export class RowWriter {
+  private readonly done: Bytes[] = []
+  private buffer = new Uint8Array(8192)
+  private view = new DataView(this.buffer.buffer)
+  private from = 0
+  private at = 0
+  size = 0
+
+  private reserve(bytes: number): void {
+    if (this.at + bytes <= this.buffer.length) return
+    this.flush()
+    this.buffer = new Uint8Array(Math.max(8192, bytes))
+    this.view = new DataView(this.buffer.buffer)
+    this.from = 0
+    this.at = 0
+  }
+
+  private flush(): void {
+    if (this.at > this.from) this.done.push(this.buffer.subarray(this.from, this.at))
+    this.size += this.at - this.from
+    this.from = this.at
+  }
+
+  uint8(value: number): void {
+    this.reserve(1)
+    this.buffer[this.at++] = value
+  }
+
+  uint32(value: number): void {
+    this.reserve(4)
+    this.view.setUint32(this.at, value, true)
+    this.at += 4
+  }
+
+  int64(value: bigint | number): void {
+    this.reserve(8)
+    this.view.setBigInt64(this.at, BigInt(value), true)
+    this.at += 8
+  }
+
+  uint64(value: bigint): void {
+    this.reserve(8)
+    this.view.setBigUint64(this.at, value, true)
+    this.at += 8
+  }
+
+  varint(value: number): void {
+    this.reserve(varintSize(value))
+    this.at = writeVarint(this.buffer, this.at, value)
+  }
+
+  bytes(bytes: Bytes): void {
+    if (bytes.length < VIEW_BYTES) {
+      this.reserve(bytes.length)
+      this.buffer.set(bytes, this.at)
+      this.at += bytes.length
+      return
+    }
+    this.flush()
+    this.done.push(bytes)
+    this.size += bytes.length
+  }
+
+  string(text: string): void {
+    this.blob(encoder.encode(text))
+  }
+
+  blob(bytes: Bytes): void {
+    this.varint(bytes.length)
+    this.bytes(bytes)
+  }
+
+  /** Rows so far, in pieces. */
+  finish(): readonly Bytes[] {
+    this.flush()
+    return this.done
+  }
+}
+
+export class RowReader {
+  readonly bytes: Bytes
+  private readonly view: DataView
+  private at = 0
+
+  constructor(bytes: Bytes) {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  more(): boolean {
+    return this.at < this.bytes.length
+  }
+
+  uint8(): number {
+    return this.view.getUint8(this.at++)
+  }
+
+  uint32(): number {
+    this.at += 4
+    return this.view.getUint32(this.at - 4, true)
+  }
+
+  /** An Int64 that is a safe integer. */
+  int64(): number {
+    return Number(this.bigInt64())
+  }
+
+  bigInt64(): bigint {
+    this.at += 8
+    return this.view.getBigInt64(this.at - 8, true)
+  }
+
+  uint64(): bigint {
+    this.at += 8
+    return this.view.getBigUint64(this.at - 8, true)
+  }
+
+  varint(): number {
+    let value = 0
+    let scale = 1
+    for (;;) {
+      const byte = this.uint8()
+      value += (byte & 127) * scale
+      if (byte < 128) return value
+      scale *= 128
+    }
+  }
+
+  take(length: number): Bytes {
+    this.at += length
+    return this.bytes.subarray(this.at - length, this.at)
+  }
+
+  string(): string {
+    return decoder.decode(this.take(this.varint()))
+  }
+
+  /** Elements of an array of numbers of `itemSize` bytes. */
+  array(itemSize: number): Bytes {
+    return this.take(this.varint() * itemSize)
+  }
+
+  /** Byte lengths and UTF-8 of an array of strings, as a segment keeps them. */
+  strings(): { lengths: Uint32Array; payload: Bytes } {
+    const lengths = new Uint32Array(this.varint())
+    const views: Bytes[] = []
+    for (let i = 0; i < lengths.length; i++) {
+      const length = this.varint()
+      lengths[i] = length
+      if (length > 0) views.push(this.take(length))
+    }
+    return { lengths, payload: concatBytes(views) }
+  }
+}

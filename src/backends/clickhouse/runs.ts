@@ -1,0 +1,190 @@
+/**
+ * The table of runs. A rid has generations: each deletion ends one. Of the registrations of a generation the one that the
+ * server took first is the run, so that a registration that arrives late changes nothing.
+ */
+import { McbError } from '../../core/errors.ts'
+import type { RunSummary } from '../../core/interfaces.ts'
+import { equalRunMeta } from '../../core/meta.ts'
+import type { Bytes } from '../../core/segment.ts'
+import type { Registration } from '../../core/store.ts'
+import { newAttempt } from './append.ts'
+import { OF_RUN, ORDER } from './chains.ts'
+import { type Connection, type Settings, unavailable } from './connection.ts'
+import { RowReader, RowWriter } from './row-binary.ts'
+
+export interface FoundRun {
+  readonly generation: number
+  readonly registration: string
+  readonly meta: Bytes
+}
+
+const FIND = `SELECT * FROM (
+  SELECT generation, registration, meta FROM runs
+  WHERE tenant = {tenant:String} AND rid = {rid:String} AND generation >
+    (SELECT max(generation) FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String})
+  ORDER BY generation, _block_number, registration LIMIT 1)
+UNION ALL SELECT max(generation), '', '' FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}`
+
+const AT_ONCE: Settings = { async_insert: 0 }
+
+/** The run of this rid, and the generation that a new one would have. */
+export async function findRun(
+  connection: Connection,
+  tenant: string,
+  rid: string,
+): Promise<{ readonly run?: FoundRun; readonly next: number }> {
+  const reader = new RowReader(await connection.select(FIND, { tenant, rid }))
+  let run: FoundRun | undefined
+  let deleted = 0
+  while (reader.more()) {
+    const generation = Number(reader.uint64())
+    const registration = reader.string()
+    const meta = reader.take(reader.varint())
+    if (registration === '') deleted = generation
+    else run = { generation, registration, meta }
+  }
+  return { ...(run && { run }), next: deleted + 1 }
+}
+
+/** @throws McbError `run_conflict` */
+export async function registerRun(
+  connection: Connection,
+  tenant: string,
+  run: Registration,
+  registration: string,
+): Promise<{ registration: string; created: boolean }> {
+  const before = await findRun(connection, tenant, run.rid)
+  let failure: unknown
+  if (before.run === undefined) {
+    await insertRun(connection, tenant, run, registration, before.next).catch((error: unknown) => {
+      failure = error
+    })
+  }
+  const { run: found } = before.run === undefined ? await findRun(connection, tenant, run.rid) : before
+  if (found === undefined) throw failure ?? unavailable(new Error('a registration is not seen'))
+  if (found.registration === registration) return { registration, created: true }
+  if (equalRunMeta(found.meta, run.meta)) return { registration: found.registration, created: false }
+  throw new McbError('run_conflict', `run "${run.rid}" is registered with different metadata`)
+}
+
+async function insertRun(
+  connection: Connection,
+  tenant: string,
+  run: Registration,
+  registration: string,
+  generation: number,
+): Promise<void> {
+  const writer = new RowWriter()
+  writer.string(tenant)
+  writer.string(run.rid)
+  writer.uint64(BigInt(generation))
+  writer.string(registration)
+  writer.int64(Date.now())
+  writer.uint32(run.variables)
+  writer.uint32(run.sampleStats)
+  writer.blob(run.meta)
+  const sql =
+    'INSERT INTO runs (tenant, rid, generation, registration, created, variables, sample_stats, meta) FORMAT RowBinary'
+  const token = `${tenant}/${run.rid}/${generation}`
+  await connection.insert(sql, writer.finish(), { ...AT_ONCE, insert_deduplication_token: token })
+}
+
+/** Ends a generation, and resolves to whether it was this call that did it. */
+export async function endGeneration(
+  connection: Connection,
+  tenant: string,
+  rid: string,
+  { generation, registration }: FoundRun,
+): Promise<boolean> {
+  const attempt = newAttempt()
+  const writer = new RowWriter()
+  writer.string(tenant)
+  writer.string(rid)
+  writer.uint64(BigInt(generation))
+  writer.string(registration)
+  writer.uint64(attempt)
+  writer.int64(Date.now())
+  const sql = 'INSERT INTO deletions (tenant, rid, generation, registration, attempt, deleted) FORMAT RowBinary'
+  const token = `${tenant}/${rid}/${generation}`
+  let failure: unknown
+  await connection
+    .insert(sql, writer.finish(), { ...AT_ONCE, insert_deduplication_token: token })
+    .catch((error: unknown) => {
+      failure = error
+    })
+  const first = `SELECT attempt FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}
+    AND generation = {generation:UInt64} ORDER BY ${ORDER} LIMIT 1`
+  const reader = new RowReader(await connection.select(first, { tenant, rid, generation }))
+  if (!reader.more()) throw failure ?? unavailable(new Error('a deletion is not seen'))
+  return reader.uint64() === attempt
+}
+
+const SYNC = 'SETTINGS lightweight_deletes_sync = 2'
+
+/** Takes away all rows of a run that has been ended. */
+export async function purgeRun(connection: Connection, tenant: string, rid: string, run: FoundRun): Promise<void> {
+  const { registration, generation } = run
+  await connection.command(`DELETE FROM chunks WHERE ${OF_RUN} ${SYNC}`, { tenant, rid, registration })
+  const sql = `DELETE FROM runs WHERE tenant = {tenant:String} AND rid = {rid:String} AND generation <= {generation:UInt64} ${SYNC}`
+  await connection.command(sql, { tenant, rid, generation })
+}
+
+/** Live runs, and where each stands in the order of registration. */
+const LIVE = `SELECT rid, position, first.1 AS registration, first.2 AS created, first.3 AS variables, first.4 AS sample_stats
+FROM (
+  SELECT rid, min(_block_number) AS position,
+    argMin((registration, created, variables, sample_stats), (_block_number, registration)) AS first
+  FROM runs WHERE tenant = {tenant:String} AND (rid, generation) NOT IN
+    (SELECT rid, generation FROM deletions WHERE tenant = {tenant:String})
+  GROUP BY rid, generation)`
+
+const LIST = `WITH page AS (SELECT * FROM (${LIVE}) WHERE position < {before:UInt64} ORDER BY position DESC LIMIT {limit:UInt32})
+SELECT rid, position, toUnixTimestamp64Milli(created), variables, sample_stats, chains, draws, toUnixTimestamp64Milli(latest)
+FROM page LEFT JOIN (
+  SELECT registration, count() AS chains, toUInt64(sum(length)) AS draws, max(time) AS latest FROM (
+    SELECT registration, chain, max(finish) AS length, max(time) AS time FROM (
+      SELECT registration, chain, argMin(start + count, ${ORDER}) AS finish, argMin(written, ${ORDER}) AS time
+      FROM chunks WHERE tenant = {tenant:String} AND kind = 'append' AND registration IN (SELECT registration FROM page)
+      GROUP BY registration, chain, start)
+    GROUP BY registration, chain)
+  GROUP BY registration) AS state USING registration
+ORDER BY position DESC`
+
+const NEWEST = '18446744073709551615'
+
+export async function listRuns(
+  connection: Connection,
+  tenant: string,
+  limit: number,
+  before: string | undefined,
+): Promise<{ runs: RunSummary[]; next?: string }> {
+  const params = { tenant, limit: limit + 1, before: before ?? NEWEST }
+  const reader = new RowReader(await connection.select(LIST, params))
+  const rows: { position: string; run: RunSummary }[] = []
+  while (reader.more()) {
+    const rid = reader.string()
+    const position = String(reader.uint64())
+    const created = reader.int64()
+    const variables = reader.uint32()
+    const sampleStats = reader.uint32()
+    const chains = Number(reader.uint64())
+    const draws = Number(reader.uint64())
+    const updatedAt = new Date(Math.max(created, reader.int64()))
+    rows.push({
+      position,
+      run: { rid, createdAt: new Date(created), updatedAt, variables, sampleStats, chains, draws },
+    })
+  }
+  const last = rows[limit - 1]
+  const runs = rows.slice(0, limit).map((row) => row.run)
+  return rows.length > limit && last !== undefined ? { runs, next: last.position } : { runs }
+}
+
+const OF_LIVE = `tenant = {tenant:String} AND registration IN (SELECT registration FROM (${LIVE}))`
+const USAGE = `SELECT count(), sum(length(meta)) + assumeNotNull((SELECT sum(bytes) FROM chunks WHERE ${OF_LIVE} AND kind != 'append'))
+FROM runs WHERE ${OF_LIVE}`
+
+export async function usageOf(connection: Connection, tenant: string): Promise<{ runs: number; bytes: number }> {
+  const reader = new RowReader(await connection.select(USAGE, { tenant }))
+  return { runs: Number(reader.uint64()), bytes: Number(reader.uint64()) }
+}

@@ -1,0 +1,126 @@
+/**
+ * Appends of racing writers over a connection that loses answers, loses inserts, and delivers them late: whatever was
+ * acknowledged is there once, and nothing that arrives afterwards changes it.
+ */
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Connection, Params, Settings } from '../../src/backends/clickhouse/connection.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
+import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
+import { StoreBackend } from '../../src/backends/stored.ts'
+import { McbError } from '../../src/core/errors.ts'
+import type { Chain } from '../../src/core/interfaces.ts'
+import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
+
+type Fate = 'answered' | 'answer lost' | 'lost' | 'late'
+
+/** Does to each insert what the next fate says; `deliver` lets the late ones arrive, in reverse. */
+class Unreliable implements Connection {
+  fates: Fate[] = []
+  private readonly inner: Connection
+  private readonly late: (() => Promise<void>)[] = []
+
+  constructor(inner: Connection) {
+    this.inner = inner
+  }
+
+  async insert(sql: string, rows: readonly Uint8Array<ArrayBuffer>[], settings: Settings): Promise<void> {
+    const fate = this.fates.shift() ?? 'answered'
+    const apply = () => this.inner.insert(sql, rows, settings)
+    if (fate === 'late') this.late.push(apply)
+    if (fate === 'answered' || fate === 'answer lost') await apply()
+    if (fate !== 'answered') throw new Error(`the insert is ${fate}`)
+  }
+
+  async deliver(): Promise<void> {
+    for (let apply = this.late.pop(); apply !== undefined; apply = this.late.pop()) await apply()
+  }
+
+  select(sql: string, params: Params) {
+    return this.inner.select(sql, params)
+  }
+
+  command(sql: string, params: Params) {
+    return this.inner.command(sql, params)
+  }
+
+  close() {
+    return this.inner.close()
+  }
+}
+
+let database: TestDatabase
+let inner: Connection
+
+beforeAll(async () => {
+  database = await openDatabase()
+  inner = new NodeConnection(database.options)
+}, 300_000)
+
+afterAll(async () => {
+  await inner?.close()
+  await database?.close()
+})
+
+const batchOf = (start: number, count: number, mark: number) => {
+  const data = Float64Array.from({ length: count }, (_, i) => mark * 1000 + start + i)
+  return { start, count, draws: new Map([['x', { dtype: 'float64', shape: [count], data } as const]]) }
+}
+
+async function valuesOf(chain: Chain): Promise<number[]> {
+  const draws = await chain.getDraws('x')
+  if (!('data' in draws) || draws.dtype !== 'float64') throw new Error('"x" is an array of float64')
+  return [...draws.data]
+}
+
+const fate = fc.constantFrom<Fate>('answered', 'answered', 'answer lost', 'lost', 'late')
+const step = fc.record({
+  counts: fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 })),
+  fates: fc.tuple(fate, fate),
+  delivers: fc.boolean(),
+})
+
+test('what was acknowledged stays, whatever arrives when', async () => {
+  let runs = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+      const connections = [new Unreliable(inner), new Unreliable(inner)] as const
+      const [one, two] = connections.map((connection) => new StoreBackend(new ClickHouseStore(connection, 'late')))
+      const run = await one?.initRun({ rid: `late-${++runs}`, variables: [{ name: 'x', dtype: 'float64' }] })
+      const chain = await run?.initChain(0)
+      const other = await (await two?.getRun(`late-${runs}`))?.getChain(0)
+      if (chain === undefined || other === undefined) throw new Error('both see the chain')
+      let seen: number[] = []
+      for (const [round, { counts, fates, delivers }] of steps.entries()) {
+        const length = await chain.length()
+        const outcomes = await Promise.allSettled(
+          [chain, other].map((writer, w) => {
+            const connection = connections[w]
+            if (connection !== undefined) connection.fates = [fates[w] ?? 'answered']
+            return writer.appendBatch(batchOf(length, counts[w] ?? 1, 2 * round + w))
+          }),
+        )
+        for (const connection of connections) if (delivers) await connection.deliver()
+        const values = await valuesOf(other)
+        // What was read before is read again, and an acknowledged batch follows it.
+        expect(values.slice(0, seen.length)).toEqual(seen)
+        for (const [w, outcome] of outcomes.entries()) {
+          const { data } = batchOf(length, counts[w] ?? 1, 2 * round + w).draws.get('x') ?? { data: [] }
+          if (outcome.status === 'fulfilled') expect(values.slice(length, outcome.value)).toEqual([...data])
+          else expect(['storage_unavailable', 'draw_conflict']).toContain(codeOf(outcome.reason))
+        }
+        expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1)
+        seen = values
+      }
+      for (const connection of connections) await connection.deliver()
+      const last = await valuesOf(chain)
+      expect(last.slice(0, seen.length)).toEqual(seen)
+      expect(await other.length()).toBe(last.length)
+    }),
+    { numRuns: 4 },
+  )
+}, 300_000)
+
+function codeOf(error: unknown): string {
+  return error instanceof McbError ? error.code : String(error)
+}

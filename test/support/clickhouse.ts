@@ -1,0 +1,73 @@
+/**
+ * A ClickHouse for tests: the server that CLICKHOUSE_URL names, or the development engine in a process and a folder of its
+ * own; and in it a database of its own, which is gone afterwards.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { ConnectionOptions } from '../../src/backends/clickhouse/connection.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
+import { RowReader } from '../../src/backends/clickhouse/row-binary.ts'
+import { clickHouseOptions, migrateDatabase } from '../../src/node/clickhouse.ts'
+import { newFolder, removeFolder } from './storage.ts'
+
+const SCRIPT = fileURLToPath(new URL('../../scripts/clickhouse.mjs', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../tools/clickhouse/main.ts', import.meta.url))
+
+export interface TestServer {
+  readonly options: ConnectionOptions
+  stop(): Promise<void>
+}
+
+/** A server without a database for us. */
+export async function startServer(env: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+  if (process.env.CLICKHOUSE_URL !== undefined) return { options: clickHouseOptions(process.env), stop: async () => {} }
+  const { status } = spawnSync(process.execPath, [SCRIPT, '--install'], { stdio: ['ignore', 'inherit', 'inherit'] })
+  if (status !== 0) throw new Error("the development engine's installation failed")
+  const folder = newFolder()
+  const child = spawn(process.execPath, [MAIN], {
+    env: { ...process.env, PORT: '0', MCB_DATA_DIR: folder, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const url = await new Promise<string>((resolve, reject) => {
+    let output = ''
+    child.stdout.on('data', (text: Buffer) => {
+      output += text
+      const found = /listening on (http:\/\/\S+)/.exec(output)?.[1]
+      if (found !== undefined) resolve(found)
+    })
+    child.once('exit', (code) => reject(new Error(`the engine ended with ${code}: ${output}`)))
+  })
+  const stop = async () => {
+    const exit = once(child, 'exit')
+    child.kill('SIGTERM')
+    await exit
+    removeFolder(folder)
+  }
+  return { options: { url }, stop }
+}
+
+export interface TestDatabase {
+  readonly options: ConnectionOptions
+  /** Rows of runs and draws. What was deleted leaves a mark of its own, which is not counted and ends by itself. */
+  countRows(): Promise<number>
+  close(): Promise<void>
+}
+
+export async function openDatabase(): Promise<TestDatabase> {
+  const server = await startServer()
+  const database = `mcb_test_${crypto.randomUUID().replaceAll('-', '')}`
+  const options = { ...server.options, database }
+  await migrateDatabase(options)
+  const connection = new NodeConnection(options)
+  const countRows = async () => {
+    const sql = 'SELECT (SELECT count() FROM runs) + (SELECT count() FROM chunks)'
+    return Number(new RowReader(await connection.select(sql, {})).uint64())
+  }
+  const close = async () => {
+    await connection.command('DROP DATABASE {database:Identifier}', { database })
+    await connection.close()
+    await server.stop()
+  }
+  return { options, countRows, close }
+}
