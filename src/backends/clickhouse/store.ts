@@ -141,7 +141,7 @@ export class ClickHouseStore implements Store {
       if (runs.length === 0) break
     }
     await retryable(async () => {
-      for (const table of ['chunks', 'runs']) {
+      for (const table of ['chunks', 'runs', 'deletions']) {
         const sql = `DELETE FROM ${table} WHERE tenant = {tenant:String} SETTINGS lightweight_deletes_sync = 2`
         await this.#connection.command(sql, { tenant: this.tenant })
       }
