@@ -33,18 +33,24 @@ export interface Connection {
 /** Codes of ClickHouse for what a migration makes: identifiers, tables, columns, databases. */
 const MISSING = ['16', '47', '60', '81']
 
+/** What an error says, and what it says of its cause: `fetch` tells what went wrong only there. */
+function reasonsOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [String(error)]
+  return error.cause instanceof Error ? [error.message, ...reasonsOf(error.cause)] : [error.message]
+}
+
 /** A retryable error that says in its cause, which only the log shows, what is wrong. */
 export function unavailable(error: unknown): McbError {
   if (error instanceof McbError) return error
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
-  const why = error instanceof Error ? error.message : String(error)
+  const why = reasonsOf(error).join(': ')
   const what = MISSING.includes(code)
     ? `ClickHouse misses its migrations (npm run clickhouse:migrate): ${why}`
     : code === '516' || code === '194'
       ? `ClickHouse refuses the user or the password (CLICKHOUSE_USER, CLICKHOUSE_PASSWORD): ${why}`
       : /^\d+$/.test(code)
         ? `ClickHouse failed: ${why}`
-        : `ClickHouse cannot be reached (CLICKHOUSE_URL): ${code} ${why}`
+        : `ClickHouse cannot be reached (CLICKHOUSE_URL): ${why}`
   const detail = 'the database does not answer; send the request again'
   return new McbError('storage_unavailable', detail, { retryAfter: 1 }, { cause: new Error(what, { cause: error }) })
 }

@@ -37,8 +37,20 @@ export class WebConnection implements Connection {
   }
 
   async select(sql: string, params: Params): Promise<Bytes> {
-    const { stream } = await this.client.exec({ query: `${sql}\nFORMAT RowBinary`, query_params: { ...params } })
-    return new Uint8Array(await new Response(stream).arrayBuffer())
+    const controller = new AbortController()
+    const query = `${sql}\nFORMAT RowBinary`
+    const { stream } = await this.client.exec({
+      query,
+      query_params: { ...params },
+      abort_signal: controller.signal,
+    })
+    // The client's own timeout ends when an answer begins.
+    const timer = setTimeout(() => controller.abort(), this.timeoutMs)
+    try {
+      return new Uint8Array(await new Response(stream).arrayBuffer())
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   async command(sql: string, params: Params): Promise<void> {
