@@ -1,5 +1,7 @@
 // `npm test`: formatting, types, then all test suites. Arguments go to vitest: `npm test -- test/http`.
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 const args = process.argv.slice(2)
 if (args.includes('--help')) {
@@ -8,14 +10,19 @@ if (args.includes('--help')) {
   process.exit(0)
 }
 
+const PACKAGE = 'clients/python'
+/** Of the Python package's environment, where the reference implementation is installed as well. */
+const GOLDEN_PYTHON = resolve(`${PACKAGE}/.venv/bin/python`)
+
 const ours = (command) => [process.execPath, ...command]
 const steps = [
   ['Formatting and lint', ours(['node_modules/@biomejs/biome/bin/biome', 'check', '.'])],
   ['Types', ours(['node_modules/typescript/bin/tsc', '-p', '.'])],
+  ['Environment of the Python package', python('--only-install')],
   ['Tests', ours(['node_modules/vitest/vitest.mjs', 'run', ...args])],
-  ['Python package', pythonPackage()],
+  ['Python package', python()],
 ]
-for (const [name, command] of args.length > 0 ? steps.slice(2, 3) : steps) {
+for (const [name, command] of args.length > 0 ? steps.filter(([name]) => name === 'Tests') : steps) {
   console.log(`\n== ${name}`)
   if (command === undefined) {
     console.log('The Python package was skipped: it needs Python 3.11 or later, and there is none on the path.')
@@ -23,7 +30,8 @@ for (const [name, command] of args.length > 0 ? steps.slice(2, 3) : steps) {
   }
   const begun = Date.now()
   const [program, ...rest] = command
-  const { status } = spawnSync(program, rest, { stdio: 'inherit' })
+  const golden = existsSync(GOLDEN_PYTHON) ? { MCB_GOLDEN_PYTHON: GOLDEN_PYTHON } : {}
+  const { status } = spawnSync(program, rest, { stdio: 'inherit', env: { ...golden, ...process.env } })
   if (status !== 0) {
     console.error(`${name}: failed.${name === 'Formatting and lint' ? ' `npm run format` mends formatting.' : ''}`)
     process.exit(status ?? 1)
@@ -31,8 +39,8 @@ for (const [name, command] of args.length > 0 ? steps.slice(2, 3) : steps) {
   console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(0)} s`)
 }
 
-/** The command that tests clients/python: any Python runs it, and it looks for one that is new enough. */
-function pythonPackage() {
-  const python = ['python3', 'python'].find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0)
-  return python && [python, 'clients/python/run_tests.py']
+/** Tests clients/python: any Python runs the script, and it looks for one that is new enough. */
+function python(...options) {
+  const found = ['python3', 'python'].find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0)
+  return found && [found, `${PACKAGE}/run_tests.py`, ...options]
 }
