@@ -43,7 +43,7 @@ const GROUPS: Readonly<Record<string, Measure>> = {
     await layoutFigure(engine, scale, 100),
   ],
   disk: (_, engine) => diskFigures(engine),
-  many: (database, engine) => manyFigures(database.options, engine, scale),
+  many: (_, engine) => manyFigures(engine, scale),
 }
 
 const unknown = values.only?.find((name) => !(name in GROUPS))

@@ -1,8 +1,7 @@
 /** What draws take on disk, and what a read touches among many runs. */
 import { gzipSync } from 'node:zlib'
 import { INSERT_CHUNKS, writeAppend } from '../../src/backends/clickhouse/chunk.ts'
-import type { ConnectionOptions, Connection as Database } from '../../src/backends/clickhouse/connection.ts'
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
+import type { Connection as Database } from '../../src/backends/clickhouse/connection.ts'
 import { RowReader, RowWriter } from '../../src/backends/clickhouse/row-binary.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
@@ -11,9 +10,9 @@ import { referenceDraws } from '../../test/support/posteriordb.ts'
 import { atMost, type Figure, type Scale } from '../lib/figures.ts'
 import { seconds } from '../lib/measure.ts'
 import { Body, scalars } from '../lib/model.ts'
+import { Estimating } from './estimates.ts'
 import { countTables } from './layouts.ts'
 import { ONE_BLOCK, writeBatch } from './rows.ts'
-import { openSummaries } from './summaries.ts'
 
 const OF_TENANT = `SELECT sum(bytes_on_disk), sum(rows) FROM system.parts
   WHERE database = currentDatabase() AND table = 'chunks' AND active`
@@ -60,25 +59,23 @@ const DRAWS = 100
 const TOGETHER = 25
 
 /** Reads one variable of one run among a thousand: the rows that the engine says it has read. */
-export async function manyFigures(options: ConnectionOptions, engine: Database, scale: Scale): Promise<Figure[]> {
+export async function manyFigures(engine: Database, scale: Scale): Promise<Figure[]> {
   const runs = Math.max(TOGETHER, RUNS * scale.data)
   const before = await countTables(engine)
   const filled = await seconds(() => fillRuns(engine, runs))
   const after = await countTables(engine)
   await engine.command('OPTIMIZE TABLE chunks FINAL', {})
   const { rows } = await chunksOnDisk(engine)
-  const summaries = await openSummaries(options.url)
-  const connection = new NodeConnection({ ...options, url: summaries.url })
+  const connection = new Estimating(engine)
   const backend = new StoreBackend(new ClickHouseStore(connection, 'many'))
   const run = await backend.getRun(ridOf(Math.floor(runs / 2)))
   const chains = (await run?.getChains()) ?? []
-  summaries.take()
+  connection.rows = 0
+  connection.queries = 0
   for (const chain of chains) await chain.getDraws('x25')
-  const { queries, rows: read, bytes } = summaries.take()
-  await connection.close()
-  summaries.close()
+  const { queries, rows: read } = connection
   const perQuery = read / queries
-  const detail = `${read} of ${rows} rows and ${bytes} bytes by ${queries} queries for ${chains.length} chains`
+  const detail = `${read} of ${rows} rows by ${queries} queries for ${chains.length} chains, as EXPLAIN ESTIMATE counts`
   return [
     atMost('tables made for the runs', after - before, 0, 'tables', `${runs} runs, filled in ${filled.toFixed(0)} s`),
     // Four granules: those of the draws, and those of the appends that hold, each where it may begin or end.
