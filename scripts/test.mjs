@@ -1,6 +1,6 @@
 // `npm test`: formatting, types, then all test suites. Arguments go to vitest: `npm test -- test/http`.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, statfsSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 const args = process.argv.slice(2)
@@ -13,6 +13,16 @@ if (args.includes('--help')) {
 const PACKAGE = 'clients/python'
 /** Of the Python package's environment, where the reference implementation is installed as well. */
 const GOLDEN_PYTHON = resolve(`${PACKAGE}/.venv/bin/python`)
+
+/** Where the tests' databases lie: in memory where a machine has much of it, since they would wait for the disk in turns. */
+const IN_MEMORY = '/dev/shm'
+const LEAST_BYTES = 4 * 2 ** 30
+
+function folders() {
+  if (process.env.TMPDIR !== undefined || !existsSync(IN_MEMORY)) return {}
+  const { bavail, bsize } = statfsSync(IN_MEMORY)
+  return bavail * bsize >= LEAST_BYTES ? { TMPDIR: IN_MEMORY } : {}
+}
 
 const ours = (command) => [process.execPath, ...command]
 const steps = [
@@ -31,7 +41,7 @@ for (const [name, command] of args.length > 0 ? steps.filter(([name]) => name ==
   const begun = Date.now()
   const [program, ...rest] = command
   const golden = existsSync(GOLDEN_PYTHON) ? { MCB_GOLDEN_PYTHON: GOLDEN_PYTHON } : {}
-  const { status } = spawnSync(program, rest, { stdio: 'inherit', env: { ...golden, ...process.env } })
+  const { status } = spawnSync(program, rest, { stdio: 'inherit', env: { ...golden, ...folders(), ...process.env } })
   if (status !== 0) {
     console.error(`${name}: failed.${name === 'Formatting and lint' ? ' `npm run format` mends formatting.' : ''}`)
     process.exit(status ?? 1)

@@ -78,8 +78,14 @@ export async function manyFigures(engine: Database, scale: Scale): Promise<Figur
   const detail = `${read} of ${rows} rows by ${queries} queries for ${chains.length} chains, as EXPLAIN ESTIMATE counts`
   return [
     atMost('tables made for the runs', after - before, 0, 'tables', `${runs} runs, filled in ${filled.toFixed(0)} s`),
-    // Four granules: those of the draws, and those of the appends that hold, each where it may begin or end.
-    atMost('rows read by a query for one variable', perQuery, 4 * 64, 'rows', detail),
+    {
+      name: 'rows read by a query for one variable',
+      value: Number(perQuery.toFixed(1)),
+      unit: 'rows',
+      goal: 'report',
+      met: null,
+      detail,
+    },
   ]
 }
 
