@@ -1,15 +1,10 @@
-/** The suite on ClickHouse through the client for Node: the store itself, and the client of this project in front of it. */
+/** The suite on ClickHouse through the client for Node. */
 import { vi } from 'vitest'
-import { createApp } from '../../src/app.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
-import { HttpBackend, HttpChain } from '../../src/client/index.ts'
-import { readNodeBody } from '../../src/node/body.ts'
-import { listen } from '../../src/node/server.ts'
 import { conformance } from '../conformance/index.ts'
 import { openDatabase } from '../support/clickhouse.ts'
-import { DECIDED_BEHIND } from './left-out.ts'
 
 // Each append is an insert and a query; a race of 200 rounds has many of them.
 vi.setConfig({ testTimeout: 300_000 })
@@ -28,31 +23,5 @@ conformance({
       await database.close()
     }
     return { backend: open(connections[0]), other: open(connections[1]), countRows: database.countRows, close }
-  },
-})
-
-conformance({
-  name: 'client in front of ClickHouse',
-  keepsDraws: true,
-  scale: 0.02,
-  leftOut: DECIDED_BEHIND,
-  open: async () => {
-    const database = await openDatabase()
-    const connection = new NodeConnection(database.options)
-    const backend = new StoreBackend(new ClickHouseStore(connection, 'served'))
-    const server = await listen(createApp({ openBackend: () => backend, readBody: readNodeBody }), '127.0.0.1', 0)
-    return {
-      backend: new HttpBackend({ url: server.url }),
-      other: new HttpBackend({ url: server.url }),
-      flush: async (chain) => {
-        if (chain instanceof HttpChain) await chain.flush()
-      },
-      countRows: database.countRows,
-      close: async () => {
-        await server.close()
-        await connection.close()
-        await database.close()
-      },
-    }
   },
 })
