@@ -52,7 +52,7 @@ def random_fault(rng: random.Random) -> Callable[[], Fault]:
             return Fault()
         if kind < 0.65:
             return Fault(request_bytes=rng.randrange(2000))
-        return Fault(answer_bytes=rng.choice([0, 5, 150, 330]))
+        return Fault(answer_bytes=rng.choice([0, 5, 150, 330, 500, 700]))
 
     return choose
 
@@ -76,6 +76,20 @@ def test_broken_connections_neither_lose_nor_double_draws(
         check_chain(written.chain(0), 500)
     for number in (0, 1):
         check_chain(run.chain(number), 500)
+
+
+def test_an_answer_that_is_cut_off_anywhere_is_asked_for_again(
+    server: RunningServer, make_client: Callable[..., Client]
+) -> None:
+    rid = new_run(make_client(server.url)).rid
+    faults: list[Fault] = []
+    with FaultyProxy(server.port, lambda: faults.pop() if faults else Fault()) as proxy:
+        client = make_client(proxy.url)
+        for cut in range(0, 1200, 17):
+            faults[:] = [Fault(answer_bytes=cut)]
+            assert client.run(rid).rid == rid, f"cut after {cut} bytes"
+            faults.clear()
+        assert proxy.faults > 20
 
 
 def test_the_server_is_stopped_and_killed_while_sampling(

@@ -233,6 +233,8 @@ class Transport:
     def _read_whole(
         self, response: urllib3.BaseHTTPResponse, progress: Progress | None, find_draws: FindDraws | None
     ) -> memoryview:
+        if not _has_marked_end(response):
+            raise ServerUnreachableError(f"{self.url} has broken off: the head of an answer is not whole")
         try:
             return _read(response, progress, find_draws)
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -263,11 +265,19 @@ def _make_pool(scheme: str, host: str) -> urllib3.PoolManager:
     return urllib3.PoolManager(maxsize=8, timeout=timeout)
 
 
+def _has_marked_end(response: urllib3.BaseHTTPResponse) -> bool:
+    """Whether a success says where its body ends: with a head that was cut off, an empty one would count as whole."""
+    if not 200 <= response.status < 300 or response.status == 204:
+        return True
+    is_chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+    return is_chunked or response.headers.get("Content-Length", "").strip().isdecimal()
+
+
 def _read(response: urllib3.BaseHTTPResponse, progress: Progress | None, find_draws: FindDraws | None) -> memoryview:
     """The whole body, in memory that can be written to."""
     length = response.headers.get("Content-Length")
     is_encoded = "Content-Encoding" in response.headers
-    total = int(length) if length is not None and not is_encoded else None
+    total = int(length) if length is not None and length.strip().isdecimal() and not is_encoded else None
     buffer = np.empty(0, dtype=np.uint8)
     read = 0
     for chunk in response.stream(_CHUNK, decode_content=is_encoded):
