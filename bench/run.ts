@@ -1,6 +1,6 @@
 /** `npm run bench`: what this project promises of speed and memory, measured. */
 import { execFileSync } from 'node:child_process'
-import { parseArgs } from 'node:util'
+import { benchCommand } from './lib/command.ts'
 import {
   appendFigure,
   batchingFigure,
@@ -9,7 +9,6 @@ import {
   memoryFigures,
   oneOfManyFigure,
   readFigure,
-  type Scale,
 } from './lib/figures.ts'
 import { keysFigures, OPERATOR } from './lib/keys-figures.ts'
 import { type Started, start } from './lib/server.ts'
@@ -28,20 +27,7 @@ const HELP = `usage: npm run bench -- [--json] [--quick] [--only NAME]
 Each figure is a ratio between two things that take turns in one run: a route of the server and a null sink that reads
 the same body, or a constant source that sends as many bytes. Use an idle machine.`
 
-const { values } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
-    only: { type: 'string', multiple: true },
-  },
-})
-if (values.help) {
-  console.log(HELP)
-  process.exit(0)
-}
-
-const scale: Scale = values.quick ? { rounds: 2, seconds: 1, data: 0.1 } : { rounds: 5, seconds: 2, data: 1 }
+const { scale, only, report, finish } = benchCommand(HELP)
 const KIB = 1024
 const MIB = 1024 * KIB
 
@@ -61,24 +47,12 @@ const GROUPS: Readonly<Record<string, (server: Started) => Promise<Figure | Figu
   batching: (server) => batchingFigure(server, scale),
 }
 
-const figures: Figure[] = []
-const say = (text: string) => (values.json ? console.error(text) : console.log(text))
-function report(found: Figure | Figure[]): void {
-  for (const figure of [found].flat()) {
-    figures.push(figure)
-    const verdict = figure.met === null ? '' : figure.met ? 'met' : 'NOT MET'
-    say(
-      `${figure.name.padEnd(52)} ${String(figure.value).padStart(8)} ${figure.unit.padEnd(6)} ${figure.goal.padEnd(8)} ${verdict.padEnd(8)} ${figure.detail}`,
-    )
-  }
-}
-
-const wanted = (name: string) =>
-  values.only === undefined || values.only.some((only) => name === only || name.startsWith(`${only}-`))
-const names = [...Object.keys(GROUPS), 'sdk', ...Object.keys(WORKERD_GROUPS)]
-for (const only of values.only ?? []) {
-  if (names.some((name) => name === only || name.startsWith(`${only}-`))) continue
-  console.error(`there is no figure "${only}"; --only takes ${names.join(', ')}`)
+const matches = (name: string, asked: string) => name === asked || name.startsWith(`${asked}-`)
+const wanted = (name: string) => only === undefined || only.some((asked) => matches(name, asked))
+const names = [...Object.keys(GROUPS), 'keys', 'sdk', ...Object.keys(WORKERD_GROUPS)]
+const unknown = only?.find((asked) => !names.some((name) => matches(name, asked)))
+if (unknown !== undefined) {
+  console.error(`there is no figure "${unknown}"; --only takes ${names.join(', ')}`)
   process.exit(1)
 }
 for (const [name, measure] of Object.entries(GROUPS)) {
@@ -102,4 +76,4 @@ if (wanted('keys')) {
 if (wanted('sdk'))
   report(JSON.parse(execFileSync(process.execPath, ['bench/sdk-append.ts', '--json'], { encoding: 'utf8' })))
 for (const [name, measure] of Object.entries(WORKERD_GROUPS)) if (wanted(name)) report(await measure(scale))
-if (values.json) console.log(JSON.stringify({ node: process.version, quick: values.quick, figures }, null, 2))
+finish()
