@@ -2,6 +2,9 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { referenceDraws } from './test/support/posteriordb.ts'
 
+/** What a test waits for happens soon, but not on every machine within the second and the ten that are usual. */
+const PATIENCE = { hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
+
 export default defineConfig(async () => ({
   test: {
     // Most of a test's time is waiting for servers.
@@ -13,6 +16,7 @@ export default defineConfig(async () => ({
           include: ['test/**/*.test.ts'],
           exclude: ['test/workers/**', 'test/clickhouse/workers/**'],
           testTimeout: 60_000,
+          ...PATIENCE,
         },
       },
       {
@@ -29,6 +33,7 @@ export default defineConfig(async () => ({
           include: ['test/workers/**/*.test.ts'],
           setupFiles: ['./test/workers/setup.ts'],
           testTimeout: 180_000,
+          ...PATIENCE,
         },
       },
       {
@@ -38,6 +43,7 @@ export default defineConfig(async () => ({
           include: ['test/clickhouse/workers/*.test.ts'],
           globalSetup: ['./test/clickhouse/workers/engine.ts'],
           testTimeout: 300_000,
+          ...PATIENCE,
         },
       },
     ],

@@ -14,6 +14,9 @@ const PACKAGE = 'clients/python'
 /** Of the Python package's environment, where the reference implementation is installed as well. */
 const GOLDEN_PYTHON = resolve(`${PACKAGE}/.venv/bin/python`)
 
+/** Tests start some hundred servers, each of which would compile the same modules. */
+const COMPILED = { NODE_COMPILE_CACHE: resolve('node_modules/.cache/compiled') }
+
 /** Where the tests' databases lie: in memory where a machine has much of it, since they would wait for the disk in turns. */
 const IN_MEMORY = '/dev/shm'
 const LEAST_BYTES = 4 * 2 ** 30
@@ -41,7 +44,8 @@ for (const [name, command] of args.length > 0 ? steps.filter(([name]) => name ==
   const begun = Date.now()
   const [program, ...rest] = command
   const golden = existsSync(GOLDEN_PYTHON) ? { MCB_GOLDEN_PYTHON: GOLDEN_PYTHON } : {}
-  const { status } = spawnSync(program, rest, { stdio: 'inherit', env: { ...golden, ...folders(), ...process.env } })
+  const env = { ...golden, ...COMPILED, ...folders(), ...process.env }
+  const { status } = spawnSync(program, rest, { stdio: 'inherit', env })
   if (status !== 0) {
     console.error(`${name}: failed.${name === 'Formatting and lint' ? ' `npm run format` mends formatting.' : ''}`)
     process.exit(status ?? 1)

@@ -202,8 +202,9 @@ describe('backpressure', () => {
     const sampler = (async () => {
       for (; taken < 1000; taken++) await chain.append({ x: taken })
     })()
-    await pauseFor(60)
     // 100 draws of 8 bytes are the limit; the one that waits has been taken as well.
+    await expect.poll(() => taken).toBe(100)
+    await pauseFor(20)
     expect(taken).toBe(100)
     gate.resolve()
     await sampler

@@ -82,4 +82,4 @@ it('loses and doubles no draw when the server is killed in the middle', async ()
     const v = await chain.getDraws('v')
     expect('data' in v && v.data.every((value, i) => value === Math.floor(i / 100))).toBe(true)
   }
-}, 60_000)
+}, 180_000)

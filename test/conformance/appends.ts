@@ -164,7 +164,7 @@ export const appends: Topic = {
             expectSameDraws(await chain.getDraws(column.name), content.read(column, indicesOf(0, length, 1)))
           }
         }),
-        { numRuns: suite.rounds(40, 8) },
+        { numRuns: suite.rounds(40, 3) },
       )
     })
   },

@@ -109,7 +109,7 @@ export const dtypes: Topic = {
     })
 
     describe('values of one draw', () => {
-      test.each(SCALARS)('%s %s', async (dtype, value, expected) => {
+      test.each(suite.cases(SCALARS))('%s %s', async (dtype, value, expected) => {
         const chain = await suite.newChain([{ name: 'x', dtype }])
         await chain.append({ x: value })
         await chain.append(new Map([['x', expected]]))
@@ -118,7 +118,7 @@ export const dtypes: Topic = {
         expectSameArray((await chain.getDrawsAt(1)).get('x'), expected)
       })
 
-      test.each(IMPOSSIBLE)('%s cannot be %s', async (dtype, value) => {
+      test.each(suite.cases(IMPOSSIBLE))('%s cannot be %s', async (dtype, value) => {
         const chain = await suite.newChain([{ name: 'x', dtype }])
         const refusal = chain.append({ x: value }).then(() => suite.flush(chain))
         await expect(refusal).rejects.toMatchObject({ code: expect.stringMatching(/^(dtype|shape)_mismatch$/) })

@@ -124,7 +124,7 @@ export const folds: Topic = {
 
     test('thousands of tiny batches between large ones', async () => {
       const written = await newWritten(suite, 77)
-      const tiny = suite.rounds(1100, 60)
+      const tiny = suite.rounds(1100, 35)
       for (let round = 0; round < 2; round++) {
         for (let i = 0; i < tiny; i++) await written.append(1, (i * 7 + round) % 32)
         await written.append(400, round * 21)

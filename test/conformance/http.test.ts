@@ -29,7 +29,7 @@ for (const [name, serve] of Object.entries(STORAGES)) {
   conformance({
     name: `client in front of ${name}`,
     keepsDraws: name !== 'null',
-    scale: 0.3,
+    scale: 0.1,
     open: async () => {
       const { store, path, close } = await serve()
       const served = new StoreBackend(store)

@@ -8,7 +8,8 @@ const X = [{ name: 'x', dtype: 'float64' }]
 /** What the contract allows counts and times of the list to lag, and some more. */
 const LAG_MS = 3000
 
-async function allRuns(backend: Backend, limit: number): Promise<RunSummary[]> {
+/** The runs on pages of some size: all of them, or the first pages that hold `most`. */
+async function allRuns(backend: Backend, limit: number, most = Number.POSITIVE_INFINITY): Promise<RunSummary[]> {
   const runs: RunSummary[] = []
   let cursor: string | undefined
   do {
@@ -17,7 +18,7 @@ async function allRuns(backend: Backend, limit: number): Promise<RunSummary[]> {
     if (page.nextCursor !== undefined) expect(page.runs).toHaveLength(limit)
     runs.push(...page.runs)
     cursor = page.nextCursor
-  } while (cursor !== undefined)
+  } while (cursor !== undefined && runs.length < most)
   return runs
 }
 
@@ -34,7 +35,7 @@ export const listing: Topic = {
       const rids: string[] = []
       for (let i = 0; i < 12; i++) rids.unshift((await suite.newRun(X)).rid)
       for (const limit of [1, 5, 12, 13, 1000]) {
-        const listed = (await allRuns(suite.other, limit)).map((run) => run.rid)
+        const listed = (await allRuns(suite.other, limit, limit < 100 ? 14 : undefined)).map((run) => run.rid)
         expect(listed.slice(0, 12)).toEqual(rids)
         expect(new Set(listed).size).toBe(listed.length)
       }

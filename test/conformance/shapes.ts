@@ -33,7 +33,7 @@ export const shapes: Topic = {
   name: 'shapes',
   reads: true,
   define(suite) {
-    test.each(COLUMNS.map((column) => [column.name, column] as const))('%s', async (_name, column) => {
+    test.each(suite.cases(COLUMNS).map((column) => [column.name, column] as const))('%s', async (_name, column) => {
       const content = new Content(1, [column])
       const chain = await suite.newChain([variableOf(column)], [variableOf(column)])
       for (const [start, count] of [

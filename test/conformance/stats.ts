@@ -17,28 +17,31 @@ export const stats: Topic = {
   name: 'sampler stats',
   reads: true,
   define(suite) {
-    test.each(STATS.map((column) => [column.name, column] as const))('%s, sent now and then', async (name, column) => {
-      const content = new Content(3, [column])
-      const chain = await suite.newChain(X, [variableOf(column)])
-      const sent = (index: number) => (index >= 2 && index < 5) || index === 6
-      for (const [start, count] of [
-        [0, 2],
-        [2, 3],
-        [5, 1],
-        [6, 1],
-        [7, 4],
-      ] as const) {
-        const given = sent(start) ? { stats: content.columnsOf(start, count) } : {}
-        await chain.appendBatch({ start, count, draws: x(start, count), ...given })
-      }
-      const at = (index: number) => (sent(index) ? content.draw(column, index) : fillOf(column))
-      const expected = (indices: number[]) => drawsOf(column, indices.map(at))
-      const read = await suite.otherChain(chain)
-      expectSameDraws(await read.getStats(name), expected(indicesOf(0, 11, 1)))
-      expectSameDraws(await read.getStats(name, { step: -1 }), expected(indicesOf(10, 11, -1)))
-      expectSameDraws(await read.getStats(name, { start: 1, step: 3 }), expected([1, 4, 7, 10]))
-      for (const index of [0, 4, 5, 6, 10]) expectSameArray((await read.getStatsAt(index)).get(name), at(index))
-    })
+    test.each(suite.cases(STATS).map((column) => [column.name, column] as const))(
+      '%s, sent now and then',
+      async (name, column) => {
+        const content = new Content(3, [column])
+        const chain = await suite.newChain(X, [variableOf(column)])
+        const sent = (index: number) => (index >= 2 && index < 5) || index === 6
+        for (const [start, count] of [
+          [0, 2],
+          [2, 3],
+          [5, 1],
+          [6, 1],
+          [7, 4],
+        ] as const) {
+          const given = sent(start) ? { stats: content.columnsOf(start, count) } : {}
+          await chain.appendBatch({ start, count, draws: x(start, count), ...given })
+        }
+        const at = (index: number) => (sent(index) ? content.draw(column, index) : fillOf(column))
+        const expected = (indices: number[]) => drawsOf(column, indices.map(at))
+        const read = await suite.otherChain(chain)
+        expectSameDraws(await read.getStats(name), expected(indicesOf(0, 11, 1)))
+        expectSameDraws(await read.getStats(name, { step: -1 }), expected(indicesOf(10, 11, -1)))
+        expectSameDraws(await read.getStats(name, { start: 1, step: 3 }), expected([1, 4, 7, 10]))
+        for (const index of [0, 4, 5, 6, 10]) expectSameArray((await read.getStatsAt(index)).get(name), at(index))
+      },
+    )
 
     test('a stat that is never sent', async () => {
       const chain = await suite.newChain(X, STATS.map(variableOf))
@@ -61,7 +64,7 @@ export const stats: Topic = {
         draws: x(0, 2),
         ...(given && { stats: given }),
       })
-      test.each(STATS.map((column) => [column.name, column] as const))('%s', async (name, column) => {
+      test.each(suite.cases(STATS).map((column) => [column.name, column] as const))('%s', async (name, column) => {
         const fill = fillOf(column)
         const explicit = new Map([[name, drawsOf(column, [fill, fill])]])
         for (const [first, second] of [
@@ -112,7 +115,7 @@ export const stats: Topic = {
       ]
       const content = new Content(4, columns)
       const chain = await suite.newChain(X, columns.map(variableOf))
-      const rounds = suite.rounds(2600, 300)
+      const rounds = suite.rounds(2600, 120)
       // Column c is sent with every (c + 2)th batch; batches have one draw, now and then a hundred.
       const at = (column: number, start: number) => start % (column + 2) === 0
       const isSent: boolean[][] = columns.map(() => [])

@@ -29,6 +29,8 @@ export interface Subject {
   readonly keepsDraws: boolean
   /** Topics that say nothing here which they do not say elsewhere, and why. */
   readonly leftOut?: { readonly topics: readonly string[]; readonly why: string }
+  /** Of tables of cases that differ in nothing but dtype, shape or value, every how-manieth is run; 1 when absent. */
+  readonly every?: number
   /** Factor for numbers of rounds and batches, where each call is expensive; 1 when absent. */
   readonly scale?: number
   open(): Promise<Opened>
@@ -72,6 +74,11 @@ export class Suite {
   /** A number of rounds as this backend can afford it, at least `least`. */
   rounds(number: number, least = 1): number {
     return Math.max(least, Math.round(number * (this.subject.scale ?? 1)))
+  }
+
+  /** Of cases that differ in nothing but their values those that this backend can afford, spread over all. */
+  cases<T>(all: readonly T[]): T[] {
+    return all.filter((_, i) => i % (this.subject.every ?? 1) === 0)
   }
 
   /** An id that no other test uses. */
@@ -121,6 +128,8 @@ export function conformanceOf(subject: Subject, topics: readonly Topic[]): void 
     const suite = new Suite(subject)
     beforeAll(() => suite.open(), 120_000)
     afterAll(() => suite.close(), 120_000)
+    const { every = 1 } = subject
+    if (every > 1) test.skip(`of tables of dtypes, shapes and values one case in ${every} is run: each is slow here`)
     for (const topic of topics) {
       const why = reasonToSkip(subject, topic)
       if (why !== undefined) test.skip(`${topic.name}: left out, ${why}`)

@@ -24,12 +24,10 @@ test('a server that stops ends what watches', async () => {
   await backend.initRun({ rid: 'stopping', variables: [{ name: 'x', dtype: 'int8' }] })
   const answer = await fetch(`${server.url}/v1/runs/stopping/events`)
   const text = answer.text()
-  const begun = Date.now()
   const closed = server.close()
   storage.endWatches()
   await closed
   expect(await text).not.toContain('deleted')
-  expect(Date.now() - begun).toBeLessThan(5000)
 })
 
 afterAll(async () => {

@@ -116,7 +116,7 @@ describe('bodies that say more than they hold', () => {
       expect(response.status, await response.text()).toBeGreaterThanOrEqual(400)
       expect(response.status).toBeLessThan(500)
     })
-    expect(performance.now() - begun).toBeLessThan(5000)
+    expect(performance.now() - begun).toBeLessThan(20_000)
     // The copies of the body that the request makes here; of what it announces, nothing.
     expect(grown).toBeLessThan(5 * bytes.length + 16 * MIB)
     expect(await snapshot(api)).toEqual(before)
@@ -132,7 +132,7 @@ describe('bodies that say more than they hold', () => {
       const text = await response.text()
       expect([201, 400, 413, 422], text).toContain(response.status)
     })
-    expect(performance.now() - begun).toBeLessThan(5000)
+    expect(performance.now() - begun).toBeLessThan(20_000)
     expect(grown).toBeLessThan(3 * bytes.length + 16 * MIB)
     expect(reports).toEqual([])
   })

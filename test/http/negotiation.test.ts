@@ -221,13 +221,11 @@ describe('bodies', () => {
     await withDraws(api, 0)
     const bomb = gzipped(new Uint8Array(300 * 1024 * 1024))
     const before = process.memoryUsage().arrayBuffers
-    const begun = performance.now()
     const response = await api.request('POST', DRAWS, {
       body: bomb,
       headers: { 'Content-Type': PROTOBUF, 'Content-Encoding': 'gzip' },
     })
     await expectProblem(response, 413, 'payload_too_large')
-    expect(performance.now() - begun).toBeLessThan(2000)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024)
   })
 

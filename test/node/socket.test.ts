@@ -153,14 +153,12 @@ test('a read that fails before its first draw is a whole problem', async () => {
 test('a body that is announced as too large is refused before it comes', async () => {
   const { server } = await serve(new MemoryStore())
   const head = `PUT /v1/runs/r HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: 99999999999\r\nConnection: close\r\n\r\n`
-  const begun = performance.now()
   const socket = socketTo(server.url)
   socket.write(head)
   socket.setEncoding('latin1')
   const [answer] = await once(socket, 'data')
   expect(answer).toMatch(/^HTTP\/1\.1 413 /)
   expect(answer).toContain('payload_too_large')
-  expect(performance.now() - begun).toBeLessThan(2000)
   socket.destroy()
 })
 

@@ -18,7 +18,7 @@ from .proxy import Fault, FaultyProxy
 from .server import RunningServer
 
 # Seconds. An append that waited for the server would take longer; a busy machine makes none that long.
-STALL = 2.0
+STALL = 5.0
 
 
 def append_all(chain: mcb.Chain, count: int, pause: float = 0.0) -> float:

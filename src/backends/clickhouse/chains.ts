@@ -6,6 +6,7 @@
  * which blocks become visible, so that what arrives later never wins over what was seen before (docs/clickhouse.md).
  */
 import { McbError } from '../../core/errors.ts'
+import type { Bytes } from '../../core/segment.ts'
 import type { ChainState } from '../../core/store.ts'
 import type { Connection, Params } from './connection.ts'
 import { RowReader } from './row-binary.ts'
@@ -25,29 +26,54 @@ export const OF_RUN = 'tenant = {tenant:String} AND rid = {rid:String} AND regis
 /** The order in which the server took rows; rows of one block are told apart by their attempt. */
 export const ORDER = '(_block_number, attempt)'
 
-/** 1 while the run is registered. */
-const IS_LIVE = `SELECT count() FROM runs WHERE ${OF_RUN} AND generation >
-  (SELECT max(generation) FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String})`
+/** First numbers of rows that tell of the run: no iteration has them. */
+const REGISTERED = -2
+const DELETED = -3
+/**
+ * Rows that tell whether the run is registered, for a query whose rows begin with four columns `Int64, UInt64, UInt64,
+ * Int64`: the registration's generation, and those of the rid that were deleted. They are arms of a union and not
+ * conditions: a server plans three simple selects in half the time of one that holds the others.
+ */
+const LIFE = `UNION ALL SELECT toInt64(${REGISTERED}), generation, toUInt64(0), toInt64(0) FROM runs WHERE ${OF_RUN}
+UNION ALL SELECT toInt64(${DELETED}), generation, toUInt64(0), toInt64(0) FROM deletions
+WHERE tenant = {tenant:String} AND rid = {rid:String}`
 
-const STATES = (where: string) => `SELECT toInt64(chain) AS number, toInt64(max(finish)), toInt64(max(time))
-FROM (
+interface FourNumbers {
+  readonly first: number
+  readonly second: bigint
+  readonly third: bigint
+  readonly fourth: number
+}
+
+/** The rows of a query that ends with `LIFE`, and what those of `LIFE` say. */
+function readWithLife(bytes: Bytes): { readonly rows: FourNumbers[]; readonly live: boolean } {
+  const reader = new RowReader(bytes)
+  const rows: FourNumbers[] = []
+  let registered = 0n
+  let deleted = 0n
+  while (reader.more()) {
+    const row = { first: reader.int64(), second: reader.uint64(), third: reader.uint64(), fourth: reader.int64() }
+    if (row.first === REGISTERED) registered = row.second
+    else if (row.first !== DELETED) rows.push(row)
+    else if (row.second > deleted) deleted = row.second
+  }
+  return { rows, live: registered > deleted }
+}
+
+const STATES = (where: string) => `
+SELECT toInt64(chain) AS number, toUInt64(max(finish)), toUInt64(0), toInt64(max(time)) FROM (
   SELECT chain, argMin(start + count, ${ORDER}) AS finish, toUnixTimestamp64Milli(argMin(written, ${ORDER})) AS time
   FROM chunks WHERE ${OF_RUN} AND kind = 'append' ${where} GROUP BY chain, start
 ) GROUP BY chain
-UNION ALL SELECT toInt64(-1), toInt64(assumeNotNull((${IS_LIVE}))), toInt64(0)`
+${LIFE}`
 
 /** @throws McbError `run_not_found` */
 async function statesOf(connection: Connection, run: RunKey, where: string, params: Params): Promise<ChainState[]> {
-  const reader = new RowReader(await connection.select(STATES(where), { ...runParams(run), ...params }))
-  const states: ChainState[] = []
-  let live = false
-  while (reader.more()) {
-    const state = { chain: reader.int64(), length: reader.int64(), updatedAt: reader.int64() }
-    if (state.chain < 0) live = state.length > 0
-    else states.push(state)
-  }
+  const { rows, live } = readWithLife(await connection.select(STATES(where), { ...runParams(run), ...params }))
   if (!live) throw new McbError('run_not_found', 'the run was deleted')
-  return states.sort((a, b) => a.chain - b.chain)
+  return rows
+    .map(({ first, second, fourth }) => ({ chain: first, length: Number(second), updatedAt: fourth }))
+    .sort((a, b) => a.chain - b.chain)
 }
 
 /** All chains, by number. @throws McbError `run_not_found` */
@@ -76,11 +102,11 @@ export interface Append {
   readonly written: number
 }
 
-const APPENDS = `SELECT start, argMin(count, ${ORDER}), argMin(attempt, ${ORDER}),
+const APPENDS = `SELECT start, toUInt64(argMin(count, ${ORDER})), argMin(attempt, ${ORDER}),
   toUnixTimestamp64Milli(argMin(written, ${ORDER}))
 FROM chunks WHERE ${OF_RUN} AND kind = 'append' AND chain = {chain:UInt32} AND start >= {from:Int64}
 GROUP BY start
-UNION ALL SELECT toInt64(-2), toUInt32(assumeNotNull((${IS_LIVE}))), toUInt64(0), toInt64(0)`
+${LIFE}`
 
 /** The appends from iteration `from` on, rising, and whether the run is there. */
 export async function appendsFrom(
@@ -89,14 +115,10 @@ export async function appendsFrom(
   chain: number,
   from: number,
 ): Promise<{ appends: Append[]; live: boolean }> {
-  const reader = new RowReader(await connection.select(APPENDS, { ...runParams(run), chain, from }))
-  const appends: Append[] = []
-  let live = false
-  while (reader.more()) {
-    const row = { start: reader.int64(), count: reader.uint32(), attempt: reader.uint64(), written: reader.int64() }
-    if (row.start < -1) live = row.count > 0
-    else appends.push(row)
-  }
+  const { rows, live } = readWithLife(await connection.select(APPENDS, { ...runParams(run), chain, from }))
+  const appends = rows.map(({ first, second, third, fourth }) => {
+    return { start: first, count: Number(second), attempt: third, written: fourth }
+  })
   return { appends: appends.sort((a, b) => a.start - b.start), live }
 }
 

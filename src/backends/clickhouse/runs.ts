@@ -18,12 +18,10 @@ export interface FoundRun {
   readonly meta: Bytes
 }
 
-const FIND = `SELECT * FROM (
-  SELECT generation, registration, meta FROM runs
-  WHERE tenant = {tenant:String} AND rid = {rid:String} AND generation >
-    (SELECT max(generation) FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String})
-  ORDER BY generation, _block_number, registration LIMIT 1)
-UNION ALL SELECT max(generation), '', '' FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}`
+/** The registrations of a rid in the order in which the server took them, and the generations that were deleted. */
+const FIND = `SELECT generation, _block_number AS position, registration, meta FROM runs
+WHERE tenant = {tenant:String} AND rid = {rid:String}
+UNION ALL SELECT generation, toUInt64(0), '', '' FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}`
 
 const AT_ONCE: Settings = { async_insert: 0 }
 
@@ -34,16 +32,30 @@ export async function findRun(
   rid: string,
 ): Promise<{ readonly run?: FoundRun; readonly next: number }> {
   const reader = new RowReader(await connection.select(FIND, { tenant, rid }))
-  let run: FoundRun | undefined
+  const found: Found[] = []
   let deleted = 0
   while (reader.more()) {
     const generation = Number(reader.uint64())
-    const registration = reader.string()
-    const meta = reader.take(reader.varint())
-    if (registration === '') deleted = generation
-    else run = { generation, registration, meta }
+    const row = {
+      generation,
+      position: reader.uint64(),
+      registration: reader.string(),
+      meta: reader.take(reader.varint()),
+    }
+    if (row.registration === '') deleted = Math.max(deleted, generation)
+    else found.push(row)
   }
+  const [run] = found.filter(({ generation }) => generation > deleted).sort(byOrder)
   return { ...(run && { run }), next: deleted + 1 }
+}
+
+type Found = FoundRun & { readonly position: bigint }
+
+/** As the server took them: by generation, then by block, then by what tells rows of one block apart. */
+function byOrder(a: Found, b: Found): number {
+  if (a.generation !== b.generation) return a.generation - b.generation
+  if (a.position !== b.position) return a.position < b.position ? -1 : 1
+  return a.registration < b.registration ? -1 : 1
 }
 
 /** @throws McbError `run_conflict` */
