@@ -10,6 +10,6 @@ export const SAME_AS_ON_NODE = {
 }
 
 export const DECIDED_BEHIND = {
-  topics: [...VALUES, 'races'],
-  why: 'the values go the same way as without the client between, and who wins a race is decided in ClickHouse',
+  topics: [...VALUES, 'races', 'slices'],
+  why: 'values go the same way as without the client, slices are resolved before ClickHouse, and races are decided in it',
 }

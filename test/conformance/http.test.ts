@@ -30,6 +30,7 @@ for (const [name, serve] of Object.entries(STORAGES)) {
     name: `client in front of ${name}`,
     keepsDraws: name !== 'null',
     scale: 0.1,
+    every: 5,
     open: async () => {
       const { store, path, close } = await serve()
       const served = new StoreBackend(store)

@@ -5,6 +5,6 @@ import { countRows, openBackend } from './local.ts'
 conformance({
   name: 'D1',
   keepsDraws: true,
-  scale: 0.3,
+  scale: 0.1,
   open: async () => ({ backend: openBackend(), other: openBackend(), countRows, close: async () => {} }),
 })

@@ -12,6 +12,7 @@ conformance({
   name: 'client in front of the worker with run objects',
   keepsDraws: true,
   scale: 0.1,
+  every: 5,
   open: async () => ({
     backend: open(),
     other: open(),

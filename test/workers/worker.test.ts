@@ -11,6 +11,7 @@ conformance({
   name: 'client in front of the worker with D1 alone',
   keepsDraws: true,
   scale: 0.1,
+  every: 5,
   open: async () => ({
     backend: open(),
     other: open(),

@@ -87,6 +87,14 @@ export async function findChain(connection: Connection, run: RunKey, chain: numb
   return state
 }
 
+/** A chain that was seen as `known`: what has been appended since is all that is read. @throws McbError `run_not_found` */
+export async function chainSince(connection: Connection, run: RunKey, known: ChainState): Promise<ChainState> {
+  const { appends, live } = await appendsFrom(connection, run, known.chain, known.length)
+  if (!live) throw new McbError('run_not_found', 'the run was deleted')
+  const last = appends.at(-1)
+  return last === undefined ? known : { chain: known.chain, length: last.start + last.count, updatedAt: last.written }
+}
+
 /** @throws McbError `run_not_found`, `chain_not_found` */
 export async function requireChain(connection: Connection, run: RunKey, chain: number): Promise<ChainState> {
   const state = await findChain(connection, run, chain)

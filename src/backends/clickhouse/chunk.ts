@@ -124,28 +124,36 @@ function clipFlips(flips: readonly number[], { start, count }: Block): number[] 
   return before % 2 === 1 ? [start, ...within] : within
 }
 
-/** A row as a scan reads it. */
-export interface ChunkRow {
-  readonly name: string
-  readonly block: Block
+/** Columns of elements that hold columns of these dtypes. */
+function elementsOf(specs: readonly ColumnSpec[]): { readonly numbers: NumericDtype[]; readonly strings: boolean } {
+  const dtypes = new Set<string>(specs.map((spec) => spec.dtype))
+  return { numbers: NUMBERS.filter((dtype) => dtypes.has(dtype)), strings: dtypes.has('str') }
 }
 
-/** What a scan selects for columns of these dtypes, in the order in which `readChunks` takes it. */
+/** What a scan selects of appends and of the columns' rows, in the order in which `readChunks` takes it. */
 export function chunkColumns(specs: readonly ColumnSpec[]): string {
-  const dtypes = new Set<string>(specs.map((spec) => spec.dtype))
-  const elements = [...NUMBERS, 'str'].filter((dtype) => dtypes.has(dtype))
-  return ['name', 'start', 'count', 'absent', 'shapes', ...elements].join(', ')
+  const { numbers, strings } = elementsOf(specs)
+  const elements = strings ? [...numbers, 'str'] : numbers
+  return ['kind', 'start', 'head', 'attempt', '_block_number', 'name', 'count', 'absent', 'shapes', ...elements].join(
+    ', ',
+  )
 }
 
-export function* readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Generator<ChunkRow> {
+/** The blocks that hold, by column and in no order: those of an attempt that became an append (chains.ts). */
+export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Map<string, Block[]> {
   const byName = new Map(specs.map((spec) => [spec.name, spec]))
-  const dtypes = new Set<string>(specs.map((spec) => spec.dtype))
-  const numbers = NUMBERS.filter((dtype) => dtypes.has(dtype))
+  const { numbers, strings } = elementsOf(specs)
   const reader = new RowReader(bytes)
+  const appends = new Winners()
+  const rows: { readonly name: string; readonly head: number; readonly attempt: bigint; readonly block: Block }[] = []
   while (reader.more()) {
-    const name = reader.string()
-    const spec = byName.get(name)
+    const isAppend = reader.uint8() === KIND.append
     const start = reader.int64()
+    const head = reader.int64()
+    const attempt = reader.uint64()
+    const position = reader.uint64()
+    const name = reader.string()
+    const spec = isAppend ? undefined : byName.get(name)
     const count = reader.uint32()
     const absent = reader.uint8() === 1
     const words = wordsOf(reader.array(4))
@@ -155,17 +163,39 @@ export function* readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Generat
       const elements = reader.array(ITEM_SIZE[dtype])
       if (dtype === spec?.dtype) payload = elements
     }
-    if (dtypes.has('str')) {
-      const strings = reader.strings()
-      if (spec?.dtype === 'str') ({ lengths, payload } = { ...strings, lengths: new Uint32Array(strings.lengths) })
+    if (strings) {
+      const texts = reader.strings()
+      if (spec?.dtype === 'str') ({ lengths, payload } = { ...texts, lengths: new Uint32Array(texts.lengths) })
     }
+    if (isAppend) appends.add(start, attempt, position)
     if (spec === undefined) continue
     const data = absent
       ? null
       : spec.kind === 'rigid-numbers'
         ? payload
         : packSegment(spec, { words, lengths, payload })
-    yield { name, block: { start, count, data } }
+    rows.push({ name, head, attempt, block: { start, count, data } })
+  }
+  const blocks = new Map<string, Block[]>(specs.map((spec) => [spec.name, []]))
+  for (const { name, head, attempt, block } of rows) {
+    if (appends.get(head) === attempt) blocks.get(name)?.push(block)
+  }
+  return blocks
+}
+
+/** Of the attempts at each index the one that the server took first; rows of one block are told apart by their attempt. */
+class Winners {
+  private readonly first = new Map<number, { readonly attempt: bigint; readonly position: bigint }>()
+
+  add(index: number, attempt: bigint, position: bigint): void {
+    const known = this.first.get(index)
+    const isFirst =
+      known === undefined || position < known.position || (position === known.position && attempt < known.attempt)
+    if (isFirst) this.first.set(index, { attempt, position })
+  }
+
+  get(index: number): bigint | undefined {
+    return this.first.get(index)?.attempt
   }
 }
 

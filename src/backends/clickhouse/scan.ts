@@ -2,10 +2,10 @@
 import { clipBlocks } from '../../core/append.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { ColumnSpec, Schema } from '../../core/schema.ts'
-import type { Block } from '../../core/segment.ts'
+import type { Bytes } from '../../core/segment.ts'
 import type { ColumnBlocks, ScanPage, ScanRequest } from '../../core/store.ts'
 import { joinSmall } from '../join.ts'
-import { OF_RUN, ORDER, type RunKey, requireChain, runParams } from './chains.ts'
+import { OF_RUN, type RunKey, requireChain, runParams } from './chains.ts'
 import { chunkColumns, readChunks } from './chunk.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { RowReader } from './row-binary.ts'
@@ -33,25 +33,22 @@ interface Plan {
   readonly to: number
 }
 
-/** Rows that hold iterations of `from … to`: none has more than a batch. */
-const ROWS = `${OF_RUN} AND kind = {kind:String} AND name IN {names:Array(String)} AND chain = {chain:UInt32}
-  AND start > {low:Int64} AND start < {to:Int64} AND start + count > {from:Int64}`
-/** Attempts that became appends; see chains.ts. */
-const HOLDING = `(head, attempt) IN (SELECT start, argMin(attempt, ${ORDER}) FROM chunks
-  WHERE ${OF_RUN} AND kind = 'append' AND chain = {chain:UInt32} AND start > {low:Int64} AND start < {to:Int64}
-  GROUP BY start)`
+/** Rows that may hold iterations of `from … to`: none has more than a batch. */
+const NEAR = `${OF_RUN} AND chain = {chain:UInt32} AND start > {low:Int64} AND start < {to:Int64}`
+const OF_COLUMNS = 'kind = {kind:String} AND name IN {names:Array(String)} AND start + count > {from:Int64}'
 
 export async function scanPage(source: Source, request: ScanRequest): Promise<ScanPage> {
   if (request.from >= request.to || request.columns.length === 0) return { parts: [] }
   const position = request.cursor?.position ?? 0
   const plan = await planPage(source, request, position)
   const { specs, from, to } = plan
-  const bytes = await select(source, plan, `SELECT ${chunkColumns(specs)} FROM chunks`, 'ORDER BY name, start')
-  const byName = new Map<string, Block[]>(specs.map((spec) => [spec.name, []]))
-  for (const { name, block } of readChunks(bytes, specs)) byName.get(name)?.push(block)
+  // The appends come along and are judged here: a server plans this in a third of the time of a select within a select.
+  const sql = `SELECT ${chunkColumns(specs)} FROM chunks WHERE ${NEAR} AND (kind = 'append' OR ${OF_COLUMNS})`
+  const byName = readChunks(await select(source, plan, sql), specs)
   const parts: ColumnBlocks[] = []
   for (const [i, spec] of specs.entries()) {
-    const blocks = clipBlocks(byName.get(spec.name) ?? [], spec, from, to)
+    const sorted = (byName.get(spec.name) ?? []).sort((a, b) => a.start - b.start)
+    const blocks = clipBlocks(sorted, spec, from, to)
     const last = blocks.at(-1)
     if (last === undefined || last.start + last.count < to) await refuse(source)
     parts.push({ position: position + i, blocks: joinSmall(blocks, spec) })
@@ -112,10 +109,11 @@ interface RowSize {
   readonly bytes: number
 }
 
-/** What the rows of columns weigh whose draws vary in size. */
+/** What the rows of columns weigh whose draws vary in size; those of attempts that failed count as well, which are rare. */
 async function sizesOf(source: Source, plan: Plan): Promise<Map<string, RowSize[]>> {
-  const tail = `ORDER BY name, start LIMIT ${PLANNED_ROWS} BY name`
-  const reader = new RowReader(await select(source, plan, 'SELECT name, start + count, bytes FROM chunks', tail))
+  const sql = `SELECT name, start + count, bytes FROM chunks WHERE ${NEAR} AND ${OF_COLUMNS}
+    ORDER BY name, start LIMIT ${PLANNED_ROWS} BY name`
+  const reader = new RowReader(await select(source, plan, sql))
   const sizes = new Map<string, RowSize[]>(plan.specs.map((spec) => [spec.name, []]))
   while (reader.more()) sizes.get(reader.string())?.push({ end: reader.int64(), bytes: Number(reader.uint64()) })
   return sizes
@@ -134,9 +132,9 @@ function endOfPage(spec: ColumnSpec, from: number, rows: readonly RowSize[] | un
   return end
 }
 
-function select(source: Source, { specs, from, to }: Plan, head: string, tail: string) {
+function select(source: Source, { specs, from, to }: Plan, sql: string): Promise<Bytes> {
   const [first] = specs
-  return source.connection.select(`${head} WHERE ${ROWS} AND ${HOLDING} ${tail}`, {
+  return source.connection.select(sql, {
     ...runParams(source.run),
     chain: source.chain,
     kind: first?.group ?? '',

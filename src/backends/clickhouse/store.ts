@@ -8,7 +8,7 @@ import { parseRunMeta } from '../../core/meta.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
 import { appendBatch, newAttempt } from './append.ts'
-import { appendsFrom, discard, findChain, listChains, type RunKey } from './chains.ts'
+import { appendsFrom, chainSince, discard, findChain, listChains, type RunKey } from './chains.ts'
 import { INSERT_CHUNKS, writeAppend } from './chunk.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { Queues } from './queues.ts'
@@ -91,7 +91,15 @@ export class ClickHouseStore implements Store {
   }
 
   async chain(registration: string, chain: number): Promise<ChainState | undefined> {
-    return retryable(() => findChain(this.#connection, this.keyOf(registration), chain))
+    const run = this.keyOf(registration)
+    const key = `${registration}/${chain}`
+    return retryable(async () => {
+      const known = this.states.get(key)
+      const state = await (known ? chainSince(this.#connection, run, known) : findChain(this.#connection, run, chain))
+      // Chains only grow: of two that were read at once the longer one is newer.
+      if (state !== undefined && state.length >= (this.states.get(key)?.length ?? 0)) this.states.set(key, state)
+      return state
+    })
   }
 
   async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
