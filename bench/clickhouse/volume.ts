@@ -10,7 +10,7 @@ import { referenceDraws } from '../../test/support/posteriordb.ts'
 import { atMost, type Figure, type Scale } from '../lib/figures.ts'
 import { seconds } from '../lib/measure.ts'
 import { Body, scalars } from '../lib/model.ts'
-import { Estimating } from './estimates.ts'
+import { readBy } from './counters.ts'
 import { countTables } from './layouts.ts'
 import { ONE_BLOCK, writeBatch } from './rows.ts'
 
@@ -66,21 +66,18 @@ export async function manyFigures(engine: Database, scale: Scale): Promise<Figur
   const after = await countTables(engine)
   await engine.command('OPTIMIZE TABLE chunks FINAL', {})
   const { rows } = await chunksOnDisk(engine)
-  const connection = new Estimating(engine)
-  const backend = new StoreBackend(new ClickHouseStore(connection, 'many'))
+  const backend = new StoreBackend(new ClickHouseStore(engine, 'many'))
   const run = await backend.getRun(ridOf(Math.floor(runs / 2)))
   const chains = (await run?.getChains()) ?? []
-  connection.rows = 0
-  connection.queries = 0
-  for (const chain of chains) await chain.getDraws('x25')
-  const { queries, rows: read } = connection
-  const perQuery = read / queries
-  const detail = `${read} of ${rows} rows by ${queries} queries for ${chains.length} chains, as EXPLAIN ESTIMATE counts`
+  const read = await readBy(engine, async () => {
+    for (const chain of chains) await chain.getDraws('x25')
+  })
+  const detail = `read_rows ${read.rows} of ${rows}, read_bytes ${read.bytes}, by ${read.queries} queries for ${chains.length} chains`
   return [
     atMost('tables made for the runs', after - before, 0, 'tables', `${runs} runs, filled in ${filled.toFixed(0)} s`),
     {
       name: 'rows read by a query for one variable',
-      value: Number(perQuery.toFixed(1)),
+      value: Number((read.rows / read.queries).toFixed(1)),
       unit: 'rows',
       goal: 'report',
       met: null,

@@ -35,8 +35,9 @@ export class EngineError extends Error {
 
 export interface Result {
   readonly bytes: Uint8Array
-  readonly rowsRead: number
-  readonly bytesRead: number
+  /** Of the answer; the package does not tell what the engine read for it (`system.events` does). */
+  readonly resultRows: number
+  readonly resultBytes: number
   /** Seconds. */
   readonly elapsed: number
 }
@@ -74,7 +75,7 @@ export class Engine {
       }
       const result = await session.chdb.queryBindAsync(sql, params, { format })
       const { rowsRead, bytesRead, elapsed } = result
-      return { bytes: result.bytes(), rowsRead, bytesRead, elapsed }
+      return { bytes: result.bytes(), resultRows: rowsRead, resultBytes: bytesRead, elapsed }
     } catch (error) {
       throw toEngineError(error)
     } finally {

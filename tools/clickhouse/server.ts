@@ -111,8 +111,8 @@ function authenticate(request: IncomingMessage, url: URL, expected: Credentials 
 
 function send(request: IncomingMessage, response: ServerResponse, url: URL, { result, format }: Answer): void {
   const bytes = result?.bytes ?? new Uint8Array()
-  const { rowsRead = 0, bytesRead = 0, elapsed = 0 } = result ?? {}
-  const summary = { read_rows: rowsRead, read_bytes: bytesRead, elapsed_ns: Math.round(elapsed * 1e9) }
+  const { resultRows = 0, resultBytes = 0, elapsed = 0 } = result ?? {}
+  const summary = { result_rows: resultRows, result_bytes: resultBytes, elapsed_ns: Math.round(elapsed * 1e9) }
   const text = Object.fromEntries(Object.entries(summary).map(([name, value]) => [name, String(value)]))
   response.setHeader('X-ClickHouse-Summary', JSON.stringify(text))
   response.setHeader('X-ClickHouse-Format', format)
