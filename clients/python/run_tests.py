@@ -96,7 +96,9 @@ def main() -> int:
         return run("pytest", "benchmarks", *measure, *options.pytest)
     checks = [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)]
     failed = [" ".join(check) for check in checks if run(*check) != 0]
-    failed += ["pytest"] if run("pytest", "tests", *options.pytest) != 0 else []
+    # Much of a test's time is a server's start, or waiting: two at a time.
+    tests = ("pytest", "tests", "--numprocesses=2", "--dist=worksteal", *options.pytest)
+    failed += ["pytest"] if run(*tests) != 0 else []
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

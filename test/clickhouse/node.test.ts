@@ -13,7 +13,7 @@ conformance({
   name: 'ClickHouse through @clickhouse/client',
   keepsDraws: true,
   scale: 0.02,
-  every: 7,
+  every: 11,
   open: async () => {
     const database = await openDatabase()
     const connections = [new NodeConnection(database.options), new NodeConnection(database.options)] as const

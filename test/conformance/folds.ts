@@ -94,7 +94,7 @@ export const folds: Topic = {
     test('any split into batches reads the same', async () => {
       const batches = fc.array(fc.record({ count, mask: fc.nat({ max: 31 }) }), {
         minLength: 1,
-        maxLength: suite.rounds(60, 20),
+        maxLength: suite.rounds(60, 12),
       })
       const slice = fc.record({
         start: fc.integer({ min: -800, max: 800 }),
@@ -124,7 +124,7 @@ export const folds: Topic = {
 
     test('thousands of tiny batches between large ones', async () => {
       const written = await newWritten(suite, 77)
-      const tiny = suite.rounds(1100, 35)
+      const tiny = suite.rounds(1100, 20)
       for (let round = 0; round < 2; round++) {
         for (let i = 0; i < tiny; i++) await written.append(1, (i * 7 + round) % 32)
         await written.append(400, round * 21)

@@ -91,7 +91,7 @@ export const sizes: Topic = {
       ]
       const content = new Content(41, columns)
       const chain = await suite.newChain(columns.map(variableOf))
-      const batches = suite.rounds(10_000, 300)
+      const batches = suite.rounds(10_000, 60)
       for (let i = 0; i < batches; i++) expect(await chain.appendBatch(content.batch(i, 1))).toBe(i + 1)
       const read = await suite.otherChain(chain)
       for (const column of columns) {
@@ -103,7 +103,7 @@ export const sizes: Topic = {
           content.read(column, indicesOf(batches - 1, count, -13)),
         )
       }
-      for (const index of [0, 255, batches - 1]) {
+      for (const index of [0, Math.min(255, batches - 2), batches - 1]) {
         const at = await read.getDrawsAt(index)
         for (const column of columns) expectSameArray(at.get(column.name), content.draw(column, index))
       }

@@ -115,13 +115,13 @@ export const stats: Topic = {
       ]
       const content = new Content(4, columns)
       const chain = await suite.newChain(X, columns.map(variableOf))
-      const rounds = suite.rounds(2600, 120)
-      // Column c is sent with every (c + 2)th batch; batches have one draw, now and then a hundred.
+      const rounds = suite.rounds(2600, 50)
+      // Column c is sent with every (c + 2)th batch; batches have one draw, every 31st a hundred.
       const at = (column: number, start: number) => start % (column + 2) === 0
       const isSent: boolean[][] = columns.map(() => [])
       let length = 0
       for (let round = 0; round < rounds; round++) {
-        const count = round % 97 === 96 ? 100 : 1
+        const count = round % 31 === 30 ? 100 : 1
         const chosen = columns.filter((_, c) => at(c, round))
         columns.forEach((_, c) => {
           for (let i = 0; i < count; i++) isSent[c]?.push(at(c, round))

@@ -54,7 +54,7 @@ describe('damaged bodies', () => {
         await api.request('DELETE', '/v1/runs/r')
         await withDraws(api, 10)
       }),
-      { numRuns: 1500 },
+      { numRuns: 700 },
     )
     expect([...statuses].sort()).toEqual(expect.arrayContaining([400, 422]))
     expect(reports).toEqual([])
@@ -91,7 +91,7 @@ describe('damaged bodies', () => {
         expect((await api.request('PUT', RUN, { body })).status).toBe(200)
         await api.request('DELETE', RUN)
       }),
-      { numRuns: 1500 },
+      { numRuns: 700 },
     )
     expect(reports).toEqual([])
   })
