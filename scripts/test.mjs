@@ -1,5 +1,5 @@
 // `npm test`: formatting, types, then all test suites. Arguments go to vitest: `npm test -- test/http`.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, statfsSync } from 'node:fs'
 import { resolve } from 'node:path'
 
@@ -27,30 +27,61 @@ function folders() {
   return bavail * bsize >= LEAST_BYTES ? { TMPDIR: IN_MEMORY } : {}
 }
 
-const ours = (command) => [process.execPath, ...command]
-const steps = [
-  ['Formatting and lint', ours(['node_modules/@biomejs/biome/bin/biome', 'check', '.'])],
-  ['Types', ours(['node_modules/typescript/bin/tsc', '-p', '.'])],
-  ['Environment of the Python package', python('--only-install')],
-  ['Tests', ours(['node_modules/vitest/vitest.mjs', 'run', ...args])],
-  ['Python package', python()],
-]
-for (const [name, command] of args.length > 0 ? steps.filter(([name]) => name === 'Tests') : steps) {
+const ours = (...command) => [process.execPath, ...command]
+const vitest = (...options) => ours('node_modules/vitest/vitest.mjs', 'run', ...options)
+
+if (args.length > 0) {
+  await step('Tests', vitest(...args))
+} else {
+  // The environment comes over the network, which the first steps have no use for.
+  const environment = python('--only-install')
+  const installation = environment && begin('Environment of the Python package', environment, 'pipe')
+  await step('Formatting and lint', ours('node_modules/@biomejs/biome/bin/biome', 'check', '.'))
+  await step('Types', ours('node_modules/typescript/bin/tsc', '-p', '.'))
+  await step('Tests inside workerd', vitest('--project', 'workers', '--project', 'workers-clickhouse'))
+  await installation?.ended()
+  await step('Tests on Node', vitest('--project', 'node'))
+  if (environment) await step('Python package', python())
+  else console.log('The Python package was skipped: it needs Python 3.11 or later, and there is none on the path.')
+}
+
+/** Runs a command to its end; ends the process when it fails. */
+function step(name, command) {
   console.log(`\n== ${name}`)
-  if (command === undefined) {
-    console.log('The Python package was skipped: it needs Python 3.11 or later, and there is none on the path.')
-    continue
-  }
+  return begin(name, command, 'inherit').ended()
+}
+
+/** Starts a command; what it prints on a pipe is shown when its end is awaited. */
+function begin(name, [program, ...rest], output) {
   const begun = Date.now()
-  const [program, ...rest] = command
   const golden = existsSync(GOLDEN_PYTHON) ? { MCB_GOLDEN_PYTHON: GOLDEN_PYTHON } : {}
   const env = { ...golden, ...COMPILED, ...folders(), ...process.env }
-  const { status } = spawnSync(program, rest, { stdio: 'inherit', env })
-  if (status !== 0) {
-    console.error(`${name}: failed.${name === 'Formatting and lint' ? ' `npm run format` mends formatting.' : ''}`)
-    process.exit(status ?? 1)
+  const child = spawn(program, rest, { stdio: ['inherit', output, output], env })
+  process.once('exit', () => child.kill())
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text) => {
+      printed += text
+    })
   }
-  console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(0)} s`)
+  const closed = new Promise((resolve) => {
+    child.once('error', (error) => {
+      printed += `${error.message}\n`
+      resolve(1)
+    })
+    child.once('close', (status) => resolve(status ?? 1))
+  })
+  const ended = async () => {
+    const status = await closed
+    if (printed !== '') console.log(`\n== ${name}\n${printed.trimEnd()}`)
+    if (status !== 0) {
+      const advice = name === 'Formatting and lint' ? ' `npm run format` mends formatting.' : ''
+      console.error(`${name}: failed.${advice}`)
+      process.exit(status)
+    }
+    console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(0)} s`)
+  }
+  return { ended }
 }
 
 /** Tests clients/python: any Python runs the script, and it looks for one that is new enough. */
