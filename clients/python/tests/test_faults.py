@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,6 +146,29 @@ def test_a_server_that_hangs(
     run.flush(progress=False)
     assert longest < STALL
     check_chain(run.chain(0), 2000)
+
+
+def test_a_fast_sampler_makes_a_request_an_interval(
+    server: RunningServer, make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one a draw, although there are always new ones when an answer comes."""
+    run = new_run(make_client(server.url, interval=0.2))
+    chain = run.init_chain(0)
+    request = transport.Transport.request
+    posts = []
+
+    def counted(self: transport.Transport, method: str, path: str, **options: Any) -> Any:
+        if method == "POST":
+            posts.append(path)
+        return request(self, method, path, **options)
+
+    monkeypatch.setattr(transport.Transport, "request", counted)
+    began = time.perf_counter()
+    append_all(chain, 400, 0.001)
+    most = (time.perf_counter() - began) / 0.2 + 2
+    assert 0 < len(posts) <= most
+    run.flush(progress=False)
+    check_chain(chain, 400)
 
 
 def test_flush_says_what_is_missing(own_server: RunningServer, make_client: Callable[..., Client]) -> None:

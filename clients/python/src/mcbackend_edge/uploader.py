@@ -285,13 +285,19 @@ class Uploader:
             self._changed.wait(left)
 
     def _send_run(self, run: RunWriter) -> None:
-        """Sends all that is pending, a batch of each chain in turn."""
+        """Sends all that is pending now, a batch of each chain in turn.
+
+        What is appended meanwhile waits for the next time, unless somebody waits for it: a sampler makes a draw in less
+        time than a request takes, and each draw would become a request of its own.
+        """
         chains = [chain for chain in list(run.chains.values()) if chain.error is None]
         if not all(chain.is_created for chain in chains):
             register(self._transport, run, chains)
             chains = [chain for chain in chains if chain.error is None]
+        ends = {chain: chain.length for chain in chains}
         while chains and not self._is_closed:
-            chains = [chain for chain in chains if self._send_batch(run, chain)]
+            sent = [chain for chain in chains if self._send_batch(run, chain)]
+            chains = [chain for chain in sent if self._is_urgent or chain.acknowledged < ends[chain]]
             with self._changed:
                 self._changed.notify_all()
 
