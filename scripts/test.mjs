@@ -71,6 +71,7 @@ function begin(name, [program, ...rest], output) {
     })
     child.once('close', (status) => resolve(status ?? 1))
   })
+  const finished = closed.then(() => Date.now())
   const ended = async () => {
     const status = await closed
     if (printed !== '') console.log(`\n== ${name}\n${printed.trimEnd()}`)
@@ -79,7 +80,7 @@ function begin(name, [program, ...rest], output) {
       console.error(`${name}: failed.${advice}`)
       process.exit(status)
     }
-    console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(0)} s`)
+    console.log(`${name}: ${(((await finished) - begun) / 1000).toFixed(0)} s`)
   }
   return { ended }
 }
