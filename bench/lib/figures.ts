@@ -126,7 +126,7 @@ export async function growthFigure(server: Started, scale: Scale): Promise<Figur
   const [connection] = await connect(server, 1)
   if (connection === undefined) throw new Error('no connection')
   const model = eightSchools()
-  const million = 1_000_000 * scale.data
+  const million = Math.round(1000 * scale.data) * 1000
   const writerAt = async (length: number) => {
     const rid = newRid()
     await createRun(connection, rid, model, 1)
@@ -173,7 +173,7 @@ async function readRatio(
 export async function oneOfManyFigure(server: Started, scale: Scale): Promise<Figure> {
   const [connection] = await connect(server, 1)
   if (connection === undefined) throw new Error('no connection')
-  const draws = 100_000 * scale.data
+  const draws = Math.max(1, Math.round(100 * scale.data)) * 1000
   const many = newRid()
   const alone = newRid()
   await fill(connection, many, scalars(300), draws * 300 * 8, MIB)
@@ -193,7 +193,7 @@ export async function batchingFigure(server: Started, scale: Scale): Promise<Fig
   const connections = await connect(server, 1)
   const [connection] = connections
   if (connection === undefined) throw new Error('no connection')
-  const draws = 100_000 * scale.data
+  const draws = Math.max(1, Math.round(100 * scale.data)) * 1000
   const model = eightSchools()
   const paths: string[] = []
   for (const size of [1, 1000]) {
