@@ -55,8 +55,8 @@ export const slices: Topic = {
       const chain = await chainOf(suite, content, length)
       const rows = ROWS.filter((row) => row.length === length)
       const every = Math.ceil(rows.length / suite.rounds(rows.length, 10))
-      for (const [i, { slice, first, count, step }] of rows.entries()) {
-        if (i % every !== 0) continue
+      // Columns take turns among the rows that are run, whatever their distance.
+      for (const [i, { slice, first, count, step }] of rows.filter((_, row) => row % every === 0).entries()) {
         const column = COLUMNS[i % COLUMNS.length]
         if (column === undefined) continue
         const indices = indicesOf(first, count, count < 2 ? 1 : Number(step))
