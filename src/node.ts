@@ -28,7 +28,8 @@ environment
 
 for MCB_STORAGE=clickhouse (docs/clickhouse.md)
   CLICKHOUSE_URL, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, CLICKHOUSE_DATABASE [mcbackend]
-  CLICKHOUSE_INSERTS   gather small inserts, or each by itself: replicated tables need "each"   [gather]
+  CLICKHOUSE_INSERTS   who brings small inserts together: gather (this server), server (ClickHouse), or
+                       each by itself, which replicated tables need                             [gather]
 
 SIGTERM or SIGINT stops it when what it has accepted is stored.`
 

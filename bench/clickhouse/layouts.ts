@@ -9,27 +9,32 @@ import { atLeast, type Figure, newRid, type Scale } from '../lib/figures.ts'
 import { compare, seconds } from '../lib/measure.ts'
 import { Body, type Model, scalars } from '../lib/model.ts'
 
-const CHAINS = 4
 const VARIABLES = 300
 const BATCHES = 10
 
-/** A run of 300 scalars, made and filled by four writers at once in batches of `draws`. */
-export async function layoutFigure(engine: Database, scale: Scale, draws: number): Promise<Figure> {
+/** A run of 300 scalars, made and filled by a writer for each of its chains, all at once, in batches of `draws`. */
+export async function layoutFigure(engine: Database, scale: Scale, draws: number, chains: number): Promise<Figure> {
   const model = scalars(VARIABLES)
   const body = new Body(model, draws)
   const store = new ClickHouseStore(engine, 'layout')
   const rows = rowMajor(model, body)
   const [columns, ours] = await compare(
     scale.rounds,
-    () => seconds(() => fillTables(engine, newRid().replace('-', '_'), rows)),
-    () => seconds(() => fillStore(store, newRid(), model, draws)),
+    () => seconds(() => fillTables(engine, newRid().replace('-', '_'), rows, chains)),
+    () => seconds(() => fillStore(store, newRid(), model, draws, chains)),
   )
   const detail = `${(ours * 1000).toFixed(0)} ms; a table a chain ${(columns * 1000).toFixed(0)} ms`
-  const name = `ingest 300 scalars, ${draws} draw${draws === 1 ? '' : 's'} a batch`
+  const name = `ingest 300 scalars, ${chains} chains, batches of ${draws}`
   return atLeast(name, columns / ours, 3, detail)
 }
 
-async function fillStore(store: ClickHouseStore, rid: string, model: Model, draws: number): Promise<void> {
+async function fillStore(
+  store: ClickHouseStore,
+  rid: string,
+  model: Model,
+  draws: number,
+  chains: number,
+): Promise<void> {
   const { registration } = await store.register({
     rid,
     meta: model.meta.slice(),
@@ -44,10 +49,10 @@ async function fillStore(store: ClickHouseStore, rid: string, model: Model, draw
       await store.append(registration, chain, body.bytes)
     }
   }
-  await Promise.all(Array.from({ length: CHAINS }, (_, chain) => write(chain)))
+  await Promise.all(Array.from({ length: chains }, (_, chain) => write(chain)))
 }
 
-async function fillTables(engine: Database, rid: string, rows: Uint8Array<ArrayBuffer>): Promise<void> {
+async function fillTables(engine: Database, rid: string, rows: Uint8Array<ArrayBuffer>, chains: number): Promise<void> {
   const columns = Array.from({ length: VARIABLES }, (_, i) => `x${i} Float64`).join(', ')
   const write = async (chain: number) => {
     const table = `${rid}_chain_${chain}`
@@ -56,8 +61,8 @@ async function fillTables(engine: Database, rid: string, rows: Uint8Array<ArrayB
       await engine.insert(`INSERT INTO ${table} FORMAT RowBinary`, [rows], { async_insert: 0 })
     }
   }
-  await Promise.all(Array.from({ length: CHAINS }, (_, chain) => write(chain)))
-  for (let chain = 0; chain < CHAINS; chain++) await engine.command(`DROP TABLE ${rid}_chain_${chain}`, {})
+  await Promise.all(Array.from({ length: chains }, (_, chain) => write(chain)))
+  for (let chain = 0; chain < chains; chain++) await engine.command(`DROP TABLE ${rid}_chain_${chain}`, {})
 }
 
 /** A row for each draw: its index, then a number of each variable. */

@@ -25,9 +25,10 @@ const GROUPS: Readonly<Record<string, Measure>> = {
   ingest: (database, engine) => withApi(database, (api) => ingestFigure(api, engine, scale)),
   read: (database, engine) => withApi(database, (api) => readFigure(api, engine, scale)),
   layout: async (_, engine) => [
-    await layoutFigure(engine, scale, 1),
-    await layoutFigure(engine, scale, 10),
-    await layoutFigure(engine, scale, 100),
+    await layoutFigure(engine, scale, 1, 4),
+    await layoutFigure(engine, scale, 10, 4),
+    await layoutFigure(engine, scale, 100, 4),
+    await layoutFigure(engine, scale, 10, 16),
   ],
   disk: (_, engine) => diskFigures(engine),
   many: (_, engine) => manyFigures(engine, scale),

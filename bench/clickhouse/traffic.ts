@@ -6,7 +6,7 @@ import { compare, rate, seconds } from '../lib/measure.ts'
 import { Body, createRun, eightSchools, vector, Writer } from '../lib/model.ts'
 import type { Started } from '../lib/server.ts'
 import { Connection, expectStatus, requestHead } from '../lib/wire.ts'
-import { ONE_BLOCK, rowsOf } from './rows.ts'
+import { oneBlock, rowsOf } from './rows.ts'
 
 const MIB = 1024 * 1024
 const CHAINS = 4
@@ -28,7 +28,7 @@ export async function ingestFigure(api: Started, engine: Database, scale: Scale)
   const rows = rowsOf(place, model.schema, body.bytes)
   const [alone, appended] = await compare(
     scale.rounds,
-    () => rate(CHAINS, scale.seconds, () => engine.insert(INSERT_CHUNKS, rows, ONE_BLOCK)),
+    () => rate(CHAINS, scale.seconds, () => engine.insert(INSERT_CHUNKS, rows, oneBlock())),
     () => rate(CHAINS, scale.seconds, async (worker) => writers[worker]?.append()),
   )
   for (const connection of connections) connection.close()

@@ -1,18 +1,19 @@
 /** What draws take on disk, and what a read touches among many runs. */
 import { gzipSync } from 'node:zlib'
-import { INSERT_CHUNKS, writeAppend } from '../../src/backends/clickhouse/chunk.ts'
+import { INSERT_CHUNKS } from '../../src/backends/clickhouse/chunk.ts'
 import type { Connection as Database } from '../../src/backends/clickhouse/connection.ts'
-import { RowReader, RowWriter } from '../../src/backends/clickhouse/row-binary.ts'
+import { RowReader } from '../../src/backends/clickhouse/row-binary.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import { bytesOf } from '../../src/core/dtype.ts'
+import type { Bytes } from '../../src/core/segment.ts'
 import { referenceDraws } from '../../test/support/posteriordb.ts'
 import { atMost, type Figure, type Scale } from '../lib/figures.ts'
 import { seconds } from '../lib/measure.ts'
 import { Body, scalars } from '../lib/model.ts'
 import { readBy } from './counters.ts'
 import { countTables } from './layouts.ts'
-import { ONE_BLOCK, writeBatch } from './rows.ts'
+import { creationOf, oneBlock, rowsOf } from './rows.ts'
 
 const OF_TENANT = `SELECT sum(bytes_on_disk), sum(rows) FROM system.parts
   WHERE database = currentDatabase() AND table = 'chunks' AND active`
@@ -94,7 +95,7 @@ async function fillRuns(engine: Database, runs: number): Promise<void> {
   const store = new ClickHouseStore(engine, 'many')
   const body = new Body(model, DRAWS)
   for (let from = 0; from < runs; from += TOGETHER) {
-    const writer = new RowWriter()
+    const rows: Bytes[] = []
     const registered = Array.from({ length: TOGETHER }, async (_, i) => {
       const rid = ridOf(from + i)
       const { registration } = await store.register({
@@ -105,11 +106,10 @@ async function fillRuns(engine: Database, runs: number): Promise<void> {
       })
       for (let chain = 0; chain < CHAINS; chain++) {
         const place = { tenant: 'many', rid, registration, chain }
-        writeAppend(writer, { ...place, head: -1, attempt: BigInt(chain), written: Date.now() }, 1)
-        writeBatch(writer, place, model.schema, body.bytes)
+        rows.push(...creationOf(place), ...rowsOf(place, model.schema, body.bytes))
       }
     })
     await Promise.all(registered)
-    await engine.insert(INSERT_CHUNKS, writer.finish(), ONE_BLOCK)
+    await engine.insert(INSERT_CHUNKS, rows, oneBlock())
   }
 }

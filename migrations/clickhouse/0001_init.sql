@@ -76,4 +76,4 @@ CREATE TABLE IF NOT EXISTS chunks
 ENGINE = MergeTree
 ORDER BY (tenant, kind, rid, registration, name, chain, start)
 SETTINGS enable_block_number_column = 1, non_replicated_deduplication_window = 10000,
-    index_granularity = 64, index_granularity_bytes = 524288;
+    index_granularity = 256, index_granularity_bytes = 524288;

@@ -1,5 +1,6 @@
 /** Which storage the Node entry uses. */
 import { fileURLToPath } from 'node:url'
+import { commitsOf, insertsOf } from '../backends/clickhouse/commit.ts'
 import { NodeConnection } from '../backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../backends/clickhouse/store.ts'
 import { MemoryStore } from '../backends/memory.ts'
@@ -43,7 +44,8 @@ export async function openStorage(kind: StorageKind, folder: string): Promise<St
 /** The draws in ClickHouse; tenants and keys in a SQLite file of this machine. */
 function openClickHouse(folder: string): Storage {
   const connection = new NodeConnection(clickHouseOptions(process.env))
-  const inserts = process.env.CLICKHOUSE_INSERTS === 'each' ? 'each' : 'gather'
+  // One for all tenants: their inserts go together.
+  const inserts = commitsOf(connection, insertsOf(process.env.CLICKHOUSE_INSERTS))
   const driver = new FileDriver({ path: `${folder}/mcbackend.sqlite`, migrations: MIGRATIONS })
   const close = async () => {
     await connection.close()

@@ -2,6 +2,7 @@
 import type { D1Database } from '@cloudflare/workers-types'
 import type { ExecutionContext, Hono } from 'hono'
 import { createApp } from '../app.ts'
+import { insertsOf } from '../backends/clickhouse/commit.ts'
 import { ClickHouseStore } from '../backends/clickhouse/store.ts'
 import { WebConnection } from '../backends/clickhouse/web.ts'
 import { SqlCatalogue } from '../backends/durable/catalogue.ts'
@@ -118,8 +119,13 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
 class NotSetUp extends Error {}
 
 function settingsOf(env: Env): AccessSettings {
+  return setUp(() => accessSettings(env, 'others'))
+}
+
+/** What is missing or wrong is an error of who set the Worker up. */
+function setUp<T>(read: () => T): T {
   try {
-    return accessSettings(env, 'others')
+    return read()
   } catch (error) {
     throw new NotSetUp(error instanceof Error ? error.message : String(error))
   }
@@ -149,7 +155,9 @@ function clickHouseStoresOf(env: Env, limits: Limits): OpenStore {
   if (url === undefined) throw new Error('MCB_STORAGE is clickhouse: set CLICKHOUSE_URL to its address')
   const access = { ...(user !== undefined && { user }), ...(password !== undefined && { password }) }
   const connection = new WebConnection({ url, ...access, database: env.CLICKHOUSE_DATABASE ?? 'mcbackend' })
-  const inserts = env.CLICKHOUSE_INSERTS === 'each' ? 'each' : 'gather'
+  // Here requests do not work for each other.
+  const chosen = setUp(() => insertsOf(env.CLICKHOUSE_INSERTS))
+  const inserts = chosen === 'gather' ? 'server' : chosen
   return (tenant) => new ClickHouseStore(connection, tenant, { limits, inserts })
 }
 

@@ -32,6 +32,7 @@ export class FaultyProxy {
   private readonly late: Promise<unknown>[] = []
   private server: Server
   private port = 0
+  private opening = false
 
   /** `plan` is what happens to the inserts, in the order of their arrival; undefined lets one pass. */
   constructor(target: string, plan: readonly (Fault | undefined)[]) {
@@ -57,11 +58,15 @@ export class FaultyProxy {
 
   /** Ends the time in which connections are refused. */
   reopen(): void {
-    if (this.server.listening) return
+    // A server listens only a moment after it was told to: several who were refused reopen one.
+    if (this.server.listening || this.opening) return
+    this.opening = true
     this.server = this.newServer()
+    const opened = () => {
+      this.opening = false
+    }
     // Somebody else may have the port for a moment; the next who is refused reopens again.
-    this.server.once('error', () => this.server.close())
-    this.server.listen(this.port, '127.0.0.1')
+    this.server.once('error', opened).listen(this.port, '127.0.0.1', opened)
   }
 
   /** Resolves when all inserts that were late have arrived. */

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 
 /** What this server uses of chdb; the package is installed by `scripts/clickhouse.mjs`, not with the project. */
 interface ChdbSession {
-  queryBindAsync(sql: string, params: object, options: { format: string }): Promise<ChdbResult>
+  queryAsync(sql: string, options: { format: string }): Promise<ChdbResult>
   close(): void
 }
 
@@ -42,9 +42,6 @@ export interface Result {
   readonly elapsed: number
 }
 
-/** Values of `{name:Type}`; a list for arrays. */
-export type Params = Readonly<Record<string, string | readonly unknown[]>>
-
 interface Session {
   readonly chdb: ChdbSession
   database: string
@@ -66,14 +63,14 @@ export class Engine {
   }
 
   /** `database` is the current one for this query. */
-  async run(sql: string, params: Params, format: string, database: string): Promise<Result> {
+  async run(sql: string, format: string, database: string): Promise<Result> {
     const session = this.idle.pop() ?? (await new Promise<Session>((resolve) => this.waiting.push(resolve)))
     try {
       if (session.database !== database) {
-        await session.chdb.queryBindAsync(`USE \`${database.replaceAll('`', '\\`')}\``, {}, { format: 'Null' })
+        await session.chdb.queryAsync(`USE \`${database.replaceAll('`', '\\`')}\``, { format: 'Null' })
         session.database = database
       }
-      const result = await session.chdb.queryBindAsync(sql, params, { format })
+      const result = await session.chdb.queryAsync(sql, { format })
       const { rowsRead, bytesRead, elapsed } = result
       return { bytes: result.bytes(), resultRows: rowsRead, resultBytes: bytesRead, elapsed }
     } catch (error) {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Engine, Params, Result } from './engine.ts'
+import type { Engine, Result } from './engine.ts'
 import { quote, withSettings } from './sql.ts'
 
 export interface Insert {
@@ -11,7 +11,6 @@ export interface Insert {
   readonly sql: string
   readonly format: string
   readonly database: string
-  readonly params: Params
   readonly settings: ReadonlyMap<string, string>
   readonly body: Buffer
 }
@@ -48,8 +47,8 @@ export class Inserts {
   }
 
   private buffered(insert: Insert): Waiting {
-    const { sql, format, database, params, settings, body } = insert
-    const key = JSON.stringify([sql, format, database, params, [...settings].sort()])
+    const { sql, format, database, settings, body } = insert
+    const key = JSON.stringify([sql, format, database, [...settings].sort()])
     const present = this.buffers.get(key)
     if (present !== undefined) {
       present.bodies.push(body)
@@ -66,13 +65,13 @@ export class Inserts {
     return waiting
   }
 
-  private async now({ sql, format, database, params, settings }: Insert, bodies: readonly Buffer[]): Promise<Result> {
+  private async now({ sql, format, database, settings }: Insert, bodies: readonly Buffer[]): Promise<Result> {
     const path = join(this.folder, randomUUID())
     const effective = new Map([...settings].filter(([name]) => !/async_insert/.test(name)))
     try {
       await writeFile(path, bodies)
       const text = withSettings(`${sql}\nFROM INFILE ${quote(path)}`, new Map([...effective, ['async_insert', '0']]))
-      return await this.engine.run(`${text}\nFORMAT ${format}`, params, 'Null', database)
+      return await this.engine.run(`${text}\nFORMAT ${format}`, 'Null', database)
     } finally {
       rmSync(path, { force: true })
     }

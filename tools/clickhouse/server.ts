@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { type Engine, EngineError, type Result } from './engine.ts'
 import type { Inserts } from './inserts.ts'
-import { paramValue, parseQuery, withSettings } from './sql.ts'
+import { bindParams, parseQuery, withSettings } from './sql.ts'
 import { httpStatus } from './status.ts'
 
 /** Query parameters of the interface that are no settings. */
@@ -59,21 +59,22 @@ export function serve(engine: Engine, inserts: Inserts, credentials: Credentials
     const text = inUrl === '' ? body.toString('utf8', 0, headEnd) : inUrl
     // A query that begins in the URL goes on in the body, unless that holds data.
     const query = parseQuery(parseQuery(text).takesData || inUrl === '' ? text : `${inUrl}\n${body.toString('utf8')}`)
-    const params: Record<string, string | readonly unknown[]> = {}
+    const params = new Map<string, string>()
     const settings = new Map<string, string>()
     for (const [name, value] of url.searchParams) {
-      if (name.startsWith('param_')) params[name.slice(6)] = paramValue(query.sql, name.slice(6), value)
+      if (name.startsWith('param_')) params.set(name.slice(6), value)
       else if (!NO_SETTINGS.test(name)) settings.set(name, value)
     }
     const database = url.searchParams.get('database') ?? headerOf(request, 'x-clickhouse-database') ?? 'default'
     const format = query.format ?? url.searchParams.get('default_format') ?? 'TabSeparated'
+    const bound = bindParams(query.sql, params)
     if (query.takesData) {
-      const insert = { sql: query.sql, format, database, params, settings, body: body.subarray(headEnd) }
+      const insert = { sql: bound, format, database, settings, body: body.subarray(headEnd) }
       return { result: await inserts.insert(insert), format }
     }
     const isSet = /^\s*(SELECT|WITH|INSERT|DELETE|ALTER|OPTIMIZE)\b/i.test(query.sql)
-    const sql = isSet ? withSettings(query.sql, settings) : query.sql
-    return { result: await engine.run(sql, params, query.isInsert ? 'Null' : format, database), format }
+    const sql = isSet ? withSettings(bound, settings) : bound
+    return { result: await engine.run(sql, query.isInsert ? 'Null' : format, database), format }
   }
 }
 

@@ -46,7 +46,7 @@ export function literal(value: string): string {
 }
 
 export function quote(value: string): string {
-  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\0', '\\0')}'`
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -64,17 +64,31 @@ function unescaped(text: string): string {
   return text.replace(/\\([\s\S])/g, (_, character: string) => ESCAPES[character] ?? character)
 }
 
-/** The value of a `param_…`: text in TSV's escaping, or the elements of an array of a type that the query names. */
-export function paramValue(sql: string, name: string, text: string): string | readonly unknown[] {
-  if (!new RegExp(`\\{\\s*${name}\\s*:\\s*Array\\b`).test(sql)) return unescaped(text)
-  const elements =
-    text
-      .trim()
-      .slice(1, -1)
-      .match(/'(?:[^'\\]|\\[\s\S])*'|[^,\s]+/g) ?? []
-  return elements.map((element) => (element.startsWith("'") ? unescaped(element.slice(1, -1)) : toNumber(element)))
+/**
+ * Puts the values of `{name:Type}` into a query, as the server does it: each becomes one literal, whatever it holds. Values
+ * are text as in TSV; one without a value is left for the engine to complain of. chdb's own binding lets only one query
+ * of the process run at a time.
+ */
+export function bindParams(sql: string, params: ReadonlyMap<string, string>): string {
+  if (params.size === 0) return sql
+  let bound = ''
+  let at = 0
+  for (const place of blanked(sql).matchAll(/\{\s*(\w+)\s*:[^{}]*\}/g)) {
+    const [blank, name = ''] = place
+    const text = params.get(name)
+    if (text === undefined) continue
+    const type = sql.slice(place.index + blank.indexOf(':') + 1, place.index + blank.length - 1).trim()
+    bound += sql.slice(at, place.index) + boundValue(text, type)
+    at = place.index + blank.length
+  }
+  return bound + sql.slice(at)
 }
 
-function toNumber(text: string): number | bigint {
-  return /^-?\d+$/.test(text) ? BigInt(text) : Number(text)
+function boundValue(text: string, type: string): string {
+  if (type === 'Identifier') return `\`${unescaped(text).replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
+  if (type === 'String') return quote(unescaped(text))
+  if (text === '\\N' && type.startsWith('Nullable')) return `_CAST(NULL, ${quote(type)})`
+  // Within these, strings stand in quotes with escapes of their own.
+  const isComposite = /^(Array|Tuple|Map)\b/.test(type)
+  return `_CAST(${quote(isComposite ? text : unescaped(text))}, ${quote(type)})`
 }

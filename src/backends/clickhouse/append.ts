@@ -4,30 +4,27 @@ import type { Batch } from '../../core/batch.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { Schema } from '../../core/schema.ts'
-import type { Block } from '../../core/segment.ts'
 import type { ChainState, ScanCursor } from '../../core/store.ts'
-import { appendsFrom, discard, type RunKey, requireChain } from './chains.ts'
-import { type Attempt, INSERT_CHUNKS, writeAppend, writeColumn } from './chunk.ts'
-import { type Connection, type Settings, unavailable } from './connection.ts'
-import { RowWriter } from './row-binary.ts'
+import { type Append, chainSince, discard, type RunKey, requireChain, stateAfter } from './chains.ts'
+import { ChunkWriter } from './chunk.ts'
+import type { Attempted, Commits } from './commit.ts'
+import { type Connection, unavailable } from './connection.ts'
 import { scanPage } from './scan.ts'
 import { warmupFlips } from './warmup.ts'
 
-/** Inserts of fewer bytes are gathered by the server with those of others, and waited for. */
-const SMALL_BYTES = 256 * 1024
-/** Milliseconds that the server waits for others: at most this many small inserts become parts in a second. */
-const GATHER_MS = 20
 /** Attempts at one batch: each that fails has seen another writer succeed. */
 const ATTEMPTS = 100
 
-export interface Target {
+interface ChainTarget {
   readonly connection: Connection
   readonly run: RunKey
-  readonly schema: Schema
   readonly chain: number
+  readonly commits: Commits
+}
+
+export interface Target extends ChainTarget {
+  readonly schema: Schema
   readonly limits: Limits
-  /** Whether small inserts may be gathered; see `ClickHouseOptions`. */
-  readonly gather: 'gather' | 'each'
 }
 
 /** Appends to a chain that was last seen as `known`, and returns how it is now. */
@@ -46,68 +43,63 @@ export async function appendBatch(target: Target, batch: Batch, known: ChainStat
   throw new McbError('storage_unavailable', 'too many writers append to this chain', { retryAfter: 1 })
 }
 
-/** One insert, and a look at what the server made of it. */
+/** A chain that nobody has seen: an append of one iteration at -1, so that a chain without draws ends at 0. */
+export async function createChain(target: ChainTarget): Promise<{ state: ChainState; created: boolean }> {
+  const attempt = newAttempt()
+  const writer = new ChunkWriter({ ...target.run, chain: target.chain, head: -1, attempt, written: Date.now() })
+  writer.append(1)
+  const holds = await commit(target, { head: -1, attempt, ...writer.finish() })
+  const state = stateAfter(target.chain, holds)
+  if (holds.attempt === attempt) return { state, created: true }
+  return { state: await chainSince(target.connection, target.run, state), created: false }
+}
+
+/** Commits what is new of a batch behind a chain as it was last seen. */
 async function attemptAppend(
   target: Target,
   batch: Batch,
-  { length, updatedAt }: ChainState,
+  seen: ChainState,
 ): Promise<{ readonly won: boolean; readonly state: ChainState }> {
-  const { connection, run, chain, schema } = target
-  const blocks = newBlocks(schema, batch, length)
-  const head = { ...run, chain, head: length, attempt: newAttempt(), written: Math.max(Date.now(), updatedAt + 1) }
-  const count = batch.start + batch.count - length
-  const failure = await insertBlocks(target, head, count, blocks)
-  // Whether it failed or not, what the server has is what counts.
-  const { appends, live } = await appendsFrom(connection, run, chain, length).catch((error: unknown) => {
-    throw failure ?? error
-  })
+  const attempt = newAttempt()
+  const written = Math.max(Date.now(), seen.updatedAt + 1)
+  const rows = rowsOf(target, batch, seen, attempt, written)
+  const holds = await commit(target, { head: seen.length, attempt, ...rows })
+  if (holds.attempt === attempt) return { won: true, state: stateAfter(target.chain, holds) }
+  return { won: false, state: await chainSince(target.connection, target.run, seen) }
+}
+
+/** What holds at a place where an attempt was made. @throws McbError `run_not_found` */
+async function commit({ connection, run, chain, commits }: ChainTarget, attempted: Made): Promise<Append> {
+  const { holds, live, failure } = await commits.commit({ run, chain, ...attempted })
   if (!live) {
-    await discard(connection, run, head.attempt)
+    await discard(connection, run, attempted.attempt)
     throw new McbError('run_not_found', 'the run was deleted')
   }
-  const [first] = appends
-  const last = appends.at(-1)
   // Nothing is there: it may still arrive, and then it is as if it were sent now.
-  if (first?.start !== length || last === undefined) throw failure ?? unavailable(new Error('an insert is not seen'))
-  const state = { chain, length: last.start + last.count, updatedAt: last.written }
-  if (first.attempt !== head.attempt) return { won: false, state }
-  return { won: true, state: { chain, length: length + count, updatedAt: first.written } }
+  if (holds === undefined) throw failure ?? unavailable(new Error('an insert is not seen'))
+  return holds
 }
 
-/** Resolves to what went wrong. */
-async function insertBlocks(
-  { connection, schema, gather }: Target,
-  head: Attempt,
-  count: number,
-  blocks: readonly Block[],
-): Promise<Error | undefined> {
-  const writer = new RowWriter()
-  writeAppend(writer, head, count)
+type Made = Omit<Attempted, 'run' | 'chain'>
+
+/** The rows of an attempt to append what is new of a batch. */
+function rowsOf(
+  { run, chain, schema }: Target,
+  batch: Batch,
+  { length }: ChainState,
+  attempt: bigint,
+  written: number,
+) {
+  const blocks = newBlocks(schema, batch, length)
   const flips = warmupFlips(schema, blocks)
+  const writer = new ChunkWriter({ ...run, chain, head: length, attempt, written })
+  writer.append(batch.start + batch.count - length)
   for (const spec of schema.columns) {
     const block = blocks[spec.index]
-    if (block !== undefined) writeColumn(writer, head, spec, block, flips)
+    if (block !== undefined) writer.column(spec, block, flips)
   }
-  const rows = writer.finish()
-  const small = writer.size < SMALL_BYTES && gather === 'gather'
-  const token = `${head.registration}/${head.chain}/${head.head}`
-  try {
-    await connection.insert(INSERT_CHUNKS, rows, small ? GATHERED : { ...AT_ONCE, insert_deduplication_token: token })
-    return undefined
-  } catch (error) {
-    return unavailable(error)
-  }
+  return writer.finish()
 }
-
-const GATHERED: Settings = {
-  async_insert: 1,
-  wait_for_async_insert: 1,
-  async_insert_use_adaptive_busy_timeout: 0,
-  async_insert_busy_timeout_max_ms: GATHER_MS,
-}
-
-/** One block whatever its size: blocks appear one by one. */
-const AT_ONCE: Settings = { async_insert: 0, max_insert_block_size: 10_000_000, max_insert_threads: 1 }
 
 export function newAttempt(): bigint {
   return crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n

@@ -6,7 +6,6 @@
  * which blocks become visible, so that what arrives later never wins over what was seen before (docs/clickhouse.md).
  */
 import { McbError } from '../../core/errors.ts'
-import type { Bytes } from '../../core/segment.ts'
 import type { ChainState } from '../../core/store.ts'
 import type { Connection, Params } from './connection.ts'
 import { RowReader } from './row-binary.ts'
@@ -16,6 +15,8 @@ export interface RunKey {
   readonly tenant: string
   readonly rid: string
   readonly registration: string
+  /** The run is gone when this generation of its rid, or a later one, was deleted. */
+  readonly generation: number
 }
 
 export function runParams({ tenant, rid, registration }: RunKey): Params {
@@ -26,51 +27,84 @@ export const OF_RUN = 'tenant = {tenant:String} AND rid = {rid:String} AND regis
 /** The order in which the server took rows; rows of one block are told apart by their attempt. */
 export const ORDER = '(_block_number, attempt)'
 
-/** First numbers of rows that tell of the run: no iteration has them. */
-const REGISTERED = -2
+/** Of the attempts at each place the one that the server took first. */
+export class Winners<Place, T extends { readonly attempt: bigint; readonly position: bigint }> {
+  private readonly first = new Map<Place, T>()
+
+  add(place: Place, row: T): void {
+    const known = this.first.get(place)
+    const isFirst =
+      known === undefined ||
+      row.position < known.position ||
+      (row.position === known.position && row.attempt < known.attempt)
+    if (isFirst) this.first.set(place, row)
+  }
+
+  get(place: Place): T | undefined {
+    return this.first.get(place)
+  }
+
+  all(): T[] {
+    return [...this.first.values()]
+  }
+}
+
+/** First number of the rows that tell which generations were deleted: no iteration has it. */
 const DELETED = -3
 /**
- * Rows that tell whether the run is registered, for a query whose rows begin with four columns `Int64, UInt64, UInt64,
- * Int64`: the registration's generation, and those of the rid that were deleted. They are arms of a union and not
- * conditions: a server plans three simple selects in half the time of one that holds the others.
+ * Rows that tell whether the run is gone, for a query whose rows are five columns `Int64, UInt64, UInt64, Int64, UInt64`.
+ * An arm of a union and not a condition: a server plans two simple selects in half the time of one that holds the other.
  */
-const LIFE = `UNION ALL SELECT toInt64(${REGISTERED}), generation, toUInt64(0), toInt64(0) FROM runs WHERE ${OF_RUN}
-UNION ALL SELECT toInt64(${DELETED}), generation, toUInt64(0), toInt64(0) FROM deletions
+const DELETIONS = `UNION ALL SELECT toInt64(${DELETED}), generation, toUInt64(0), toInt64(0), toUInt64(0) FROM deletions
 WHERE tenant = {tenant:String} AND rid = {rid:String}`
 
-interface FourNumbers {
+interface FiveNumbers {
   readonly first: number
   readonly second: bigint
   readonly third: bigint
   readonly fourth: number
+  readonly fifth: bigint
 }
 
-/** The rows of a query that ends with `LIFE`, and what those of `LIFE` say. */
-function readWithLife(bytes: Bytes): { readonly rows: FourNumbers[]; readonly live: boolean } {
-  const reader = new RowReader(bytes)
-  const rows: FourNumbers[] = []
-  let registered = 0n
-  let deleted = 0n
+/** The rows of a query that ends with `DELETIONS`. @throws McbError `run_not_found` */
+async function selectLive(
+  connection: Connection,
+  run: RunKey,
+  select: string,
+  params: Params,
+): Promise<{ readonly rows: FiveNumbers[]; readonly live: boolean }> {
+  const reader = new RowReader(await connection.select(`${select}\n${DELETIONS}`, { ...runParams(run), ...params }))
+  const rows: FiveNumbers[] = []
+  let live = true
   while (reader.more()) {
-    const row = { first: reader.int64(), second: reader.uint64(), third: reader.uint64(), fourth: reader.int64() }
-    if (row.first === REGISTERED) registered = row.second
-    else if (row.first !== DELETED) rows.push(row)
-    else if (row.second > deleted) deleted = row.second
+    const first = reader.int64()
+    const row = {
+      first,
+      second: reader.uint64(),
+      third: reader.uint64(),
+      fourth: reader.int64(),
+      fifth: reader.uint64(),
+    }
+    if (first !== DELETED) rows.push(row)
+    else if (row.second >= run.generation) live = false
   }
-  return { rows, live: registered > deleted }
+  return { rows, live }
+}
+
+function requireLive(live: boolean): void {
+  if (!live) throw new McbError('run_not_found', 'the run was deleted')
 }
 
 const STATES = (where: string) => `
-SELECT toInt64(chain) AS number, toUInt64(max(finish)), toUInt64(0), toInt64(max(time)) FROM (
+SELECT toInt64(chain) AS number, toUInt64(max(finish)), toUInt64(0), toInt64(max(time)), toUInt64(0) FROM (
   SELECT chain, argMin(start + count, ${ORDER}) AS finish, toUnixTimestamp64Milli(argMin(written, ${ORDER})) AS time
   FROM chunks WHERE ${OF_RUN} AND kind = 'append' ${where} GROUP BY chain, start
-) GROUP BY chain
-${LIFE}`
+) GROUP BY chain`
 
 /** @throws McbError `run_not_found` */
 async function statesOf(connection: Connection, run: RunKey, where: string, params: Params): Promise<ChainState[]> {
-  const { rows, live } = readWithLife(await connection.select(STATES(where), { ...runParams(run), ...params }))
-  if (!live) throw new McbError('run_not_found', 'the run was deleted')
+  const { rows, live } = await selectLive(connection, run, STATES(where), params)
+  requireLive(live)
   return rows
     .map(({ first, second, fourth }) => ({ chain: first, length: Number(second), updatedAt: fourth }))
     .sort((a, b) => a.chain - b.chain)
@@ -87,14 +121,6 @@ export async function findChain(connection: Connection, run: RunKey, chain: numb
   return state
 }
 
-/** A chain that was seen as `known`: what has been appended since is all that is read. @throws McbError `run_not_found` */
-export async function chainSince(connection: Connection, run: RunKey, known: ChainState): Promise<ChainState> {
-  const { appends, live } = await appendsFrom(connection, run, known.chain, known.length)
-  if (!live) throw new McbError('run_not_found', 'the run was deleted')
-  const last = appends.at(-1)
-  return last === undefined ? known : { chain: known.chain, length: last.start + last.count, updatedAt: last.written }
-}
-
 /** @throws McbError `run_not_found`, `chain_not_found` */
 export async function requireChain(connection: Connection, run: RunKey, chain: number): Promise<ChainState> {
   const state = await findChain(connection, run, chain)
@@ -102,32 +128,91 @@ export async function requireChain(connection: Connection, run: RunKey, chain: n
   return state
 }
 
-/** An append that holds. */
+/** An attempt at an append. */
 export interface Append {
   readonly start: number
   readonly count: number
   readonly attempt: bigint
   readonly written: number
+  /** Number of the block that it came with. */
+  readonly position: bigint
 }
 
-const APPENDS = `SELECT start, toUInt64(argMin(count, ${ORDER})), argMin(attempt, ${ORDER}),
-  toUnixTimestamp64Milli(argMin(written, ${ORDER}))
-FROM chunks WHERE ${OF_RUN} AND kind = 'append' AND chain = {chain:UInt32} AND start >= {from:Int64}
-GROUP BY start
-${LIFE}`
+/** The chain behind an append that holds. */
+export function stateAfter(chain: number, { start, count, written }: Append): ChainState {
+  return { chain, length: start + count, updatedAt: written }
+}
 
-/** The appends from iteration `from` on, rising, and whether the run is there. */
-export async function appendsFrom(
-  connection: Connection,
-  run: RunKey,
-  chain: number,
-  from: number,
-): Promise<{ appends: Append[]; live: boolean }> {
-  const { rows, live } = readWithLife(await connection.select(APPENDS, { ...runParams(run), chain, from }))
-  const appends = rows.map(({ first, second, third, fourth }) => {
-    return { start: first, count: Number(second), attempt: third, written: fourth }
-  })
-  return { appends: appends.sort((a, b) => a.start - b.start), live }
+const APPENDS = `SELECT start, toUInt64(count), attempt, toUnixTimestamp64Milli(written), _block_number
+FROM chunks WHERE ${OF_RUN} AND kind = 'append' AND name = '' AND chain = {chain:UInt32} AND start >= {from:Int64}`
+
+/** A chain that was seen as `known`: what has been appended since is all that is read. @throws McbError `run_not_found` */
+export async function chainSince(connection: Connection, run: RunKey, known: ChainState): Promise<ChainState> {
+  const { chain, length: from } = known
+  const { rows, live } = await selectLive(connection, run, APPENDS, { chain, from })
+  requireLive(live)
+  const appends = new Winners<number, Append>()
+  for (const { first: start, second, third: attempt, fourth: written, fifth: position } of rows) {
+    appends.add(start, { start, count: Number(second), attempt, written, position })
+  }
+  const last = appends.all().sort((a, b) => b.start - a.start)[0]
+  return last === undefined ? known : stateAfter(chain, last)
+}
+
+/** Where an attempt was made. */
+export interface Place {
+  readonly run: RunKey
+  readonly chain: number
+  readonly head: number
+}
+
+/** What an attempt has come to: of those at its place the one that holds, and whether the run is still there. */
+export interface Outcome {
+  readonly holds: Append | undefined
+  readonly live: boolean
+}
+
+/**
+ * What has come of attempts at some places. The whole sorting key in one set: of all ways to ask, the one that a server plans
+ * soonest, and one query for all of them.
+ */
+export async function outcomesOf(connection: Connection, places: readonly Place[]): Promise<Outcome[]> {
+  const params: Record<string, string | number> = {}
+  const keys: string[] = []
+  const rids: string[] = []
+  for (const [i, { run, chain, head }] of places.entries()) {
+    Object.assign(params, { [`t${i}`]: run.tenant, [`r${i}`]: run.rid, [`g${i}`]: run.registration })
+    Object.assign(params, { [`c${i}`]: chain, [`h${i}`]: head })
+    keys.push(`({t${i}:String}, 'append', {r${i}:String}, {g${i}:String}, '', {c${i}:UInt32}, {h${i}:Int64})`)
+    rids.push(`({t${i}:String}, {r${i}:String})`)
+  }
+  const sql = `SELECT start, toUInt64(count), attempt, toUnixTimestamp64Milli(written), _block_number, chain, registration, ''
+FROM chunks WHERE (tenant, kind, rid, registration, name, chain, start) IN (${keys.join(', ')})
+UNION ALL SELECT toInt64(${DELETED}), generation, toUInt64(0), toInt64(0), toUInt64(0), toUInt32(0), rid, tenant
+FROM deletions WHERE (tenant, rid) IN (${rids.join(', ')})`
+  const reader = new RowReader(await connection.select(sql, params))
+  const appends = new Winners<string, Append>()
+  const deleted = new Map<string, number>()
+  while (reader.more()) {
+    const start = reader.int64()
+    const number = Number(reader.uint64())
+    const attempt = reader.uint64()
+    const written = reader.int64()
+    const position = reader.uint64()
+    const chain = reader.uint32()
+    const text = reader.string()
+    const tenant = reader.string()
+    if (start !== DELETED) {
+      appends.add(`${text}/${chain}/${start}`, { start, count: number, attempt, written, position })
+    } else {
+      const key = `${tenant}/${text}`
+      deleted.set(key, Math.max(number, deleted.get(key) ?? 0))
+    }
+  }
+  return places.map(({ run, chain, head }) => ({
+    holds: appends.get(`${run.registration}/${chain}/${head}`),
+    live: (deleted.get(`${run.tenant}/${run.rid}`) ?? 0) < run.generation,
+  }))
 }
 
 /** Takes away what an attempt has left in a run that is gone. */

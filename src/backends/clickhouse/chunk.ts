@@ -2,8 +2,10 @@
 import { ITEM_SIZE, type NumericDtype } from '../../core/dtype.ts'
 import { sizeOf } from '../../core/ndarray.ts'
 import type { ColumnSpec } from '../../core/schema.ts'
-import { type Block, type Bytes, packSegment, sliceSegment, unpackSegment } from '../../core/segment.ts'
-import { RowReader, type RowWriter } from './row-binary.ts'
+import { type Block, type Bytes, type Parts, packSegment, sliceSegment, unpackSegment } from '../../core/segment.ts'
+import { concatBytes } from '../../core/wire.ts'
+import { Winners } from './chains.ts'
+import { RowReader, RowWriter } from './row-binary.ts'
 
 /** The columns of elements, in the order of the table; named as the dtypes. */
 const NUMBERS: readonly NumericDtype[] = [
@@ -39,74 +41,137 @@ export interface Attempt {
 /** Bytes of the elements of one row at most, unless one draw has more. */
 const CHUNK_BYTES = 1024 * 1024
 
-function writeKey(writer: RowWriter, of: Attempt, kind: number, name: string, start: number, count: number): void {
-  writer.string(of.tenant)
-  writer.uint8(kind)
-  writer.string(of.rid)
-  writer.string(of.registration)
-  writer.string(name)
-  writer.uint32(of.chain)
-  writer.int64(start)
-  writer.uint32(count)
-  writer.int64(of.head)
-  writer.uint64(of.attempt)
-  writer.int64(of.written)
+const encoder = new TextEncoder()
+
+/** Names as RowBinary has them, which are the same in every batch. */
+const encodedNames = new WeakMap<ColumnSpec, Bytes>()
+
+function nameOf(spec: ColumnSpec): Bytes {
+  const known = encodedNames.get(spec)
+  if (known !== undefined) return known
+  const writer = new RowWriter()
+  writer.string(spec.name)
+  const encoded = concatBytes(writer.finish())
+  encodedNames.set(spec, encoded)
+  return encoded
 }
 
-/** The row that says that an attempt appends `count` iterations. */
-export function writeAppend(writer: RowWriter, of: Attempt, count: number): void {
-  writeKey(writer, of, KIND.append, '', of.head, count)
-  writer.uint64(0n)
-  // No warmup, present, and no element in any of the arrays.
-  for (let i = 0; i < 4 + NUMBERS.length + 1; i++) writer.uint8(0)
-}
+const EMPTY_NAME = new Uint8Array(1)
+/** Columns of elements. */
+const ELEMENTS = NUMBERS.length + 1
 
-/** The rows of one column. `flips` are the iterations at which warmup begins or ends, the first of them begins it. */
-export function writeColumn(
-  writer: RowWriter,
-  of: Attempt,
-  spec: ColumnSpec,
-  block: Block,
-  flips: readonly number[],
-): void {
-  const size = block.data?.length ?? 0
-  const each = size <= CHUNK_BYTES ? block.count : Math.max(1, Math.floor((CHUNK_BYTES * block.count) / size))
-  for (let from = 0; from < block.count; from += each) {
-    const to = Math.min(block.count, from + each)
-    const data = block.data === null ? null : sliceSegment(spec, block.data, block.count, from, to)
-    writeChunk(writer, of, spec, { start: block.start + from, count: to - from, data }, flips)
+/** The rows of one attempt. What they have in common is encoded once. */
+export class ChunkWriter {
+  private readonly rows = new RowWriter()
+  private readonly tenant: Bytes
+  private readonly run: Bytes
+  private readonly attempt: Bytes
+  private readonly chain: number
+  private readonly head: number
+
+  constructor(of: Attempt) {
+    this.tenant = encoder.encode(of.tenant)
+    const run = new RowWriter()
+    run.string(of.rid)
+    run.string(of.registration)
+    this.run = concatBytes(run.finish())
+    const attempt = new RowWriter()
+    attempt.int64(of.head)
+    attempt.uint64(of.attempt)
+    attempt.int64(of.written)
+    this.attempt = concatBytes(attempt.finish())
+    this.chain = of.chain
+    this.head = of.head
+  }
+
+  private key(kind: number, name: Bytes, start: number, count: number, bytes: number): void {
+    const { rows } = this
+    rows.blob(this.tenant)
+    rows.uint8(kind)
+    rows.bytes(this.run)
+    rows.bytes(name)
+    rows.uint32(this.chain)
+    rows.int64(start)
+    rows.uint32(count)
+    rows.bytes(this.attempt)
+    rows.int64(bytes)
+  }
+
+  /** The row that says that the attempt appends `count` iterations. */
+  append(count: number): void {
+    this.key(KIND.append, EMPTY_NAME, this.head, count, 0)
+    // No warmup, present, of no shape, and without elements.
+    this.rows.zeros(4 + ELEMENTS)
+  }
+
+  /** The rows of one column. `flips` are the iterations at which warmup begins or ends, the first of them begins it. */
+  column(spec: ColumnSpec, block: Block, flips: readonly number[]): void {
+    const size = block.data?.length ?? 0
+    const each = size <= CHUNK_BYTES ? block.count : Math.max(1, Math.floor((CHUNK_BYTES * block.count) / size))
+    for (let from = 0; from < block.count; from += each) {
+      const to = Math.min(block.count, from + each)
+      const data = block.data === null ? null : sliceSegment(spec, block.data, block.count, from, to)
+      this.chunk(spec, { start: block.start + from, count: to - from, data }, flips)
+    }
+  }
+
+  private chunk(spec: ColumnSpec, block: Block, flips: readonly number[]): void {
+    const { rows } = this
+    const { start, count, data } = block
+    this.key(KIND[spec.group], nameOf(spec), start, count, data?.length ?? 0)
+    const own = clipFlips(flips, block)
+    rows.varint(own.length)
+    for (const flip of own) rows.int64(flip)
+    rows.uint8(data === null ? 1 : 0)
+    if (data === null) rows.zeros(2 + ELEMENTS)
+    else if (spec.dtype === 'str') this.strings(unpackSegment(spec, data, count))
+    else if (spec.kind === 'rigid-numbers') this.numbers(spec.dtype, NO_WORDS, data)
+    else {
+      const { words, payload } = unpackSegment(spec, data, count)
+      this.numbers(spec.dtype, words, payload)
+    }
+  }
+
+  private numbers(dtype: NumericDtype, words: Uint32Array, payload: Bytes): void {
+    const { rows } = this
+    this.shapes(words)
+    const before = NUMBERS.indexOf(dtype)
+    rows.zeros(before)
+    rows.varint(payload.length / ITEM_SIZE[dtype])
+    rows.bytes(payload)
+    rows.zeros(ELEMENTS - before - 1)
+  }
+
+  private strings({ words, lengths, payload }: Parts): void {
+    const { rows } = this
+    this.shapes(words)
+    rows.zeros(NUMBERS.length)
+    rows.varint(lengths.length)
+    let at = 0
+    for (const length of lengths) {
+      rows.blob(payload.subarray(at, at + length))
+      at += length
+    }
+  }
+
+  private shapes(words: Uint32Array): void {
+    this.words(words)
+    this.words(sizesOf(words))
+  }
+
+  private words(words: Uint32Array): void {
+    this.rows.varint(words.length)
+    for (const word of words) this.rows.uint32(word)
+  }
+
+  /** The rows in pieces, and their bytes. */
+  finish(): { readonly rows: readonly Bytes[]; readonly size: number } {
+    const rows = this.rows.finish()
+    return { rows, size: this.rows.size }
   }
 }
 
-function writeChunk(writer: RowWriter, of: Attempt, spec: ColumnSpec, block: Block, flips: readonly number[]): void {
-  writeKey(writer, of, KIND[spec.group], spec.name, block.start, block.count)
-  writer.uint64(BigInt(block.data?.length ?? 0))
-  const own = clipFlips(flips, block)
-  writer.varint(own.length)
-  for (const flip of own) writer.int64(flip)
-  writer.uint8(block.data === null ? 1 : 0)
-  const { words, lengths, payload } =
-    block.data === null
-      ? { words: new Uint32Array(), lengths: new Uint32Array(), payload: new Uint8Array() }
-      : unpackSegment(spec, block.data, block.count)
-  writeWords(writer, words)
-  writeWords(writer, sizesOf(words))
-  for (const dtype of NUMBERS) {
-    writer.varint(dtype === spec.dtype ? payload.length / ITEM_SIZE[dtype] : 0)
-    if (dtype === spec.dtype) writer.bytes(payload)
-  }
-  writer.varint(lengths.length)
-  let at = 0
-  for (const length of lengths) {
-    writer.blob(payload.subarray(at, at + length))
-    at += length
-  }
-}
-
-function writeWords(writer: RowWriter, words: Uint32Array): void {
-  writer.varint(words.length)
-  for (const word of words) writer.uint32(word)
-}
+const NO_WORDS = new Uint32Array()
 
 /** Elements of each draw, from the shape words. */
 function sizesOf(words: Uint32Array): Uint32Array {
@@ -144,7 +209,7 @@ export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Map<stri
   const byName = new Map(specs.map((spec) => [spec.name, spec]))
   const { numbers, strings } = elementsOf(specs)
   const reader = new RowReader(bytes)
-  const appends = new Winners()
+  const appends = new Winners<number, { readonly attempt: bigint; readonly position: bigint }>()
   const rows: { readonly name: string; readonly head: number; readonly attempt: bigint; readonly block: Block }[] = []
   while (reader.more()) {
     const isAppend = reader.uint8() === KIND.append
@@ -167,7 +232,7 @@ export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Map<stri
       const texts = reader.strings()
       if (spec?.dtype === 'str') ({ lengths, payload } = { ...texts, lengths: new Uint32Array(texts.lengths) })
     }
-    if (isAppend) appends.add(start, attempt, position)
+    if (isAppend) appends.add(start, { attempt, position })
     if (spec === undefined) continue
     const data = absent
       ? null
@@ -178,25 +243,9 @@ export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Map<stri
   }
   const blocks = new Map<string, Block[]>(specs.map((spec) => [spec.name, []]))
   for (const { name, head, attempt, block } of rows) {
-    if (appends.get(head) === attempt) blocks.get(name)?.push(block)
+    if (appends.get(head)?.attempt === attempt) blocks.get(name)?.push(block)
   }
   return blocks
-}
-
-/** Of the attempts at each index the one that the server took first; rows of one block are told apart by their attempt. */
-class Winners {
-  private readonly first = new Map<number, { readonly attempt: bigint; readonly position: bigint }>()
-
-  add(index: number, attempt: bigint, position: bigint): void {
-    const known = this.first.get(index)
-    const isFirst =
-      known === undefined || position < known.position || (position === known.position && attempt < known.attempt)
-    if (isFirst) this.first.set(index, { attempt, position })
-  }
-
-  get(index: number): bigint | undefined {
-    return this.first.get(index)?.attempt
-  }
 }
 
 function wordsOf(bytes: Bytes): Uint32Array {

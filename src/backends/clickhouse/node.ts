@@ -1,5 +1,5 @@
 /** ClickHouse through `@clickhouse/client`, on Node. */
-import { addAbortSignal, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { type ClickHouseClient, createClient } from '@clickhouse/client'
 import type { Bytes } from '../../core/segment.ts'
 import { concatBytes } from '../../core/wire.ts'
@@ -34,9 +34,7 @@ export class NodeConnection implements Connection {
   async select(sql: string, params: Params): Promise<Bytes> {
     const query = `${sql}\nFORMAT RowBinary`
     const { stream } = await this.client.exec({ query, query_params: { ...params } })
-    const parts: Uint8Array[] = []
-    for await (const part of this.inTime(stream)) parts.push(part)
-    return concatBytes(parts)
+    return concatBytes(await this.drain(stream))
   }
 
   async command(sql: string, params: Params): Promise<void> {
@@ -46,12 +44,19 @@ export class NodeConnection implements Connection {
   async insert(sql: string, rows: readonly Bytes[], settings: Settings): Promise<void> {
     const values = Readable.from(rows, { objectMode: false })
     const { stream } = await this.client.exec({ query: sql, values, clickhouse_settings: { ...settings } })
-    for await (const _ of this.inTime(stream));
+    await this.drain(stream)
   }
 
-  /** The client's own timeout ends when an answer begins. */
-  private inTime(stream: Readable): Readable {
-    return addAbortSignal(AbortSignal.timeout(this.timeoutMs), stream)
+  /** All of an answer, in time: the client's own timeout ends when an answer begins. */
+  private async drain(stream: Readable): Promise<Uint8Array[]> {
+    const timer = setTimeout(() => stream.destroy(new Error('Timeout error.')), this.timeoutMs)
+    try {
+      const parts: Uint8Array[] = []
+      for await (const part of stream) parts.push(part)
+      return parts
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   close(): Promise<void> {

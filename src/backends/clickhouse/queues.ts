@@ -13,3 +13,16 @@ export class Queues {
     return result
   }
 }
+
+/** Work that several want at once is done once for all of them. */
+export class Flights<T> {
+  private readonly present = new Map<string, Promise<T>>()
+
+  run(key: string, work: () => Promise<T>): Promise<T> {
+    const flying = this.present.get(key)
+    if (flying !== undefined) return flying
+    const flight = work().finally(() => this.present.delete(key))
+    this.present.set(key, flight)
+    return flight
+  }
+}

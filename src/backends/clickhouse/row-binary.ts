@@ -8,12 +8,15 @@ import { concatBytes, varintSize, writeVarint } from '../../core/wire.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-/** Views of this many bytes and more are handed on as they are. */
-const VIEW_BYTES = 4096
+/** Bytes of this many and more are handed on as they are; a piece that goes to a socket by itself costs more than a copy. */
+const VIEW_BYTES = 32 * 1024
+/** Bytes of the first buffer, and of the largest: each is twice the one before. */
+const FIRST_BUFFER = 4096
+const LARGEST_BUFFER = 1024 * 1024
 
 export class RowWriter {
   private readonly done: Bytes[] = []
-  private buffer = new Uint8Array(8192)
+  private buffer = new Uint8Array(FIRST_BUFFER)
   private view = new DataView(this.buffer.buffer)
   private from = 0
   private at = 0
@@ -22,7 +25,7 @@ export class RowWriter {
   private reserve(bytes: number): void {
     if (this.at + bytes <= this.buffer.length) return
     this.flush()
-    this.buffer = new Uint8Array(Math.max(8192, bytes))
+    this.buffer = new Uint8Array(Math.max(Math.min(2 * this.buffer.length, LARGEST_BUFFER), bytes))
     this.view = new DataView(this.buffer.buffer)
     this.from = 0
     this.at = 0
@@ -39,15 +42,24 @@ export class RowWriter {
     this.buffer[this.at++] = value
   }
 
+  /** Zero bytes: as many empty arrays, or 0 as Bool. */
+  zeros(count: number): void {
+    this.reserve(count)
+    this.buffer.fill(0, this.at, this.at + count)
+    this.at += count
+  }
+
   uint32(value: number): void {
     this.reserve(4)
     this.view.setUint32(this.at, value, true)
     this.at += 4
   }
 
-  int64(value: bigint | number): void {
+  /** An Int64 that is a safe integer. */
+  int64(value: number): void {
     this.reserve(8)
-    this.view.setBigInt64(this.at, BigInt(value), true)
+    this.view.setUint32(this.at, value % 0x1_0000_0000, true)
+    this.view.setInt32(this.at + 4, Math.floor(value / 0x1_0000_0000), true)
     this.at += 8
   }
 

@@ -64,7 +64,7 @@ export async function registerRun(
   tenant: string,
   run: Registration,
   registration: string,
-): Promise<{ registration: string; created: boolean }> {
+): Promise<{ registration: string; generation: number; created: boolean }> {
   const before = await findRun(connection, tenant, run.rid)
   let failure: unknown
   if (before.run === undefined) {
@@ -74,8 +74,9 @@ export async function registerRun(
   }
   const { run: found } = before.run === undefined ? await findRun(connection, tenant, run.rid) : before
   if (found === undefined) throw failure ?? unavailable(new Error('a registration is not seen'))
-  if (found.registration === registration) return { registration, created: true }
-  if (equalRunMeta(found.meta, run.meta)) return { registration: found.registration, created: false }
+  const { generation } = found
+  if (found.registration === registration) return { registration, generation, created: true }
+  if (equalRunMeta(found.meta, run.meta)) return { registration: found.registration, generation, created: false }
   throw new McbError('run_conflict', `run "${run.rid}" is registered with different metadata`)
 }
 

@@ -7,26 +7,23 @@ import { LruMap } from '../../core/lru.ts'
 import { parseRunMeta } from '../../core/meta.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
-import { appendBatch, newAttempt } from './append.ts'
-import { appendsFrom, chainSince, discard, findChain, listChains, type RunKey } from './chains.ts'
-import { INSERT_CHUNKS, writeAppend } from './chunk.ts'
+import { appendBatch, createChain } from './append.ts'
+import { chainSince, findChain, listChains, type RunKey } from './chains.ts'
+import { type Commits, commitsOf, type Inserts } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
-import { Queues } from './queues.ts'
-import { RowWriter } from './row-binary.ts'
-import { endGeneration, findRun, listRuns, purgeRun, registerRun, usageOf } from './runs.ts'
+import { Flights, Queues } from './queues.ts'
+import { endGeneration, type FoundRun, findRun, listRuns, purgeRun, registerRun, usageOf } from './runs.ts'
 import { scanPage } from './scan.ts'
 
 const KNOWN_RUNS = 256
+const KNOWN_GENERATIONS = 4096
 const KNOWN_CHAINS = 4096
 const LIST_PAGE = 1000
 
 export interface ClickHouseOptions {
   readonly limits?: Limits
-  /**
-   * `gather` (when absent): the server gathers small inserts with those of others. `each`: every insert is one of its own
-   * with a deduplication token, which replicated tables need for exactly-once.
-   */
-  readonly inserts?: 'gather' | 'each'
+  /** Who brings small inserts together: `gather` when absent. Stores of one process share what `commitsOf` makes. */
+  readonly inserts?: Inserts | Commits
 }
 
 export class ClickHouseStore implements Store {
@@ -34,27 +31,33 @@ export class ClickHouseStore implements Store {
   readonly #connection: Connection
   private readonly tenant: string
   private readonly limits: Limits
-  private readonly inserts: 'gather' | 'each'
-  /** Schemas by registration; an entry stays true for ever. */
+  private readonly commits: Commits
+  /** Generations and schemas by registration; an entry stays true for ever. */
+  private readonly generations = new LruMap<string, number>(KNOWN_GENERATIONS)
   private readonly schemas = new LruMap<string, Schema>(KNOWN_RUNS)
   /** Chains as they were last seen; each was so once, and has at most grown. */
   private readonly states = new LruMap<string, ChainState>(KNOWN_CHAINS)
   private readonly queues = new Queues()
+  private readonly lists = new Flights<ChainState[]>()
 
   constructor(connection: Connection, tenant: string, { limits, inserts }: ClickHouseOptions = {}) {
     this.#connection = connection
     this.tenant = tenant
     this.limits = limits ?? DEFAULT_LIMITS
-    this.inserts = inserts ?? 'gather'
+    this.commits = typeof inserts === 'object' ? inserts : commitsOf(connection, inserts ?? 'gather')
   }
 
   register(run: Registration): Promise<{ registration: string; created: boolean }> {
-    const registration = `${crypto.randomUUID()}.${run.rid}`
-    return retryable(() => registerRun(this.#connection, this.tenant, run, registration))
+    const own = `${crypto.randomUUID()}.${run.rid}`
+    return retryable(async () => {
+      const { registration, generation, created } = await registerRun(this.#connection, this.tenant, run, own)
+      this.generations.set(registration, generation)
+      return { registration, created }
+    })
   }
 
   find(rid: string): Promise<StoredRun | undefined> {
-    return retryable(async () => (await findRun(this.#connection, this.tenant, rid)).run)
+    return retryable(() => this.findRun(rid))
   }
 
   list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
@@ -71,29 +74,39 @@ export class ClickHouseStore implements Store {
   }
 
   createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {
-    const run = this.keyOf(registration)
-    return this.queues.run(`${registration}/${chain}`, () =>
+    const key = `${registration}/${chain}`
+    return this.queues.run(key, () =>
       retryable(async () => {
-        const chains = await listChains(this.#connection, run)
+        const run = await this.runOf(registration)
+        // What is missed here because it was begun a moment ago is found by the insert.
+        const list = () => listChains(this.#connection, run)
+        const chains = await (this.commits.shared ? this.lists.run(registration, list) : list())
         const existing = chains.find((state) => state.chain === chain)
         if (existing !== undefined) return { ...existing, created: false }
         if (chains.length >= this.limits.chains) {
           const limit = this.limits.chains
           throw new McbError('invalid_run_meta', `a run has at most ${limit} chains`, { limit })
         }
-        return this.insertChain(run, chain)
+        const { state, created } = await createChain({
+          connection: this.#connection,
+          run,
+          chain,
+          commits: this.commits,
+        })
+        this.states.set(key, state)
+        return { ...state, created }
       }),
     )
   }
 
   chains(registration: string): Promise<ChainState[]> {
-    return retryable(() => listChains(this.#connection, this.keyOf(registration)))
+    return retryable(async () => listChains(this.#connection, await this.runOf(registration)))
   }
 
   async chain(registration: string, chain: number): Promise<ChainState | undefined> {
-    const run = this.keyOf(registration)
     const key = `${registration}/${chain}`
     return retryable(async () => {
+      const run = await this.runOf(registration)
       const known = this.states.get(key)
       const state = await (known ? chainSince(this.#connection, run, known) : findChain(this.#connection, run, chain))
       // Chains only grow: of two that were read at once the longer one is newer.
@@ -103,13 +116,20 @@ export class ClickHouseStore implements Store {
   }
 
   async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
-    const run = this.keyOf(registration)
     const key = `${registration}/${chain}`
     return this.queues.run(key, () =>
       retryable(async () => {
+        const run = await this.runOf(registration)
         const schema = await this.schemaOf(run)
         const known = this.states.get(key) ?? (await this.requireKnown(run, chain))
-        const target = { connection: this.#connection, run, schema, chain, limits: this.limits, gather: this.inserts }
+        const target = {
+          connection: this.#connection,
+          run,
+          schema,
+          chain,
+          limits: this.limits,
+          commits: this.commits,
+        }
         try {
           const state = await appendBatch(target, decodeBatch(body, schema, this.limits), known)
           this.states.set(key, state)
@@ -123,8 +143,8 @@ export class ClickHouseStore implements Store {
   }
 
   scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {
-    const run = this.keyOf(registration)
     return retryable(async () => {
+      const run = await this.runOf(registration)
       const schema = await this.schemaOf(run)
       return scanPage({ connection: this.#connection, run, schema, chain, limits: this.limits }, request)
     })
@@ -165,45 +185,32 @@ export class ClickHouseStore implements Store {
     return state
   }
 
-  private async insertChain(run: RunKey, chain: number): Promise<ChainState & { created: boolean }> {
-    const attempt = newAttempt()
-    const writer = new RowWriter()
-    // Iteration -1, so that a chain without draws ends at 0.
-    writeAppend(writer, { ...run, chain, head: -1, attempt, written: Date.now() }, 1)
-    const settings = { async_insert: 0, insert_deduplication_token: `${run.registration}/${chain}/-1` }
-    let failure: unknown
-    await this.#connection.insert(INSERT_CHUNKS, writer.finish(), settings).catch((error: unknown) => {
-      failure = error
-    })
-    const { appends, live } = await appendsFrom(this.#connection, run, chain, -1)
-    if (!live) {
-      await discard(this.#connection, run, attempt)
-      throw new McbError('run_not_found', 'the run was deleted')
-    }
-    const [first] = appends
-    const last = appends.at(-1)
-    if (first?.start !== -1 || last === undefined) throw failure ?? new Error('a chain that was created is not seen')
-    return {
-      chain,
-      length: last.start + last.count,
-      updatedAt: last.written,
-      created: first.attempt === attempt,
-    }
+  private async findRun(rid: string): Promise<FoundRun | undefined> {
+    const { run } = await findRun(this.#connection, this.tenant, rid)
+    if (run !== undefined) this.generations.set(run.registration, run.generation)
+    return run
   }
 
-  private async schemaOf(run: RunKey): Promise<Schema> {
-    const known = this.schemas.get(run.registration)
+  /** The run under a registration, asked for where it is not known. @throws McbError `run_not_found` */
+  private async requireRun(registration: string): Promise<FoundRun> {
+    // A registration carries its rid, so that it leads to its rows.
+    const found = await this.findRun(registration.slice(registration.indexOf('.') + 1))
+    if (found?.registration !== registration) throw new McbError('run_not_found', 'the run was deleted')
+    return found
+  }
+
+  private async runOf(registration: string): Promise<RunKey> {
+    const generation = this.generations.get(registration) ?? (await this.requireRun(registration)).generation
+    const rid = registration.slice(registration.indexOf('.') + 1)
+    return { tenant: this.tenant, rid, registration, generation }
+  }
+
+  private async schemaOf({ registration }: RunKey): Promise<Schema> {
+    const known = this.schemas.get(registration)
     if (known !== undefined) return known
-    const { run: found } = await findRun(this.#connection, this.tenant, run.rid)
-    if (found?.registration !== run.registration) throw new McbError('run_not_found', 'the run was deleted')
-    const { schema } = parseRunMeta(found.meta, this.limits)
-    this.schemas.set(run.registration, schema)
+    const { schema } = parseRunMeta((await this.requireRun(registration)).meta, this.limits)
+    this.schemas.set(registration, schema)
     return schema
-  }
-
-  /** A registration carries its rid, so that it leads to its rows. */
-  private keyOf(registration: string): RunKey {
-    return { tenant: this.tenant, rid: registration.slice(registration.indexOf('.') + 1), registration }
   }
 }
 

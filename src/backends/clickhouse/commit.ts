@@ -1,0 +1,196 @@
+/** Inserting attempts and learning what has come of them: each by itself, or those of many writers together. */
+import type { Bytes } from '../../core/segment.ts'
+import { type Outcome, outcomesOf, type Place } from './chains.ts'
+import { INSERT_CHUNKS } from './chunk.ts'
+import { type Connection, type Settings, unavailable } from './connection.ts'
+
+/**
+ * Who brings small inserts together, so that not each makes a part of its own: `gather` this process, which is the
+ * cheapest; `server` ClickHouse, with asynchronous inserts that are waited for, where requests of a process cannot work for
+ * each other, as on Workers; `each` nobody: every insert has a deduplication token, which replicated tables need.
+ */
+export const INSERTS = ['gather', 'server', 'each'] as const
+export type Inserts = (typeof INSERTS)[number]
+
+/** As `CLICKHOUSE_INSERTS` says it. @throws Error with one sentence that says what to set */
+export function insertsOf(text = ''): Inserts {
+  if (text === '') return 'gather'
+  const inserts = INSERTS.find((name) => name === text)
+  if (inserts === undefined) throw new Error(`CLICKHOUSE_INSERTS must be ${INSERTS.join(', ')}, not "${text}".`)
+  return inserts
+}
+
+export interface Attempted extends Place {
+  readonly attempt: bigint
+  /** In RowBinary, and their length in bytes. */
+  readonly rows: readonly Bytes[]
+  readonly size: number
+}
+
+export interface Commit extends Outcome {
+  /** What went wrong with the insert; it may have been applied all the same, or be still. */
+  readonly failure: Error | undefined
+}
+
+export interface Commits {
+  /** Whether requests of this process may do work for each other. */
+  readonly shared: boolean
+  /** Inserts, and says which attempt holds at its place. @throws when that cannot be learnt */
+  commit(attempted: Attempted): Promise<Commit>
+}
+
+/** Inserts of fewer bytes are brought together with others. */
+const SMALL_BYTES = 256 * 1024
+/** Milliseconds that small inserts wait for others: at most this many become parts in a second. */
+const GATHER_MS = 20
+
+/** One block whatever its size: blocks appear one by one. */
+const ONE_BLOCK: Settings = { async_insert: 0, max_insert_block_size: 10_000_000, max_insert_threads: 1 }
+
+const ON_SERVER: Settings = {
+  async_insert: 1,
+  wait_for_async_insert: 1,
+  async_insert_use_adaptive_busy_timeout: 0,
+  async_insert_busy_timeout_max_ms: GATHER_MS,
+}
+
+export function commitsOf(connection: Connection, inserts: Inserts): Commits {
+  return inserts === 'gather' ? new Together(connection) : new Alone(connection, inserts)
+}
+
+/** One insert, and a look at what the server made of it. */
+async function commitAll(
+  connection: Connection,
+  group: readonly Attempted[],
+  settings: Settings,
+): Promise<readonly Commit[]> {
+  let failure: Error | undefined
+  const rows = group.flatMap((attempted) => attempted.rows)
+  await connection.insert(INSERT_CHUNKS, rows, settings).catch((error: unknown) => {
+    failure = unavailable(error)
+  })
+  // Whether it failed or not, what the server has is what counts.
+  const outcomes = await outcomesOf(connection, group).catch((error: unknown) => {
+    throw failure ?? error
+  })
+  return outcomes.map((outcome) => ({ ...outcome, failure }))
+}
+
+class Alone implements Commits {
+  readonly shared = false
+  private readonly connection: Connection
+  private readonly inserts: Exclude<Inserts, 'gather'>
+
+  constructor(connection: Connection, inserts: Exclude<Inserts, 'gather'>) {
+    this.connection = connection
+    this.inserts = inserts
+  }
+
+  async commit(attempted: Attempted): Promise<Commit> {
+    const { run, chain, head, size } = attempted
+    const token = `${run.registration}/${chain}/${head}`
+    const onServer = this.inserts === 'server' && size < SMALL_BYTES
+    const settings = onServer ? ON_SERVER : { ...ONE_BLOCK, insert_deduplication_token: token }
+    const [commit] = await commitAll(this.connection, [attempted], settings)
+    if (commit === undefined) throw new Error('a commit has no outcome')
+    return commit
+  }
+}
+
+/** Attempts of a group at most, whose keys a URL must hold, and bytes after which a group waits for nothing more. */
+const GROUP_ATTEMPTS = 16
+const GROUP_BYTES = 4 * 1024 * 1024
+/** Full groups at work at most. */
+const LANES = 8
+/** Milliseconds that a group waits for the writers of the one before, who are about to send what comes next. */
+const COMPANY_MS = 10
+
+interface Waiting {
+  readonly attempted: Attempted
+  readonly resolve: (commit: Commit) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Group commit. What arrives while a group is at work makes up the next, so that a server with many writers sees few
+ * inserts, and a lone writer waits for nobody. A full group waits for nothing.
+ */
+class Together implements Commits {
+  readonly shared = true
+  private readonly connection: Connection
+  private waiting: Waiting[] = []
+  private bytes = 0
+  private lanes = 0
+  /** When the last group started and ended, and how many it left behind it who write: its own and those who waited. */
+  private started = Number.NEGATIVE_INFINITY
+  private ended = Number.NEGATIVE_INFINITY
+  private writers = 0
+  private timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(connection: Connection) {
+    this.connection = connection
+  }
+
+  commit(attempted: Attempted): Promise<Commit> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ attempted, resolve, reject })
+      this.bytes += attempted.size
+      this.next()
+    })
+  }
+
+  /** Starts as many groups as may be started now. */
+  private next(): void {
+    clearTimeout(this.timer)
+    while (this.waiting.length > 0) {
+      const isFull = this.bytes >= GROUP_BYTES || this.waiting.length >= GROUP_ATTEMPTS
+      if (this.lanes >= (isFull ? LANES : 1)) return
+      const wait = isFull ? 0 : this.pause()
+      if (wait > 0) {
+        this.timer = setTimeout(() => this.next(), wait)
+        return
+      }
+      void this.start(this.take())
+    }
+  }
+
+  /** Milliseconds that a group that is not full waits for more. */
+  private pause(): number {
+    const company = this.waiting.length < this.writers ? this.ended + COMPANY_MS : 0
+    return Math.ceil(Math.max(this.started + GATHER_MS, company) - performance.now())
+  }
+
+  private take(): Waiting[] {
+    let bytes = 0
+    let count = 0
+    for (const { attempted } of this.waiting) {
+      if (count > 0 && (count === GROUP_ATTEMPTS || bytes + attempted.size > GROUP_BYTES)) break
+      bytes += attempted.size
+      count++
+    }
+    this.bytes -= bytes
+    return this.waiting.splice(0, count)
+  }
+
+  private async start(group: readonly Waiting[]): Promise<void> {
+    this.lanes++
+    this.started = performance.now()
+    try {
+      // A token of its own, so that an insert that the network delivers twice is one.
+      const settings = { ...ONE_BLOCK, insert_deduplication_token: crypto.randomUUID() }
+      const commits = await commitAll(
+        this.connection,
+        group.map(({ attempted }) => attempted),
+        settings,
+      )
+      for (const [i, commit] of commits.entries()) group[i]?.resolve(commit)
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+    } finally {
+      this.lanes--
+      this.ended = performance.now()
+      this.writers = group.length + this.waiting.length
+      this.next()
+    }
+  }
+}
