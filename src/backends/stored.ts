@@ -19,7 +19,16 @@ import {
 import type { NdArray } from '../core/ndarray.ts'
 import type { ColumnSpec, Schema } from '../core/schema.ts'
 import { resolveSlice, type Slice } from '../core/slice.ts'
-import type { ChainState, ColumnBlocks, RunWatcher, ScanCursor, ScanPage, Store } from '../core/store.ts'
+import type {
+  Ahead,
+  ColumnBlocks,
+  RunWatcher,
+  ScanCursor,
+  ScanPage,
+  ScanRequest,
+  SeenChain,
+  Store,
+} from '../core/store.ts'
 import { arrayOf, drawAt, drawsOf } from '../core/values.ts'
 import { LocalWatches } from './watches.ts'
 
@@ -139,8 +148,9 @@ export class StoreRun extends RunDescription implements Run {
     return new StoreChain(this, state, state.created)
   }
 
-  async getChain(number: number): Promise<StoreChain | undefined> {
-    const state = await this.store.chain(this.registration, number)
+  /** @param ahead what will be read of the chain; see `Store.chain` */
+  async getChain(number: number, ahead?: Ahead): Promise<StoreChain | undefined> {
+    const state = await this.store.chain(this.registration, number, ahead)
     return state && new StoreChain(this, state, false)
   }
 
@@ -175,9 +185,9 @@ export class StoreChain implements Chain {
   readonly number: number
   readonly isNew: boolean
   /** As it was when this handle was made. */
-  readonly state: ChainState
+  readonly state: SeenChain
 
-  constructor(run: StoreRun, state: ChainState, isNew: boolean) {
+  constructor(run: StoreRun, state: SeenChain, isNew: boolean) {
     this.run = run
     this.number = state.chain
     this.state = state
@@ -203,9 +213,14 @@ export class StoreChain implements Chain {
   }
 
   async length(): Promise<number> {
-    const state = await this.run.store.chain(this.run.registration, this.number)
-    if (state === undefined) throw new McbError('chain_not_found', `run "${this.rid}" has no chain ${this.number}`)
-    return state.length
+    return (await this.now()).state.length
+  }
+
+  /** The chain as it is now. */
+  private async now(ahead?: Ahead): Promise<StoreChain> {
+    const chain = await this.run.getChain(this.number, ahead)
+    if (chain === undefined) throw new McbError('chain_not_found', `run "${this.rid}" has no chain ${this.number}`)
+    return chain
   }
 
   async getDraws(name: string, slice: Slice = {}): Promise<Draws> {
@@ -230,12 +245,12 @@ export class StoreChain implements Chain {
     )
   }
 
-  /** Some columns over a slice of the chain as it is `length` iterations long; nothing is read yet. */
-  select(columns: readonly ColumnSpec[], slice: Slice, length: number): Selection {
+  /** Some columns over a slice of the chain, by default as it was when this handle was made; nothing is read yet. */
+  select(columns: readonly ColumnSpec[], slice: Slice, length = this.state.length): Selection {
     return { columns, slice: resolveSlice(slice, length), scan: this.scan }
   }
 
-  private readonly scan: ScanColumns = (columns, from, to) => scanAll(this.run, this.number, { columns, from, to })
+  private readonly scan: ScanColumns = (columns, from, to) => scanAll(this.run, this.state, { columns, from, to })
 
   private find(name: string, group: 'draws' | 'stats'): ColumnSpec {
     const spec = this.run.schema[group].get(name)
@@ -248,7 +263,8 @@ export class StoreChain implements Chain {
   }
 
   private async column(spec: ColumnSpec, slice: Slice): Promise<Draws> {
-    const selection = this.select([spec], slice, await this.length())
+    const chain = await this.now({ columns: [spec.index], slice })
+    const selection = chain.select([spec], slice)
     requireSelectionFits(selection, this.run.limits)
     const blocks: { data: Uint8Array<ArrayBuffer>; count: number }[] = []
     for await (const piece of pieces(selection)) blocks.push(piece)
@@ -259,12 +275,14 @@ export class StoreChain implements Chain {
   }
 
   private async iteration(index: number, columns: readonly ColumnSpec[]): Promise<Map<string, NdArray>> {
-    const length = await this.length()
+    const slice = { start: index, ...(index !== -1 && { stop: index + 1 }) }
+    const chain = await this.now({ columns: columns.map((spec) => spec.index), slice })
+    const { length } = chain.state
     const at = index < 0 ? index + length : index
     if (at < 0 || at >= length) {
       throw new McbError('invalid_slice', `there is no iteration ${index}; the chain has ${length}`, { length })
     }
-    const selection = this.select(columns, { start: at, stop: at + 1 }, length)
+    const selection = chain.select(columns, slice)
     requireSelectionFits(selection, this.run.limits)
     const values = new Map<string, NdArray>()
     for await (const piece of pieces(selection)) {
@@ -295,13 +313,14 @@ const PAGES_AHEAD = 3
 /** All pages of a scan, in order. */
 async function* scanAll(
   { store, registration }: StoreRun,
-  chain: number,
-  request: { columns: readonly number[]; from: number; to: number },
+  { chain, scanned }: SeenChain,
+  request: ScanRequest,
 ): AsyncGenerator<ColumnBlocks> {
   const fetchPage = (cursor?: ScanCursor) =>
     store.scan(registration, chain, cursor === undefined ? request : { ...request, cursor })
   // A page says where the next begins, so each is asked for when the one before has come.
-  const pages: Promise<ScanPage | undefined>[] = [fetchPage()]
+  const isThere = scanned !== undefined && isSameScan(scanned.request, request)
+  const pages: Promise<ScanPage | undefined>[] = [isThere ? Promise.resolve(scanned.page) : fetchPage()]
   const follow = async (before: Promise<ScanPage | undefined>) => {
     const next = (await before)?.next
     return next === undefined ? undefined : fetchPage(next)
@@ -318,4 +337,9 @@ async function* scanAll(
     yield* page.parts
     if (page.next === undefined) return
   }
+}
+
+function isSameScan(a: ScanRequest, b: ScanRequest): boolean {
+  const sameColumns = a.columns.length === b.columns.length && a.columns.every((index, i) => index === b.columns[i])
+  return sameColumns && a.from === b.from && a.to === b.to
 }

@@ -4,8 +4,8 @@ import { McbError } from './errors.ts'
 import type { Limits } from './limits.ts'
 import type { ColumnSpec } from './schema.ts'
 import { type Block, type Bytes, fillSegment, pickSegment, sliceSegment, unpackSegment } from './segment.ts'
-import { type ResolvedSlice, rangeOf } from './slice.ts'
-import type { ColumnBlocks } from './store.ts'
+import { type ResolvedSlice, rangeOf, resolveSlice } from './slice.ts'
+import type { Ahead, ColumnBlocks, ScanRequest } from './store.ts'
 import { fieldHead, varintSize } from './wire.ts'
 
 /** Blocks of the columns of a selection, column by column; each column rising and without a hole. */
@@ -45,6 +45,13 @@ export async function* pieces(selection: Selection, columns = selection.columns)
     if (spec === undefined) continue
     for (const block of part.blocks) yield* pick(spec, part.position, block, slice)
   }
+}
+
+/** What `pieces` scans first when the chain has this length; undefined when that is nothing, or not the whole slice. */
+export function firstScan({ columns, slice }: Ahead, length: number): ScanRequest | undefined {
+  const resolved = resolveSlice(slice, length)
+  if (resolved.count === 0 || columns.length === 0 || resolved.step < 0n) return undefined
+  return { columns, ...rangeOf(resolved) }
 }
 
 /** Draws of a window of a reversed slice: few enough to hold them, whatever their size was found to be. */

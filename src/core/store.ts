@@ -7,6 +7,7 @@
  */
 import type { RunSummary } from './interfaces.ts'
 import type { Block } from './segment.ts'
+import type { Slice } from './slice.ts'
 
 export interface StoredRun {
   readonly registration: string
@@ -56,6 +57,17 @@ export interface ScanPage {
   readonly next?: ScanCursor
 }
 
+/** What a reader will ask for next, once it knows how long the chain is. */
+export interface Ahead {
+  readonly columns: readonly number[]
+  readonly slice: Slice
+}
+
+/** A chain, and perhaps the first page of what was asked for ahead, with the request that it answers. */
+export interface SeenChain extends ChainState {
+  readonly scanned?: { readonly request: ScanRequest; readonly page: ScanPage }
+}
+
 /** Who is told how a run grows. */
 export interface RunWatcher {
   /** A chain has this length now, or has had it a moment ago: lengths may be told twice, and never fall for good. */
@@ -82,7 +94,8 @@ export interface Store {
   remove(rid: string): Promise<boolean>
   createChain(registration: string, chain: number): Promise<ChainState & { readonly created: boolean }>
   chains(registration: string): Promise<ChainState[]>
-  chain(registration: string, chain: number): Promise<ChainState | undefined>
+  /** A store that is asked through a network may answer `ahead` at once; most look at the chain and leave it at that. */
+  chain(registration: string, chain: number, ahead?: Ahead): Promise<SeenChain | undefined>
   /**
    * Appends an encoded DrawBatch exactly once (the table in section 3 of the contract) and resolves, when it is
    * durable, to the chain's length.

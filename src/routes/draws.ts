@@ -5,6 +5,8 @@ import { type Answer, protobufAnswer, type Selection } from '../core/answer.ts'
 import { jsonAnswer } from '../core/answer-json.ts'
 import { decodeBatch } from '../core/batch.ts'
 import { McbError } from '../core/errors.ts'
+import type { Slice } from '../core/slice.ts'
+import type { Ahead } from '../core/store.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
@@ -51,12 +53,12 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authorize, quo
     const number = chainParam(c)
     const slice = sliceQuery(c)
     const resource = async (run: StoreRun) => {
-      const chain = await requireChain(run, number)
+      const chain = await requireChain(run, number, aheadOf(c, run, slice))
       return { chain, registration: run.registration, columns: columnsQuery(c, run.schema) }
     }
     const { chain, registration, columns } = await withRun(c, rid, { resource }, resource)
     const type = negotiate(c.req.header('Accept'))
-    const selection = chain.select(columns, slice, chain.state.length)
+    const selection = chain.select(columns, slice)
     const etag = await drawsETag(registration, chain, selection, type)
     if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
     const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits)
@@ -88,6 +90,16 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authorize, quo
       handler: read,
     },
   })
+}
+
+/** What a request will read of its chain, if it will: columns that are unknown are a matter for when the chain is found. */
+function aheadOf(c: AppContext, { schema }: StoreRun, slice: Slice): Ahead | undefined {
+  if (c.req.method === 'HEAD' || c.req.header('If-None-Match') !== undefined) return undefined
+  try {
+    return { columns: columnsQuery(c, schema).map((spec) => spec.index), slice }
+  } catch {
+    return undefined
+  }
 }
 
 /** Made from what the answer is, so that an unchanged one is known without reading a draw. */

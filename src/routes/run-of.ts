@@ -1,6 +1,7 @@
 /** Finding the run that a request names, and holding it to the registration that the client means. */
 import type { StoreChain, StoreRun } from '../backends/stored.ts'
 import { McbError } from '../core/errors.ts'
+import type { Ahead } from '../core/store.ts'
 import type { AppContext } from './context.ts'
 
 export const REGISTRATION = 'Mcb-Registration'
@@ -48,8 +49,8 @@ export function runNotFound(rid: string): McbError {
 }
 
 /** @throws McbError `chain_not_found` */
-export async function requireChain(run: StoreRun, number: number): Promise<StoreChain> {
-  const chain = await run.getChain(number)
+export async function requireChain(run: StoreRun, number: number, ahead?: Ahead): Promise<StoreChain> {
+  const chain = await run.getChain(number, ahead)
   if (chain === undefined) throw new McbError('chain_not_found', `run "${run.rid}" has no chain ${number}`)
   return chain
 }

@@ -147,5 +147,5 @@ it('of two servers that race for many chains at once, one wins each', async () =
 it('the setting names its values', () => {
   expect(insertsOf()).toBe('gather')
   expect(insertsOf('each')).toBe('each')
-  expect(() => insertsOf('later')).toThrow('CLICKHOUSE_INSERTS must be gather, server, each, not "later".')
+  expect(() => insertsOf('later')).toThrow('CLICKHOUSE_INSERTS must be gather, server, each, not "later"')
 })

@@ -67,15 +67,10 @@ interface FiveNumbers {
 }
 
 /** The rows of a query that ends with `DELETIONS`. @throws McbError `run_not_found` */
-async function selectLive(
-  connection: Connection,
-  run: RunKey,
-  select: string,
-  params: Params,
-): Promise<{ readonly rows: FiveNumbers[]; readonly live: boolean }> {
+async function selectLive(connection: Connection, run: RunKey, select: string, params: Params): Promise<FiveNumbers[]> {
   const reader = new RowReader(await connection.select(`${select}\n${DELETIONS}`, { ...runParams(run), ...params }))
   const rows: FiveNumbers[] = []
-  let live = true
+  let deleted = 0
   while (reader.more()) {
     const first = reader.int64()
     const row = {
@@ -86,13 +81,15 @@ async function selectLive(
       fifth: reader.uint64(),
     }
     if (first !== DELETED) rows.push(row)
-    else if (row.second >= run.generation) live = false
+    else deleted = Math.max(deleted, Number(row.second))
   }
-  return { rows, live }
+  requireLive(run, deleted)
+  return rows
 }
 
-function requireLive(live: boolean): void {
-  if (!live) throw new McbError('run_not_found', 'the run was deleted')
+/** @throws McbError `run_not_found` when the generation `deleted` of its rid, the last that was, is not before the run's */
+export function requireLive({ generation }: RunKey, deleted: number): void {
+  if (deleted >= generation) throw new McbError('run_not_found', 'the run was deleted')
 }
 
 const STATES = (where: string) => `
@@ -103,8 +100,7 @@ SELECT toInt64(chain) AS number, toUInt64(max(finish)), toUInt64(0), toInt64(max
 
 /** @throws McbError `run_not_found` */
 async function statesOf(connection: Connection, run: RunKey, where: string, params: Params): Promise<ChainState[]> {
-  const { rows, live } = await selectLive(connection, run, STATES(where), params)
-  requireLive(live)
+  const rows = await selectLive(connection, run, STATES(where), params)
   return rows
     .map(({ first, second, fourth }) => ({ chain: first, length: Number(second), updatedAt: fourth }))
     .sort((a, b) => a.chain - b.chain)
@@ -149,14 +145,19 @@ FROM chunks WHERE ${OF_RUN} AND kind = 'append' AND name = '' AND chain = {chain
 /** A chain that was seen as `known`: what has been appended since is all that is read. @throws McbError `run_not_found` */
 export async function chainSince(connection: Connection, run: RunKey, known: ChainState): Promise<ChainState> {
   const { chain, length: from } = known
-  const { rows, live } = await selectLive(connection, run, APPENDS, { chain, from })
-  requireLive(live)
+  const rows = await selectLive(connection, run, APPENDS, { chain, from })
   const appends = new Winners<number, Append>()
   for (const { first: start, second, third: attempt, fourth: written, fifth: position } of rows) {
     appends.add(start, { start, count: Number(second), attempt, written, position })
   }
-  const last = appends.all().sort((a, b) => b.start - a.start)[0]
-  return last === undefined ? known : stateAfter(chain, last)
+  return lastState(known, appends.all())
+}
+
+/** A chain that was seen as `known` behind appends that hold, of which some may be older. */
+export function lastState(known: ChainState, appends: readonly Append[]): ChainState {
+  let state = known
+  for (const append of appends) if (append.start >= state.length) state = stateAfter(known.chain, append)
+  return state
 }
 
 /** Where an attempt was made. */

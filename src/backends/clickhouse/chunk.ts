@@ -4,7 +4,7 @@ import { sizeOf } from '../../core/ndarray.ts'
 import type { ColumnSpec } from '../../core/schema.ts'
 import { type Block, type Bytes, type Parts, packSegment, sliceSegment, unpackSegment } from '../../core/segment.ts'
 import { concatBytes } from '../../core/wire.ts'
-import { Winners } from './chains.ts'
+import { type Append, Winners } from './chains.ts'
 import { RowReader, RowWriter } from './row-binary.ts'
 
 /** The columns of elements, in the order of the table; named as the dtypes. */
@@ -21,6 +21,20 @@ const NUMBERS: readonly NumericDtype[] = [
   'uint8',
   'bool',
 ]
+
+const CLICKHOUSE_TYPE: Readonly<Record<NumericDtype, string>> = {
+  float64: 'Float64',
+  float32: 'Float32',
+  int64: 'Int64',
+  int32: 'Int32',
+  int16: 'Int16',
+  int8: 'Int8',
+  uint64: 'UInt64',
+  uint32: 'UInt32',
+  uint16: 'UInt16',
+  uint8: 'UInt8',
+  bool: 'Bool',
+}
 
 export const INSERT_CHUNKS = `INSERT INTO chunks (tenant, kind, rid, registration, name, chain, start, count, head, attempt,
 written, bytes, warmup, absent, shapes, sizes, ${NUMBERS.join(', ')}, str) FORMAT RowBinary`
@@ -195,30 +209,48 @@ function elementsOf(specs: readonly ColumnSpec[]): { readonly numbers: NumericDt
   return { numbers: NUMBERS.filter((dtype) => dtypes.has(dtype)), strings: dtypes.has('str') }
 }
 
+/** First column of a row that names a generation which was deleted. */
+const DELETED = -1
+
 /** What a scan selects of appends and of the columns' rows, in the order in which `readChunks` takes it. */
 export function chunkColumns(specs: readonly ColumnSpec[]): string {
   const { numbers, strings } = elementsOf(specs)
   const elements = strings ? [...numbers, 'str'] : numbers
-  return ['kind', 'start', 'head', 'attempt', '_block_number', 'name', 'count', 'absent', 'shapes', ...elements].join(
-    ', ',
-  )
+  return `toInt8(kind), start, head, attempt, _block_number, toUnixTimestamp64Milli(written), name, count, absent, shapes, ${elements.join(', ')}`
 }
 
-/** The blocks that hold, by column and in no order: those of an attempt that became an append (chains.ts). */
-export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Map<string, Block[]> {
+/** The generations of a rid that were deleted, as rows between those of `chunkColumns` of rigid columns. */
+export function deletionColumns(specs: readonly ColumnSpec[]): string {
+  const none = elementsOf(specs).numbers.map((dtype) => `CAST([], 'Array(${CLICKHOUSE_TYPE[dtype]})')`)
+  return `toInt8(${DELETED}), toInt64(generation), toInt64(0), toUInt64(0), toUInt64(0), toInt64(0), '', toUInt32(0), false, CAST([], 'Array(UInt32)'), ${none.join(', ')}`
+}
+
+/** Rows of a scan. */
+export interface Chunks {
+  /** The blocks that hold, by column and in no order: those of an attempt that became an append (chains.ts). */
+  readonly blocks: ReadonlyMap<string, Block[]>
+  /** The appends that hold, in no order. */
+  readonly appends: readonly Append[]
+  /** The last generation that was deleted, where that was asked for; 0 when none was. */
+  readonly deleted: number
+}
+
+export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Chunks {
   const byName = new Map(specs.map((spec) => [spec.name, spec]))
   const { numbers, strings } = elementsOf(specs)
   const reader = new RowReader(bytes)
-  const appends = new Winners<number, { readonly attempt: bigint; readonly position: bigint }>()
+  const appends = new Winners<number, Append>()
+  let deleted = 0
   const rows: { readonly name: string; readonly head: number; readonly attempt: bigint; readonly block: Block }[] = []
   while (reader.more()) {
-    const isAppend = reader.uint8() === KIND.append
+    const kind = reader.int8()
     const start = reader.int64()
     const head = reader.int64()
     const attempt = reader.uint64()
     const position = reader.uint64()
+    const written = reader.int64()
     const name = reader.string()
-    const spec = isAppend ? undefined : byName.get(name)
+    const spec = kind === KIND.append ? undefined : byName.get(name)
     const count = reader.uint32()
     const absent = reader.uint8() === 1
     const words = wordsOf(reader.array(4))
@@ -232,7 +264,8 @@ export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Map<stri
       const texts = reader.strings()
       if (spec?.dtype === 'str') ({ lengths, payload } = { ...texts, lengths: new Uint32Array(texts.lengths) })
     }
-    if (isAppend) appends.add(start, { attempt, position })
+    if (kind === KIND.append) appends.add(start, { start, count, attempt, written, position })
+    if (kind === DELETED) deleted = Math.max(deleted, start)
     if (spec === undefined) continue
     const data = absent
       ? null
@@ -245,7 +278,7 @@ export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Map<stri
   for (const { name, head, attempt, block } of rows) {
     if (appends.get(head)?.attempt === attempt) blocks.get(name)?.push(block)
   }
-  return blocks
+  return { blocks, appends: appends.all(), deleted }
 }
 
 function wordsOf(bytes: Bytes): Uint32Array {

@@ -16,7 +16,7 @@ export type Inserts = (typeof INSERTS)[number]
 export function insertsOf(text = ''): Inserts {
   if (text === '') return 'gather'
   const inserts = INSERTS.find((name) => name === text)
-  if (inserts === undefined) throw new Error(`CLICKHOUSE_INSERTS must be ${INSERTS.join(', ')}, not "${text}".`)
+  if (inserts === undefined) throw new Error(`CLICKHOUSE_INSERTS must be ${INSERTS.join(', ')}, not "${text}"`)
   return inserts
 }
 

@@ -120,6 +120,10 @@ export class RowReader {
     return this.view.getUint8(this.at++)
   }
 
+  int8(): number {
+    return this.view.getInt8(this.at++)
+  }
+
   uint32(): number {
     this.at += 4
     return this.view.getUint32(this.at - 4, true)

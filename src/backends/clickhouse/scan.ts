@@ -1,12 +1,13 @@
 /** Pages of a read: one query for as many columns as a page holds, or for a part of one. */
+import { firstScan } from '../../core/answer.ts'
 import { clipBlocks } from '../../core/append.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { ColumnSpec, Schema } from '../../core/schema.ts'
 import type { Bytes } from '../../core/segment.ts'
-import type { ColumnBlocks, ScanPage, ScanRequest } from '../../core/store.ts'
+import type { Ahead, ChainState, ColumnBlocks, ScanPage, ScanRequest, SeenChain } from '../../core/store.ts'
 import { joinSmall } from '../join.ts'
-import { OF_RUN, type RunKey, requireChain, runParams } from './chains.ts'
-import { chunkColumns, readChunks } from './chunk.ts'
+import { chainSince, lastState, OF_RUN, type RunKey, requireChain, requireLive, runParams } from './chains.ts'
+import { type Chunks, chunkColumns, deletionColumns, readChunks } from './chunk.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { RowReader } from './row-binary.ts'
 
@@ -33,24 +34,50 @@ interface Plan {
   readonly to: number
 }
 
-/** Rows that may hold iterations of `from … to`: none has more than a batch. */
-const NEAR = `${OF_RUN} AND chain = {chain:UInt32} AND start > {low:Int64} AND start < {to:Int64}`
+/** Rows that may hold iterations from `from` on: none has more than a batch. */
+const BEHIND = `${OF_RUN} AND chain = {chain:UInt32} AND start > {low:Int64}`
+const NEAR = `${BEHIND} AND start < {to:Int64}`
 const OF_COLUMNS = 'kind = {kind:String} AND name IN {names:Array(String)} AND start + count > {from:Int64}'
 
 export async function scanPage(source: Source, request: ScanRequest): Promise<ScanPage> {
   if (request.from >= request.to || request.columns.length === 0) return { parts: [] }
-  const position = request.cursor?.position ?? 0
-  const plan = await planPage(source, request, position)
-  const { specs, from, to } = plan
+  const plan = await planPage(source, request)
   // The appends come along and are judged here: a server plans this in half the time of a select within a select.
-  const sql = `SELECT ${chunkColumns(specs)} FROM chunks WHERE ${NEAR} AND (kind = 'append' OR ${OF_COLUMNS})`
-  const byName = readChunks(await select(source, plan, sql), specs)
+  const sql = `SELECT ${chunkColumns(plan.specs)} FROM chunks WHERE ${NEAR} AND (kind = 'append' OR ${OF_COLUMNS})`
+  const page = pageOf(readChunks(await select(source, plan, sql), plan.specs), request, plan)
+  return page ?? refuse(source)
+}
+
+/**
+ * A chain that was seen as `known`, as it is now, together with the first page of what will be asked for if it has not
+ * grown: one query for two. The page is absent where it would need a query of its own, or has not come.
+ *
+ * @throws McbError `run_not_found`
+ */
+export async function chainWithPage(source: Source, known: ChainState, ahead: Ahead): Promise<SeenChain> {
+  const { connection, run } = source
+  const request = firstScan(ahead, known.length)
+  const plan = request && planRigid(source, request)
+  if (request === undefined || plan === undefined) return chainSince(connection, run, known)
+  const sql = `SELECT ${chunkColumns(plan.specs)} FROM chunks
+    WHERE ${BEHIND} AND (kind = 'append' OR (${OF_COLUMNS} AND start < {to:Int64}))
+    UNION ALL SELECT ${deletionColumns(plan.specs)} FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}`
+  const chunks = readChunks(await select(source, plan, sql), plan.specs)
+  requireLive(run, chunks.deleted)
+  const state = lastState(known, chunks.appends)
+  const page = pageOf(chunks, request, plan)
+  return page === undefined ? state : { ...state, scanned: { request, page } }
+}
+
+/** The page that these rows make; undefined when they have a hole. */
+function pageOf({ blocks: byName }: Chunks, request: ScanRequest, { specs, from, to }: Plan): ScanPage | undefined {
+  const position = request.cursor?.position ?? 0
   const parts: ColumnBlocks[] = []
   for (const [i, spec] of specs.entries()) {
     const sorted = (byName.get(spec.name) ?? []).sort((a, b) => a.start - b.start)
     const blocks = clipBlocks(sorted, spec, from, to)
     const last = blocks.at(-1)
-    if (last === undefined || last.start + last.count < to) await refuse(source)
+    if (last === undefined || last.start + last.count < to) return undefined
     parts.push({ position: position + i, blocks: joinSmall(blocks, spec) })
   }
   if (to < request.to) return { parts, next: { position, from: to } }
@@ -64,15 +91,24 @@ async function refuse({ connection, run, chain }: Source): Promise<never> {
   throw unavailable(new Error(`chain ${chain} of run "${run.rid}" has a hole`))
 }
 
-async function planPage(source: Source, request: ScanRequest, position: number): Promise<Plan> {
+async function planPage(source: Source, request: ScanRequest): Promise<Plan> {
+  const rigid = planRigid(source, request)
+  if (rigid !== undefined) return rigid
+  const specs = candidates(source.schema, request)
   const from = request.cursor?.from ?? request.from
-  const { to } = request
-  const specs = candidates(source.schema, request, position)
+  return planOf(specs, from, request.to, await sizesOf(source, { specs, from, to: request.to }))
+}
+
+/** The plan where all draws have the same size, so that nothing needs to be asked for it. */
+function planRigid(source: Source, request: ScanRequest): Plan | undefined {
+  const specs = candidates(source.schema, request)
+  if (!specs.every((spec) => spec.kind === 'rigid-numbers')) return undefined
+  return planOf(specs, request.cursor?.from ?? request.from, request.to)
+}
+
+function planOf(specs: readonly ColumnSpec[], from: number, to: number, sizes?: ReadonlyMap<string, RowSize[]>): Plan {
   const [first] = specs
   if (first === undefined) throw new Error('a scan names a column that the schema has not')
-  const sizes = specs.every((spec) => spec.kind === 'rigid-numbers')
-    ? undefined
-    : await sizesOf(source, { specs, from, to })
   let whole = 0
   for (let budget = PAGE_BYTES; whole < specs.length; whole++) {
     const spec = specs[whole]
@@ -87,7 +123,8 @@ async function planPage(source: Source, request: ScanRequest, position: number):
 }
 
 /** Columns that one query can ask for: of one kind, with names that a URL holds; the rest of a column alone. */
-function candidates(schema: Schema, request: ScanRequest, position: number): ColumnSpec[] {
+function candidates(schema: Schema, request: ScanRequest): ColumnSpec[] {
+  const position = request.cursor?.position ?? 0
   const specs: ColumnSpec[] = []
   const most = request.cursor !== undefined && request.cursor.from > request.from ? 1 : PAGE_COLUMNS
   for (let room = NAME_BYTES; specs.length < most; ) {

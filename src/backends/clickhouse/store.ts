@@ -6,14 +6,23 @@ import { DEFAULT_LIMITS, type Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
 import { parseRunMeta } from '../../core/meta.ts'
 import type { Schema } from '../../core/schema.ts'
-import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun } from '../../core/store.ts'
+import type {
+  Ahead,
+  ChainState,
+  Registration,
+  ScanPage,
+  ScanRequest,
+  SeenChain,
+  Store,
+  StoredRun,
+} from '../../core/store.ts'
 import { appendBatch, createChain } from './append.ts'
 import { chainSince, findChain, listChains, type RunKey } from './chains.ts'
 import { type Commits, commitsOf, type Inserts } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { Flights, Queues } from './queues.ts'
 import { endGeneration, type FoundRun, findRun, listRuns, purgeRun, registerRun, usageOf } from './runs.ts'
-import { scanPage } from './scan.ts'
+import { chainWithPage, type Source, scanPage } from './scan.ts'
 
 const KNOWN_RUNS = 256
 const KNOWN_GENERATIONS = 4096
@@ -103,14 +112,17 @@ export class ClickHouseStore implements Store {
     return retryable(async () => listChains(this.#connection, await this.runOf(registration)))
   }
 
-  async chain(registration: string, chain: number): Promise<ChainState | undefined> {
+  async chain(registration: string, chain: number, ahead?: Ahead): Promise<SeenChain | undefined> {
     const key = `${registration}/${chain}`
     return retryable(async () => {
       const run = await this.runOf(registration)
       const known = this.states.get(key)
-      const state = await (known ? chainSince(this.#connection, run, known) : findChain(this.#connection, run, chain))
+      const state = await this.chainNow(run, chain, known, ahead)
       // Chains only grow: of two that were read at once the longer one is newer.
-      if (state !== undefined && state.length >= (this.states.get(key)?.length ?? 0)) this.states.set(key, state)
+      if (state !== undefined && state.length >= (this.states.get(key)?.length ?? 0)) {
+        const { length, updatedAt } = state
+        this.states.set(key, { chain, length, updatedAt })
+      }
       return state
     })
   }
@@ -146,7 +158,7 @@ export class ClickHouseStore implements Store {
     return retryable(async () => {
       const run = await this.runOf(registration)
       const schema = await this.schemaOf(run)
-      return scanPage({ connection: this.#connection, run, schema, chain, limits: this.limits }, request)
+      return scanPage(this.sourceOf(run, schema, chain), request)
     })
   }
 
@@ -183,6 +195,22 @@ export class ClickHouseStore implements Store {
     const state = await findChain(this.#connection, run, chain)
     if (state === undefined) throw new McbError('chain_not_found', `run "${run.rid}" has no chain ${chain}`)
     return state
+  }
+
+  private async chainNow(
+    run: RunKey,
+    chain: number,
+    known?: ChainState,
+    ahead?: Ahead,
+  ): Promise<SeenChain | undefined> {
+    if (known === undefined) return findChain(this.#connection, run, chain)
+    const schema = ahead && this.schemas.get(run.registration)
+    if (schema === undefined || ahead === undefined) return chainSince(this.#connection, run, known)
+    return chainWithPage(this.sourceOf(run, schema, chain), known, ahead)
+  }
+
+  private sourceOf(run: RunKey, schema: Schema, chain: number): Source {
+    return { connection: this.#connection, run, schema, chain, limits: this.limits }
   }
 
   private async findRun(rid: string): Promise<FoundRun | undefined> {

@@ -1,0 +1,133 @@
+/** Reads that ask for the chain and its draws at once: one query where the chain is as it was seen, and the same answer. */
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Connection, Params, Settings } from '../../src/backends/clickhouse/connection.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
+import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
+import { StoreBackend, type StoreChain } from '../../src/backends/stored.ts'
+import type { DrawBatch } from '../../src/core/interfaces.ts'
+import { pythonSlice } from '../conformance/columns.ts'
+import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
+
+class Counting implements Connection {
+  selects = 0
+  private readonly inner: Connection
+
+  constructor(inner: Connection) {
+    this.inner = inner
+  }
+
+  select(sql: string, params: Params) {
+    this.selects++
+    return this.inner.select(sql, params)
+  }
+
+  insert(sql: string, rows: readonly Uint8Array<ArrayBuffer>[], settings: Settings) {
+    return this.inner.insert(sql, rows, settings)
+  }
+
+  command(sql: string, params: Params) {
+    return this.inner.command(sql, params)
+  }
+
+  close() {
+    return this.inner.close()
+  }
+}
+
+let database: TestDatabase
+let connection: Counting
+
+beforeAll(async () => {
+  database = await openDatabase()
+  connection = new Counting(new NodeConnection(database.options))
+}, 300_000)
+
+afterAll(async () => {
+  await connection?.close()
+  await database?.close()
+})
+
+/** As another server has it. */
+const newBackend = () => new StoreBackend(new ClickHouseStore(connection, 'ahead'))
+
+const VARIABLES = [
+  { name: 'x', dtype: 'float64' },
+  { name: 'n', dtype: 'int32', shape: [2] },
+]
+
+function batchOf(start: number, count: number): DrawBatch {
+  const x = Float64Array.from({ length: count }, (_, i) => start + i)
+  const n = Int32Array.from({ length: 2 * count }, (_, i) => 2 * start + i)
+  return {
+    start,
+    count,
+    draws: new Map([
+      ['x', { dtype: 'float64', shape: [count], data: x }],
+      ['n', { dtype: 'int32', shape: [count, 2], data: n }],
+    ]),
+  }
+}
+
+async function newChains(rid: string): Promise<readonly [here: StoreChain, there: StoreChain]> {
+  const here = await (await newBackend().initRun({ rid, variables: VARIABLES })).initChain(0)
+  const there = await (await newBackend().getRun(rid))?.getChain(0)
+  if (there === undefined) throw new Error('the other server sees the chain')
+  return [here, there]
+}
+
+async function selectsOf(read: () => Promise<unknown>): Promise<number> {
+  const before = connection.selects
+  await read()
+  return connection.selects - before
+}
+
+it('a read takes one query where the chain was seen before', async () => {
+  const [here, there] = await newChains('queries')
+  await here.appendBatch(batchOf(0, 10))
+  expect(await selectsOf(() => here.getDraws('x'))).toBe(1)
+  expect(await selectsOf(() => here.getDraws('x', { start: -3, step: 2 }))).toBe(1)
+  expect(await selectsOf(() => here.getDrawsAt(-1))).toBe(1)
+  expect(await selectsOf(() => here.length())).toBe(1)
+  // The other server has not seen these draws, and then has.
+  await there.getDraws('n')
+  expect(await selectsOf(() => there.getDraws('n'))).toBe(1)
+  await here.appendBatch(batchOf(10, 5))
+  expect(await selectsOf(() => there.getDraws('n', { stop: 7 }))).toBe(1)
+  await here.appendBatch(batchOf(15, 5))
+  expect(await selectsOf(() => there.getDraws('n'))).toBe(2)
+})
+
+it('reads the same as a list, however the chain has grown meanwhile', async () => {
+  const bound = fc.option(fc.integer({ min: -12, max: 12 }), { nil: undefined })
+  const slice = fc.record({ start: bound, stop: bound, step: fc.constantFrom(1, 2, 3, -1, -2) })
+  const step = fc.record({ writer: fc.constantFrom(0, 1), count: fc.integer({ min: 0, max: 3 }), slice })
+  let runs = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 8 }), async (steps) => {
+      const chains = await newChains(`grows-${++runs}`)
+      let length = 0
+      for (const { writer, count, slice } of steps) {
+        if (count > 0) length = (await chains[writer === 0 ? 0 : 1].appendBatch(batchOf(length, count))) ?? 0
+        const expected = pythonSlice(length, slice.start, slice.stop, slice.step)
+        for (const chain of chains) {
+          expect(await chain.getDraws('x', slice)).toMatchObject({ data: Float64Array.from(expected) })
+          const pairs = Int32Array.from(expected.flatMap((i) => [2 * i, 2 * i + 1]))
+          expect(await chain.getDraws('n', slice)).toMatchObject({ data: pairs })
+        }
+      }
+    }),
+    { numRuns: 6 },
+  )
+}, 300_000)
+
+it('a run that was deleted elsewhere is gone, also for a reader that knows it', async () => {
+  const [here, there] = await newChains('gone')
+  await here.appendBatch(batchOf(0, 4))
+  await there.getDraws('x')
+  expect(await newBackend().deleteRun('gone')).toBe(true)
+  await expect(there.getDraws('x')).rejects.toMatchObject({ code: 'run_not_found' })
+  const [anew] = await newChains('gone')
+  expect(await anew.getDraws('x')).toMatchObject({ data: new Float64Array() })
+  await expect(there.getDraws('x')).rejects.toMatchObject({ code: 'run_not_found' })
+})
