@@ -7,10 +7,10 @@ import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import { bytesOf } from '../../src/core/dtype.ts'
 import type { Bytes } from '../../src/core/segment.ts'
-import { referenceDraws } from '../../test/support/posteriordb.ts'
 import { atMost, type Figure, type Scale } from '../lib/figures.ts'
 import { seconds } from '../lib/measure.ts'
 import { Body, scalars } from '../lib/model.ts'
+import { type Column, realDraws } from '../lib/real-draws.ts'
 import { readBy } from './counters.ts'
 import { countTables } from './layouts.ts'
 import { creationOf, oneBlock, rowsOf } from './rows.ts'
@@ -23,33 +23,51 @@ async function chunksOnDisk(engine: Database): Promise<{ bytes: number; rows: nu
   return { bytes: Number(reader.uint64()), rows: Number(reader.uint64()) }
 }
 
-/** Posteriordb's reference draws in an empty database: the whole table after merges, indices and all. */
+/**
+ * Real draws in an empty database: the whole table after merges, indices and all. First those of posteriordb, which have all
+ * their digits; then CmdStan's output of six digits as well.
+ */
 export async function diskFigures(engine: Database): Promise<Figure[]> {
-  const posteriors = referenceDraws()
-  if (posteriors === undefined) throw new Error('there are no reference draws; set MCB_SHARED_DATA to their folder')
-  const store = new ClickHouseStore(engine, 'disk')
-  const backend = new StoreBackend(store)
+  const backend = new StoreBackend(new ClickHouseStore(engine, 'disk'))
+  const sets = [...realDraws()]
+  const figures: Figure[] = []
   let raw = 0
   let packed = 0
-  for (const [rid, chains] of Object.entries(posteriors)) {
-    const names = Object.keys(chains[0] ?? {})
-    const run = await backend.initRun({ rid, variables: names.map((name) => ({ name, dtype: 'float64' })) })
-    for (const [number, draws] of chains.entries()) {
-      const chain = await run.initChain(number)
-      const columns = names.map((name) => [name, new Float64Array(draws[name] ?? [])] as const)
-      const count = columns[0]?.[1].length ?? 0
-      const entries = columns.map(
-        ([name, data]) => [name, { dtype: 'float64', shape: [count], data } as const] as const,
-      )
-      await chain.appendBatch({ start: 0, count, draws: new Map(entries) })
-      for (const [, data] of columns) raw += data.byteLength
-      packed += gzipSync(Buffer.concat(columns.map(([, data]) => bytesOf(data))), { level: 6 }).length
+  for (const [label, kind] of [
+    ["posteriordb's draws", 'posteriordb'],
+    ["posteriordb's and CmdStan's draws", 'cmdstan'],
+  ] as const) {
+    for (const [name, columns] of sets) {
+      if (!name.startsWith(kind)) continue
+      for (const chain of await storeRun(backend, name.replace(' ', '.'), columns)) {
+        raw += chain.length
+        packed += gzipSync(chain, { level: 6 }).length
+      }
     }
+    await engine.command('OPTIMIZE TABLE chunks FINAL', {})
+    const { bytes } = await chunksOnDisk(engine)
+    const detail = `${bytes} bytes on disk; gzip -6 ${packed}; raw ${raw}`
+    figures.push(atMost(`bytes on disk of ${label} / gzip -6`, bytes / packed, 1, 'ratio', detail))
   }
-  await engine.command('OPTIMIZE TABLE chunks FINAL', {})
-  const { bytes } = await chunksOnDisk(engine)
-  const detail = `${bytes} bytes on disk; gzip -6 ${packed}; raw ${raw}`
-  return [atMost('bytes on disk of real draws / gzip -6', bytes / packed, 1, 'ratio', detail)]
+  return figures
+}
+
+/** Stores one data set as a run, and resolves to the raw bytes of each chain. */
+async function storeRun(backend: StoreBackend, rid: string, columns: readonly Column[]): Promise<Buffer[]> {
+  const names = [...new Set(columns.map(({ name }) => name))]
+  const run = await backend.initRun({ rid, variables: names.map((name) => ({ name, dtype: 'float64' })) })
+  const chains: Buffer[] = []
+  for (const number of new Set(columns.map(({ chain }) => chain))) {
+    const own = columns.filter(({ chain }) => chain === number)
+    const count = own[0]?.values.length ?? 0
+    const entries = own.map(
+      ({ name, values }) => [name, { dtype: 'float64', shape: [count], data: values } as const] as const,
+    )
+    const chain = await run.initChain(number)
+    await chain.appendBatch({ start: 0, count, draws: new Map(entries) })
+    chains.push(Buffer.concat(own.map(({ values }) => bytesOf(values))))
+  }
+  return chains
 }
 
 const RUNS = 1000

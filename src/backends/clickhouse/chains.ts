@@ -181,11 +181,16 @@ export async function outcomesOf(connection: Connection, places: readonly Place[
   const params: Record<string, string | number> = {}
   const keys: string[] = []
   const rids: string[] = []
+  const known = new Map<string, number>()
   for (const [i, { run, chain, head }] of places.entries()) {
-    Object.assign(params, { [`t${i}`]: run.tenant, [`r${i}`]: run.rid, [`g${i}`]: run.registration })
+    const r = known.get(run.registration) ?? i
+    if (r === i) {
+      known.set(run.registration, r)
+      Object.assign(params, { [`t${r}`]: run.tenant, [`r${r}`]: run.rid, [`g${r}`]: run.registration })
+      rids.push(`({t${r}:String}, {r${r}:String})`)
+    }
     Object.assign(params, { [`c${i}`]: chain, [`h${i}`]: head })
-    keys.push(`({t${i}:String}, 'append', {r${i}:String}, {g${i}:String}, '', {c${i}:UInt32}, {h${i}:Int64})`)
-    rids.push(`({t${i}:String}, {r${i}:String})`)
+    keys.push(`({t${r}:String}, 'append', {r${r}:String}, {g${r}:String}, '', {c${i}:UInt32}, {h${i}:Int64})`)
   }
   const sql = `SELECT start, toUInt64(count), attempt, toUnixTimestamp64Milli(written), _block_number, chain, registration, ''
 FROM chunks WHERE (tenant, kind, rid, registration, name, chain, start) IN (${keys.join(', ')})

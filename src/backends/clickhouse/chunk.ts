@@ -169,8 +169,11 @@ export class ChunkWriter {
   }
 
   private shapes(words: Uint32Array): void {
-    this.words(words)
-    this.words(sizesOf(words))
+    if (words.length === 0) this.rows.zeros(2)
+    else {
+      this.words(words)
+      this.words(sizesOf(words))
+    }
   }
 
   private words(words: Uint32Array): void {
