@@ -126,6 +126,29 @@ it('all of a group whose insert fails are told so, and may send it again', async
   for (const chain of chains) expect(await chain.length()).toBe(1)
 })
 
+it('an insert that is not answered holds up nobody else for long', async () => {
+  const [stuck, other] = await chainsOf('one', 'stuck', 2)
+  if (stuck === undefined || other === undefined) throw new Error('there are two chains')
+  let answer = () => {}
+  connection.before = () => {
+    connection.before = async () => {}
+    return new Promise<void>((resolve) => {
+      answer = resolve
+    })
+  }
+  let isAnswered = false
+  const silent = stuck.appendBatch(batchOf(0, 1)).then((length) => {
+    isAnswered = true
+    return length
+  })
+  await expect.poll(() => connection.inserts).toBeGreaterThan(0)
+  expect(await other.appendBatch(batchOf(0, 2))).toBe(1)
+  expect(await other.appendBatch(batchOf(1, 2))).toBe(2)
+  expect(isAnswered).toBe(false)
+  answer()
+  expect(await silent).toBe(1)
+})
+
 it('of two servers that race for many chains at once, one wins each', async () => {
   const run = await backendOf('one').initRun({ rid: 'raced', variables: VARIABLES })
   const rivals = [run, await new StoreBackend(new ClickHouseStore(inner, 'one')).getRun('raced')]

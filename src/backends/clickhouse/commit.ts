@@ -100,8 +100,9 @@ class Alone implements Commits {
 /** Attempts of a group at most, whose keys a URL must hold, and bytes after which a group waits for nothing more. */
 const GROUP_ATTEMPTS = 16
 const GROUP_BYTES = 4 * 1024 * 1024
-/** Full groups at work at most. */
+/** Groups at work at most: one, unless the next is full, or the server has been silent for as many milliseconds. */
 const LANES = 8
+const SILENT_MS = 1000
 /** Milliseconds that a group waits for the writers of the one before, who are about to send what comes next. */
 const COMPANY_MS = 10
 
@@ -142,10 +143,8 @@ class Together implements Commits {
   /** Starts as many groups as may be started now. */
   private next(): void {
     clearTimeout(this.timer)
-    while (this.waiting.length > 0) {
-      const isFull = this.bytes >= GROUP_BYTES || this.waiting.length >= GROUP_ATTEMPTS
-      if (this.lanes >= (isFull ? LANES : 1)) return
-      const wait = isFull ? 0 : this.pause()
+    while (this.waiting.length > 0 && this.lanes < LANES) {
+      const wait = this.pause()
       if (wait > 0) {
         this.timer = setTimeout(() => this.next(), wait)
         return
@@ -154,10 +153,12 @@ class Together implements Commits {
     }
   }
 
-  /** Milliseconds that a group that is not full waits for more. */
+  /** Milliseconds that the next group waits for more, if nothing changes. */
   private pause(): number {
+    if (this.bytes >= GROUP_BYTES || this.waiting.length >= GROUP_ATTEMPTS) return 0
     const company = this.waiting.length < this.writers ? this.ended + COMPANY_MS : 0
-    return Math.ceil(Math.max(this.started + GATHER_MS, company) - performance.now())
+    const begin = this.lanes > 0 ? this.started + SILENT_MS : Math.max(this.started + GATHER_MS, company)
+    return Math.ceil(begin - performance.now())
   }
 
   private take(): Waiting[] {

@@ -8,7 +8,7 @@ import type { Ahead, ChainState, ColumnBlocks, ScanPage, ScanRequest, SeenChain 
 import { joinSmall } from '../join.ts'
 import { chainSince, lastState, OF_RUN, type RunKey, requireChain, requireLive, runParams } from './chains.ts'
 import { type Chunks, chunkColumns, deletionColumns, readChunks } from './chunk.ts'
-import { type Connection, unavailable } from './connection.ts'
+import { type Connection, type Params, unavailable } from './connection.ts'
 import { RowReader } from './row-binary.ts'
 
 /** Bytes that one page of an answer aims at. */
@@ -60,9 +60,9 @@ export async function chainWithPage(source: Source, known: ChainState, ahead: Ah
   const plan = request && planRigid(source, request)
   if (request === undefined || plan === undefined) return chainSince(connection, run, known)
   const sql = `SELECT ${chunkColumns(plan.specs)} FROM chunks
-    WHERE ${BEHIND} AND (kind = 'append' OR (${OF_COLUMNS} AND start < {to:Int64}))
+    WHERE ${BEHIND} AND ((start < {to:Int64} AND (kind = 'append' OR ${OF_COLUMNS})) OR (kind = 'append' AND start >= {known:Int64}))
     UNION ALL SELECT ${deletionColumns(plan.specs)} FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}`
-  const chunks = readChunks(await select(source, plan, sql), plan.specs)
+  const chunks = readChunks(await select(source, plan, sql, { known: known.length }), plan.specs)
   requireLive(run, chunks.deleted)
   const state = lastState(known, chunks.appends)
   const page = pageOf(chunks, request, plan)
@@ -169,9 +169,10 @@ function endOfPage(spec: ColumnSpec, from: number, rows: readonly RowSize[] | un
   return end
 }
 
-function select(source: Source, { specs, from, to }: Plan, sql: string): Promise<Bytes> {
+function select(source: Source, { specs, from, to }: Plan, sql: string, params: Params = {}): Promise<Bytes> {
   const [first] = specs
   return source.connection.select(sql, {
+    ...params,
     ...runParams(source.run),
     chain: source.chain,
     kind: first?.group ?? '',

@@ -26,6 +26,8 @@ import { chainWithPage, type Source, scanPage } from './scan.ts'
 
 const KNOWN_RUNS = 256
 const KNOWN_GENERATIONS = 4096
+/** A run is looked up again after this time: what says that it was deleted stays for 30 days, not for ever. */
+const KNOWN_FOR_MS = 24 * 60 * 60 * 1000
 const KNOWN_CHAINS = 4096
 const LIST_PAGE = 1000
 
@@ -41,8 +43,11 @@ export class ClickHouseStore implements Store {
   private readonly tenant: string
   private readonly limits: Limits
   private readonly commits: Commits
-  /** Generations and schemas by registration; an entry stays true for ever. */
-  private readonly generations = new LruMap<string, number>(KNOWN_GENERATIONS)
+  /** Generations by registration, and when the run was seen. */
+  private readonly generations = new LruMap<string, { readonly generation: number; readonly seen: number }>(
+    KNOWN_GENERATIONS,
+  )
+  /** Schemas by registration; an entry stays true for ever. */
   private readonly schemas = new LruMap<string, Schema>(KNOWN_RUNS)
   /** Chains as they were last seen; each was so once, and has at most grown. */
   private readonly states = new LruMap<string, ChainState>(KNOWN_CHAINS)
@@ -60,7 +65,7 @@ export class ClickHouseStore implements Store {
     const own = `${crypto.randomUUID()}.${run.rid}`
     return retryable(async () => {
       const { registration, generation, created } = await registerRun(this.#connection, this.tenant, run, own)
-      this.generations.set(registration, generation)
+      this.generations.set(registration, { generation, seen: Date.now() })
       return { registration, created }
     })
   }
@@ -215,7 +220,7 @@ export class ClickHouseStore implements Store {
 
   private async findRun(rid: string): Promise<FoundRun | undefined> {
     const { run } = await findRun(this.#connection, this.tenant, rid)
-    if (run !== undefined) this.generations.set(run.registration, run.generation)
+    if (run !== undefined) this.generations.set(run.registration, { generation: run.generation, seen: Date.now() })
     return run
   }
 
@@ -228,7 +233,9 @@ export class ClickHouseStore implements Store {
   }
 
   private async runOf(registration: string): Promise<RunKey> {
-    const generation = this.generations.get(registration) ?? (await this.requireRun(registration)).generation
+    const known = this.generations.get(registration)
+    const isRecent = known !== undefined && known.seen > Date.now() - KNOWN_FOR_MS
+    const { generation } = isRecent ? known : await this.requireRun(registration)
     const rid = registration.slice(registration.indexOf('.') + 1)
     return { tenant: this.tenant, rid, registration, generation }
   }
