@@ -149,6 +149,13 @@ it('an insert that is not answered holds up nobody else for long', async () => {
   expect(await silent).toBe(1)
 })
 
+it('keys of any length fit a query', async () => {
+  const rids = Array.from({ length: 40 }, (_, i) => `${'~'.repeat(125)}-${String(i).padStart(2, '0')}`)
+  const opened = await Promise.all(rids.map((rid) => chainsOf('keys', rid, 1)))
+  const appends = opened.map(([chain], i) => chain?.appendBatch(batchOf(0, i)))
+  expect(await Promise.all(appends)).toEqual(rids.map(() => 1))
+})
+
 it('of two servers that race for many chains at once, one wins each', async () => {
   const run = await backendOf('one').initRun({ rid: 'raced', variables: VARIABLES })
   const rivals = [run, await new StoreBackend(new ClickHouseStore(inner, 'one')).getRun('raced')]

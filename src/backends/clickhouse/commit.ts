@@ -97,14 +97,21 @@ class Alone implements Commits {
   }
 }
 
-/** Attempts of a group at most, whose keys a URL must hold, and bytes after which a group waits for nothing more. */
-const GROUP_ATTEMPTS = 16
+/** What makes a group full: attempts, characters of their keys, which a URL must hold, or bytes of rows. */
+const GROUP_ATTEMPTS = 64
+const GROUP_KEYS = 10_000
 const GROUP_BYTES = 4 * 1024 * 1024
 /** Groups at work at most: one, unless the next is full, or the server has been silent for as many milliseconds. */
 const LANES = 8
 const SILENT_MS = 1000
 /** Milliseconds that a group waits for the writers of the one before, who are about to send what comes next. */
 const COMPANY_MS = 10
+
+/** Characters that a place takes in the URL of the query for it, at most. */
+function keyLength({ run: { tenant, rid, registration }, chain, head }: Place): number {
+  const params = { param_t00: tenant, param_r00: rid, param_g00: registration }
+  return new URLSearchParams({ ...params, param_c00: String(chain), param_h00: String(head) }).toString().length + 1
+}
 
 interface Waiting {
   readonly attempted: Attempted
@@ -162,14 +169,16 @@ class Together implements Commits {
   }
 
   private take(): Waiting[] {
-    let bytes = 0
+    const room = { attempts: GROUP_ATTEMPTS, keys: GROUP_KEYS, bytes: GROUP_BYTES }
     let count = 0
     for (const { attempted } of this.waiting) {
-      if (count > 0 && (count === GROUP_ATTEMPTS || bytes + attempted.size > GROUP_BYTES)) break
-      bytes += attempted.size
+      room.attempts -= 1
+      room.keys -= keyLength(attempted)
+      room.bytes -= attempted.size
+      if (count > 0 && Math.min(room.attempts, room.keys, room.bytes) < 0) break
+      this.bytes -= attempted.size
       count++
     }
-    this.bytes -= bytes
     return this.waiting.splice(0, count)
   }
 
