@@ -103,7 +103,7 @@ const GROUP_KEYS = 10_000
 const GROUP_BYTES = 4 * 1024 * 1024
 /** Groups at work at most: one, unless the next is full, or the server has been silent for as many milliseconds. */
 const LANES = 8
-const SILENT_MS = 1000
+const SILENT_MS = 250
 /** Milliseconds that a group waits for the writers of the one before, who are about to send what comes next. */
 const COMPANY_MS = 10
 

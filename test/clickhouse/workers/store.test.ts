@@ -11,7 +11,7 @@ const options = { url, user, password: rest.CLICKHOUSE_PASSWORD, database: rest.
 
 /** With caches of its own, as another isolate has them. */
 function open(): StoreBackend {
-  return new StoreBackend(new ClickHouseStore(new WebConnection(options), 'workerd', { inserts: 'each' }))
+  return new StoreBackend(new ClickHouseStore(new WebConnection(options), 'workerd', { inserts: 'server' }))
 }
 
 conformance({
