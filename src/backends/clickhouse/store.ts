@@ -92,11 +92,14 @@ export class ClickHouseStore implements Store {
     return this.queues.run(key, () =>
       retryable(async () => {
         const run = await this.runOf(registration)
-        // What is missed here because it was begun a moment ago is found by the insert.
+        // A list that others have begun a moment ago will do: what it misses is found by the insert, or looked for anew.
         const list = () => listChains(this.#connection, run)
         const chains = await (this.commits.shared ? this.lists.run(registration, list) : list())
         const existing = chains.find((state) => state.chain === chain)
-        if (existing !== undefined) return { ...existing, created: false }
+        if (existing !== undefined) {
+          const state = this.commits.shared ? await chainSince(this.#connection, run, existing) : existing
+          return { ...state, created: false }
+        }
         if (chains.length >= this.limits.chains) {
           const limit = this.limits.chains
           throw new McbError('invalid_run_meta', `a run has at most ${limit} chains`, { limit })
