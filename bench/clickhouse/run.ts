@@ -29,6 +29,7 @@ const GROUPS: Readonly<Record<string, Measure>> = {
     await layoutFigure(engine, scale, 10, 4),
     await layoutFigure(engine, scale, 100, 4),
     await layoutFigure(engine, scale, 10, 16),
+    await layoutFigure(engine, scale, 10, 64),
   ],
   disk: (_, engine) => diskFigures(engine),
   many: (_, engine) => manyFigures(engine, scale),

@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 
 /**
@@ -33,6 +33,8 @@ export class FaultyProxy {
   private server: Server
   private port = 0
   private opening = false
+  private readonly sockets = new Set<Socket>()
+  private readonly silent = new WeakSet<Socket>()
 
   /** `plan` is what happens to the inserts, in the order of their arrival; undefined lets one pass. */
   constructor(target: string, plan: readonly (Fault | undefined)[]) {
@@ -75,21 +77,27 @@ export class FaultyProxy {
   }
 
   async stop(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy()
     if (!this.server.listening) return
     const closed = once(this.server, 'close')
-    this.shut()
+    this.server.close()
     await closed
   }
 
   private newServer(): Server {
-    return createServer((request, response) => {
+    const server = createServer((request, response) => {
       this.pass(request, response).catch(() => request.socket.destroy())
+    })
+    return server.on('connection', (socket) => {
+      this.sockets.add(socket)
+      socket.once('close', () => this.sockets.delete(socket))
     })
   }
 
+  /** Breaks all connections but those that are silent, and must be until the client gives up. */
   private shut(): void {
     this.server.close()
-    this.server.closeAllConnections()
+    for (const socket of this.sockets) if (!this.silent.has(socket)) socket.destroy()
   }
 
   private async pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -97,6 +105,7 @@ export class FaultyProxy {
     const fault = query.startsWith('INSERT INTO chunks') ? this.plan.shift() : undefined
     if (fault !== undefined) this.injected.set(fault, (this.injected.get(fault) ?? 0) + 1)
     if (fault === 'refused') return this.shut()
+    if (fault === 'silent' || fault === 'late') this.silent.add(request.socket)
     // A request that is cut off does not arrive.
     const body = await buffer(request)
     if (fault === 'late') {
