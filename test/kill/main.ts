@@ -3,9 +3,10 @@ import { parseArgs } from 'node:util'
 import { TARGETS } from './target.ts'
 import { trial } from './trial.ts'
 
-const HELP = `usage: npm run kill-test -- [--target node|worker] [--rounds N] [--seconds N] [--runs N] [--chains N]
+const HELP = `usage: npm run kill-test -- [--target NAME] [--rounds N] [--seconds N] [--runs N] [--chains N]
 
-  --target   the Node entry, or the Worker on workerd with run objects; both when absent
+  --target   node: the Node entry with a SQLite file; clickhouse: in front of ClickHouse, which is not killed;
+             worker: the Worker on workerd with run objects; all when absent
   --rounds   how often it is killed (SIGKILL) at a random moment and started again   [30]
   --seconds  how long is written without a kill after that                           [2]
   --runs     runs that are written at once                                           [3]

@@ -65,7 +65,7 @@ export async function trial({ target: name, rounds, seconds, runs, chains, say =
     return result
   } finally {
     over = true
-    await target.kill()
+    await target.dispose()
     rmSync(folder, { recursive: true, force: true })
   }
 }
