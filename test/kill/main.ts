@@ -5,7 +5,8 @@ import { trial } from './trial.ts'
 
 const HELP = `usage: npm run kill-test -- [--target NAME] [--rounds N] [--seconds N] [--runs N] [--chains N]
 
-  --target   node: the Node entry with a SQLite file; clickhouse: in front of ClickHouse, which is not killed;
+  --target   node: the Node entry with a SQLite file; clickhouse: in front of ClickHouse, which goes on;
+             engine: ClickHouse's development engine, behind a Node entry that goes on;
              worker: the Worker on workerd with run objects; all when absent
   --rounds   how often it is killed (SIGKILL) at a random moment and started again   [30]
   --seconds  how long is written without a kill after that                           [2]

@@ -4,98 +4,140 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
+import type { ConnectionOptions } from '../../src/backends/clickhouse/connection.ts'
+import { migrateDatabase } from '../../src/node/clickhouse.ts'
+import { installEngine, openDatabase } from '../support/clickhouse.ts'
 
-/** The Node entry with a SQLite file, or in front of ClickHouse; the Worker with run objects. */
-export const TARGETS = ['node', 'clickhouse', 'worker'] as const
+/**
+ * - `node`: the Node entry with a SQLite file
+ * - `clickhouse`: the Node entry in front of ClickHouse, which goes on
+ * - `engine`: ClickHouse's development engine, behind a Node entry that goes on
+ * - `worker`: the Worker on workerd, with run objects
+ */
+export const TARGETS = ['node', 'clickhouse', 'engine', 'worker'] as const
 export type TargetName = (typeof TARGETS)[number]
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
 
 type Environment = Readonly<Record<string, string>>
 
-/** Command and environment of a target. */
-function launch(target: TargetName, folder: string, port: number, storage: Environment) {
-  if (target !== 'worker') {
-    const env = { PORT: String(port), HOST: '127.0.0.1', MCB_DATA_DIR: folder, MCB_LOG: 'quiet', ...storage }
-    return { args: [path('src/node.ts')], env }
-  }
+/** How a process is started that says where it is listening. */
+interface Launch {
+  readonly args: readonly string[]
+  readonly env: Environment
+}
+
+function nodeEntry(folder: string, port: number, storage: Environment = {}): Launch {
+  const env = { PORT: String(port), HOST: '127.0.0.1', MCB_DATA_DIR: folder, MCB_LOG: 'quiet', ...storage }
+  return { args: [path('src/node.ts')], env }
+}
+
+function worker(folder: string, port: number): Launch {
   const options = ['--entry', path('src/worker.ts'), '--data', folder, '--port', String(port)]
   return { args: [path('bench/workerd/server.ts'), ...options], env: {} }
 }
 
-export class Target {
-  readonly url: string
-  private readonly name: TargetName
-  private readonly folder: string
-  private readonly port: number
-  private child: ChildProcess | undefined
-  /** What is not killed: the engine, and a database in it. */
-  private readonly database: TestDatabase | undefined
+function engine(folder: string, port: number): Launch {
+  const env = { PORT: String(port), HOST: '127.0.0.1', MCB_DATA_DIR: `${folder}/clickhouse` }
+  return { args: [path('tools/clickhouse/main.ts')], env }
+}
 
-  private constructor(name: TargetName, folder: string, port: number, database?: TestDatabase) {
-    this.name = name
-    this.folder = folder
-    this.port = port
-    this.database = database
-    this.url = `http://127.0.0.1:${port}`
+export class Target {
+  /** Of the API. */
+  readonly url: string
+  private readonly launch: Launch
+  private child: ChildProcess | undefined
+  /** What goes on beside it, in the order in which it is ended. */
+  private readonly lasting: (() => Promise<void>)[] = []
+
+  private constructor(url: string, launch: Launch) {
+    this.url = url
+    this.launch = launch
   }
 
   static async start(name: TargetName, folder: string): Promise<Target> {
+    const port = await freePort()
+    const url = `http://127.0.0.1:${port}`
+    if (name === 'engine') return Target.startEngine(folder, port, url)
     const database = name === 'clickhouse' ? await openDatabase() : undefined
-    const target = new Target(name, folder, await freePort(), database)
-    try {
+    const storage = database && clickHouse(database.options)
+    const target = new Target(url, name === 'worker' ? worker(folder, port) : nodeEntry(folder, port, storage))
+    if (database !== undefined) target.lasting.push(() => database.close())
+    await target.orDispose(() => target.start())
+    return target
+  }
+
+  private static async startEngine(folder: string, port: number, url: string): Promise<Target> {
+    installEngine()
+    const enginePort = await freePort()
+    const options = { url: `http://127.0.0.1:${enginePort}`, database: 'mcbackend' }
+    const target = new Target(url, engine(folder, enginePort))
+    await target.orDispose(async () => {
       await target.start()
-    } catch (error) {
-      await target.dispose()
-      throw error
-    }
+      await migrateDatabase(options)
+      const api = await listening(nodeEntry(folder, port, clickHouse(options)))
+      target.lasting.push(() => end(api))
+    })
     return target
   }
 
   async start(): Promise<void> {
-    const { args, env } = launch(this.name, this.folder, this.port, environmentOf(this.database))
-    // A process group of its own, so that workerd is killed with the process that started it.
-    const child = spawn(process.execPath, args, {
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...env },
-    })
-    this.child = child
-    let said = ''
-    child.stderr.on('data', (text) => {
-      said = (said + text).slice(-4000)
-    })
-    for await (const line of createInterface({ input: child.stdout })) {
-      if (!line.includes('listening on')) continue
-      child.stdout.resume()
-      return
+    this.child = await listening(this.launch)
+  }
+
+  private async orDispose(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      await this.dispose()
+      throw error
     }
-    throw new Error(`the ${this.name} target ended before it listened: ${said}`)
   }
 
   /** SIGKILL to every process of it. */
   async kill(): Promise<void> {
     const { child } = this
-    if (child?.pid === undefined) return
     this.child = undefined
-    const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined
-    process.kill(-child.pid, 'SIGKILL')
-    await ended
+    if (child !== undefined) await end(child)
   }
 
-  /** Ends it for good, with what it stands on. */
+  /** Ends it for good, with what goes on beside it. */
   async dispose(): Promise<void> {
     await this.kill()
-    await this.database?.close()
+    for (const close of this.lasting.splice(0)) await close()
   }
 }
 
-function environmentOf(database: TestDatabase | undefined): Environment {
-  if (database === undefined) return {}
-  const { url, user = 'default', password = '', database: name = 'default' } = database.options
+/** Starts a process, and resolves when it listens. */
+async function listening({ args, env }: Launch): Promise<ChildProcess> {
+  // A process group of its own, so that workerd is killed with the process that started it.
+  const child = spawn(process.execPath, args, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
+  let said = ''
+  child.stderr.on('data', (text) => {
+    said = (said + text).slice(-4000)
+  })
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (!line.includes('listening on')) continue
+    child.stdout.resume()
+    return child
+  }
+  throw new Error(`${args.join(' ')} ended before it listened: ${said}`)
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined) return
+  const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined
+  process.kill(-child.pid, 'SIGKILL')
+  await ended
+}
+
+function clickHouse({ url, user = 'default', password = '', database = 'default' }: ConnectionOptions): Environment {
   const access = { CLICKHOUSE_URL: url, CLICKHOUSE_USER: user, CLICKHOUSE_PASSWORD: password }
-  return { MCB_STORAGE: 'clickhouse', ...access, CLICKHOUSE_DATABASE: name }
+  return { MCB_STORAGE: 'clickhouse', ...access, CLICKHOUSE_DATABASE: database }
 }
 
 function freePort(): Promise<number> {

@@ -19,11 +19,16 @@ export interface TestServer {
   stop(): Promise<void>
 }
 
+/** Installs the development engine where it is missing. */
+export function installEngine(): void {
+  const { status } = spawnSync(process.execPath, [SCRIPT, '--install'], { stdio: ['ignore', 'inherit', 'inherit'] })
+  if (status !== 0) throw new Error("the development engine's installation failed")
+}
+
 /** A server without a database for us. */
 export async function startServer(env: Readonly<Record<string, string>> = {}): Promise<TestServer> {
   if (process.env.CLICKHOUSE_URL !== undefined) return { options: clickHouseOptions(process.env), stop: async () => {} }
-  const { status } = spawnSync(process.execPath, [SCRIPT, '--install'], { stdio: ['ignore', 'inherit', 'inherit'] })
-  if (status !== 0) throw new Error("the development engine's installation failed")
+  installEngine()
   const folder = newFolder()
   const child = spawn(process.execPath, [MAIN], {
     env: { ...process.env, PORT: '0', MCB_DATA_DIR: folder, ...env },
