@@ -1,6 +1,6 @@
 /** Reads that ask for the chain and its draws at once: one query where the chain is as it was seen, and the same answer. */
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Connection, Params, Settings } from '../../src/backends/clickhouse/connection.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
@@ -130,20 +130,4 @@ it('a run that was deleted elsewhere is gone, also for a reader that knows it', 
   const [anew] = await newChains('gone')
   expect(await anew.getDraws('x')).toMatchObject({ data: new Float64Array() })
   await expect(there.getDraws('x')).rejects.toMatchObject({ code: 'run_not_found' })
-})
-
-it('a run is gone when the mark of its deletion has ended as well', async () => {
-  const [here, there] = await newChains('forgotten')
-  await here.appendBatch(batchOf(0, 4))
-  await there.getDraws('x')
-  await newBackend().deleteRun('forgotten')
-  await connection.command("DELETE FROM deletions WHERE rid = 'forgotten' SETTINGS lightweight_deletes_sync = 2", {})
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 30 * 24 * 60 * 60 * 1000 })
-  try {
-    for (const ask of [() => there.getDraws('x'), () => there.length(), () => here.appendBatch(batchOf(4, 1))]) {
-      await expect(ask()).rejects.toMatchObject({ code: 'run_not_found' })
-    }
-  } finally {
-    vi.useRealTimers()
-  }
 })

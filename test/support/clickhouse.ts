@@ -66,7 +66,7 @@ export async function openDatabase(): Promise<TestDatabase> {
   await migrateDatabase(options)
   const connection = new NodeConnection(options)
   const countRows = async () => {
-    const sql = 'SELECT (SELECT count() FROM runs) + (SELECT count() FROM chunks)'
+    const sql = 'SELECT assumeNotNull((SELECT count() FROM runs) + (SELECT count() FROM chunks))'
     return Number(new RowReader(await connection.select(sql, {})).uint64())
   }
   const close = async () => {

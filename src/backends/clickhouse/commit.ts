@@ -99,11 +99,16 @@ class Alone implements Commits {
 
 /** What makes a group full: attempts, characters of their keys, which a URL must hold, or bytes of rows. */
 const GROUP_ATTEMPTS = 64
-const GROUP_KEYS = 10_000
+const GROUP_KEYS = 6000
 const GROUP_BYTES = 4 * 1024 * 1024
-/** Groups at work at most: one, unless the next is full, or the server has been silent for as many milliseconds. */
+/** Groups at work at most, of which the last are not for full ones; what a server that is silent leaves of them is shared out. */
 const LANES = 8
+const LANES_OF_FULL = 6
+/** Milliseconds without an answer after which a second group starts; twice as many for a third, and so on. */
 const SILENT_MS = 250
+/** Milliseconds that an append waits for its turn, and between two looks at those who do. */
+const PATIENCE_MS = 30_000
+const LOOK_MS = 1000
 /** Milliseconds that a group waits for the writers of the one before, who are about to send what comes next. */
 const COMPANY_MS = 10
 
@@ -115,6 +120,7 @@ function keyLength({ run: { tenant, rid, registration }, chain, head }: Place): 
 
 interface Waiting {
   readonly attempted: Attempted
+  readonly since: number
   readonly resolve: (commit: Commit) => void
   readonly reject: (error: unknown) => void
 }
@@ -129,9 +135,9 @@ class Together implements Commits {
   private waiting: Waiting[] = []
   private bytes = 0
   private lanes = 0
-  /** When the last group started and ended, and how many it left behind it who write: its own and those who waited. */
+  /** When the last group started, when one was answered, and who wrote then: its own writers and those who waited. */
   private started = Number.NEGATIVE_INFINITY
-  private ended = Number.NEGATIVE_INFINITY
+  private answered = Number.NEGATIVE_INFINITY
   private writers = 0
   private timer: ReturnType<typeof setTimeout> | undefined
 
@@ -141,7 +147,7 @@ class Together implements Commits {
 
   commit(attempted: Attempted): Promise<Commit> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ attempted, resolve, reject })
+      this.waiting.push({ attempted, since: performance.now(), resolve, reject })
       this.bytes += attempted.size
       this.next()
     })
@@ -150,21 +156,35 @@ class Together implements Commits {
   /** Starts as many groups as may be started now. */
   private next(): void {
     clearTimeout(this.timer)
-    while (this.waiting.length > 0 && this.lanes < LANES) {
-      const wait = this.pause()
+    this.refuseOld()
+    while (this.waiting.length > 0) {
+      const wait = this.lanes < LANES ? this.pause() : LOOK_MS
       if (wait > 0) {
-        this.timer = setTimeout(() => this.next(), wait)
+        this.timer = setTimeout(() => this.next(), Math.min(wait, LOOK_MS))
         return
       }
       void this.start(this.take())
     }
   }
 
+  /** Who has waited for long is told to come again, and need not be kept. */
+  private refuseOld(): void {
+    const young = this.waiting.findIndex(({ since }) => since > performance.now() - PATIENCE_MS)
+    for (const { attempted, reject } of this.waiting.splice(0, young === -1 ? this.waiting.length : young)) {
+      this.bytes -= attempted.size
+      reject(unavailable(new Error(`no turn to insert came in ${PATIENCE_MS} ms`)))
+    }
+  }
+
   /** Milliseconds that the next group waits for more, if nothing changes. */
   private pause(): number {
-    if (this.bytes >= GROUP_BYTES || this.waiting.length >= GROUP_ATTEMPTS) return 0
-    const company = this.waiting.length < this.writers ? this.ended + COMPANY_MS : 0
-    const begin = this.lanes > 0 ? this.started + SILENT_MS : Math.max(this.started + GATHER_MS, company)
+    const isFull = this.bytes >= GROUP_BYTES || this.waiting.length >= GROUP_ATTEMPTS
+    if (isFull && this.lanes < LANES_OF_FULL) return 0
+    const company = this.waiting.length < this.writers ? this.answered + COMPANY_MS : 0
+    // Groups that are not answered do not count where a later one was.
+    const isSilent = this.lanes > 0 && this.answered < this.started
+    const silence = SILENT_MS * 2 ** (this.lanes - 1)
+    const begin = isSilent ? this.started + silence : Math.max(this.started + GATHER_MS, company)
     return Math.ceil(begin - performance.now())
   }
 
@@ -193,12 +213,12 @@ class Together implements Commits {
         group.map(({ attempted }) => attempted),
         settings,
       )
+      if (commits.every(({ failure }) => failure === undefined)) this.answered = performance.now()
       for (const [i, commit] of commits.entries()) group[i]?.resolve(commit)
     } catch (error) {
       for (const { reject } of group) reject(error)
     } finally {
       this.lanes--
-      this.ended = performance.now()
       this.writers = group.length + this.waiting.length
       this.next()
     }

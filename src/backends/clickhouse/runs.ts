@@ -8,7 +8,7 @@ import { equalRunMeta } from '../../core/meta.ts'
 import type { Bytes } from '../../core/segment.ts'
 import type { Registration } from '../../core/store.ts'
 import { newAttempt } from './append.ts'
-import { OF_RUN, ORDER } from './chains.ts'
+import { ORDER } from './chains.ts'
 import { type Connection, type Settings, unavailable } from './connection.ts'
 import { RowReader, RowWriter } from './row-binary.ts'
 
@@ -25,12 +25,16 @@ UNION ALL SELECT generation, toUInt64(0), '', '' FROM deletions WHERE tenant = {
 
 const AT_ONCE: Settings = { async_insert: 0 }
 
-/** The run of this rid, and the generation that a new one would have. */
-export async function findRun(
-  connection: Connection,
-  tenant: string,
-  rid: string,
-): Promise<{ readonly run?: FoundRun; readonly next: number }> {
+export interface FoundRuns {
+  readonly run?: FoundRun
+  /** The generation that a new one would have. */
+  readonly next: number
+  /** All registrations that are there, also of generations that were deleted: what was cut off, or arrived late. */
+  readonly all: readonly FoundRun[]
+}
+
+/** The run of this rid. */
+export async function findRun(connection: Connection, tenant: string, rid: string): Promise<FoundRuns> {
   const reader = new RowReader(await connection.select(FIND, { tenant, rid }))
   const found: Found[] = []
   let deleted = 0
@@ -46,7 +50,7 @@ export async function findRun(
     else found.push(row)
   }
   const [run] = found.filter(({ generation }) => generation > deleted).sort(byOrder)
-  return { ...(run && { run }), next: deleted + 1 }
+  return { ...(run && { run }), next: deleted + 1, all: found }
 }
 
 type Found = FoundRun & { readonly position: bigint }
@@ -66,6 +70,8 @@ export async function registerRun(
   registration: string,
 ): Promise<{ registration: string; generation: number; created: boolean }> {
   const before = await findRun(connection, tenant, run.rid)
+  const ended = before.all.filter(({ generation }) => generation < before.next)
+  await purgeRuns(connection, tenant, run.rid, ended)
   let failure: unknown
   if (before.run === undefined) {
     await insertRun(connection, tenant, run, registration, before.next).catch((error: unknown) => {
@@ -134,12 +140,18 @@ export async function endGeneration(
 
 const SYNC = 'SETTINGS lightweight_deletes_sync = 2'
 
-/** Takes away all rows of a run that has been ended. */
-export async function purgeRun(connection: Connection, tenant: string, rid: string, run: FoundRun): Promise<void> {
-  const { registration, generation } = run
-  await connection.command(`DELETE FROM chunks WHERE ${OF_RUN} ${SYNC}`, { tenant, rid, registration })
-  const sql = `DELETE FROM runs WHERE tenant = {tenant:String} AND rid = {rid:String} AND generation <= {generation:UInt64} ${SYNC}`
-  await connection.command(sql, { tenant, rid, generation })
+/** Takes away all rows of runs that have been ended; the registrations last, so that one that is cut off can be completed. */
+export async function purgeRuns(
+  connection: Connection,
+  tenant: string,
+  rid: string,
+  ended: readonly FoundRun[],
+): Promise<void> {
+  if (ended.length === 0) return
+  const params = { tenant, rid, registrations: ended.map(({ registration }) => registration) }
+  const which = 'tenant = {tenant:String} AND rid = {rid:String} AND registration IN {registrations:Array(String)}'
+  for (const table of ['chunks', 'runs'])
+    await connection.command(`DELETE FROM ${table} WHERE ${which} ${SYNC}`, params)
 }
 
 /** Live runs, and where each stands in the order of registration. */

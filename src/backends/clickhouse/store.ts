@@ -21,13 +21,11 @@ import { chainSince, findChain, listChains, type RunKey } from './chains.ts'
 import { type Commits, commitsOf, type Inserts } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { Flights, Queues } from './queues.ts'
-import { endGeneration, type FoundRun, findRun, listRuns, purgeRun, registerRun, usageOf } from './runs.ts'
+import { endGeneration, type FoundRun, findRun, listRuns, purgeRuns, registerRun, usageOf } from './runs.ts'
 import { chainWithPage, type Source, scanPage } from './scan.ts'
 
 const KNOWN_RUNS = 256
 const KNOWN_GENERATIONS = 4096
-/** A run is looked up again after this time: what says that it was deleted stays for 30 days, not for ever. */
-const KNOWN_FOR_MS = 24 * 60 * 60 * 1000
 const KNOWN_CHAINS = 4096
 const LIST_PAGE = 1000
 
@@ -43,11 +41,8 @@ export class ClickHouseStore implements Store {
   private readonly tenant: string
   private readonly limits: Limits
   private readonly commits: Commits
-  /** Generations by registration, and when the run was seen. */
-  private readonly generations = new LruMap<string, { readonly generation: number; readonly seen: number }>(
-    KNOWN_GENERATIONS,
-  )
-  /** Schemas by registration; an entry stays true for ever. */
+  /** Generations and schemas by registration; an entry stays true for ever. */
+  private readonly generations = new LruMap<string, number>(KNOWN_GENERATIONS)
   private readonly schemas = new LruMap<string, Schema>(KNOWN_RUNS)
   /** Chains as they were last seen; each was so once, and has at most grown. */
   private readonly states = new LruMap<string, ChainState>(KNOWN_CHAINS)
@@ -65,7 +60,7 @@ export class ClickHouseStore implements Store {
     const own = `${crypto.randomUUID()}.${run.rid}`
     return retryable(async () => {
       const { registration, generation, created } = await registerRun(this.#connection, this.tenant, run, own)
-      this.generations.set(registration, { generation, seen: Date.now() })
+      this.generations.set(registration, generation)
       return { registration, created }
     })
   }
@@ -80,10 +75,11 @@ export class ClickHouseStore implements Store {
 
   remove(rid: string): Promise<boolean> {
     return retryable(async () => {
-      const { run } = await findRun(this.#connection, this.tenant, rid)
-      if (run === undefined || !(await endGeneration(this.#connection, this.tenant, rid, run))) return false
-      await purgeRun(this.#connection, this.tenant, rid, run)
-      return true
+      const { run, all } = await findRun(this.#connection, this.tenant, rid)
+      const isOurs = run !== undefined && (await endGeneration(this.#connection, this.tenant, rid, run))
+      // Also what a deletion left that was cut off, or that is somebody else's: whoever is answered finds nothing left.
+      await purgeRuns(this.#connection, this.tenant, rid, all)
+      return isOurs
     })
   }
 
@@ -182,8 +178,8 @@ export class ClickHouseStore implements Store {
   }
 
   /**
-   * Deletes everything of the tenant. The marks of its deletions stay for 30 days, as those of single runs do: without them
-   * a registration that arrives late would bring a run back, and the server would take a new one for an old one sent again.
+   * Deletes everything of the tenant. The marks of its deletions stay, as those of single runs do: without them a
+   * registration that arrives late would bring a run back, and the server would take a new one for an old one sent again.
    */
   async clear(): Promise<void> {
     for (;;) {
@@ -223,7 +219,7 @@ export class ClickHouseStore implements Store {
 
   private async findRun(rid: string): Promise<FoundRun | undefined> {
     const { run } = await findRun(this.#connection, this.tenant, rid)
-    if (run !== undefined) this.generations.set(run.registration, { generation: run.generation, seen: Date.now() })
+    if (run !== undefined) this.generations.set(run.registration, run.generation)
     return run
   }
 
@@ -236,9 +232,7 @@ export class ClickHouseStore implements Store {
   }
 
   private async runOf(registration: string): Promise<RunKey> {
-    const known = this.generations.get(registration)
-    const isRecent = known !== undefined && known.seen > Date.now() - KNOWN_FOR_MS
-    const { generation } = isRecent ? known : await this.requireRun(registration)
+    const generation = this.generations.get(registration) ?? (await this.requireRun(registration)).generation
     const rid = registration.slice(registration.indexOf('.') + 1)
     return { tenant: this.tenant, rid, registration, generation }
   }
