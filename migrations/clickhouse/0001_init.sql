@@ -15,7 +15,7 @@ ENGINE = MergeTree
 ORDER BY (tenant, rid, generation, registration)
 SETTINGS enable_block_number_column = 1, non_replicated_deduplication_window = 10000, index_granularity = 256;
 
--- What was deleted, for as long as something that was sent before might still arrive.
+-- What was deleted. 0004_marks.sql takes the end of its rows back: they stay.
 CREATE TABLE IF NOT EXISTS deletions
 (
     tenant String,

@@ -1,37 +1,22 @@
 /** Reads that ask for the chain and its draws at once: one query where the chain is as it was seen, and the same answer. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Connection, Params, Settings } from '../../src/backends/clickhouse/connection.ts'
+import type { Params } from '../../src/backends/clickhouse/connection.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { StoreBackend, type StoreChain } from '../../src/backends/stored.ts'
+import { ITEM_SIZE, isNumericDtype } from '../../src/core/dtype.ts'
 import type { DrawBatch } from '../../src/core/interfaces.ts'
-import { pythonSlice } from '../conformance/columns.ts'
+import { Content, pythonSlice, variableOf } from '../conformance/columns.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
+import { Relay } from '../support/relay.ts'
 
-class Counting implements Connection {
+class Counting extends Relay {
   selects = 0
-  private readonly inner: Connection
 
-  constructor(inner: Connection) {
-    this.inner = inner
-  }
-
-  select(sql: string, params: Params) {
+  override select(sql: string, params: Params) {
     this.selects++
-    return this.inner.select(sql, params)
-  }
-
-  insert(sql: string, rows: readonly Uint8Array<ArrayBuffer>[], settings: Settings) {
-    return this.inner.insert(sql, rows, settings)
-  }
-
-  command(sql: string, params: Params) {
-    return this.inner.command(sql, params)
-  }
-
-  close() {
-    return this.inner.close()
+    return super.select(sql, params)
   }
 }
 
@@ -96,6 +81,23 @@ it('a read takes one query where the chain was seen before', async () => {
   expect(await selectsOf(() => there.getDraws('n', { stop: 7 }))).toBe(1)
   await here.appendBatch(batchOf(15, 5))
   expect(await selectsOf(() => there.getDraws('n'))).toBe(2)
+})
+
+it('a page of any dtype comes along', async () => {
+  const numeric = Object.keys(ITEM_SIZE).filter(isNumericDtype)
+  const columns = numeric.map((dtype) => ({ name: `of ${dtype}`, dtype, shape: [2] }))
+  const content = new Content(3, columns)
+  const run = await newBackend().initRun({ rid: 'dtypes', variables: columns.map(variableOf) })
+  const chain = await run.initChain(0)
+  await chain.appendBatch({ start: 0, count: 5, draws: content.columnsOf(0, 5) })
+  for (const column of columns) {
+    let read: unknown
+    const selects = await selectsOf(async () => {
+      read = await chain.getDraws(column.name)
+    })
+    expect([column.name, selects]).toEqual([column.name, 1])
+    expect(read).toEqual(content.read(column, [0, 1, 2, 3, 4]))
+  }
 })
 
 it('reads the same as a list, however the chain has grown meanwhile', async () => {

@@ -8,36 +8,24 @@ import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
+import { Relay } from '../support/relay.ts'
 
 /** Loses what it is told to. */
-class Lossy implements Connection {
+class Lossy extends Relay {
   losesDeletes = false
   /** Inserts of registrations that arrive when `deliver` is called. */
   late: (() => Promise<void>)[] | undefined
-  private readonly inner: Connection
 
-  constructor(inner: Connection) {
-    this.inner = inner
-  }
-
-  async command(sql: string, params: Params): Promise<void> {
+  override async command(sql: string, params: Params): Promise<void> {
     if (this.losesDeletes && sql.startsWith('DELETE FROM')) throw new Error('the command is lost')
     await this.inner.command(sql, params)
   }
 
-  async insert(sql: string, rows: readonly Uint8Array<ArrayBuffer>[], settings: Settings): Promise<void> {
+  override async insert(sql: string, rows: readonly Uint8Array<ArrayBuffer>[], settings: Settings): Promise<void> {
     const apply = () => this.inner.insert(sql, rows, settings)
     if (this.late === undefined || !sql.startsWith('INSERT INTO runs')) return apply()
     this.late.push(apply)
     throw new Error('the insert is late')
-  }
-
-  select(sql: string, params: Params) {
-    return this.inner.select(sql, params)
-  }
-
-  close() {
-    return this.inner.close()
   }
 }
 

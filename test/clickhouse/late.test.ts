@@ -4,27 +4,23 @@
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Connection, Params, Settings } from '../../src/backends/clickhouse/connection.ts'
+import type { Connection, Settings } from '../../src/backends/clickhouse/connection.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import { McbError } from '../../src/core/errors.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
+import { Relay } from '../support/relay.ts'
 
 type Fate = 'answered' | 'answer lost' | 'lost' | 'late'
 
 /** Does to each insert what the next fate says; `deliver` lets the late ones arrive, in reverse. */
-class Unreliable implements Connection {
+class Unreliable extends Relay {
   fates: Fate[] = []
-  private readonly inner: Connection
   private readonly late: (() => Promise<void>)[] = []
 
-  constructor(inner: Connection) {
-    this.inner = inner
-  }
-
-  async insert(sql: string, rows: readonly Uint8Array<ArrayBuffer>[], settings: Settings): Promise<void> {
+  override async insert(sql: string, rows: readonly Uint8Array<ArrayBuffer>[], settings: Settings): Promise<void> {
     const fate = this.fates.shift() ?? 'answered'
     const apply = () => this.inner.insert(sql, rows, settings)
     if (fate === 'late') this.late.push(apply)
@@ -34,18 +30,6 @@ class Unreliable implements Connection {
 
   async deliver(): Promise<void> {
     for (let apply = this.late.pop(); apply !== undefined; apply = this.late.pop()) await apply()
-  }
-
-  select(sql: string, params: Params) {
-    return this.inner.select(sql, params)
-  }
-
-  command(sql: string, params: Params) {
-    return this.inner.command(sql, params)
-  }
-
-  close() {
-    return this.inner.close()
   }
 }
 

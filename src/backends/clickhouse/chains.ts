@@ -100,8 +100,7 @@ SELECT toInt64(chain) AS number, toUInt64(max(finish)), toUInt64(0), toInt64(max
 
 /** @throws McbError `run_not_found` */
 async function statesOf(connection: Connection, run: RunKey, where: string, params: Params): Promise<ChainState[]> {
-  const rows = await selectLive(connection, run, STATES(where), params)
-  return rows
+  return (await selectLive(connection, run, STATES(where), params))
     .map(({ first, second, fourth }) => ({ chain: first, length: Number(second), updatedAt: fourth }))
     .sort((a, b) => a.chain - b.chain)
 }

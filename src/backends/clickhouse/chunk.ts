@@ -22,20 +22,6 @@ const NUMBERS: readonly NumericDtype[] = [
   'bool',
 ]
 
-const CLICKHOUSE_TYPE: Readonly<Record<NumericDtype, string>> = {
-  float64: 'Float64',
-  float32: 'Float32',
-  int64: 'Int64',
-  int32: 'Int32',
-  int16: 'Int16',
-  int8: 'Int8',
-  uint64: 'UInt64',
-  uint32: 'UInt32',
-  uint16: 'UInt16',
-  uint8: 'UInt8',
-  bool: 'Bool',
-}
-
 export const INSERT_CHUNKS = `INSERT INTO chunks (tenant, kind, rid, registration, name, chain, start, count, head, attempt,
 written, bytes, warmup, absent, shapes, sizes, ${NUMBERS.join(', ')}, str) FORMAT RowBinary`
 
@@ -224,8 +210,9 @@ export function chunkColumns(specs: readonly ColumnSpec[]): string {
 
 /** The generations of a rid that were deleted, as rows between those of `chunkColumns` of rigid columns. */
 export function deletionColumns(specs: readonly ColumnSpec[]): string {
-  const none = elementsOf(specs).numbers.map((dtype) => `CAST([], 'Array(${CLICKHOUSE_TYPE[dtype]})')`)
-  return `toInt8(${DELETED}), toInt64(generation), toInt64(0), toUInt64(0), toUInt64(0), toInt64(0), '', toUInt32(0), false, CAST([], 'Array(UInt32)'), ${none.join(', ')}`
+  // An empty array has the type of the array that it is united with.
+  const none = elementsOf(specs).numbers.map(() => '[]')
+  return `toInt8(${DELETED}), toInt64(generation), toInt64(0), toUInt64(0), toUInt64(0), toInt64(0), '', toUInt32(0), false, [], ${none.join(', ')}`
 }
 
 /** Rows of a scan. */

@@ -225,16 +225,14 @@ export class ClickHouseStore implements Store {
 
   /** The run under a registration, asked for where it is not known. @throws McbError `run_not_found` */
   private async requireRun(registration: string): Promise<FoundRun> {
-    // A registration carries its rid, so that it leads to its rows.
-    const found = await this.findRun(registration.slice(registration.indexOf('.') + 1))
+    const found = await this.findRun(ridOf(registration))
     if (found?.registration !== registration) throw new McbError('run_not_found', 'the run was deleted')
     return found
   }
 
   private async runOf(registration: string): Promise<RunKey> {
     const generation = this.generations.get(registration) ?? (await this.requireRun(registration)).generation
-    const rid = registration.slice(registration.indexOf('.') + 1)
-    return { tenant: this.tenant, rid, registration, generation }
+    return { tenant: this.tenant, rid: ridOf(registration), registration, generation }
   }
 
   private async schemaOf({ registration }: RunKey): Promise<Schema> {
@@ -244,6 +242,11 @@ export class ClickHouseStore implements Store {
     this.schemas.set(registration, schema)
     return schema
   }
+}
+
+/** A registration carries its rid, so that it leads to its rows. */
+function ridOf(registration: string): string {
+  return registration.slice(registration.indexOf('.') + 1)
 }
 
 /** Whatever the database or the way to it throws may be met again with success. */
