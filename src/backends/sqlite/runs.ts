@@ -3,6 +3,7 @@ import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import { equalRunMeta } from '../../core/meta.ts'
 import type { ChainState, Registration, StoredRun, Usage } from '../../core/store.ts'
+import { ROW_BYTES } from '../../core/usage.ts'
 import { concatBytes } from '../../core/wire.ts'
 import { findChain, requireRun, TAIL_SLOTS } from './chain.ts'
 import { bytesIn, numberIn, type Program, type Statement, textIn } from './driver.ts'
@@ -122,9 +123,11 @@ export function* hideNext(tenant: string): Program<number | undefined> {
   return id
 }
 
-const USAGE_SQL =
-  'SELECT count(*) AS runs, coalesce(sum(meta_bytes + ' +
-  '(SELECT coalesce(sum(bytes), 0) FROM chains WHERE run_id = runs.id)), 0) AS bytes FROM runs WHERE tenant = ? AND deleted = 0'
+/** Bytes of the rows of a run: its own, with its keys and metadata, and those of its chains. */
+export const RUN_BYTES =
+  `${ROW_BYTES} + octet_length(rid) + octet_length(registration) + meta_bytes + ` +
+  `(SELECT coalesce(sum(${ROW_BYTES} + bytes), 0) FROM chains WHERE run_id = runs.id)`
+const USAGE_SQL = `SELECT count(*) AS runs, coalesce(sum(${RUN_BYTES}), 0) AS bytes FROM runs WHERE tenant = ? AND deleted = 0`
 
 export function* usageOf(tenant: string): Program<Usage> {
   const [rows] = yield { reads: [{ sql: USAGE_SQL, params: [tenant] }] }
