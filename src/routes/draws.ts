@@ -7,6 +7,7 @@ import { decodeBatch } from '../core/batch.ts'
 import { McbError } from '../core/errors.ts'
 import type { Slice } from '../core/slice.ts'
 import type { Ahead } from '../core/store.ts'
+import { COLUMN_BYTES, ROW_BYTES } from '../core/usage.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
@@ -34,7 +35,7 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authorize, quo
         // The run was replaced behind a cached handle, and the bytes went with the first attempt.
         throw new McbError('storage_unavailable', 'the run was replaced meanwhile; send the batch again')
       }
-      const added = { runs: 0, bytes: bytes.length }
+      const added = { runs: 0, bytes: ROW_BYTES + COLUMN_BYTES * run.schema.columns.length + bytes.length }
       await requireRoom(c, quotas, added, async () => {
         const { state } = await requireChain(run, chain)
         const { start, count } = decodeBatch(bytes, run.schema, limits)

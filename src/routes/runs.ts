@@ -5,6 +5,7 @@ import { McbError } from '../core/errors.ts'
 import type { RunPage } from '../core/interfaces.ts'
 import { acceptRunMeta, type ParsedMeta } from '../core/meta.ts'
 import { jsonText, runMetaToJson } from '../core/meta-json.ts'
+import { ROW_BYTES } from '../core/usage.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
@@ -26,7 +27,7 @@ export function runRoutes(
 
   const register = async (c: AppContext, rid: string, parsed: ParsedMeta) => {
     const backend = c.get('backend')
-    const added = { runs: 1, bytes: parsed.bytes.length }
+    const added = { runs: 1, bytes: ROW_BYTES + parsed.bytes.length }
     await requireRoom(c, quotas, added, async () => (await backend.getRun(rid)) !== undefined)
     const run = await backend.register(rid, parsed)
     if (run.isNew) countAdded(c, quotas, added)

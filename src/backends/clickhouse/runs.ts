@@ -7,6 +7,7 @@ import type { RunSummary } from '../../core/interfaces.ts'
 import { equalRunMeta } from '../../core/meta.ts'
 import type { Bytes } from '../../core/segment.ts'
 import type { Registration } from '../../core/store.ts'
+import { ROW_BYTES } from '../../core/usage.ts'
 import { newAttempt } from './append.ts'
 import { ORDER } from './chains.ts'
 import { type Connection, type Settings, unavailable } from './connection.ts'
@@ -206,7 +207,10 @@ export async function listRuns(
 }
 
 const OF_LIVE = `tenant = {tenant:String} AND registration IN (SELECT registration FROM (${LIVE}))`
-const USAGE = `SELECT count(), sum(length(meta)) + assumeNotNull((SELECT sum(bytes) FROM chunks WHERE ${OF_LIVE} AND kind != 'append'))
+/** Bytes of the rows of `chunks`: their data, their keys, and what a row takes beside them. */
+const CHUNK_BYTES = `sum(${ROW_BYTES} + bytes + length(tenant) + length(rid) + length(registration) + length(name))`
+const USAGE = `SELECT count(), sum(${ROW_BYTES} + length(rid) + length(registration) + length(meta))
+  + assumeNotNull((SELECT ${CHUNK_BYTES} FROM chunks WHERE ${OF_LIVE}))
 FROM runs WHERE ${OF_LIVE}`
 
 export async function usageOf(connection: Connection, tenant: string): Promise<{ runs: number; bytes: number }> {
