@@ -94,11 +94,10 @@ export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly
   const replaced = folds.flatMap(({ spec, kept, joined }) =>
     joined > 0 ? (levels[spec.index] ?? []).slice(kept.length) : [],
   )
-  const sizes = [
-    ...replaced.map(([, bytes]) => Math.max(0, bytes)),
-    ...tailRows.map((row) => bytesIn(row, 'data').length),
-  ]
-  const before = levelsText.length + sizes.reduce((n, size) => n + rowBytes(size), 0)
+  const before =
+    levelsText.length +
+    replaced.reduce((n, [, bytes]) => n + rowBytes(Math.max(0, bytes)), 0) +
+    tailRows.reduce((n, row) => n + ROW_BYTES + bytesIn(row, 'data').length, 0)
   const behind = nextText.length + chunks.reduce((n, { data }) => n + rowBytes(data?.length ?? 0), 0)
   const statements = [
     ...deleteJoined(chain, folds),
