@@ -1,6 +1,6 @@
 /** A store in this process's memory: for tests, demonstrations and short runs. It ends with the process. */
 import { clipBlocks, newBlocks, overlapOf, requireSame } from '../core/append.ts'
-import { decodeBatch } from '../core/batch.ts'
+import { prepareBatch } from '../core/batch.ts'
 import { McbError } from '../core/errors.ts'
 import type { RunSummary } from '../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
@@ -110,8 +110,11 @@ export class MemoryStore implements Store {
 
   async append(registration: string, number: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
     const run = this.run(registration)
-    const chain = this.requireChain(run, number)
-    const batch = decodeBatch(body, run.schema, this.limits)
+    this.requireChain(run, number)
+    const decode = await prepareBatch(body, run.schema, this.limits)
+    // What is there may have changed meanwhile.
+    const chain = this.requireChain(this.run(registration), number)
+    const batch = decode()
     const { from, to, hasNew } = overlapOf(batch, chain.length)
     for (const spec of run.schema.columns) {
       for (const block of clipBlocks(chain.columns[spec.index] ?? [], spec, from, to)) {

@@ -31,3 +31,26 @@ export class Pace {
     return true
   }
 }
+
+/** Work that stops every now and then, so that others may have a turn. */
+export type Steps<T> = Generator<void, T, void>
+
+/** Small things, such as fields, that are gone through between two stops. */
+export const STEP_SIZE = 64 * 1024
+
+/** Does all of the work at once. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+  }
+}
+
+/** Does the work with turns of the event loop in between. */
+export async function inTurns<T>(steps: Steps<T>): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+    await turn()
+  }
+}

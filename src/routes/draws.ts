@@ -3,7 +3,7 @@ import type { Hono } from 'hono'
 import type { StoreChain, StoreRun } from '../backends/stored.ts'
 import { type Answer, protobufAnswer, type Selection } from '../core/answer.ts'
 import { jsonAnswer } from '../core/answer-json.ts'
-import { decodeBatch } from '../core/batch.ts'
+import { prepareBatch } from '../core/batch.ts'
 import { McbError } from '../core/errors.ts'
 import type { Slice } from '../core/slice.ts'
 import type { Ahead } from '../core/store.ts'
@@ -38,7 +38,7 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authorize, quo
       const added = { runs: 0, bytes: ROW_BYTES + COLUMN_BYTES * run.schema.columns.length + bytes.length }
       await requireRoom(c, quotas, added, async () => {
         const { state } = await requireChain(run, chain)
-        const { start, count } = decodeBatch(bytes, run.schema, limits)
+        const { start, count } = (await prepareBatch(bytes, run.schema, limits))()
         return start + count <= state.length
       })
       // The store may take the bytes away.

@@ -1,5 +1,5 @@
 /** The runs of one tenant in ClickHouse, in tables that all tenants share (migrations/clickhouse). */
-import { decodeBatch } from '../../core/batch.ts'
+import { prepareBatch } from '../../core/batch.ts'
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../core/limits.ts'
@@ -147,7 +147,7 @@ export class ClickHouseStore implements Store {
           commits: this.commits,
         }
         try {
-          const state = await appendBatch(target, decodeBatch(body, schema, this.limits), known)
+          const state = await appendBatch(target, (await prepareBatch(body, schema, this.limits))(), known)
           this.states.set(key, state)
           return state.length
         } catch (error) {

@@ -23,11 +23,12 @@ const STRAIGHT_BYTES = 256 * 1024
 export function* appendBatch(
   runId: number,
   number: number,
-  decode: () => { batch: Batch; schema: Schema },
+  schema: Schema,
+  decode: () => Batch,
   now: number,
 ): Program<number> {
   const chain = yield* requireChain(runId, number)
-  const { batch, schema } = decode()
+  const batch = decode()
   const { from, to, hasNew } = overlapOf(batch, chain.length)
   if (from < to) yield* requireEqual(chain, schema, batch, to)
   if (!hasNew) return chain.length
