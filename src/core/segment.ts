@@ -161,6 +161,35 @@ export function sliceSegment(spec: ColumnSpec, bytes: Bytes, count: number, from
   return packSegment(spec, partsBetween(parts, begin, placeBehind(spec, parts, begin, to - from)))
 }
 
+/** Cuts a segment that is not rigid numbers into parts of at most `most` bytes, or of one draw, in one walk. */
+export function* cutSegment(
+  spec: ColumnSpec,
+  bytes: Bytes,
+  count: number,
+  most: number,
+): Generator<{ readonly count: number; readonly data: Bytes }> {
+  const parts = unpackSegment(spec, bytes, count)
+  const sizeOf = (from: Place, to: Place) =>
+    (spec.layout === 'ragged' ? 4 * (1 + to.word - from.word) : 0) +
+    (spec.dtype === 'str' ? 4 * (to.element - from.element) : 0) +
+    to.byte -
+    from.byte
+  let begin = BEGIN
+  let end = BEGIN
+  let taken = 0
+  for (let i = 0; i < count; i++) {
+    const behind = placeBehind(spec, parts, end, 1)
+    if (taken > 0 && sizeOf(begin, behind) > most) {
+      yield { count: taken, data: packSegment(spec, partsBetween(parts, begin, end)) }
+      begin = end
+      taken = 0
+    }
+    end = behind
+    taken++
+  }
+  yield { count: taken, data: packSegment(spec, partsBetween(parts, begin, end)) }
+}
+
 /** Every `step`-th draw from `first` on, `count` of them; a negative step walks backwards. */
 export interface Stride {
   readonly first: number

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { buildSchema, type ColumnSpec } from '../../src/core/schema.ts'
 import {
+  cutSegment,
   equalSegments,
   fillSegment,
   fillSize,
@@ -57,6 +58,11 @@ describe.each(COLUMNS.map((column) => [column.name, column] as const))('%s', (_n
         const from = Math.min(a % (total + 1), b % (total + 1))
         const to = Math.max(a % (total + 1), b % (total + 1))
         if (from < to) expect(sliceSegment(spec, whole, total, from, to)).toEqual(segment(from, to - from))
+        if (spec.kind !== 'rigid-numbers') {
+          const cut = [...cutSegment(spec, whole, total, 40)]
+          expect(joinSegments(spec, cut)).toEqual(whole)
+          for (const { count, data } of cut) expect(count === 1 || data.length <= 40).toBe(true)
+        }
         const first = start % total
         const count = Math.floor((step > 0 ? total - 1 - first : first) / Math.abs(step)) + 1
         const picked = pickSegment(spec, whole, total, { first, step, count })

@@ -11,6 +11,7 @@ import type { ColumnSpec, Schema } from '../../core/schema.ts'
 import {
   type Block,
   type Bytes,
+  cutSegment,
   fillSegment,
   fillSize,
   joinSegments,
@@ -297,12 +298,7 @@ function split(spec: ColumnSpec, piece: Piece): Piece[] {
     }
     return parts
   }
-  if (data === null) return [piece]
-  const half = Math.floor(count / 2)
-  return [
-    ...split(spec, { count: half, data: sliceSegment(spec, data, count, 0, half) }),
-    ...split(spec, { count: count - half, data: sliceSegment(spec, data, count, half, count) }),
-  ]
+  return data === null ? [piece] : [...cutSegment(spec, data, count, CHUNK_BYTES)]
 }
 
 /** One row, or several when a single draw exceeds a row. */
