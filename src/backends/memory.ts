@@ -68,9 +68,11 @@ export class MemoryStore implements Store {
     return this.runs.get(rid)
   }
 
-  async list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
+  async list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
     const bound = before === undefined ? Number.POSITIVE_INFINITY : Number(before)
-    const found = [...this.runs.values()].reverse().filter((run) => run.order < bound)
+    const only = rid === undefined ? undefined : this.runs.get(rid)
+    const all = rid === undefined ? [...this.runs.values()].reverse() : only === undefined ? [] : [only]
+    const found = all.filter((run) => run.order < bound)
     const runs = found.slice(0, limit).map(summarise)
     const last = found[limit - 1]
     return found.length > limit && last !== undefined ? { runs, next: String(last.order) } : { runs }

@@ -32,8 +32,8 @@ export class NullStore implements Store {
     return this.runs.find(rid)
   }
 
-  async list(limit: number, before: string | undefined) {
-    const { runs, ...rest } = await this.runs.list(limit, before)
+  async list(limit: number, before: string | undefined, rid?: string) {
+    const { runs, ...rest } = await this.runs.list(limit, before, rid)
     const summaries = runs.map(async (run) => {
       const stored = await this.runs.find(run.rid)
       const chains = stored === undefined ? [] : await this.chains(stored.registration)

@@ -95,8 +95,17 @@ export class StoreBackend implements Backend {
     return known === undefined ? this.getRun(rid) : new StoreRun(this, rid, known, false)
   }
 
-  async listRuns({ limit = 100, cursor }: { limit?: number; cursor?: string } = {}): Promise<RunPage> {
-    const { runs, next } = await this.store.list(limit, cursor)
+  /** @param options.rid of the one run that is wanted */
+  async listRuns({
+    limit = 100,
+    cursor,
+    rid,
+  }: {
+    limit?: number
+    cursor?: string
+    rid?: string
+  } = {}): Promise<RunPage> {
+    const { runs, next } = await this.store.list(limit, cursor, rid)
     return next === undefined ? { runs } : { runs, nextCursor: next }
   }
 

@@ -134,22 +134,11 @@ export function runRoutes(
   })
 }
 
-/** A key for one run sees a list of that run, which it finds among all others: a store lists, and searches for none. */
-async function listRuns(c: AppContext): Promise<RunPage> {
-  const backend = c.get('backend')
+/** A key for one run sees a list of that run. */
+function listRuns(c: AppContext): Promise<RunPage> {
   const caller = c.get('caller')
-  const asked = pageQuery(c)
-  if (caller.kind !== 'key' || caller.key.run === null) return backend.listRuns(asked)
-  const rid = caller.key.run
-  if (asked.cursor !== undefined || (await backend.getRun(rid)) === undefined) return { runs: [] }
-  let cursor: string | undefined
-  do {
-    const { runs, nextCursor } = await backend.listRuns({ limit: 1000, ...(cursor !== undefined && { cursor }) })
-    const found = runs.find((run) => run.rid === rid)
-    if (found !== undefined) return { runs: [found] }
-    cursor = nextCursor
-  } while (cursor !== undefined)
-  return { runs: [] }
+  const run = caller.kind === 'key' ? caller.key.run : null
+  return c.get('backend').listRuns({ ...pageQuery(c), ...(run !== null && { rid: run }) })
 }
 
 function answerMeta(c: AppContext, run: StoreRun, type: string, status: 200 | 201): Response {

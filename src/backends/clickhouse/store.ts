@@ -69,8 +69,8 @@ export class ClickHouseStore implements Store {
     return retryable(() => this.findRun(rid))
   }
 
-  list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
-    return retryable(() => listRuns(this.#connection, this.tenant, limit, before))
+  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
+    return retryable(() => listRuns(this.#connection, this.tenant, limit, before, rid))
   }
 
   remove(rid: string): Promise<boolean> {

@@ -62,8 +62,8 @@ export class SqliteStore implements Store {
     return row === undefined ? undefined : { registration: row.registration, meta: row.meta }
   }
 
-  list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.driver.run(() => listRuns(this.tenant, limit, before))
+  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
+    return this.driver.run(() => listRuns(this.tenant, limit, before, rid))
   }
 
   async remove(rid: string): Promise<boolean> {
