@@ -24,6 +24,8 @@ const TO_FIRST_SCHEMA = [
   'DROP TABLE announcement',
   'ALTER TABLE runs DROP COLUMN meta_bytes',
   'ALTER TABLE chains DROP COLUMN bytes',
+  'ALTER TABLE chunks DROP COLUMN sums',
+  'ALTER TABLE tail DROP COLUMN sum',
   'DELETE FROM __drizzle_migrations WHERE created_at > (SELECT min(created_at) FROM __drizzle_migrations)',
 ]
 
@@ -60,7 +62,7 @@ test.each([1, 40_000])('a run of %i draws of the first schema is read, written a
   expect(runs.filter((run) => run.rid === rid)).toMatchObject([{ chains: 1, draws: count + 3 }])
   const { bytes } = await catalogue.usage('local')
   expect(bytes - before).toBeGreaterThan(count * 8)
-  expect(bytes - before).toBeLessThan(count * 8 + 200)
+  expect(bytes - before).toBeLessThan(count * 8 + 1000)
 })
 
 test('an object of the present schema is left as it is', async () => {
