@@ -9,9 +9,10 @@ import { McbError } from '../../core/errors.ts'
 import type { Store } from '../../core/store.ts'
 import type { ControlStore } from '../../core/tenants.ts'
 import { fromFailure } from '../remote.ts'
+import { CannotOpen } from '../sqlite/cannot-open.ts'
 import type { FileOptions } from '../sqlite/file.ts'
 import { ThreadControl } from './control.ts'
-import type { Call, Method, Opened, Reply } from './protocol.ts'
+import type { Call, Method, Notice, Noticed, Opened, Reply } from './protocol.ts'
 
 export interface ThreadStorage {
   readonly openStore: (tenant: string) => Store
@@ -32,7 +33,8 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-export async function openThreadStorage(options: FileOptions): Promise<ThreadStorage> {
+/** @throws CannotOpen */
+export async function openThreadStorage(options: FileOptions, notice: Notice = () => {}): Promise<ThreadStorage> {
   const worker = new Worker(new URL('./host.ts', import.meta.url), {
     workerData: options,
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
@@ -40,9 +42,9 @@ export async function openThreadStorage(options: FileOptions): Promise<ThreadSto
   const [opened]: Opened[] = await once(worker, 'message')
   if (opened?.opened !== true) {
     await worker.terminate()
-    throw new Error(opened?.opened === false ? opened.why : 'the storage thread does not answer')
+    throw new CannotOpen(opened?.opened === false ? opened.why : 'the storage thread does not answer')
   }
-  const calls = new Calls(worker)
+  const calls = new Calls(worker, notice)
   return {
     openStore: (tenant) => new ThreadStore(calls, tenant),
     control: new ThreadControl((control, args) => calls.call({ control, args })),
@@ -53,6 +55,7 @@ export async function openThreadStorage(options: FileOptions): Promise<ThreadSto
 
 class Calls {
   private readonly worker: Worker
+  private readonly exited: Promise<void>
   private readonly waiting = new Map<number, Waiting>()
   private lastId = 0
   private ended: McbError | undefined
@@ -60,9 +63,13 @@ class Calls {
   private closing = false
   private readonly failure = Promise.withResolvers<Error>()
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, notice: Notice) {
     this.worker = worker
-    worker.on('message', (reply: Reply) => this.settle(reply))
+    this.exited = new Promise((resolve) => worker.once('exit', () => resolve()))
+    worker.on('message', (message: Reply | Noticed) => {
+      if ('notice' in message) notice(message.notice)
+      else this.settle(message)
+    })
     worker.on('error', (error) => this.end(error))
     worker.on('exit', () => this.end(new Error('the storage thread has ended')))
   }
@@ -76,18 +83,17 @@ class Calls {
     const id = ++this.lastId
     const message = { ...call, id }
     return new Promise<T>((resolve, reject) => {
-      this.waiting.set(id, { resolve: (value) => resolve(value as T), reject })
+      // What cannot be sent is not waited for.
       this.worker.postMessage(message, [...transfer])
+      this.waiting.set(id, { resolve: (value) => resolve(value as T), reject })
     })
   }
 
   async close(): Promise<void> {
     this.closing = true
     if (this.waiting.size > 0) await new Promise<void>((resolve) => (this.idle = resolve))
-    if (this.ended !== undefined) return
-    const exit = once(this.worker, 'exit')
     this.worker.postMessage('close')
-    await exit
+    await this.exited
   }
 
   private settle(reply: Reply): void {

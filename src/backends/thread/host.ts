@@ -4,10 +4,12 @@ import { SqlControl } from '../../control/sql.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { toFailure } from '../remote.ts'
-import { FileDriver, type FileOptions } from '../sqlite/file.ts'
+import { cannotOpen } from '../sqlite/cannot-open.ts'
+import type { FileDriver, FileOptions } from '../sqlite/file.ts'
+import { type OwnedFile, openOwned } from '../sqlite/owned.ts'
 import { purgeHidden, SqliteStore } from '../sqlite/store.ts'
 import { BackgroundCheckpoint } from './checkpoint.ts'
-import type { Call, Opened, Reply } from './protocol.ts'
+import type { Call, Noticed, Opened, Reply } from './protocol.ts'
 
 if (parentPort === null) throw new Error('this module runs in a worker thread')
 const port = parentPort
@@ -60,7 +62,11 @@ async function answer(driver: FileDriver, call: Call): Promise<void> {
     reply = { id, failure: toFailure(error) }
   }
   if (method === 'append') release(args)
-  port.postMessage(reply, [...transfer])
+  try {
+    port.postMessage(reply, [...transfer])
+  } catch (error) {
+    port.postMessage({ id, failure: toFailure(error) } satisfies Reply)
+  }
 }
 
 /** Frees the bodies that were handed over: left to the collector, they add up under load. */
@@ -68,24 +74,26 @@ function release(args: readonly unknown[]): void {
   for (const arg of args) if (arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer) arg.buffer.transfer(0)
 }
 
-async function close(driver: FileDriver, checkpoints: BackgroundCheckpoint): Promise<void> {
+async function close(file: OwnedFile, checkpoints: BackgroundCheckpoint): Promise<void> {
   await checkpoints.close()
-  driver.close()
+  file.close()
   port.close()
 }
 
 let opened: Opened
 try {
-  const driver = new FileDriver(options)
+  const file = openOwned(options)
+  const { driver } = file
   await purgeHidden(driver)
   driver.leaveCheckpoints()
-  const checkpoints = new BackgroundCheckpoint(driver, options.path)
+  const notice = (sentence: string) => port.postMessage({ notice: sentence } satisfies Noticed)
+  const checkpoints = new BackgroundCheckpoint(driver, options.path, notice)
   port.on('message', (message: Call | 'close') => {
-    if (message === 'close') void close(driver, checkpoints)
+    if (message === 'close') void close(file, checkpoints)
     else void answer(driver, message)
   })
   opened = { opened: true }
 } catch (error) {
-  opened = { opened: false, why: error instanceof Error ? error.message : String(error) }
+  opened = { opened: false, why: cannotOpen(error, options.path).message }
 }
 port.postMessage(opened)
