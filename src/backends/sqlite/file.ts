@@ -250,7 +250,7 @@ function requireKnown(database: Database.Database, path: string, migrations: str
     .map(({ name }) => name)
   if (names.length === 0) return
   if (!names.includes('__drizzle_migrations')) throw new CannotOpen(damaged(path, `it holds other tables: ${names[0]}`))
-  for (const name of names) database.prepare(`SELECT 1 FROM "${name.replaceAll('"', '""')}" LIMIT 1`).get()
+  for (const name of names) database.prepare(`SELECT 1 FROM "${name.replaceAll('"', '""')}" NOT INDEXED LIMIT 1`).get()
   const applied = database.prepare<[], { at: number }>('SELECT created_at AS at FROM __drizzle_migrations').all()
   const known = readMigrationFiles({ migrationsFolder: migrations }).map(({ folderMillis }) => folderMillis)
   const unknown = newestUnknown(
