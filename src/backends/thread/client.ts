@@ -3,7 +3,6 @@
  *
  * Bytes of a large body are handed over, not copied: who calls `append` gives them away.
  */
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { McbError } from '../../core/errors.ts'
 import type { Store } from '../../core/store.ts'
@@ -39,12 +38,12 @@ export async function openThreadStorage(options: FileOptions, notice: Notice = (
     workerData: options,
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   })
-  const [opened]: Opened[] = await once(worker, 'message')
-  if (opened?.opened !== true) {
-    await worker.terminate()
-    throw new CannotOpen(opened?.opened === false ? opened.why : 'the storage thread does not answer')
-  }
   const calls = new Calls(worker, notice)
+  const opened = await calls.opened
+  if (!opened.opened) {
+    await worker.terminate()
+    throw new CannotOpen(opened.why)
+  }
   return {
     openStore: (tenant) => new ThreadStore(calls, tenant),
     control: new ThreadControl((control, args) => calls.call({ control, args })),
@@ -55,23 +54,31 @@ export async function openThreadStorage(options: FileOptions, notice: Notice = (
 
 class Calls {
   private readonly worker: Worker
-  private readonly exited: Promise<void>
   private readonly waiting = new Map<number, Waiting>()
   private lastId = 0
   private ended: McbError | undefined
   private idle: (() => void) | undefined
-  private closing = false
+  private closed: Promise<void> | undefined
+  private readonly opening = Promise.withResolvers<Opened>()
   private readonly failure = Promise.withResolvers<Error>()
+  private readonly exit = Promise.withResolvers<void>()
 
   constructor(worker: Worker, notice: Notice) {
     this.worker = worker
-    this.exited = new Promise((resolve) => worker.once('exit', () => resolve()))
-    worker.on('message', (message: Reply | Noticed) => {
+    worker.on('message', (message: Opened | Reply | Noticed) => {
       if ('notice' in message) notice(message.notice)
+      else if ('opened' in message) this.opening.resolve(message)
       else this.settle(message)
     })
     worker.on('error', (error) => this.end(error))
-    worker.on('exit', () => this.end(new Error('the storage thread has ended')))
+    worker.on('exit', () => {
+      this.end(new Error('the storage thread has ended'))
+      this.exit.resolve()
+    })
+  }
+
+  get opened(): Promise<Opened> {
+    return this.opening.promise
   }
 
   get failed(): Promise<Error> {
@@ -89,11 +96,15 @@ class Calls {
     })
   }
 
-  async close(): Promise<void> {
-    this.closing = true
+  close(): Promise<void> {
+    this.closed ??= this.finish()
+    return this.closed
+  }
+
+  private async finish(): Promise<void> {
     if (this.waiting.size > 0) await new Promise<void>((resolve) => (this.idle = resolve))
     this.worker.postMessage('close')
-    await this.exited
+    await this.exit.promise
   }
 
   private settle(reply: Reply): void {
@@ -105,7 +116,8 @@ class Calls {
   }
 
   private end(cause: Error): void {
-    if (!this.closing) this.failure.resolve(cause)
+    this.opening.resolve({ opened: false, why: `the thread of the storage did not start (${cause.message})` })
+    if (this.closed === undefined) this.failure.resolve(cause)
     this.ended ??= new McbError('storage_unavailable', 'the storage has stopped', { retryAfter: 5 }, { cause })
     for (const { reject } of this.waiting.values()) reject(this.ended)
     this.waiting.clear()

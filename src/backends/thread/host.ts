@@ -1,6 +1,7 @@
 /** The thread that owns the SQLite file: it answers calls to the stores of all tenants, and to the control store. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqlControl } from '../../control/sql.ts'
+import { McbError } from '../../core/errors.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { toFailure } from '../remote.ts'
@@ -24,6 +25,9 @@ function storeOf(driver: FileDriver, tenant: string): Store {
   }
   return store
 }
+
+/** Milliseconds before a deletion that was cut off is tried again. */
+const DELETIONS_MS = 60_000
 
 /** Buffers of an answer that are worth handing over instead of copying. */
 const TRANSFER_BYTES = 16 * 1024
@@ -74,6 +78,20 @@ function release(args: readonly unknown[]): void {
   for (const arg of args) if (arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer) arg.buffer.transfer(0)
 }
 
+function notice(sentence: string): void {
+  port.postMessage({ notice: sentence } satisfies Noticed)
+}
+
+/** A disk that is full keeps no server from reading: what was left of a deletion then goes later. */
+async function completeDeletions(driver: FileDriver): Promise<void> {
+  try {
+    await purgeHidden(driver)
+  } catch (error) {
+    if (!(error instanceof McbError)) throw error
+    setTimeout(() => void completeDeletions(driver), DELETIONS_MS).unref()
+  }
+}
+
 async function close(file: OwnedFile, checkpoints: BackgroundCheckpoint): Promise<void> {
   await checkpoints.close()
   file.close()
@@ -84,10 +102,9 @@ let opened: Opened
 try {
   const file = openOwned(options)
   const { driver } = file
-  await purgeHidden(driver)
   driver.leaveCheckpoints()
-  const notice = (sentence: string) => port.postMessage({ notice: sentence } satisfies Noticed)
   const checkpoints = new BackgroundCheckpoint(driver, options.path, notice)
+  await completeDeletions(driver)
   port.on('message', (message: Call | 'close') => {
     if (message === 'close') void close(file, checkpoints)
     else void answer(driver, message)
