@@ -35,7 +35,7 @@ export function reportTo(
     }
     if (told.size >= CAUSES) told.clear()
     told.set(line, { at: now(), more: 0 })
-    write(id, last === undefined || last.more === 0 ? line : `${line} (and ${last.more} requests before)`)
+    write(id, last === undefined || last.more === 0 ? line : `${line} (${last.more} more since the last line)`)
   }
 }
 
