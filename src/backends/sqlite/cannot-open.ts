@@ -21,7 +21,13 @@ function sentenceOf(error: unknown, path: string): string {
   if (/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code)) {
     return `the disk of "${path}" is full (${why}); make room on it, or set MCB_DATA_DIR to a folder on another one`
   }
-  return `the folder "${dirname(path)}" cannot be written (${why}); set MCB_DATA_DIR to one that can`
+  if (/^(SQLITE_IOERR|EIO)/.test(code)) {
+    return `the disk of "${path}" fails (${why}); mend it, or set MCB_DATA_DIR to a folder on another one`
+  }
+  if (/^(SQLITE_(CANTOPEN|READONLY|PERM)|EACCES|EPERM|EROFS|EISDIR|ENOTDIR)/.test(code)) {
+    return `the folder "${dirname(path)}" cannot be written (${why}); set MCB_DATA_DIR to one that can`
+  }
+  return `"${path}" cannot be opened (${why}); mend that, or set MCB_DATA_DIR to another folder`
 }
 
 export function damaged(path: string, why: string): string {

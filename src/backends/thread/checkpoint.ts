@@ -67,7 +67,9 @@ export class BackgroundCheckpoint {
   }
 
   private start(): void {
+    clearTimeout(this.retry)
     this.retry = undefined
+    if (this.running) return
     this.running = true
     this.worker.postMessage('checkpoint')
   }
@@ -94,6 +96,7 @@ export class BackgroundCheckpoint {
       return
     }
     this.reached = checkpointed
+    this.recover()
     if (this.driver.walFrames() - checkpointed > FINISH_FRAMES) this.start()
     else this.finish()
   }
@@ -104,6 +107,10 @@ export class BackgroundCheckpoint {
     if (checkpointed < log) return
     this.reached = undefined
     this.pauseMs = PAUSE_MS.first
+    this.recover()
+  }
+
+  private recover(): void {
     if (this.failure === undefined) return
     this.failure = undefined
     this.driver.refuse(undefined)
