@@ -3,11 +3,12 @@ import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { sweepTenants } from './control/sweep.ts'
 import { type AccessSettings, accessSettings, isLoopback } from './core/access-settings.ts'
-import { withoutKeys } from './core/keys.ts'
 import { readNodeBody } from './node/body.ts'
 import { makeFolder } from './node/folder.ts'
 import { RequestLog } from './node/log.ts'
+import { reportTo } from './node/report.ts'
 import { listen } from './node/server.ts'
+import { endInTurn } from './node/stop.ts'
 import { openStorage, STORAGES } from './node/storage.ts'
 
 const HELP = `McBackend Edge: keeps the draws of MCMC runs.
@@ -46,6 +47,10 @@ function asksForHelp(): boolean {
     fail(`${describeFailure(error)}. It takes environment variables; --help lists them.`)
   }
 }
+
+/** Milliseconds that a stop waits for requests under way, which are cut off after 10 s, and then for the storage. */
+const REQUESTS_MS = 12_000
+const STORAGE_MS = 10_000
 
 /** Milliseconds between two looks for what deletions of tenants have left. */
 const SWEEP_MS = 10 * 60_000
@@ -87,14 +92,11 @@ async function main(): Promise<void> {
   } catch (error) {
     fail(`the folder "${MCB_DATA_DIR}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }
-  const storage = await openStorage(kind, MCB_DATA_DIR).catch((error: unknown) =>
-    fail(
-      kind === 'clickhouse'
-        ? `${describeFailure(error)}.`
-        : `the folder "${MCB_DATA_DIR}" cannot be written (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`,
-    ),
-  )
   const log = new RequestLog()
+  const notice = (sentence: string) => console.error(new Date().toISOString(), sentence)
+  const storage = await openStorage(kind, MCB_DATA_DIR, notice).catch((error: unknown) =>
+    fail(`${describeFailure(error)}.`),
+  )
   const { openBackend, closeBackend, control } = storage
   const app = createApp({
     openBackend,
@@ -104,7 +106,7 @@ async function main(): Promise<void> {
     audit: (entry) => log.write(JSON.stringify({ audit: entry })),
     readBody: readNodeBody,
     ...(MCB_LOG === 'quiet' ? {} : { observe: log.middleware }),
-    report: (id, error) => console.error(new Date().toISOString(), withoutKeys(id), error),
+    report: reportTo((...parts) => console.error(new Date().toISOString(), ...parts), Date.now),
   })
   const server = await listen(app, HOST, port).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
@@ -133,10 +135,15 @@ async function main(): Promise<void> {
     log.write(`${new Date().toISOString()} ${signal}: finishing what was accepted`)
     const closed = server.close()
     storage.endWatches()
-    await closed
-    await storage.close()
+    const ended = await endInTurn([
+      { name: 'the requests', end: () => closed, ms: REQUESTS_MS },
+      { name: 'the storage', end: () => storage.close(), ms: STORAGE_MS },
+    ])
     log.flush()
-    process.exit(0)
+    if (ended === undefined) process.exit(0)
+    console.error(`mcbackend-edge: ${ended}; what was acknowledged is stored.`)
+    // To exit as usual would wait for a thread that may wait for a disk.
+    process.kill(process.pid, 'SIGKILL')
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal))
 }
