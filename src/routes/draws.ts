@@ -10,18 +10,22 @@ import type { Ahead } from '../core/store.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
+import type { Place } from './open-answers.ts'
 import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from './openapi.ts'
 import { chainParam, columnsQuery, ridParam, sliceQuery } from './params.ts'
 import { bodyLimit, countAdded, requireRoom } from './quota.ts'
 import { requireChain, withRun } from './run-of.ts'
 
-export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authorize, quotas }: Services): void {
+export function drawRoutes(app: Hono<AppEnv>, services: Services): void {
+  const { limits, authorize, quotas } = services
   const append = async (c: AppContext) => {
     const rid = ridParam(c)
     const chain = chainParam(c)
     let body: Promise<Uint8Array<ArrayBuffer>> | undefined
     const length = await withRun(c, rid, { resource: (run) => requireChain(run, chain) }, async (run) => {
-      body ??= readProtobuf(c, readBody, bodyLimit(c, limits.bodyBytes))
+      // A client that waits for "100 Continue" is told what does not need the body before it sends that.
+      if (c.req.header('Expect') !== undefined) await requireChain(run, chain)
+      body ??= readProtobuf(c, services, bodyLimit(c, limits.bodyBytes))
       let bytes: Uint8Array<ArrayBuffer>
       try {
         bytes = await body
@@ -121,19 +125,40 @@ async function send(c: AppContext, { length, body }: Answer, described: Record<s
     if (done) break
     begun.push(value)
   }
-  return c.body(streamOf(begun, body), 200, headers)
+  return c.body(streamOf(begun, body, c.get('place')), 200, headers)
 }
 
-function streamOf(begun: Uint8Array<ArrayBuffer>[], rest: AsyncGenerator<Uint8Array<ArrayBuffer>>): ReadableStream {
-  return new ReadableStream({
-    async pull(controller) {
-      const ready = begun.shift()
-      const { done, value } = ready === undefined ? await rest.next() : { done: false, value: ready }
-      if (done || value === undefined) controller.close()
-      else controller.enqueue(value)
+/** Takes from the draws only what is asked for: a reader that does not read has nothing fetched ahead. */
+function streamOf(
+  begun: Uint8Array<ArrayBuffer>[],
+  rest: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+  place: Place,
+): ReadableStream {
+  place.isStreamed = true
+  const take = async () => {
+    try {
+      const next = await rest.next()
+      if (next.done) place.release()
+      return next
+    } catch (error) {
+      place.release()
+      throw error
+    }
+  }
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const ready = begun.shift()
+        const { done, value } = ready === undefined ? await take() : { done: false, value: ready }
+        if (done || value === undefined) controller.close()
+        else controller.enqueue(value)
+      },
+      async cancel() {
+        place.release()
+        begun.length = 0
+        await rest.return(undefined)
+      },
     },
-    async cancel() {
-      await rest.return(undefined)
-    },
-  })
+    { highWaterMark: 0 },
+  )
 }

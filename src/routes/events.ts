@@ -12,6 +12,7 @@ export function eventRoutes(app: Hono<AppEnv>, { authorize }: Services): void {
   resource(app, '/v1/runs/:rid/events', authorize, {
     get: {
       needs: 'read',
+      answer: 'events',
       describe: describe('Runs', 'watchRun', 'Server-sent events: the chains and their lengths, then whatever grows', {
         parameters: [
           {
@@ -50,8 +51,11 @@ async function watch(c: AppContext): Promise<Response> {
     stop()
     return c.body(null)
   }
+  const place = c.get('place')
+  place.isStreamed = true
   const end = () => {
     stop()
+    place.release()
     // Else a feed that waits for news waits on, with its timer, for a watcher that has gone.
     feed.lost()
   }
