@@ -2,14 +2,18 @@
 import type { BodyHold } from '../core/budget.ts'
 import { McbError } from '../core/errors.ts'
 
-/** Bytes that are set aside when the first piece has come: as much as most bodies have. */
-const FIRST_BYTES = 64 * 1024
+/** Bytes up to which a body has a buffer of its announced size at once. Most have no more. */
+const SMALL_BYTES = 64 * 1024
 
-/** One copy of what comes, and memory for no more than twice of it, whatever was announced. */
+/**
+ * One copy of what comes. A large buffer grows where it lies, by doubling: its address space is set aside for all that may
+ * come, its memory is taken for no more than twice of what has.
+ */
 export class Collector {
-  private buffer: Uint8Array<ArrayBuffer> = new Uint8Array()
+  private buffer = new ArrayBuffer(0)
+  private bytes = new Uint8Array(this.buffer)
   private length = 0
-  private readonly announced: number
+  private readonly most: number
   private readonly limit: number
   private readonly hold: BodyHold
   /** Bytes that the hold counts for another part of the body. */
@@ -17,7 +21,7 @@ export class Collector {
 
   /** @param announced bytes, 0 when they are not known */
   constructor(announced: number, limit: number, hold: BodyHold) {
-    this.announced = announced
+    this.most = announced > 0 ? Math.min(announced, limit) : limit
     this.limit = limit
     this.hold = hold
     this.besides = hold.bytes
@@ -27,34 +31,42 @@ export class Collector {
   add(chunk: Uint8Array): void {
     const length = this.length + chunk.length
     if (length > this.limit) throw tooLarge(this.limit)
-    if (length > this.buffer.length) this.grow(length)
-    this.buffer.set(chunk, this.length)
+    if (length > this.bytes.length) this.grow(length)
+    this.bytes.set(chunk, this.length)
     this.length = length
   }
 
   /** The whole body, on a buffer of its own: a view on a part would be copied with all that lies beside it. */
   finish(): Uint8Array<ArrayBuffer> {
-    if (this.length < this.buffer.length) this.resize(this.length)
-    return this.buffer
+    if (this.length < this.bytes.length) {
+      this.hold.take(this.besides + this.length)
+      if (this.length > SMALL_BYTES) this.buffer.resize(this.length)
+      else this.move(new ArrayBuffer(this.length))
+    }
+    return new Uint8Array(this.buffer, 0, this.length)
   }
 
   /** Frees what was gathered. */
   drop(): void {
-    this.buffer.buffer.transfer(0)
-    this.buffer = new Uint8Array()
     this.length = 0
+    this.move(new ArrayBuffer(0))
   }
 
   private grow(length: number): void {
-    const doubled = Math.max(FIRST_BYTES, this.buffer.length * 2, length)
-    const most = length <= this.announced ? Math.min(this.announced, this.limit) : this.limit
-    this.resize(Math.min(doubled, most))
+    const most = Math.max(this.most, length)
+    const size = Math.min(Math.max(SMALL_BYTES, this.bytes.length * 2, length), most)
+    this.hold.take(this.besides + size)
+    if (this.buffer.resizable && size <= this.buffer.maxByteLength) this.buffer.resize(size)
+    else this.move(most <= SMALL_BYTES ? new ArrayBuffer(size) : new ArrayBuffer(size, { maxByteLength: most }))
   }
 
-  private resize(bytes: number): void {
-    this.hold.take(this.besides + bytes)
-    // Frees the former buffer at once; what waits for a collection adds up under load.
-    this.buffer = new Uint8Array(this.buffer.buffer.transfer(bytes))
+  /** Takes what was gathered to another buffer, and frees the former at once: what waits for a collection adds up. */
+  private move(room: ArrayBuffer): void {
+    const bytes = new Uint8Array(room)
+    bytes.set(this.bytes.subarray(0, this.length))
+    this.buffer.transferToFixedLength(0)
+    this.buffer = room
+    this.bytes = bytes
   }
 }
 

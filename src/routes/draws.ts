@@ -10,14 +10,14 @@ import type { Ahead } from '../core/store.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
-import type { Place } from './open-answers.ts'
 import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from './openapi.ts'
 import { chainParam, columnsQuery, ridParam, sliceQuery } from './params.ts'
 import { bodyLimit, countAdded, requireRoom } from './quota.ts'
 import { requireChain, withRun } from './run-of.ts'
+import { streamOf } from './stream.ts'
 
 export function drawRoutes(app: Hono<AppEnv>, services: Services): void {
-  const { limits, authorize, quotas } = services
+  const { limits, bounds, authorize, quotas } = services
   const append = async (c: AppContext) => {
     const rid = ridParam(c)
     const chain = chainParam(c)
@@ -66,7 +66,7 @@ export function drawRoutes(app: Hono<AppEnv>, services: Services): void {
     const etag = await drawsETag(registration, chain, selection, type)
     if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
     const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits)
-    return send(c, answer, { ETag: etag, 'Content-Type': type })
+    return send(c, answer, { ETag: etag, 'Content-Type': type }, bounds.stallMs)
   }
 
   resource(app, '/v1/runs/:rid/chains/:chain/draws', authorize, {
@@ -116,7 +116,12 @@ async function drawsETag(registration: string, chain: StoreChain, selection: Sel
 }
 
 /** Starts the answer only when its first draws are here: what fails before that is an error, what fails later aborts. */
-async function send(c: AppContext, { length, body }: Answer, described: Record<string, string>): Promise<Response> {
+async function send(
+  c: AppContext,
+  { length, body }: Answer,
+  described: Record<string, string>,
+  stallMs: number,
+): Promise<Response> {
   const headers = length === undefined ? described : { ...described, 'Content-Length': String(length) }
   if (c.req.method === 'HEAD') return c.body(null, 200, headers)
   const begun: Uint8Array<ArrayBuffer>[] = []
@@ -125,40 +130,15 @@ async function send(c: AppContext, { length, body }: Answer, described: Record<s
     if (done) break
     begun.push(value)
   }
-  return c.body(streamOf(begun, body, c.get('place')), 200, headers)
+  // What is returned before it has begun does not return what it holds.
+  const ended = () => body.return(undefined)
+  return c.body(streamOf(behind(begun, body), { place: c.get('place'), stallMs, ended }), 200, headers)
 }
 
-/** Takes from the draws only what is asked for: a reader that does not read has nothing fetched ahead. */
-function streamOf(
+async function* behind(
   begun: Uint8Array<ArrayBuffer>[],
   rest: AsyncGenerator<Uint8Array<ArrayBuffer>>,
-  place: Place,
-): ReadableStream {
-  place.isStreamed = true
-  const take = async () => {
-    try {
-      const next = await rest.next()
-      if (next.done) place.release()
-      return next
-    } catch (error) {
-      place.release()
-      throw error
-    }
-  }
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const ready = begun.shift()
-        const { done, value } = ready === undefined ? await take() : { done: false, value: ready }
-        if (done || value === undefined) controller.close()
-        else controller.enqueue(value)
-      },
-      async cancel() {
-        place.release()
-        begun.length = 0
-        await rest.return(undefined)
-      },
-    },
-    { highWaterMark: 0 },
-  )
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let piece = begun.shift(); piece !== undefined; piece = begun.shift()) yield piece
+  yield* rest
 }

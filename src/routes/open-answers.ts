@@ -13,6 +13,8 @@ type Kind = 'answers' | 'events'
 export class Place {
   /** Whether the answer goes on when its handler has returned, and then ends the place itself. */
   isStreamed = false
+  /** Whether the platform ends the answer of a reader that does not read. */
+  isWatched = false
   private end: (() => void) | undefined
 
   constructor(end: () => void) {
@@ -74,7 +76,8 @@ export function counted(
         const tenant = caller.kind === 'key' ? caller.tenant.storage : LOCAL_TENANT
         const place = open.take(tenant, operation.answer ?? 'answers')
         c.set('place', place)
-        if (whenAnswered(c, place.release)) return next()
+        place.isWatched = whenAnswered(c, place.release)
+        if (place.isWatched) return next()
         await next()
         if (!place.isStreamed) place.release()
       })
