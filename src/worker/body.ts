@@ -57,8 +57,10 @@ async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   }
 }
 
-/** Bytes of a refused body that are read on behalf of its client. */
+/** Bytes of a refused body that are read on behalf of its client, and milliseconds that it may take, in all and at a time. */
 const DRAIN_BYTES = 128 * 1024 * 1024
+const DRAIN_MS = 30_000
+const DRAIN_PAUSE_MS = 2000
 
 /**
  * Reads what an answer left of a request's body: many clients look for an answer only when they have sent everything, and
@@ -67,13 +69,14 @@ const DRAIN_BYTES = 128 * 1024 * 1024
 export async function drain({ body, headers }: Request): Promise<void> {
   if (body === null || body.locked || Number(headers.get('Content-Length') ?? 0) > DRAIN_BYTES) return
   const reader = body.getReader()
+  const until = Date.now() + DRAIN_MS
   try {
-    for (let left = DRAIN_BYTES; left > 0; ) {
-      const { done, value } = await reader.read()
+    for (let left = DRAIN_BYTES; left > 0 && Date.now() < until; ) {
+      const { done, value } = await within(DRAIN_PAUSE_MS, reader.read())
       if (done) return
       left -= value.length
     }
   } catch {
-    // The client is gone, or its body was read to the end in another way.
+    // The client is gone or silent, or its body was read to the end in another way.
   }
 }
