@@ -29,5 +29,4 @@ export function drain({ request }: Exchange, patience: number): void {
     },
     Math.min(LOOK_MS, patience),
   )
-  socket.once('close', () => clearInterval(timer))
 }
