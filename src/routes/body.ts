@@ -61,6 +61,12 @@ export const readStandardBody: ReadBody = async (c, { limit, hold }) => {
   const stream = c.req.raw.body
   if (stream === null) return new Uint8Array()
   const collector = new Collector(Number(c.req.header('Content-Length') ?? 0), limit, hold)
-  for await (const chunk of stream) collector.add(chunk)
+  try {
+    for await (const chunk of stream) collector.add(chunk)
+  } catch (error) {
+    collector.drop()
+    if (error instanceof McbError) throw error
+    throw new McbError('invalid_protobuf', 'the body ended before it was complete', {}, { cause: error })
+  }
   return collector.finish()
 }

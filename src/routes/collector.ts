@@ -40,8 +40,10 @@ export class Collector {
   finish(): Uint8Array<ArrayBuffer> {
     if (this.length < this.bytes.length) {
       this.hold.take(this.besides + this.length)
-      if (this.length > SMALL_BYTES) this.buffer.resize(this.length)
-      else this.move(new ArrayBuffer(this.length))
+      // What is small, or has much more address space than it needs, goes to a buffer that has none to spare.
+      const isWide = !this.buffer.resizable || this.buffer.maxByteLength > 2 * this.length
+      if (isWide) this.move(new ArrayBuffer(this.length))
+      else this.buffer.resize(this.length)
     }
     return new Uint8Array(this.buffer, 0, this.length)
   }

@@ -46,6 +46,18 @@ function pieces(...first: readonly Uint8Array[]) {
   return { body, end: rest.resolve }
 }
 
+/** A body whose pieces are sent one by one; each is taken when `send` resolves. */
+function steps() {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  const writer = writable.getWriter()
+  const ignore = () => undefined
+  return {
+    body: readable,
+    send: (piece: Uint8Array) => writer.write(piece).catch(ignore),
+    end: () => writer.close().catch(ignore),
+  }
+}
+
 async function zipped(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream('gzip'))
   return new Uint8Array(await new Response(stream).arrayBuffer())
@@ -68,6 +80,18 @@ test('bodies of all sizes arrive as they were sent, announced or not', async () 
       expect([answer.status, await answer.text()]).toEqual([200, `{"chain":0,"length":${length}}`])
     }
   }
+})
+
+test('a body that is larger than a message to its run object arrives', async () => {
+  const call = await prepared()
+  const variables = [{ name: 'x', dtype: 'uint8', shape: [MIB] }]
+  await call('DELETE', '/v1/runs/large')
+  expect((await call('PUT', '/v1/runs/large', { body: runMeta({ variables }) })).status).toBe(201)
+  expect((await call('PUT', '/v1/runs/large/chains/0')).status).toBe(201)
+  const data = new Uint8Array(34 * MIB).fill(7)
+  const body = drawBatch({ count: 34, draws: [{ name: 'x', dtype: 'uint8', data }] })
+  const answer = await call('POST', '/v1/runs/large/chains/0/draws', { body })
+  expect([answer.status, await answer.text()]).toEqual([200, '{"chain":0,"length":34}'])
 })
 
 test('gzip of several members is read as one body, and nothing else behind a member', async () => {
@@ -105,6 +129,23 @@ test('the youngest body yields; when the oldest is answered there is room again'
   const batch = drawBatch(iterations(0, 30_000))
   expect((await call('POST', DRAWS, { body: batch })).status).toBe(200)
   await expectProblem(await call('POST', DRAWS, { body: new Uint8Array(3 * MIB) }), 413, 'payload_too_large')
+})
+
+test('an older body that grows cuts a younger one, in whatever request that is', async () => {
+  const call = await prepared({ MCB_BODIES_MIB: 2 })
+  const half = new Uint8Array(MIB / 2)
+  const older = steps()
+  const younger = steps()
+  const first = call('POST', DRAWS, { body: older.body })
+  await older.send(half)
+  const second = call('POST', DRAWS, { body: younger.body })
+  await younger.send(half)
+  const answered = second.then((answer) => answer.status)
+  for (let i = 0; i < 3; i++) await older.send(half)
+  expect(await answered).toBe(503)
+  await older.end()
+  expect((await first).status).toBe(400)
+  await younger.end()
 })
 
 test('a body that makes no progress is cut', async () => {
