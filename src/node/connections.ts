@@ -10,6 +10,9 @@ import { drain, type Exchange } from './exchange.ts'
  */
 const MOST_WAITING = 10_000
 
+/** How often a connection is looked at in the time that its answer may stall. */
+const LOOKS = 8
+
 /** Milliseconds that a body is read on behalf of its client when its answer has gone. */
 const DRAIN_MS = 30_000
 
@@ -21,11 +24,13 @@ export interface ConnectionsOptions {
 export class Connections {
   private readonly open = new Map<Socket, Connection>()
   private readonly stallMs: number
+  private readonly timer: NodeJS.Timeout
   private waiting = 0
   private closing = false
 
   constructor({ stallMs }: ConnectionsOptions) {
     this.stallMs = stallMs
+    this.timer = setInterval(() => this.look(), stallMs / LOOKS).unref()
   }
 
   add(socket: Socket): void {
@@ -54,21 +59,34 @@ export class Connections {
     this.open.get(socket)?.end(text)
   }
 
-  /** A socket has been at rest for `stallMs`: nothing came, and nothing of what is to be sent has left. */
+  /** Nothing has come or gone on a socket for `stallMs`, or its time between two requests is over. */
   rested(socket: Socket): void {
-    const connection = this.open.get(socket)
-    if (connection === undefined || connection.isIdle || socket.writableLength > 0) socket.destroy()
+    if (this.open.get(socket)?.isIdle !== false) socket.destroy()
   }
 
   /** Ends what is at rest, and everything else as soon as it is. */
   close(): void {
     this.closing = true
+    clearInterval(this.timer)
     for (const connection of this.open.values()) connection.closeWhenIdle()
+  }
+
+  /** Ends those whose answer stalls, whatever their client sends meanwhile. */
+  private look(): void {
+    const now = performance.now()
+    for (const [socket, connection] of this.open) if (connection.stallOf(now) >= this.stallMs) socket.destroy()
   }
 
   private count(change: number): void {
     this.waiting += change
   }
+}
+
+/** Bytes that wait to be taken by the network: Node's own count, which falls while one long write is on its way. */
+function pendingBytes(socket: Socket): number {
+  const handle: unknown = '_handle' in socket ? socket._handle : undefined
+  const inHandle = typeof handle === 'object' && handle !== null && 'writeQueueSize' in handle && handle.writeQueueSize
+  return socket.writableLength + (typeof inHandle === 'number' ? inHandle : 0)
 }
 
 class Connection {
@@ -82,6 +100,10 @@ class Connection {
   /** What is to be said behind all answers, and then the end. */
   private last: string | undefined
   private isClosing = false
+  /** What was seen at the last look, and when that was first so. */
+  private pending = 0
+  private written = 0
+  private movedAt = 0
 
   constructor(socket: Socket, patience: number, count: (change: number) => void) {
     this.socket = socket
@@ -91,6 +113,16 @@ class Connection {
 
   get isIdle(): boolean {
     return this.current === undefined && this.unread?.request.complete !== false
+  }
+
+  /** Milliseconds for which nothing of what is to be sent has left. */
+  stallOf(now: number): number {
+    const pending = this.socket.writableLength === 0 ? 0 : pendingBytes(this.socket)
+    const { bytesWritten } = this.socket
+    if (pending === 0 || pending !== this.pending || bytesWritten !== this.written) this.movedAt = now
+    this.pending = pending
+    this.written = bytesWritten
+    return now - this.movedAt
   }
 
   add(exchange: Exchange): void {

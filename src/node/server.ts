@@ -56,7 +56,6 @@ export function listen(
   })
   server.on('connection', (socket) => connections.add(socket))
   server.on('timeout', (socket) => connections.rested(socket))
-  // Of a socket at rest. Node counts what the network takes of a long write as motion.
   server.timeout = stallMs
   // A body of 64 MiB over a slow line takes minutes; headers need not.
   server.requestTimeout = 15 * 60_000

@@ -119,6 +119,18 @@ test.each(['application/x-protobuf', 'application/json'])(
   },
 )
 
+test.each([
+  ['empty lines', '', '\r\n'],
+  ['a head without end', 'GET / HTTP/1.1\r\nX: ', 'x'],
+])('an answer without a reader ends, also when its client goes on to send %s', async (_what, first, more) => {
+  const { all } = await start({ stallMs: 1000 })
+  const raw = deaf(all, `${READ}${first}`)
+  await expect.poll(() => all.openAnswers.count('answers')).toBe(1)
+  const timer = setInterval(() => raw.send(more), 50)
+  await expect.poll(() => all.openAnswers.count('answers')).toBe(0)
+  clearInterval(timer)
+})
+
 describe('open answers', () => {
   test('have a number that they do not exceed, and events one of their own', async () => {
     const { all } = await start({ answers: 3, eventStreams: 2 })

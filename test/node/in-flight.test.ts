@@ -84,7 +84,7 @@ test('a body is counted until its request is answered', async () => {
 })
 
 test('a body that makes no progress is cut, one that trickles is not', async () => {
-  const all = await start({ stallMs: 1000 })
+  const all = await start({ stallMs: 2000 })
   const body = drawBatch(iterations(0, 2))
   const slow = post(all, body.length, 0)
   const silent = post(all, 5000, 1000)
