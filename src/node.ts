@@ -3,11 +3,12 @@ import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { sweepTenants } from './control/sweep.ts'
 import { type AccessSettings, accessSettings, isLoopback } from './core/access-settings.ts'
+import { boundsOf } from './core/bound-settings.ts'
 import { readNodeBody } from './node/body.ts'
 import { makeFolder } from './node/folder.ts'
 import { RequestLog } from './node/log.ts'
 import { reportTo } from './node/report.ts'
-import { listen } from './node/server.ts'
+import { listen, whenNodeAnswered } from './node/server.ts'
 import { endInTurn } from './node/stop.ts'
 import { openStorage, STORAGES } from './node/storage.ts'
 
@@ -26,6 +27,13 @@ environment
   MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants
   MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
   MCB_PUBLIC_URL       address that links to shared runs begin with   [that of the request]
+
+what it holds at a time for all callers (docs/security.md)
+  MCB_BODIES_MIB         memory of bodies that are being received or stored; beyond it, 503   [512]
+  MCB_TENANT_BODIES_MIB  of these, one tenant's, where there are keys                         [256]
+  MCB_ANSWERS            answers to reads that are open at a time for one tenant              [256]
+  MCB_EVENT_STREAMS      streams of events that are open at a time for one tenant             [1024]
+  MCB_STALL_SECONDS      a body without progress, or an answer without a reader, ends         [60]
 
 for MCB_STORAGE=clickhouse (docs/clickhouse.md)
   CLICKHOUSE_URL, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, CLICKHOUSE_DATABASE [mcbackend]
@@ -55,9 +63,10 @@ const STORAGE_MS = 10_000
 /** Milliseconds between two looks for what deletions of tenants have left. */
 const SWEEP_MS = 10 * 60_000
 
-function settingsOrFail(host: string): AccessSettings {
+/** What is read, or the end of the process. */
+function orFail<T>(read: () => T): T {
   try {
-    return accessSettings(process.env, isLoopback(host) ? 'this machine' : 'others')
+    return read()
   } catch (error) {
     return fail(describeFailure(error))
   }
@@ -86,7 +95,10 @@ async function main(): Promise<void> {
   const kind = STORAGES.find((name) => name === MCB_STORAGE)
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
   if (MCB_LOG !== 'requests' && MCB_LOG !== 'quiet') fail(`MCB_LOG must be requests or quiet, not "${MCB_LOG}".`)
-  const { operatorToken, origins, publicUrl } = settingsOrFail(HOST)
+  const { operatorToken, origins, publicUrl } = orFail<AccessSettings>(() =>
+    accessSettings(process.env, isLoopback(HOST) ? 'this machine' : 'others'),
+  )
+  const bounds = orFail(() => boundsOf(process.env))
   try {
     if (kind === 'sqlite' || kind === 'clickhouse') makeFolder(MCB_DATA_DIR)
   } catch (error) {
@@ -104,11 +116,13 @@ async function main(): Promise<void> {
     origins,
     ...(publicUrl !== undefined && { publicUrl }),
     audit: (entry) => log.write(JSON.stringify({ audit: entry })),
+    bounds,
     readBody: readNodeBody,
+    whenAnswered: whenNodeAnswered,
     ...(MCB_LOG === 'quiet' ? {} : { observe: log.middleware }),
     report: reportTo((...parts) => console.error(new Date().toISOString(), ...parts), Date.now),
   })
-  const server = await listen(app, HOST, port).catch((error: NodeJS.ErrnoException) => {
+  const server = await listen(app, HOST, port, bounds).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
     fail(`cannot listen on ${HOST}:${port} (${error.message}); set HOST and PORT.`)
   })

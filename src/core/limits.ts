@@ -28,3 +28,25 @@ export const DEFAULT_LIMITS: Limits = {
   chains: 10_000,
   elements: 2 ** 31,
 }
+
+/** What one server holds at a time for all its callers (the contract, section 5). */
+export interface Bounds {
+  /** Bytes that bodies of requests take together, compressed and decoded, until their requests are answered. */
+  readonly bodiesBytes: number
+  /** Bytes of these that are of one tenant, where there are several. */
+  readonly tenantBodiesBytes: number
+  /** Answers to reads that are open at a time, for one tenant. */
+  readonly answers: number
+  /** Streams of events that are open at a time, for one tenant, apart from these. */
+  readonly eventStreams: number
+  /** Milliseconds after which a body that makes no progress is cut. */
+  readonly stallMs: number
+}
+
+export const DEFAULT_BOUNDS: Bounds = {
+  bodiesBytes: 512 * MIB,
+  tenantBodiesBytes: 256 * MIB,
+  answers: 256,
+  eventStreams: 1024,
+  stallMs: 60_000,
+}

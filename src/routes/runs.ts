@@ -16,12 +16,13 @@ import { REGISTRATION, runNotFound, withRun } from './run-of.ts'
 
 export function runRoutes(
   app: Hono<AppEnv>,
-  { limits, readBody, authorize, quotas }: Services,
+  services: Services,
   /** Called when a run was deleted, or is not there. */
   afterDelete: (c: AppContext, rid: string) => Promise<void>,
 ): void {
+  const { limits, authorize, quotas } = services
   const accept = async (c: AppContext, rid: string) => {
-    const bytes = await readProtobuf(c, readBody, bodyLimit(c, limits.runMetaBytes))
+    const bytes = await readProtobuf(c, services, bodyLimit(c, limits.runMetaBytes))
     return acceptRunMeta(bytes, rid, limits)
   }
 
