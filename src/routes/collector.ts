@@ -6,12 +6,12 @@ import { McbError } from '../core/errors.ts'
 const SMALL_BYTES = 64 * 1024
 
 /**
- * One copy of what comes. A large buffer grows where it lies, by doubling: its address space is set aside for all that may
- * come, its memory is taken for no more than twice of what has.
+ * One copy of what comes, and by doubling one more: memory is taken for no more than twice of what has come, whatever was
+ * announced. A buffer that grows where it lies would save the second copy, and costs more than that: its pages come one by one,
+ * and whoever goes through its bytes later is half as fast.
  */
 export class Collector {
-  private buffer = new ArrayBuffer(0)
-  private bytes = new Uint8Array(this.buffer)
+  private bytes = new Uint8Array()
   private length = 0
   private readonly most: number
   private readonly limit: number
@@ -39,36 +39,28 @@ export class Collector {
   /** The whole body, on a buffer of its own: a view on a part would be copied with all that lies beside it. */
   finish(): Uint8Array<ArrayBuffer> {
     if (this.length < this.bytes.length) {
+      this.resize(this.length)
       this.hold.take(this.besides + this.length)
-      // What is small, or has much more address space than it needs, goes to a buffer that has none to spare.
-      const isWide = !this.buffer.resizable || this.buffer.maxByteLength > 2 * this.length
-      if (isWide) this.move(new ArrayBuffer(this.length))
-      else this.buffer.resize(this.length)
     }
-    return new Uint8Array(this.buffer, 0, this.length)
+    return this.bytes
   }
 
   /** Frees what was gathered. */
   drop(): void {
     this.length = 0
-    this.move(new ArrayBuffer(0))
+    this.resize(0)
   }
 
   private grow(length: number): void {
     const most = Math.max(this.most, length)
     const size = Math.min(Math.max(SMALL_BYTES, this.bytes.length * 2, length), most)
     this.hold.take(this.besides + size)
-    if (this.buffer.resizable && size <= this.buffer.maxByteLength) this.buffer.resize(size)
-    else this.move(most <= SMALL_BYTES ? new ArrayBuffer(size) : new ArrayBuffer(size, { maxByteLength: most }))
+    this.resize(size)
   }
 
-  /** Takes what was gathered to another buffer, and frees the former at once: what waits for a collection adds up. */
-  private move(room: ArrayBuffer): void {
-    const bytes = new Uint8Array(room)
-    bytes.set(this.bytes.subarray(0, this.length))
-    this.buffer.transferToFixedLength(0)
-    this.buffer = room
-    this.bytes = bytes
+  /** Frees the former buffer at once: what waits for a collection adds up. */
+  private resize(size: number): void {
+    this.bytes = new Uint8Array(this.bytes.buffer.transfer(size))
   }
 }
 
