@@ -21,6 +21,7 @@ import { CORS_HEADERS, setHeaders } from './routes/headers.ts'
 import { healthRoutes } from './routes/health.ts'
 import { keyRoutes } from './routes/keys.ts'
 import type { Management } from './routes/management.ts'
+import { misdirected } from './routes/misdirected.ts'
 import { handleErrors, handleNotFound } from './routes/problem.ts'
 import { runRoutes } from './routes/runs.ts'
 import { sharedRoutes } from './routes/shared.ts'
@@ -48,6 +49,11 @@ export interface AppOptions {
   readonly keys?: KeysOptions
   /** Origins of web pages that may send requests; `*` is all. */
   readonly origins?: readonly string[]
+  /**
+   * Refuses what is not meant for this server: another host than an address, a name of loopback, that of `publicUrl` or one
+   * of these, and pages of other origins than its own and `origins`. For a server without keys.
+   */
+  readonly hosts?: readonly string[]
   /** Address under which this server is reached, for links; that of the request when absent. */
   readonly publicUrl?: string
   readonly limits?: Limits
@@ -67,6 +73,7 @@ export function createApp({
   openBackend,
   keys,
   origins = [],
+  hosts,
   publicUrl,
   limits = DEFAULT_LIMITS,
   readBody = readStandardBody,
@@ -92,6 +99,7 @@ export function createApp({
   app.use(requestId())
   if (observe !== undefined) app.use(observe)
   app.use(setHeaders)
+  if (hosts !== undefined) app.use(misdirected({ hosts, origins, ...(publicUrl !== undefined && { publicUrl }) }))
   if (origins.length > 0) app.use(cors({ ...CORS_HEADERS, origin: origins.includes('*') ? '*' : [...origins] }))
   app.use(announceLength)
   for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())

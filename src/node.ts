@@ -23,6 +23,8 @@ environment
   MCB_AUTH       open: whoever reaches the port may do all; keys: tenants with keys
                  [open where HOST is this machine alone, otherwise keys]
   MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants
+  MCB_HOSTS            without keys: names of this server, with commas between; addresses, localhost and the
+                       name in MCB_PUBLIC_URL need not be listed   [none]
   MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
   MCB_PUBLIC_URL       address that links to shared runs begin with   [that of the request]
 
@@ -81,7 +83,7 @@ async function main(): Promise<void> {
   const kind = STORAGES.find((name) => name === MCB_STORAGE)
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
   if (MCB_LOG !== 'requests' && MCB_LOG !== 'quiet') fail(`MCB_LOG must be requests or quiet, not "${MCB_LOG}".`)
-  const { operatorToken, origins, publicUrl } = settingsOrFail(HOST)
+  const { operatorToken, origins, publicUrl, hosts } = settingsOrFail(HOST)
   try {
     if (kind === 'sqlite' || kind === 'clickhouse') makeFolder(MCB_DATA_DIR)
   } catch (error) {
@@ -100,6 +102,7 @@ async function main(): Promise<void> {
     openBackend,
     ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend } }),
     origins,
+    ...(hosts !== undefined && { hosts: [...hosts, HOST] }),
     ...(publicUrl !== undefined && { publicUrl }),
     audit: (entry) => log.write(JSON.stringify({ audit: entry })),
     readBody: readNodeBody,

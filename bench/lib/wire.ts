@@ -79,7 +79,7 @@ export class Connection {
 export function requestHead(method: string, path: string, length: number, token?: string): Buffer {
   const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`
   return Buffer.from(
-    `${method} ${path} HTTP/1.1\r\nHost: bench\r\n${authorization}Content-Type: application/x-protobuf\r\nContent-Length: ${length}\r\n\r\n`,
+    `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${authorization}Content-Type: application/x-protobuf\r\nContent-Length: ${length}\r\n\r\n`,
   )
 }
 

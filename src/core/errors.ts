@@ -32,6 +32,7 @@ export const ERRORS = {
   run_replaced: [412, 'The run was deleted and registered again'],
   payload_too_large: [413, 'A size limit is exceeded'],
   unsupported_media_type: [415, 'The media type or encoding of the body is not supported'],
+  misdirected_request: [421, 'The request is not meant for this server'],
   invalid_run_meta: [422, 'The run metadata is not valid'],
   unsupported_dtype: [422, 'The dtype is not supported'],
   unknown_variable: [422, 'There is no such variable or sampler stat'],

@@ -55,7 +55,7 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
   const open = (env: Env) => {
     const limits = limitsOf(env)
     const openStore = storesOf(env, limits)
-    const { operatorToken, origins, publicUrl } = settingsOf(env)
+    const { operatorToken, origins, publicUrl, hosts } = settingsOf(env)
     const backends = new LruMap<string, StoreBackend>(BACKENDS)
     const openBackend = (tenant: string) => {
       let backend = backends.get(tenant)
@@ -75,6 +75,7 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       openBackend,
       ...(keys !== false && { keys }),
       origins,
+      ...(hosts !== undefined && { hosts }),
       ...(publicUrl !== undefined && { publicUrl }),
       limits,
       readBody: readWorkersBody,

@@ -20,6 +20,7 @@ const ELSEWHERE = [
   'key_not_found',
   'tenant_exists',
   'rate_limited',
+  'misdirected_request',
 ]
 
 async function prepared() {
