@@ -91,7 +91,15 @@ export function createApp({
     const { control, operatorToken, closeBackend = () => {}, defer = quietly } = keys
     const keyring = new Keyring(control, now)
     const written = auditTo(audit, now)
-    management = { control, keyring, audit: written, now, closeBackend, ...(publicUrl !== undefined && { publicUrl }) }
+    management = {
+      control,
+      keyring,
+      audit: written,
+      now,
+      limits,
+      closeBackend,
+      ...(publicUrl !== undefined && { publicUrl }),
+    }
     authorize = keyedAccess({ keyring, operatorToken, openBackend, now, defer })
   }
   const services = { limits, readBody, authorize, quotas }
