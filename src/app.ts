@@ -12,7 +12,7 @@ import { type AuditEntry, auditTo } from './routes/audit.ts'
 import { readStandardBody } from './routes/body.ts'
 import { chainRoutes } from './routes/chains.ts'
 import { compressed } from './routes/compression.ts'
-import type { AppContext, AppEnv, ReadBody, Services } from './routes/context.ts'
+import type { AddressOf, AppContext, AppEnv, ReadBody, Services } from './routes/context.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { drawRoutes } from './routes/draws.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -38,6 +38,8 @@ export interface KeysOptions {
   readonly operatorToken: string
   /** Forgets what `openBackend` keeps of a tenant that was deleted. */
   readonly closeBackend?: (storage: string) => void
+  /** Failures of keys are counted by address and held up; where it is absent, they are not. */
+  readonly addressOf?: AddressOf
   /** Takes work that an answer does not wait for, where a platform would cut it off with the answer. */
   readonly defer?: (c: AppContext) => Defer
 }
@@ -88,7 +90,7 @@ export function createApp({
   let management: Management | undefined
   let authorize: Services['authorize'] = openAccess(openLocal)
   if (keys !== undefined) {
-    const { control, operatorToken, closeBackend = () => {}, defer = quietly } = keys
+    const { control, operatorToken, closeBackend = () => {}, addressOf = () => undefined, defer = quietly } = keys
     const keyring = new Keyring(control, now)
     const written = auditTo(audit, now)
     management = {
@@ -100,7 +102,7 @@ export function createApp({
       closeBackend,
       ...(publicUrl !== undefined && { publicUrl }),
     }
-    authorize = keyedAccess({ keyring, operatorToken, openBackend, now, defer })
+    authorize = keyedAccess({ keyring, operatorToken, openBackend, now, addressOf, defer })
   }
   const services = { limits, readBody, authorize, quotas }
 

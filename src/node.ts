@@ -2,9 +2,10 @@
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { sweepTenants } from './control/sweep.ts'
-import { type AccessSettings, accessSettings, isLoopback } from './core/access-settings.ts'
+import { accessSettings, isLoopback } from './core/access-settings.ts'
 import { withoutKeys } from './core/keys.ts'
 import { readNodeBody } from './node/body.ts'
+import { clientAddresses } from './node/client-address.ts'
 import { makeFolder } from './node/folder.ts'
 import { RequestLog } from './node/log.ts'
 import { listen } from './node/server.ts'
@@ -22,7 +23,9 @@ environment
   MCB_LOG        requests (a line a request) or quiet    [requests]
   MCB_AUTH       open: whoever reaches the port may do all; keys: tenants with keys
                  [open where HOST is this machine alone, otherwise keys]
-  MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants
+  MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants, at least 32 characters
+  MCB_TRUST_PROXY      with keys: how many proxies of yours are in front, or their addresses, so that unknown keys are
+                       counted by the address in X-Forwarded-For   [none: by that of the connection]
   MCB_HOSTS            without keys: names of this server, with commas between; addresses, localhost and the
                        name in MCB_PUBLIC_URL need not be listed   [none]
   MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
@@ -52,9 +55,10 @@ function asksForHelp(): boolean {
 /** Milliseconds between two looks for what deletions of tenants have left. */
 const SWEEP_MS = 10 * 60_000
 
-function settingsOrFail(host: string): AccessSettings {
+/** Settings that are wrong are the user's to mend. */
+function orFail<T>(read: () => T): T {
   try {
-    return accessSettings(process.env, isLoopback(host) ? 'this machine' : 'others')
+    return read()
   } catch (error) {
     return fail(describeFailure(error))
   }
@@ -83,12 +87,15 @@ async function main(): Promise<void> {
   const kind = STORAGES.find((name) => name === MCB_STORAGE)
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
   if (MCB_LOG !== 'requests' && MCB_LOG !== 'quiet') fail(`MCB_LOG must be requests or quiet, not "${MCB_LOG}".`)
-  const { operatorToken, origins, publicUrl, hosts } = settingsOrFail(HOST)
+  const { operatorToken, origins, publicUrl, hosts } = orFail(() =>
+    accessSettings(process.env, isLoopback(HOST) ? 'this machine' : 'others'),
+  )
   try {
     if (kind === 'sqlite' || kind === 'clickhouse') makeFolder(MCB_DATA_DIR)
   } catch (error) {
     fail(`the folder "${MCB_DATA_DIR}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }
+  const addressOf = orFail(() => clientAddresses(set.MCB_TRUST_PROXY))
   const storage = await openStorage(kind, MCB_DATA_DIR).catch((error: unknown) =>
     fail(
       kind === 'clickhouse'
@@ -100,7 +107,7 @@ async function main(): Promise<void> {
   const { openBackend, closeBackend, control } = storage
   const app = createApp({
     openBackend,
-    ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend } }),
+    ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend, addressOf } }),
     origins,
     ...(hosts !== undefined && { hosts: [...hosts, HOST] }),
     ...(publicUrl !== undefined && { publicUrl }),

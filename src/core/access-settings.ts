@@ -17,6 +17,9 @@ export interface AccessSettings {
   readonly hosts?: readonly string[]
 }
 
+/** Characters of an operator's token: 128 random bits in hex. */
+const LEAST_TOKEN = 32
+
 /**
  * @param reach who can reach the server when nothing is said: keys are left out only where it is this machine alone
  * @throws Error with one sentence that says what to set
@@ -29,6 +32,11 @@ export function accessSettings(variables: AccessVariables, reach: 'this machine'
       token === ''
         ? 'MCB_OPERATOR_TOKEN is not set: set it to a long random secret, as "openssl rand -hex 32" prints one, or MCB_AUTH=open for a server without keys.'
         : 'MCB_OPERATOR_TOKEN must be visible ASCII without spaces; "openssl rand -hex 32" prints a good one.',
+    )
+  }
+  if (mode === 'keys' && token.length < LEAST_TOKEN) {
+    throw new Error(
+      `MCB_OPERATOR_TOKEN must have at least ${LEAST_TOKEN} characters, since whoever guesses it has everything; "openssl rand -hex 32" prints a good one.`,
     )
   }
   const publicUrl = addressIn(variables.MCB_PUBLIC_URL)

@@ -18,6 +18,8 @@ const CHECKSUM_LENGTH = 6
 
 const ID = `[0-9A-Za-z]{${NAME_LENGTH + CODE_LENGTH}}`
 const KEY = new RegExp(`^mcb_(${ID})_[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`)
+/** Of a whole key, as a regular expression. */
+export const KEY_PATTERN = KEY.source
 const KEYS_IN_TEXT = /mcb_([0-9A-Za-z]+)_[0-9A-Za-z]+/g
 
 /** The id in a key; undefined for a text that is no key, or was copied badly. */

@@ -37,6 +37,9 @@ export type AppContext = Context<AppEnv>
 /** Reads a request's body, whatever the platform; rejects with `payload_too_large` beyond `limit` bytes. */
 export type ReadBody = (c: AppContext, limit: number) => Promise<Uint8Array<ArrayBuffer>>
 
+/** The IP address that a request comes from, as far as this server can know it. */
+export type AddressOf = (c: AppContext) => string | undefined
+
 /** What the routes share. */
 export interface Services {
   readonly limits: Limits

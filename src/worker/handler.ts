@@ -69,6 +69,8 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       control: new SqlControl(new D1Driver(env.DB)),
       operatorToken,
       closeBackend: (tenant: string) => backends.delete(tenant),
+      // Cloudflare replaces what a client sends under this name.
+      addressOf: (c: AppContext) => c.req.header('CF-Connecting-IP'),
       defer: (c: AppContext) => (work: Promise<unknown>) => c.executionCtx.waitUntil(work.catch(() => undefined)),
     }
     const opened = createApp({
