@@ -5,7 +5,9 @@ import { requestId } from 'hono/request-id'
 import type { StoreBackend } from './backends/stored.ts'
 import { type Defer, Keyring } from './control/keyring.ts'
 import { Quotas } from './control/quotas.ts'
+import { withoutKeys } from './core/keys.ts'
 import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
+import { oneLine, reportLine } from './core/log-text.ts'
 import { type ControlStore, LOCAL_TENANT } from './core/tenants.ts'
 import { keyedAccess, openAccess } from './routes/access.ts'
 import { type AuditEntry, auditTo } from './routes/audit.ts'
@@ -80,8 +82,8 @@ export function createApp({
   limits = DEFAULT_LIMITS,
   readBody = readStandardBody,
   observe,
-  report = (id, error) => console.error(id, error),
-  audit = (entry) => console.log(JSON.stringify({ audit: entry })),
+  report = (id, error) => console.error(reportLine(id, error)),
+  audit = (entry) => console.log(oneLine(withoutKeys(JSON.stringify({ audit: entry })))),
   now = Date.now,
 }: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()

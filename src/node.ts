@@ -3,11 +3,11 @@ import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { sweepTenants } from './control/sweep.ts'
 import { accessSettings, isLoopback } from './core/access-settings.ts'
-import { withoutKeys } from './core/keys.ts'
+import { describeError } from './core/log-text.ts'
 import { readNodeBody } from './node/body.ts'
 import { clientAddresses } from './node/client-address.ts'
 import { makeFolder } from './node/folder.ts'
-import { RequestLog } from './node/log.ts'
+import { LOG_FORMS, Log } from './node/log.ts'
 import { listen } from './node/server.ts'
 import { openStorage, STORAGES } from './node/storage.ts'
 
@@ -20,7 +20,8 @@ environment
   HOST           address to listen on                    [127.0.0.1]
   MCB_DATA_DIR   folder of the SQLite file               [./data]
   MCB_STORAGE    ${STORAGES.join(', ')}        [sqlite]
-  MCB_LOG        requests (a line a request) or quiet    [requests]
+  MCB_LOG        requests (a line each), json (the same as JSON) or quiet (changes of keys and failures alone)
+                 [requests]
   MCB_AUTH       open: whoever reaches the port may do all; keys: tenants with keys
                  [open where HOST is this machine alone, otherwise keys]
   MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants, at least 32 characters
@@ -86,7 +87,8 @@ async function main(): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65535) fail(`PORT must be a number from 0 to 65535, not "${PORT}".`)
   const kind = STORAGES.find((name) => name === MCB_STORAGE)
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
-  if (MCB_LOG !== 'requests' && MCB_LOG !== 'quiet') fail(`MCB_LOG must be requests or quiet, not "${MCB_LOG}".`)
+  const form = LOG_FORMS.find((name) => name === MCB_LOG)
+  if (form === undefined) fail(`MCB_LOG must be one of ${LOG_FORMS.join(', ')}, not "${MCB_LOG}".`)
   const { operatorToken, origins, publicUrl, hosts } = orFail(() =>
     accessSettings(process.env, isLoopback(HOST) ? 'this machine' : 'others'),
   )
@@ -103,7 +105,7 @@ async function main(): Promise<void> {
         : `the folder "${MCB_DATA_DIR}" cannot be written (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`,
     ),
   )
-  const log = new RequestLog()
+  const log = new Log({ form, secrets: operatorToken === undefined ? [] : [operatorToken] })
   const { openBackend, closeBackend, control } = storage
   const app = createApp({
     openBackend,
@@ -111,41 +113,46 @@ async function main(): Promise<void> {
     origins,
     ...(hosts !== undefined && { hosts: [...hosts, HOST] }),
     ...(publicUrl !== undefined && { publicUrl }),
-    audit: (entry) => log.write(JSON.stringify({ audit: entry })),
+    audit: (entry) => log.audit(entry),
     readBody: readNodeBody,
-    ...(MCB_LOG === 'quiet' ? {} : { observe: log.middleware }),
-    report: (id, error) => console.error(new Date().toISOString(), withoutKeys(id), error),
+    ...(log.observe !== undefined && { observe: log.observe }),
+    report: (id, error) => log.report(id, error),
   })
   const server = await listen(app, HOST, port).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
     fail(`cannot listen on ${HOST}:${port} (${error.message}); set HOST and PORT.`)
   })
-  console.log(
+  log.takeConsole()
+  log.say(
     `McBackend Edge listening on ${server.url} (storage: ${kind}; ${operatorToken === undefined ? 'no keys' : 'with keys'}; docs: ${server.url}/docs)`,
   )
   if (operatorToken !== undefined) {
     const sweep = () =>
       sweepTenants({ control, openBackend, closeBackend }, Date.now()).catch((error) =>
-        console.error('a deletion goes on later:', error),
+        log.say(`a deletion goes on later: ${describeError(error)}`),
       )
     void sweep()
     setInterval(sweep, SWEEP_MS).unref()
   } else if (!isLoopback(HOST)) {
-    console.log('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
+    log.say('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
   }
 
   // A supervisor starts it again; the file holds everything that was acknowledged.
-  void storage.failed?.then((error) => fail(`the storage has failed (${error.message}); start the server again.`))
+  void storage.failed?.then(async (error) => {
+    log.say(`the storage has failed (${describeError(error)}); start the server again.`)
+    await log.end()
+    process.exit(1)
+  })
   let stopping = false
   const stop = async (signal: string) => {
     if (stopping) return
     stopping = true
-    log.write(`${new Date().toISOString()} ${signal}: finishing what was accepted`)
+    log.say(`${signal}: finishing what was accepted`)
     const closed = server.close()
     storage.endWatches()
     await closed
     await storage.close()
-    log.flush()
+    await log.end()
     process.exit(0)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal))

@@ -37,7 +37,7 @@ function release({ buffer, byteLength }: Buffer): void {
 }
 
 /** Where the server's adapter puts Node's own request. */
-export function incomingOf(env: unknown): IncomingMessage | undefined {
+function incomingOf(env: unknown): IncomingMessage | undefined {
   const incoming = typeof env === 'object' && env !== null && 'incoming' in env ? env.incoming : undefined
   return incoming instanceof IncomingMessage ? incoming : undefined
 }

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import type { AddressOf } from '../routes/context.ts'
-import { incomingOf } from './body.ts'
+import { messagesIn } from './messages.ts'
 
 /** Whether `X-Forwarded-For` is believed of whoever has this address, behind so many other proxies of the operator. */
 type IsTrusted = (address: string, proxiesBefore: number) => boolean
@@ -14,8 +14,8 @@ type IsTrusted = (address: string, proxiesBefore: number) => boolean
 export function clientAddresses(trusted: string | undefined): AddressOf {
   const isTrusted = trustIn(trusted ?? '')
   return (c) => {
-    const incoming = incomingOf(c.env)
-    return incoming && clientAddress(incoming, isTrusted)
+    const { request } = messagesIn(c.env) ?? {}
+    return request && clientAddress(request, isTrusted)
   }
 }
 

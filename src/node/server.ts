@@ -5,12 +5,16 @@ import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { AppEnv } from '../routes/context.ts'
 import { MAX_HEADER_BYTES, malformed, refuse } from './malformed.ts'
+import { CountedRequest, CountedResponse } from './messages.ts'
 
 export interface Listening {
   readonly url: string
   /** Takes no new request and resolves when those that were accepted are answered. */
   close(): Promise<void>
 }
+
+/** What the log and the throttle of keys know a request by. */
+const COUNTED = { IncomingMessage: CountedRequest, ServerResponse: CountedResponse }
 
 /** Requests that are still sending after this long are cut off when the server stops. */
 const GRACE_MS = 10_000
@@ -19,7 +23,7 @@ export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<L
   // Probes of load balancers speak HTTP/1.0, and name no host.
   const answer = getRequestListener(app.fetch, { hostname: 'localhost', errorHandler: refuse })
   const connections = new Connections()
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, ...COUNTED }, (request, response) => {
     connections.begin(request, response)
     void answer(request, response)
   })
@@ -86,13 +90,18 @@ class Connections {
   }
 }
 
-function urlOf(server: Server, host: string): string {
+function urlOf(server: Pick<Server, 'address'>, host: string): string {
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-function close(server: Server, connections: Connections): Promise<void> {
+interface Closable {
+  close(done: () => void): unknown
+  closeAllConnections(): void
+}
+
+function close(server: Closable, connections: Connections): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS)
     server.close(() => {

@@ -15,8 +15,8 @@ import { SqlControl } from '../control/sql.ts'
 import { sweepTenants } from '../control/sweep.ts'
 import { type AccessSettings, type AccessVariables, accessSettings } from '../core/access-settings.ts'
 import { McbError } from '../core/errors.ts'
-import { withoutKeys } from '../core/keys.ts'
 import type { Limits } from '../core/limits.ts'
+import { reportLine } from '../core/log-text.ts'
 import { LruMap } from '../core/lru.ts'
 import type { OpenStore } from '../core/store.ts'
 import type { AppContext, AppEnv } from '../routes/context.ts'
@@ -81,7 +81,6 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       ...(publicUrl !== undefined && { publicUrl }),
       limits,
       readBody: readWorkersBody,
-      report,
     })
     extend(opened)
     return opened
@@ -98,7 +97,9 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
     const request = withClientEncoding(incoming)
     const response = await app.fetch(request, env, context)
     await drain(request)
-    return toWorkersResponse(response, (error) => report(response.headers.get('X-Request-Id') ?? '', error))
+    return toWorkersResponse(response, (error) =>
+      console.error(reportLine(response.headers.get('X-Request-Id') ?? '-', error)),
+    )
   }
 
   return {
@@ -162,16 +163,4 @@ function clickHouseStoresOf(env: Env, limits: Limits): OpenStore {
   const chosen = setUp(() => insertsOf(env.CLICKHOUSE_INSERTS))
   const inserts = chosen === 'gather' ? 'server' : chosen
   return (tenant) => new ClickHouseStore(connection, tenant, { limits, inserts })
-}
-
-/** One line, so that a log keeps it together: the error, what caused it, and where a defect lies. */
-function report(requestId: string, error: unknown): void {
-  const parts: string[] = []
-  let last: unknown = error
-  for (let cause: unknown = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
-    parts.push(String(cause))
-    last = cause
-  }
-  const stack = last instanceof Error ? (last.stack ?? '').split('\n').slice(1, 5) : []
-  console.error(withoutKeys([requestId, parts.join(' <- '), ...stack].join(' ').replace(/\s+/g, ' ')))
 }

@@ -6,6 +6,7 @@
  * registration, an update, a deletion) is made good by announcing once more.
  */
 import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-types'
+import { describeError } from '../../core/log-text.ts'
 import type { Catalogue } from './catalogue.ts'
 
 /** Milliseconds from a write to its announcement: the contract lets lists lag by 2 s. */
@@ -112,7 +113,7 @@ export class Announcer {
     } catch (error) {
       this.marked = true
       this.failures++
-      console.warn(`the catalogue was not told of run "${rid}": ${error instanceof Error ? error.message : error}`)
+      console.warn(`the catalogue was not told of run "${rid}": ${describeError(error)}`)
       return 'failed'
     }
     this.failures = 0
