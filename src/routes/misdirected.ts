@@ -19,25 +19,29 @@ export function misdirected({ hosts, origins, publicUrl }: OwnAddress): Middlewa
   const ours = publicUrl === undefined ? undefined : new URL(publicUrl)
   const names = new Set([...hosts, ...(ours === undefined ? [] : [ours.hostname])].map((name) => name.toLowerCase()))
   const allowed = new Set([...origins, ...(ours === undefined ? [] : [ours.origin])])
-  /** The host of the last request that came to the right place: nearly all name the same. */
-  let known: string | undefined
-
   const requireOwn = (host: string) => {
-    if (host === known) return
-    if (!isOwnHost(host, names)) {
-      const detail = `"${host.slice(0, SHOWN)}" is no name of this server; its operator lists further ones in MCB_HOSTS`
-      throw new McbError('misdirected_request', detail)
-    }
-    known = host
+    if (isOwnHost(host, names)) return
+    const detail = `"${host.slice(0, SHOWN)}" is no name of this server; its operator lists further ones in MCB_HOSTS`
+    throw new McbError('misdirected_request', detail)
   }
+  /** The host of the last request that came to the right place, and how its address began: nearly all are as it was. */
+  let known = { host: '', begin: '' }
 
   return (c, next) => {
-    // A target in absolute form takes the header's place (RFC 9112, section 3.2.2). HTTP/1.0 may lack the header.
-    const target = hostOf(c.req.url)
-    requireOwn(c.req.header('Host') || target)
-    requireOwn(target)
+    const { url } = c.req
+    // HTTP/1.0 may lack the header.
+    const host = c.req.header('Host') ?? ''
+    if (host !== known.host || known.begin === '' || !url.startsWith(known.begin)) {
+      // A target in absolute form takes the header's place (RFC 9112, section 3.2.2).
+      const target = hostOf(url)
+      requireOwn(host || target)
+      requireOwn(target)
+      const begin = url.slice(0, url.indexOf('//') + 2 + target.length + 1)
+      // With the slash behind the host: else the beginning of a longer one would do.
+      known = { host, begin: begin.endsWith('/') ? begin : '' }
+    }
     const origin = c.req.header('Origin')
-    if (origin !== undefined && !allowed.has('*') && !allowed.has(origin) && !isOriginOf(origin, target)) {
+    if (origin !== undefined && !allowed.has('*') && !allowed.has(origin) && !isOriginOf(origin, hostOf(url))) {
       const detail = `pages of "${origin.slice(0, SHOWN)}" may not use this server; its operator lists those that may in MCB_CORS_ORIGINS`
       throw new McbError('misdirected_request', detail)
     }

@@ -106,14 +106,18 @@ describe('npm start with names', () => {
       MCB_STORAGE: 'memory',
       HOST: '0.0.0.0',
       MCB_AUTH: 'open',
-      MCB_HOSTS: 'lab-server, Draws.LAB.example.',
+      MCB_HOSTS: 'lab-server, Draws.LAB.example., http',
       MCB_PUBLIC_URL: 'https://draws.example.org:8443/',
       MCB_CORS_ORIGINS: 'https://notebooks.example.org',
     })
     const url = server.url.replace('0.0.0.0', '127.0.0.1')
     const ask = (host: string, ...more: string[]) => statusOf(url, 'GET /healthz HTTP/1.1', `Host: ${host}`, ...more)
-    for (const host of ['lab-server:8787', 'draws.lab.example', 'draws.example.org', '127.0.0.1']) {
+    for (const host of ['lab-server:8787', 'draws.lab.example', 'draws.example.org', '127.0.0.1', 'http']) {
       expect([host, await ask(host)]).toEqual([host, [200, '']])
+      // Whatever was asked for just before, and whatever the name begins with.
+      for (const foreign of ['attacker.example', `${host.split(':')[0]}.attacker.example`, 'lab-server2']) {
+        expect([foreign, await ask(foreign)]).toEqual([foreign, MISDIRECTED])
+      }
     }
     expect(await ask('attacker.example')).toEqual(MISDIRECTED)
     // A proxy that puts its own address in the header is in front of the same pages.
