@@ -8,7 +8,7 @@ import { SqlControl } from '../../src/control/sql.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { expectProblem, jsonOf } from '../http/api.ts'
 import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
-import { keyBounds } from './bounds.ts'
+import { keyBounds } from './key-bounds.ts'
 import { makeKey, newLab, newRun, newWorld } from './world.ts'
 
 const driver = new FileDriver({ path: ':memory:', migrations: MIGRATIONS })

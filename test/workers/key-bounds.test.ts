@@ -2,6 +2,6 @@
 import { env } from 'cloudflare:workers'
 import { D1Driver } from '../../src/backends/sqlite/d1.ts'
 import { SqlControl } from '../../src/control/sql.ts'
-import { keyBounds } from '../tenants/bounds.ts'
+import { keyBounds } from '../tenants/key-bounds.ts'
 
 keyBounds({ name: 'D1', open: () => new SqlControl(new D1Driver(env.DB)) })
