@@ -48,8 +48,11 @@ try {
   database.close()
   const copy = new Database(partial)
   const [{ quick_check: verdict }] = copy.pragma('quick_check')
+  const runs = copy.prepare("SELECT 1 FROM sqlite_master WHERE name = 'runs'").get()
   copy.close()
-  if (verdict !== 'ok') throw new Error(`the copy is damaged: ${verdict}`)
+  // A copy of nothing is well-formed, too.
+  if (runs === undefined) throw new Error(`"${source}" is empty, or no database of a server`)
+  if (verdict !== 'ok') throw new Error(`"${source}" is damaged: ${verdict}`)
   sync(partial)
   renameSync(partial, target)
   sync(dirname(resolve(target)))

@@ -5,8 +5,9 @@ import { requestId } from 'hono/request-id'
 import type { StoreBackend } from './backends/stored.ts'
 import { type Defer, Keyring } from './control/keyring.ts'
 import { Quotas } from './control/quotas.ts'
+import { BodyBudget } from './core/budget.ts'
 import { withoutKeys } from './core/keys.ts'
-import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
+import { type Bounds, DEFAULT_BOUNDS, DEFAULT_LIMITS, type Limits } from './core/limits.ts'
 import { oneLine, reportLine } from './core/log-text.ts'
 import { type ControlStore, LOCAL_TENANT } from './core/tenants.ts'
 import { keyedAccess, openAccess } from './routes/access.ts'
@@ -14,7 +15,7 @@ import { type AuditEntry, auditTo } from './routes/audit.ts'
 import { readStandardBody } from './routes/body.ts'
 import { chainRoutes } from './routes/chains.ts'
 import { compressed } from './routes/compression.ts'
-import type { AddressOf, AppContext, AppEnv, ReadBody, Services } from './routes/context.ts'
+import type { AddressOf, AppContext, AppEnv, ReadBody, Services, WhenAnswered } from './routes/context.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { drawRoutes } from './routes/draws.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -24,6 +25,7 @@ import { healthRoutes } from './routes/health.ts'
 import { keyRoutes } from './routes/keys.ts'
 import type { Management } from './routes/management.ts'
 import { misdirected } from './routes/misdirected.ts'
+import { counted, OpenAnswers } from './routes/open-answers.ts'
 import { handleErrors, handleNotFound } from './routes/problem.ts'
 import { runRoutes } from './routes/runs.ts'
 import { sharedRoutes } from './routes/shared.ts'
@@ -61,8 +63,16 @@ export interface AppOptions {
   /** Address under which this server is reached, for links; that of the request when absent. */
   readonly publicUrl?: string
   readonly limits?: Limits
+  /** What is held at a time for all callers. */
+  readonly bounds?: Bounds
   /** A platform's shorter way to the bytes of a body. */
   readonly readBody?: ReadBody
+  /** How a platform learns that an answer has left; without it, one that is no stream counts as sent when it is made. */
+  readonly whenAnswered?: WhenAnswered
+  /** What bodies take of memory; one of its own by default. */
+  readonly bodies?: BodyBudget
+  /** Which answers are open; of its own by default. */
+  readonly openAnswers?: OpenAnswers
   /** Sees every request and its answer, for a log. */
   readonly observe?: MiddlewareHandler<AppEnv>
   /** Learns of defects and of storage that fails; the client is told only their code. */
@@ -80,7 +90,11 @@ export function createApp({
   hosts,
   publicUrl,
   limits = DEFAULT_LIMITS,
+  bounds = DEFAULT_BOUNDS,
   readBody = readStandardBody,
+  whenAnswered = () => false,
+  bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes }),
+  openAnswers = new OpenAnswers(bounds),
   observe,
   report = (id, error) => console.error(reportLine(id, error)),
   audit = (entry) => console.log(oneLine(withoutKeys(JSON.stringify({ audit: entry })))),
@@ -106,7 +120,14 @@ export function createApp({
     }
     authorize = keyedAccess({ keyring, operatorToken, openBackend, now, addressOf, defer })
   }
-  const services = { limits, readBody, authorize, quotas }
+  const services = {
+    limits,
+    bounds,
+    readBody,
+    bodies,
+    authorize: counted(authorize, openAnswers, whenAnswered),
+    quotas,
+  }
 
   app.use(requestId())
   if (observe !== undefined) app.use(observe)

@@ -3,12 +3,15 @@ import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { sweepTenants } from './control/sweep.ts'
 import { accessSettings, isLoopback } from './core/access-settings.ts'
+import { boundsOf } from './core/bound-settings.ts'
 import { describeError } from './core/log-text.ts'
 import { readNodeBody } from './node/body.ts'
 import { clientAddresses } from './node/client-address.ts'
 import { makeFolder } from './node/folder.ts'
 import { LOG_FORMS, Log } from './node/log.ts'
-import { listen } from './node/server.ts'
+import { reportTo } from './node/report.ts'
+import { listen, whenNodeAnswered } from './node/server.ts'
+import { endInTurn } from './node/stop.ts'
 import { openStorage, STORAGES } from './node/storage.ts'
 
 const HELP = `McBackend Edge: keeps the draws of MCMC runs.
@@ -32,6 +35,13 @@ environment
   MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
   MCB_PUBLIC_URL       address that links to shared runs begin with   [that of the request]
 
+what it holds at a time for all callers (docs/security.md)
+  MCB_BODIES_MIB         memory of bodies that are being received or stored; beyond it, 503   [512]
+  MCB_TENANT_BODIES_MIB  of these, one tenant's, where there are keys                         [256]
+  MCB_ANSWERS            answers to reads that are open at a time for one tenant              [256]
+  MCB_EVENT_STREAMS      streams of events that are open at a time for one tenant             [1024]
+  MCB_STALL_SECONDS      a body without progress, or an answer without a reader, ends         [60]
+
 for MCB_STORAGE=clickhouse (docs/clickhouse.md)
   CLICKHOUSE_URL, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, CLICKHOUSE_DATABASE [mcbackend]
   CLICKHOUSE_INSERTS   who brings small inserts together: gather (this server), server (ClickHouse), or
@@ -52,6 +62,10 @@ function asksForHelp(): boolean {
     fail(`${describeFailure(error)}. It takes environment variables; --help lists them.`)
   }
 }
+
+/** Milliseconds that a stop waits for requests under way, which are cut off after 10 s, and then for the storage. */
+const REQUESTS_MS = 12_000
+const STORAGE_MS = 10_000
 
 /** Milliseconds between two looks for what deletions of tenants have left. */
 const SWEEP_MS = 10 * 60_000
@@ -92,20 +106,18 @@ async function main(): Promise<void> {
   const { operatorToken, origins, publicUrl, hosts } = orFail(() =>
     accessSettings(process.env, isLoopback(HOST) ? 'this machine' : 'others'),
   )
+  const bounds = orFail(() => boundsOf(process.env))
   try {
     if (kind === 'sqlite' || kind === 'clickhouse') makeFolder(MCB_DATA_DIR)
   } catch (error) {
     fail(`the folder "${MCB_DATA_DIR}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }
   const addressOf = orFail(() => clientAddresses(set.MCB_TRUST_PROXY))
-  const storage = await openStorage(kind, MCB_DATA_DIR).catch((error: unknown) =>
-    fail(
-      kind === 'clickhouse'
-        ? `${describeFailure(error)}.`
-        : `the folder "${MCB_DATA_DIR}" cannot be written (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`,
-    ),
-  )
   const log = new Log({ form, secrets: operatorToken === undefined ? [] : [operatorToken] })
+  const notice = (sentence: string) => log.say(sentence)
+  const storage = await openStorage(kind, MCB_DATA_DIR, notice).catch((error: unknown) =>
+    fail(`${describeFailure(error)}.`),
+  )
   const { openBackend, closeBackend, control } = storage
   const app = createApp({
     openBackend,
@@ -114,11 +126,13 @@ async function main(): Promise<void> {
     ...(hosts !== undefined && { hosts: [...hosts, HOST] }),
     ...(publicUrl !== undefined && { publicUrl }),
     audit: (entry) => log.audit(entry),
+    bounds,
     readBody: readNodeBody,
+    whenAnswered: whenNodeAnswered,
     ...(log.observe !== undefined && { observe: log.observe }),
-    report: (id, error) => log.report(id, error),
+    report: reportTo((id, told) => log.report(id, told), Date.now),
   })
-  const server = await listen(app, HOST, port).catch((error: NodeJS.ErrnoException) => {
+  const server = await listen(app, HOST, port, bounds).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
     fail(`cannot listen on ${HOST}:${port} (${error.message}); set HOST and PORT.`)
   })
@@ -150,10 +164,15 @@ async function main(): Promise<void> {
     log.say(`${signal}: finishing what was accepted`)
     const closed = server.close()
     storage.endWatches()
-    await closed
-    await storage.close()
+    const ended = await endInTurn([
+      { name: 'the requests', end: () => closed, ms: REQUESTS_MS },
+      { name: 'the storage', end: () => storage.close(), ms: STORAGE_MS },
+    ])
+    if (ended !== undefined) log.say(`${ended}; what was acknowledged is stored.`)
     await log.end()
-    process.exit(0)
+    if (ended === undefined) process.exit(0)
+    // To exit as usual would wait for a thread that may wait for a disk.
+    process.kill(process.pid, 'SIGKILL')
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal))
 }

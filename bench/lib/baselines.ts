@@ -1,14 +1,19 @@
 /** What an append and a read are compared with: a sink that reads the same body, and a source that sends as many bytes. */
 import type { Hono } from 'hono'
-import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { BodyBudget } from '../../src/core/budget.ts'
+import { DEFAULT_BOUNDS, DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { readProtobuf } from '../../src/routes/body.ts'
 import type { AppEnv, ReadBody } from '../../src/routes/context.ts'
 
 const BLOCK = new Uint8Array(1024 * 1024).fill(7)
 
 export function mountBaselines(app: Hono<AppEnv>, readBody: ReadBody): void {
+  const { bodiesBytes, tenantBodiesBytes } = DEFAULT_BOUNDS
+  const bodies = new BodyBudget({ all: bodiesBytes, tenant: tenantBodiesBytes })
+  const services = { readBody, bodies, bounds: DEFAULT_BOUNDS }
   app.post('/bench/null/:rid/chains/:chain/draws', async (c) => {
-    const body = await readProtobuf(c, readBody, DEFAULT_LIMITS.bodyBytes)
+    const body = await readProtobuf(c, services, DEFAULT_LIMITS.bodyBytes)
+    c.get('hold').release()
     return c.json({ chain: Number(c.req.param('chain')), length: body.length })
   })
   app.get('/bench/constant', (c) => {

@@ -11,11 +11,21 @@ export interface Started {
   stop(): Promise<void>
 }
 
-/** Starts a command that prints its address, with a fresh folder of the repository's disk as its last argument. */
-export async function start(command: readonly string[]): Promise<Started> {
+/**
+ * Starts a command that prints its address, with a fresh folder of the repository's disk: in its environment where `env` says
+ * how, else as its last argument.
+ */
+export async function start(
+  command: readonly string[],
+  env?: (folder: string) => Readonly<Record<string, string>>,
+): Promise<Started> {
   const folder = mkdtempSync('data-bench-')
   const [program = process.execPath, ...args] = command
-  const child = spawn(program, [...args, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const last = env === undefined ? [folder] : []
+  const child = spawn(program, [...args, ...last], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env?.(folder) },
+  })
   const { url, pid = child.pid } = await ready(child)
   if (pid === undefined) throw new Error(`${program} did not start`)
   const stop = async () => {

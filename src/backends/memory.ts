@@ -1,12 +1,12 @@
 /** A store in this process's memory: for tests, demonstrations and short runs. It ends with the process. */
 import { clipBlocks, newBlocks, overlapOf, requireSame } from '../core/append.ts'
-import { decodeBatch } from '../core/batch.ts'
+import { prepareBatch } from '../core/batch.ts'
 import { McbError } from '../core/errors.ts'
 import type { RunSummary } from '../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import { equalRunMeta, parseRunMeta } from '../core/meta.ts'
 import type { Schema } from '../core/schema.ts'
-import { type Block, joinSegments } from '../core/segment.ts'
+import { type Block, joinSegments, weightOf } from '../core/segment.ts'
 import type {
   ChainState,
   ColumnBlocks,
@@ -17,13 +17,14 @@ import type {
   StoredRun,
   Usage,
 } from '../core/store.ts'
+import { ROW_BYTES } from '../core/usage.ts'
 
-/** Neighbouring small blocks are joined up to this many bytes, as the digits of a binary counter are carried. */
+/** Neighbouring small blocks are joined up to this weight, in bytes, as the digits of a binary counter are carried. */
 const GROWN_BYTES = 64 * 1024
 
 interface MemoryChain {
   length: number
-  /** Of all draws that were appended. */
+  /** Of its blocks, each with what a row takes elsewhere. */
   bytes: number
   updatedAt: number
   readonly columns: Block[][]
@@ -67,9 +68,11 @@ export class MemoryStore implements Store {
     return this.runs.get(rid)
   }
 
-  async list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
+  async list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
     const bound = before === undefined ? Number.POSITIVE_INFINITY : Number(before)
-    const found = [...this.runs.values()].reverse().filter((run) => run.order < bound)
+    const only = rid === undefined ? undefined : this.runs.get(rid)
+    const all = rid === undefined ? [...this.runs.values()].reverse() : only === undefined ? [] : [only]
+    const found = all.filter((run) => run.order < bound)
     const runs = found.slice(0, limit).map(summarise)
     const last = found[limit - 1]
     return found.length > limit && last !== undefined ? { runs, next: String(last.order) } : { runs }
@@ -109,8 +112,11 @@ export class MemoryStore implements Store {
 
   async append(registration: string, number: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
     const run = this.run(registration)
-    const chain = this.requireChain(run, number)
-    const batch = decodeBatch(body, run.schema, this.limits)
+    this.requireChain(run, number)
+    const decode = await prepareBatch(body, run.schema, this.limits)
+    // What is there may have changed meanwhile.
+    const chain = this.requireChain(this.run(registration), number)
+    const batch = decode()
     const { from, to, hasNew } = overlapOf(batch, chain.length)
     for (const spec of run.schema.columns) {
       for (const block of clipBlocks(chain.columns[spec.index] ?? [], spec, from, to)) {
@@ -122,9 +128,11 @@ export class MemoryStore implements Store {
       const spec = run.schema.columns[index]
       const blocks = chain.columns[index]
       // A copy: the body of a request may lie in memory that somebody else goes on using.
-      chain.bytes += block.data?.length ?? 0
-      if (spec !== undefined) blocks?.push({ ...block, data: block.data?.slice() ?? null })
-      if (spec !== undefined && blocks !== undefined) carry(blocks, (joined) => joinSegments(spec, joined))
+      if (spec === undefined || blocks === undefined) continue
+      const before = blocks.length
+      blocks.push({ ...block, data: block.data?.slice() ?? null })
+      carry(blocks, (joined) => joinSegments(spec, joined))
+      chain.bytes += (block.data?.length ?? 0) + (blocks.length - before) * ROW_BYTES
     }
     chain.length = batch.start + batch.count
     chain.updatedAt = Date.now()
@@ -146,9 +154,9 @@ export class MemoryStore implements Store {
 
   async usage(): Promise<Usage> {
     let bytes = 0
-    for (const { meta, chains } of this.runs.values()) {
-      bytes += meta.length
-      for (const chain of chains.values()) bytes += chain.bytes
+    for (const { rid, registration, meta, chains } of this.runs.values()) {
+      bytes += ROW_BYTES + rid.length + registration.length + meta.length
+      for (const chain of chains.values()) bytes += ROW_BYTES + chain.bytes
     }
     return { runs: this.runs.size, bytes }
   }
@@ -216,7 +224,8 @@ function carry(
     if (last.data === null && before.data === null) blocks.splice(-2, 2, { start: before.start, count, data: null })
     else {
       if (last.data === null || before.data === null) return
-      if (before.data.length > last.data.length || last.data.length >= GROWN_BYTES) return
+      const weight = weightOf(last.count, last.data.length)
+      if (weightOf(before.count, before.data.length) > weight || weight >= GROWN_BYTES) return
       const data = join([
         { data: before.data, count: before.count },
         { data: last.data, count: last.count },

@@ -3,7 +3,7 @@
  * validated; its draws are gone, so a retry is believed, and reading draws is an error.
  */
 import { overlapOf } from '../core/append.ts'
-import { decodeBatch } from '../core/batch.ts'
+import { prepareBatch } from '../core/batch.ts'
 import { McbError } from '../core/errors.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import { parseRunMeta } from '../core/meta.ts'
@@ -32,8 +32,8 @@ export class NullStore implements Store {
     return this.runs.find(rid)
   }
 
-  async list(limit: number, before: string | undefined) {
-    const { runs, ...rest } = await this.runs.list(limit, before)
+  async list(limit: number, before: string | undefined, rid?: string) {
+    const { runs, ...rest } = await this.runs.list(limit, before, rid)
     const summaries = runs.map(async (run) => {
       const stored = await this.runs.find(run.rid)
       const chains = stored === undefined ? [] : await this.chains(stored.registration)
@@ -69,12 +69,13 @@ export class NullStore implements Store {
   }
 
   async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
-    const state = await this.chain(registration, chain)
     const schema = this.schemas.get(registration)
-    if (state === undefined || schema === undefined) {
+    const decode = schema && (await prepareBatch(body, schema, this.limits))
+    const state = await this.chain(registration, chain)
+    if (state === undefined || decode === undefined) {
       throw new McbError('chain_not_found', `the run has no chain ${chain}`)
     }
-    const batch = decodeBatch(body, schema, this.limits)
+    const batch = decode()
     if (!overlapOf(batch, state.length).hasNew) return state.length
     const length = batch.start + batch.count
     this.lengths.set(key(registration, chain), { length, updatedAt: Date.now() })

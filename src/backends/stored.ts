@@ -45,6 +45,8 @@ export class StoreBackend implements Backend {
   readonly limits: Limits
   /** Watches of runs whose store cannot tell of them. */
   readonly watches = new LocalWatches()
+  /** Of all reads of this backend. */
+  readonly ahead = new PagesAhead()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
   private retired = false
 
@@ -95,8 +97,17 @@ export class StoreBackend implements Backend {
     return known === undefined ? this.getRun(rid) : new StoreRun(this, rid, known, false)
   }
 
-  async listRuns({ limit = 100, cursor }: { limit?: number; cursor?: string } = {}): Promise<RunPage> {
-    const { runs, next } = await this.store.list(limit, cursor)
+  /** @param options.rid of the one run that is wanted */
+  async listRuns({
+    limit = 100,
+    cursor,
+    rid,
+  }: {
+    limit?: number
+    cursor?: string
+    rid?: string
+  } = {}): Promise<RunPage> {
+    const { runs, next } = await this.store.list(limit, cursor, rid)
     return next === undefined ? { runs } : { runs, nextCursor: next }
   }
 
@@ -124,6 +135,7 @@ export class StoreRun extends RunDescription implements Run {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly store: Store
   readonly limits: Limits
+  readonly ahead: PagesAhead
   private readonly watches: LocalWatches
 
   constructor(backend: StoreBackend, rid: string, known: KnownRun, isNew: boolean) {
@@ -135,6 +147,7 @@ export class StoreRun extends RunDescription implements Run {
     this.isNew = isNew
     this.store = backend.store
     this.limits = backend.limits
+    this.ahead = backend.ahead
     this.watches = backend.watches
   }
 
@@ -307,12 +320,21 @@ function oneDraw(values: Values, specs: ReadonlyMap<string, ColumnSpec>): Map<st
   )
 }
 
-/** Pages that are fetched before they are asked for, so that storage and network work at the same time. */
-const PAGES_AHEAD = 3
+/**
+ * Pages of a scan that are fetched before they are asked for, so that storage and network work at the same time; and those
+ * of all scans of a tenant together, since each lies in memory until its reader takes it.
+ */
+const PAGES_AHEAD = 2
+const ALL_PAGES_AHEAD = 16
 
-/** All pages of a scan, in order. */
+/** How many pages more may be fetched ahead. */
+class PagesAhead {
+  left = ALL_PAGES_AHEAD
+}
+
+/** All pages of a scan, in order. Nothing is fetched ahead before the first has been taken whole: its reader may not read. */
 async function* scanAll(
-  { store, registration }: StoreRun,
+  { store, registration, ahead }: StoreRun,
   { chain, scanned }: SeenChain,
   request: ScanRequest,
 ): AsyncGenerator<ColumnBlocks> {
@@ -320,22 +342,32 @@ async function* scanAll(
     store.scan(registration, chain, cursor === undefined ? request : { ...request, cursor })
   // A page says where the next begins, so each is asked for when the one before has come.
   const isThere = scanned !== undefined && isSameScan(scanned.request, request)
-  const pages: Promise<ScanPage | undefined>[] = [isThere ? Promise.resolve(scanned.page) : fetchPage()]
+  const pages: Promise<ScanPage | undefined>[] = []
   const follow = async (before: Promise<ScanPage | undefined>) => {
     const next = (await before)?.next
     return next === undefined ? undefined : fetchPage(next)
   }
-  for (;;) {
-    for (let last = pages.at(-1); last !== undefined && pages.length < PAGES_AHEAD; last = pages.at(-1)) {
-      const ahead = follow(last)
-      // Its rejection is met when its turn comes; it may never come when the reader stops before.
-      ahead.catch(() => undefined)
-      pages.push(ahead)
+  const fetchAhead = (last: Promise<ScanPage | undefined>): void => {
+    if (pages.length >= PAGES_AHEAD || ahead.left === 0) return
+    ahead.left--
+    const page = follow(last)
+    // Its rejection is met when its turn comes; it may never come when the reader stops before.
+    page.catch(() => undefined)
+    pages.push(page)
+    fetchAhead(page)
+  }
+  try {
+    let page: ScanPage | undefined = await (isThere ? scanned.page : fetchPage())
+    for (let asked: Promise<ScanPage | undefined>; page !== undefined; page = await asked) {
+      yield* page.parts
+      if (page.next === undefined) return
+      const fetched = pages.shift()
+      if (fetched !== undefined) ahead.left++
+      asked = fetched ?? fetchPage(page.next)
+      fetchAhead(pages.at(-1) ?? asked)
     }
-    const page = await pages.shift()
-    if (page === undefined) return
-    yield* page.parts
-    if (page.next === undefined) return
+  } finally {
+    ahead.left += pages.length
   }
 }
 

@@ -5,7 +5,7 @@ import { McbError } from '../core/errors.ts'
 import type { Value, Values } from '../core/interfaces.ts'
 import type { NdArray } from '../core/ndarray.ts'
 import type { ColumnSpec, RigidNumbers, Schema } from '../core/schema.ts'
-import { type Bytes, fillSegment, fillSize, joinSegments } from '../core/segment.ts'
+import { type Bytes, fillSegment, fillSize, isSizeless, joinSegments, weightOf } from '../core/segment.ts'
 import { arrayOf, drawAt, drawsOf, segmentOf } from '../core/values.ts'
 
 interface BufferColumn {
@@ -101,6 +101,36 @@ class FixedColumn implements BufferColumn {
   }
 }
 
+/** Draws that are no string each: they are judged, and only their number is kept. */
+class EmptyColumn implements BufferColumn {
+  readonly spec: ColumnSpec
+  readonly name: string
+  rows = 0
+
+  constructor(spec: ColumnSpec) {
+    this.spec = spec
+    this.name = spec.name
+  }
+
+  put(value: Value): number {
+    oneSegment(this.spec, arrayOf(this.spec, value))
+    this.rows++
+    return 0
+  }
+
+  pop(): void {
+    this.rows--
+  }
+
+  clear(): void {
+    this.rows = 0
+  }
+
+  segment(): Bytes {
+    return new Uint8Array()
+  }
+}
+
 /** Draws whose bytes differ: varying shapes, and strings. */
 class VaryingColumn implements BufferColumn {
   readonly spec: ColumnSpec
@@ -151,7 +181,7 @@ interface StatColumn {
 const LARGEST_FILL = 4096
 
 export class DrawBuffer {
-  /** Draws, and their bytes. */
+  /** Draws, and their bytes; a draw without any counts for one. */
   count = 0
   bytes = 0
   private readonly draws: readonly BufferColumn[]
@@ -185,7 +215,7 @@ export class DrawBuffer {
       this.rollBack()
       throw error
     }
-    this.bytes += bytes
+    this.bytes += weightOf(1, bytes)
     this.count++
     return true
   }
@@ -249,7 +279,8 @@ export class DrawBuffer {
 }
 
 function newColumn(spec: ColumnSpec): BufferColumn {
-  return spec.kind === 'rigid-numbers' ? new FixedColumn(spec) : new VaryingColumn(spec)
+  if (spec.kind === 'rigid-numbers') return new FixedColumn(spec)
+  return isSizeless(spec) ? new EmptyColumn(spec) : new VaryingColumn(spec)
 }
 
 function fillOf(spec: ColumnSpec): NdArray {

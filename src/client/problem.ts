@@ -13,6 +13,7 @@ const CODE_BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode
   [413, 'payload_too_large'],
   [414, 'payload_too_large'],
   [415, 'unsupported_media_type'],
+  [421, 'misdirected_request'],
   [429, 'rate_limited'],
   [502, 'storage_unavailable'],
   [503, 'storage_unavailable'],

@@ -1,10 +1,19 @@
 /** The JSON form of a read, for people and plain scripts (the contract, section 2). */
-import { type Answer, type Piece, pieces, requireAnswerFits, requireSelectionFits, type Selection } from './answer.ts'
+import {
+  type Answer,
+  PACE_BYTES,
+  type Piece,
+  pieces,
+  requireAnswerFits,
+  requireSelectionFits,
+  type Selection,
+} from './answer.ts'
 import type { Limits } from './limits.ts'
-import { type NdArray, sizeOf } from './ndarray.ts'
+import { type NdArray, numericArray, sizeOf } from './ndarray.ts'
 import type { ColumnSpec } from './schema.ts'
 import { unpackSegment } from './segment.ts'
-import { drawsOf, isDrawList } from './values.ts'
+import { Pace, turn } from './turn.ts'
+import { decodeUtf8 } from './wire.ts'
 
 const encoder = new TextEncoder()
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n
@@ -24,26 +33,52 @@ function axesOf(shape: readonly number[]): readonly number[] {
   return empty < 0 ? shape : shape.slice(0, empty)
 }
 
-/** Bytes of what varies in size, and two for each element or empty list: arrays of no element may have any number. */
+/**
+ * The least number of bytes that an array takes as nested lists, with the comma behind it: brackets, commas, and of each leaf
+ * two quotes, an empty list, or one digit. Arrays of no element may have any number of leaves, and any number of axes one element.
+ */
+function leastText(dtype: ColumnSpec['dtype'], axes: readonly number[], isEmpty: boolean): number {
+  const leaf = isEmpty || dtype === 'str' ? 2 : 1
+  let lists = axes.length > 0 ? 1 : 0
+  let within = 1
+  for (const n of axes.slice(0, -1)) {
+    within *= n
+    lists += within
+  }
+  return sizeOf(axes) * (leaf + 1) + 2 * lists
+}
+
+/** A lower bound of the bytes of the answer, which is near where most of it is lists. */
 async function leastSize(selection: Selection): Promise<number> {
   let size = 0
   const varying: ColumnSpec[] = []
   for (const spec of selection.columns) {
-    if (spec.layout === 'rigid') size += 2 * selection.slice.count * sizeOf(axesOf(spec.shape))
+    if (spec.layout === 'rigid') size += selection.slice.count * leastDraw(spec.dtype, spec.shape)
     if (spec.kind !== 'rigid-numbers') varying.push(spec)
   }
+  const pace = new Pace(PACE_BYTES)
   for await (const piece of pieces(selection, varying)) {
     const spec = varying[piece.position]
     if (spec === undefined) continue
+    if (pace.isDue(piece.data.length)) await turn()
     const { words, payload } = unpackSegment(spec, piece.data, piece.count)
-    size += payload.length
-    for (let at = 0; at < words.length; at += 1 + (words[at] ?? 0)) {
-      size += 2 * sizeOf(axesOf([...words.subarray(at + 1, at + 1 + (words[at] ?? 0))]))
-    }
+    if (spec.dtype === 'str') size += payload.length
+    for (let at = 0; at < words.length; at += 1 + (words[at] ?? 0)) size += leastDraw(spec.dtype, shapeAt(words, at))
   }
   return size
 }
 
+function leastDraw(dtype: ColumnSpec['dtype'], shape: readonly number[]): number {
+  const axes = axesOf(shape)
+  return leastText(dtype, axes, axes.length < shape.length)
+}
+
+/** The shape whose words begin at `at`. */
+function shapeAt(words: Uint32Array, at: number): readonly number[] {
+  return Array.from(words.subarray(at + 1, at + 1 + (words[at] ?? 0)))
+}
+
+/** Everybody else has a turn behind each piece: the text of one answer may take seconds. */
 async function* bytesOf(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let gathered = ''
   for await (const text of texts) {
@@ -51,6 +86,7 @@ async function* bytesOf(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Arra
     if (gathered.length < TEXT_STEP) continue
     yield encoder.encode(gathered)
     gathered = ''
+    await turn()
   }
   yield encoder.encode(gathered)
 }
@@ -93,14 +129,26 @@ async function* columnsText(selection: Selection, columns: readonly ColumnSpec[]
   yield openUpTo(columns.length)
 }
 
-function* pieceText(spec: ColumnSpec, piece: Piece): Generator<string> {
-  const draws = drawsOf(spec, [piece])
-  if (!isDrawList(draws)) yield* rowsText(draws, draws.shape)
-  else {
-    for (const [i, draw] of draws.entries()) {
-      if (i > 0) yield ','
-      yield* rowsText(draw, [1, ...draw.shape])
-    }
+/** The text of the next element. */
+type Leaves = () => string
+
+function* pieceText(spec: ColumnSpec, { data, count }: Piece): Generator<string> {
+  if (spec.kind === 'rigid-numbers') {
+    yield* rowsText(numberLeaves(numericArray(spec.dtype, [], data)), [count, ...spec.shape])
+    return
+  }
+  const { words, lengths, payload } = unpackSegment(spec, data, count)
+  const leaves =
+    spec.dtype === 'str' ? stringLeaves(lengths, payload) : numberLeaves(numericArray(spec.dtype, [], payload))
+  if (spec.layout === 'rigid') {
+    yield* rowsText(leaves, [count, ...spec.shape])
+    return
+  }
+  let isFirst = true
+  for (let at = 0; at < words.length; at += 1 + (words[at] ?? 0)) {
+    if (!isFirst) yield ','
+    isFirst = false
+    yield* rowsText(leaves, [1, ...shapeAt(words, at)])
   }
 }
 
@@ -108,13 +156,14 @@ function* pieceText(spec: ColumnSpec, piece: Piece): Generator<string> {
  * The rows of an array, its first axis, as nested lists with commas between them. A walk over the elements and not a
  * descent over the axes, of which there may be more than a stack holds.
  */
-function* rowsText(array: NdArray, shape: readonly number[]): Generator<string> {
+function* rowsText(leaves: Leaves, shape: readonly number[]): Generator<string> {
   const axes = axesOf(shape)
-  const leaves = sizeOf(axes)
+  const total = sizeOf(axes)
+  const leaf = axes.length < shape.length ? () => '[]' : leaves
   const place = new Array<number>(axes.length).fill(0)
   let text = '['.repeat(axes.length - 1)
-  for (let i = 0; i < leaves; i++) {
-    text += axes.length < shape.length ? '[]' : element(array, i)
+  for (let i = 0; i < total; i++) {
+    text += leaf()
     let closed = 0
     for (let axis = axes.length - 1; axis > 0; axis--) {
       const next = (place[axis] ?? 0) + 1
@@ -123,12 +172,28 @@ function* rowsText(array: NdArray, shape: readonly number[]): Generator<string> 
       closed++
     }
     text += ']'.repeat(closed)
-    if (i + 1 < leaves) text += `,${'['.repeat(closed)}`
+    if (i + 1 < total) text += `,${'['.repeat(closed)}`
     if (text.length < TEXT_STEP) continue
     yield text
     text = ''
   }
   yield text
+}
+
+function stringLeaves(lengths: Uint32Array, payload: Uint8Array<ArrayBuffer>): Leaves {
+  let index = 0
+  let at = 0
+  return () => {
+    const end = at + (lengths[index++] ?? 0)
+    const text = decodeUtf8(payload, at, end)
+    at = end
+    return JSON.stringify(text)
+  }
+}
+
+function numberLeaves(array: NdArray): Leaves {
+  let index = 0
+  return () => element(array, index++)
 }
 
 function element(array: NdArray, index: number): string {

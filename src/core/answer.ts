@@ -3,9 +3,19 @@ import { shapesField, stringFields } from './column-fields.ts'
 import { McbError } from './errors.ts'
 import type { Limits } from './limits.ts'
 import type { ColumnSpec } from './schema.ts'
-import { type Block, type Bytes, fillSegment, pickSegment, sliceSegment, unpackSegment } from './segment.ts'
+import {
+  type Block,
+  type Bytes,
+  fillSegment,
+  isSizeless,
+  type Parts,
+  pickSegment,
+  sliceSegment,
+  unpackSegment,
+} from './segment.ts'
 import { type ResolvedSlice, rangeOf, resolveSlice } from './slice.ts'
 import type { Ahead, ColumnBlocks, ScanRequest } from './store.ts'
+import { Pace, turn } from './turn.ts'
 import { fieldHead, varintSize } from './wire.ts'
 
 /** Blocks of the columns of a selection, column by column; each column rising and without a hole. */
@@ -28,6 +38,8 @@ export interface Piece {
 
 /** Absent draws become fill in steps of about this many bytes. */
 const FILL_STEP = 256 * 1024
+/** Bytes that are gone through between two turns of the event loop. */
+export const PACE_BYTES = 1024 * 1024
 
 /** The draws of the selection, column by column, in the order of the slice. */
 export async function* pieces(selection: Selection, columns = selection.columns): AsyncGenerator<Piece> {
@@ -60,8 +72,11 @@ const WINDOW_DRAWS = 4096
 
 async function* reversed(selection: Selection, spec: ColumnSpec, position: number): AsyncGenerator<Piece> {
   const { from, to } = rangeOf(selection.slice)
-  const draws =
-    spec.kind === 'rigid-numbers' ? Math.max(1, Math.floor(WINDOW_BYTES / Math.max(1, spec.stride))) : WINDOW_DRAWS
+  const draws = isSizeless(spec)
+    ? WINDOW_BYTES
+    : spec.kind === 'rigid-numbers'
+      ? Math.max(1, Math.floor(WINDOW_BYTES / spec.stride))
+      : WINDOW_DRAWS
   for (let end = to; end > from; end -= draws) {
     const window: Piece[] = []
     for await (const part of selection.scan([spec.index], Math.max(from, end - draws), end)) {
@@ -84,12 +99,7 @@ function* pick(spec: ColumnSpec, position: number, block: Block, slice: Resolved
   const data =
     step === 1 || count === 1
       ? sliceSegment(spec, block.data, block.count, offset, offset + count)
-      : pickSegment(
-          spec,
-          block.data,
-          block.count,
-          Array.from({ length: count }, (_, i) => offset + i * step),
-        )
+      : pickSegment(spec, block.data, block.count, { first: offset, step, count })
   yield { position, count, data }
 }
 
@@ -134,10 +144,12 @@ async function measure(selection: Selection): Promise<ColumnSize[]> {
   }))
   const varying = selection.columns.filter((spec) => spec.kind !== 'rigid-numbers')
   const positions = selection.columns.flatMap((spec, i) => (spec.kind === 'rigid-numbers' ? [] : [i]))
+  const pace = new Pace(PACE_BYTES)
   for await (const piece of pieces(selection, varying)) {
     const spec = varying[piece.position]
     const size = sizes[positions[piece.position] ?? -1]
     if (spec === undefined || size === undefined) continue
+    if (pace.isDue(piece.data.length)) await turn()
     const { words, lengths, payload } = unpackSegment(spec, piece.data, piece.count)
     for (const word of words) size.shapes += varintSize(word)
     for (const length of lengths) size.strings += 1 + varintSize(length) + length
@@ -170,12 +182,17 @@ export async function protobufAnswer(selection: Selection, limits: Limits): Prom
   return { length, body: protobufBody(selection, head, heads) }
 }
 
-/** Judges what is known before a draw is read: numbers have a size, and a string takes two bytes, even an empty one. */
+/** Judges what is known before a draw is read: the least bytes that the draws can have. */
 export function requireSelectionFits({ columns, slice }: Selection, limits: Limits): void {
-  const sizes = columns.map((c) =>
-    c.kind === 'rigid-numbers' ? c.stride : c.kind === 'rigid-strings' ? c.elements * 2 : 0,
-  )
+  const sizes = columns.map(leastBytes)
   requireAnswerFits(sizes.reduce((a, b) => a + b, 0) * slice.count, limits)
+}
+
+/** Numbers have a size; a string takes two bytes, even an empty one, and a word of a shape takes one. */
+function leastBytes(spec: ColumnSpec): number {
+  if (spec.kind === 'rigid-numbers') return spec.stride
+  if (spec.kind === 'rigid-strings') return spec.elements * 2
+  return 1 + (spec.shape?.length ?? 0)
 }
 
 export function requireAnswerFits(bytes: number, limits: Limits): void {
@@ -256,8 +273,23 @@ async function* protobufBody(selection: Selection, head: Bytes, heads: readonly 
     }
     const parts = unpackSegment(spec, piece.data, piece.count)
     if (parts.words.length > 0) words.push(parts.words)
-    const field = spec.dtype === 'str' ? stringFields(parts) : parts.payload
-    if (field.length > 0) yield field
+    if (spec.dtype === 'str') yield* stringPieces(parts)
+    else if (parts.payload.length > 0) yield parts.payload
   }
   yield* openUpTo(heads.length)
+}
+
+/** Strings that are written at once: one draw may have millions. */
+const STRINGS_STEP = 16 * 1024
+
+async function* stringPieces({ words, lengths, payload }: Parts): AsyncGenerator<Bytes> {
+  let from = 0
+  for (let at = 0; at < lengths.length; at += STRINGS_STEP) {
+    const some = lengths.subarray(at, at + STRINGS_STEP)
+    let to = from
+    for (const length of some) to += length
+    if (at > 0) await turn()
+    yield stringFields({ words, lengths: some, payload: payload.subarray(from, to) })
+    from = to
+  }
 }

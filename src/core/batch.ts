@@ -1,10 +1,11 @@
 /** A posted DrawBatch at the border: bytes in, one validated segment a column out. */
 import { McbError } from './errors.ts'
 import type { Limits } from './limits.ts'
-import type { ColumnSpec, Schema } from './schema.ts'
-import { packSegment, type Segment } from './segment.ts'
+import type { ColumnSpec, RigidNumbers, Schema } from './schema.ts'
+import { type Bytes, packSegment, type Segment } from './segment.ts'
 import { checkShapes, readShapes } from './shape-words.ts'
-import { concatBytes, decodeUtf8, LENGTH_DELIMITED, VARINT, WireReader } from './wire.ts'
+import { atOnce, inTurns, STEP_SIZE, type Steps } from './turn.ts'
+import { checkUtf8, LENGTH_DELIMITED, VARINT, WireReader } from './wire.ts'
 
 /** A validated batch: iterations `start … start + count`, one segment a column of the schema. */
 export interface Batch {
@@ -26,6 +27,8 @@ interface RawColumn {
   readonly end: number
   shapeWords: number
   strings: number
+  /** Of all strings. */
+  stringBytes: number
 }
 
 /**
@@ -35,7 +38,31 @@ interface RawColumn {
  *   iterations), or a 422 that names its variable
  */
 export function decodeBatch(body: Uint8Array<ArrayBuffer>, schema: Schema, limits: Limits): Batch {
-  const { start, count, step, columns, refusal } = scan(body, schema)
+  return atOnce(decode(body, schema, limits))
+}
+
+/** Bodies of this many bytes may take many milliseconds to parse. */
+const LARGE_BYTES = 256 * 1024
+
+/**
+ * As `decodeBatch` of a body that is judged later: what is wrong with it is thrown by the function that this resolves to, since
+ * what it is said to is judged before. A large one is parsed here, with turns of the event loop in between: 64 MiB may hold 32
+ * million strings.
+ */
+export async function prepareBatch(body: Bytes, schema: Schema, limits: Limits): Promise<() => Batch> {
+  if (body.length < LARGE_BYTES) return () => decodeBatch(body, schema, limits)
+  try {
+    const batch = await inTurns(decode(body, schema, limits))
+    return () => batch
+  } catch (error) {
+    return () => {
+      throw error
+    }
+  }
+}
+
+function* decode(body: Uint8Array<ArrayBuffer>, schema: Schema, limits: Limits): Steps<Batch> {
+  const { start, count, step, columns, refusal } = yield* scan(body, schema)
   if (count > limits.batchIterations) {
     throw new McbError('payload_too_large', `${count} iterations; a batch has at most ${limits.batchIterations}`, {
       limit: limits.batchIterations,
@@ -47,18 +74,23 @@ export function decodeBatch(body: Uint8Array<ArrayBuffer>, schema: Schema, limit
   if (count === 0) throw new McbError('empty_batch', 'the batch holds no iteration (count is 0)')
   if (refusal !== undefined) throw refusal
   let size = 0
-  const segments = schema.columns.map((spec) => {
+  const segments: Segment[] = []
+  for (const spec of schema.columns) {
     const raw = columns[spec.index]
     if (raw === undefined) {
-      if (spec.group === 'stats') return null
-      throw new McbError('missing_variable', `variable "${spec.name}" is missing from the batch`, {
-        variable: spec.name,
-      })
+      if (spec.group === 'draws') {
+        throw new McbError('missing_variable', `variable "${spec.name}" is missing from the batch`, {
+          variable: spec.name,
+        })
+      }
+      segments.push(null)
+      continue
     }
-    const segment = toSegment(body, raw, spec, count)
+    const segment =
+      spec.kind === 'rigid-numbers' ? numbersIn(raw, spec, count) : yield* varyingIn(body, raw, spec, count)
     size += segment.length
-    return segment
-  })
+    segments.push(segment)
+  }
   return { start, count, segments, size }
 }
 
@@ -71,17 +103,20 @@ interface Scan {
   refusal: McbError | undefined
 }
 
-function scan(body: Uint8Array<ArrayBuffer>, schema: Schema): Scan {
+function* scan(body: Uint8Array<ArrayBuffer>, schema: Schema): Steps<Scan> {
   const result: Scan = { start: 0, count: 0, step: 0, columns: [], refusal: undefined }
   const reader = new WireReader(body)
-  while (reader.next()) {
+  for (let fields = 1; reader.next(); fields++) {
+    if (fields % STEP_SIZE === 0) yield
     const { field, type } = reader
     if (field === 1 && type === VARINT) result.start = reader.varint()
     else if (field === 2 && type === VARINT) result.count = reader.uint32()
     else if (field === 5 && type === VARINT) result.step = reader.varint()
     else if ((field === 3 || field === 4) && type === LENGTH_DELIMITED) {
       const length = reader.length()
-      const raw = scanColumn(body, reader.position, reader.position + length)
+      const raw = newColumn(body, reader.position, reader.position + length)
+      const column = new WireReader(body, raw.begin, raw.end)
+      while (!scanFields(body, raw, column, STEP_SIZE)) yield
       reader.position += length
       const spec = (field === 3 ? schema.draws : schema.stats).get(raw.name)
       if (spec === undefined) result.refusal ??= unknown(raw.name, field)
@@ -100,10 +135,15 @@ function unknown(name: string, field: number): McbError {
   return new McbError('unknown_variable', `the run has no ${what} "${name}"`, { variable: name })
 }
 
-function scanColumn(body: Uint8Array<ArrayBuffer>, begin: number, end: number): RawColumn {
-  const raw: RawColumn = { name: '', dtype: '', data: body.subarray(0, 0), begin, end, shapeWords: 0, strings: 0 }
-  const reader = new WireReader(body, begin, end)
-  while (reader.next()) {
+function newColumn(body: Bytes, begin: number, end: number): RawColumn {
+  const data = body.subarray(0, 0)
+  return { name: '', dtype: '', data, begin, end, shapeWords: 0, strings: 0, stringBytes: 0 }
+}
+
+/** Takes up to `most` fields of a column; true at its end. */
+function scanFields(body: Bytes, raw: RawColumn, reader: WireReader, most: number): boolean {
+  for (let fields = 0; fields < most; fields++) {
+    if (!reader.next()) return true
     const { field, type } = reader
     if (field === 4 && type === VARINT) {
       reader.varint()
@@ -112,34 +152,22 @@ function scanColumn(body: Uint8Array<ArrayBuffer>, begin: number, end: number): 
     else if (field === 1) raw.name = reader.string()
     else if (field === 2) raw.dtype = reader.string()
     else if (field === 3) raw.data = reader.view()
-    else if (field === 4) raw.shapeWords += countPacked(reader)
+    else if (field === 4) raw.shapeWords += reader.packedVarints()
     else if (field === 5) {
       const length = reader.length()
-      decodeUtf8(body, reader.position, reader.position + length)
+      checkUtf8(body, reader.position, reader.position + length)
       reader.position += length
       raw.strings++
+      raw.stringBytes += length
     } else reader.skip()
   }
-  return raw
+  return false
 }
 
-function countPacked(reader: WireReader): number {
-  const length = reader.length()
-  const packed = new WireReader(reader.bytes, reader.position, reader.position + length)
-  reader.position += length
-  let count = 0
-  for (; packed.position < packed.end; count++) packed.varint()
-  return count
-}
-
-function toSegment(
-  body: Uint8Array<ArrayBuffer>,
-  raw: RawColumn,
-  spec: ColumnSpec,
-  count: number,
-): Uint8Array<ArrayBuffer> {
-  const mismatch = (what: string, expected: readonly number[], actual: readonly number[]) =>
-    new McbError('shape_mismatch', `"${spec.name}": ${what}`, { variable: spec.name, expected, actual })
+/** @throws McbError when a column has another dtype, or a field that is not its kind's */
+function requireKind(raw: RawColumn, spec: ColumnSpec): void {
+  const mismatch = (what: string, actual: number) =>
+    new McbError('shape_mismatch', `"${spec.name}": ${what}`, { variable: spec.name, expected: [0], actual: [actual] })
   if (raw.dtype !== spec.dtype) {
     throw new McbError('dtype_mismatch', `"${spec.name}": expected dtype ${spec.dtype}, got "${raw.dtype}"`, {
       variable: spec.name,
@@ -148,25 +176,30 @@ function toSegment(
     })
   }
   if (spec.layout === 'rigid' && raw.shapeWords > 0) {
-    throw mismatch('shapes were sent for a fixed shape', [0], [raw.shapeWords])
+    throw mismatch('shapes were sent for a fixed shape', raw.shapeWords)
   }
-  if (spec.dtype !== 'str' && raw.strings > 0) throw mismatch('strings were sent for numbers', [0], [raw.strings])
-  if (spec.dtype === 'str' && raw.data.length > 0) {
-    throw mismatch('data was sent for strings', [0], [raw.data.length])
-  }
-  if (spec.kind === 'rigid-numbers') {
-    checkCount(spec, [count, ...spec.shape], count * spec.elements, raw.data.length / spec.itemSize)
-    checkBools(spec, raw.data)
-    return raw.data
-  }
+  if (spec.dtype !== 'str' && raw.strings > 0) throw mismatch('strings were sent for numbers', raw.strings)
+  if (spec.dtype === 'str' && raw.data.length > 0) throw mismatch('data was sent for strings', raw.data.length)
+}
+
+function numbersIn(raw: RawColumn, spec: RigidNumbers, count: number): Bytes {
+  requireKind(raw, spec)
+  checkCount(spec, [count, ...spec.shape], count * spec.elements, raw.data.length / spec.itemSize)
+  checkBools(spec, raw.data)
+  return raw.data
+}
+
+function* varyingIn(body: Bytes, raw: RawColumn, spec: ColumnSpec, count: number): Steps<Bytes> {
+  requireKind(raw, spec)
   const column = () => new WireReader(body, raw.begin, raw.end)
   const ragged = spec.layout === 'ragged'
-  const elements = ragged ? checkShapes(spec, column(), raw.shapeWords, count) : count * spec.elements
+  const elements = ragged ? yield* checkShapes(spec, column(), raw.shapeWords, count) : count * spec.elements
   const sent = spec.dtype === 'str' ? raw.strings : raw.data.length / spec.itemSize
   checkCount(spec, spec.layout === 'rigid' ? [count, ...spec.shape] : [elements], elements, sent)
   checkBools(spec, raw.data)
-  const words = ragged ? readShapes(column(), raw.shapeWords) : new Uint32Array()
-  const strings = spec.dtype === 'str' ? readStrings(body, raw) : { lengths: new Uint32Array(), payload: raw.data }
+  const words = ragged ? yield* readShapes(column(), raw.shapeWords) : new Uint32Array()
+  const strings =
+    spec.dtype === 'str' ? yield* readStrings(body, raw) : { lengths: new Uint32Array(), payload: raw.data }
   return packSegment(spec, { words, ...strings })
 }
 
@@ -193,22 +226,29 @@ function checkBools(spec: ColumnSpec, data: Uint8Array): void {
   }
 }
 
-function readStrings(
-  body: Uint8Array<ArrayBuffer>,
-  raw: RawColumn,
-): { lengths: Uint32Array; payload: Uint8Array<ArrayBuffer> } {
+function* readStrings(body: Bytes, raw: RawColumn): Steps<{ lengths: Uint32Array; payload: Bytes }> {
   const lengths = new Uint32Array(raw.strings)
-  const views: Uint8Array[] = []
+  const payload = new Uint8Array(raw.stringBytes)
   const reader = new WireReader(body, raw.begin, raw.end)
   let at = 0
-  while (reader.next()) {
+  for (let index = 0; reader.next(); ) {
     if (reader.field !== 5 || reader.type !== LENGTH_DELIMITED) {
       reader.skip()
       continue
     }
-    const view = reader.view()
-    lengths[at++] = view.length
-    if (view.length > 0) views.push(view)
+    const length = reader.length()
+    const from = reader.position
+    reader.position += length
+    copyBytes(body, from, reader.position, payload, at)
+    at += length
+    lengths[index++] = length
+    if (index % STEP_SIZE === 0) yield
   }
-  return { lengths, payload: concatBytes(views) }
+  return { lengths, payload }
+}
+
+/** A view costs more than a loop over few bytes, and millions of views more than there is memory. */
+function copyBytes(source: Bytes, from: number, to: number, target: Bytes, at: number): void {
+  if (to - from > 64) target.set(source.subarray(from, to), at)
+  else for (let i = from; i < to; i++) target[at + i - from] = source[i] ?? 0
 }

@@ -2,6 +2,7 @@
 import { McbError } from './errors.ts'
 import { mcbackend } from './generated/messages.js'
 import type { Draws } from './interfaces.ts'
+import { sizeOf } from './ndarray.ts'
 import type { ColumnSpec, Schema } from './schema.ts'
 import { type Bytes, packSegment } from './segment.ts'
 import { drawsOf } from './values.ts'
@@ -26,7 +27,10 @@ export function decodeAnswer(bytes: Bytes, schema: Schema): DecodedAnswer {
       if (spec === undefined || column.dtype !== spec.dtype) {
         throw new McbError('invalid_protobuf', `the answer holds a column "${column.name}" of dtype "${column.dtype}"`)
       }
-      byName.set(spec.name, count === 0 ? drawsOf(spec, []) : drawsOf(spec, [{ data: segment(spec, column), count }]))
+      byName.set(
+        spec.name,
+        count === 0 ? drawsOf(spec, []) : drawsOf(spec, [{ data: segment(spec, column, count), count }]),
+      )
     }
     return byName
   }
@@ -39,14 +43,36 @@ export function decodeAnswer(bytes: Bytes, schema: Schema): DecodedAnswer {
   }
 }
 
-function segment(spec: ColumnSpec, column: mcbackend.Column.$Properties): Bytes {
+function segment(spec: ColumnSpec, column: mcbackend.Column.$Properties, count: number): Bytes {
   const data = view(column.data ?? new Uint8Array())
   if (spec.kind === 'rigid-numbers') return data
   const words = new Uint32Array(column.shapes ?? [])
+  const elements = spec.layout === 'rigid' ? count * spec.elements : elementsIn(spec, words, count)
+  const strings = column.strings ?? []
+  const sent = spec.dtype === 'str' ? strings.length : data.length / spec.itemSize
+  if (sent !== elements) throw damaged(spec, `${sent} elements instead of ${elements}`)
   if (spec.dtype !== 'str') return packSegment(spec, { words, lengths: new Uint32Array(), payload: data })
-  const texts = (column.strings ?? []).map((text) => new TextEncoder().encode(text))
+  const texts = strings.map((text) => new TextEncoder().encode(text))
   const lengths = new Uint32Array(texts.map((text) => text.length))
   return packSegment(spec, { words, lengths, payload: concatBytes(texts) })
+}
+
+/** Elements of all draws, whose shapes the words must describe: an answer may announce more draws than it has bytes. */
+function elementsIn(spec: ColumnSpec, words: Uint32Array, count: number): number {
+  let elements = 0
+  let draws = 0
+  let at = 0
+  for (; at < words.length && draws < count; draws++) {
+    const behind = at + 1 + (words[at] ?? 0)
+    elements += sizeOf(words.subarray(at + 1, behind))
+    at = behind
+  }
+  if (draws !== count || at !== words.length) throw damaged(spec, `shapes of ${draws} draws instead of ${count}`)
+  return elements
+}
+
+function damaged({ name }: ColumnSpec, why: string): McbError {
+  return new McbError('invalid_protobuf', `the answer is not whole: "${name}" has ${why}`)
 }
 
 /** The generated code types its views as on any buffer; those of a fetched body lie on an ArrayBuffer. */

@@ -32,7 +32,7 @@ export const ERRORS = {
   run_replaced: [412, 'The run was deleted and registered again'],
   payload_too_large: [413, 'A size limit is exceeded'],
   unsupported_media_type: [415, 'The media type or encoding of the body is not supported'],
-  misdirected_request: [421, 'The request is not meant for this server'],
+  misdirected_request: [421, 'The request is meant for another server'],
   invalid_run_meta: [422, 'The run metadata is not valid'],
   unsupported_dtype: [422, 'The dtype is not supported'],
   unknown_variable: [422, 'There is no such variable or sampler stat'],
@@ -43,6 +43,7 @@ export const ERRORS = {
   rate_limited: [429, 'Too many requests'],
   internal_error: [500, 'The server has a defect'],
   storage_unavailable: [503, 'The storage cannot be reached'],
+  overloaded: [503, 'The server has more to do than it can take at a time'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type ErrorCode = keyof typeof ERRORS
@@ -64,15 +65,21 @@ export interface ErrorFields {
   readonly status?: number
 }
 
+/** Characters of a message at most, and of a name in a field: what a client has sent comes back in them. */
+const MESSAGE_CHARACTERS = 1000
+const NAME_CHARACTERS = 512
+/** Numbers of a shape at most. */
+const SHAPE_NUMBERS = 100
+
 export class McbError extends Error {
   override readonly name = 'McbError'
   readonly code: ErrorCode
   readonly fields: ErrorFields
 
   constructor(code: ErrorCode, detail: string, fields: ErrorFields = {}, options?: ErrorOptions) {
-    super(detail, options)
+    super(cut(detail, MESSAGE_CHARACTERS), options)
     this.code = code
-    this.fields = fields
+    this.fields = bounded(fields)
   }
 
   get status(): number {
@@ -82,6 +89,25 @@ export class McbError extends Error {
   get title(): string {
     return ERRORS[this.code][1]
   }
+}
+
+function bounded(fields: ErrorFields): ErrorFields {
+  const { variable, expected, actual } = fields
+  return {
+    ...fields,
+    ...(variable !== undefined && { variable: cut(variable, NAME_CHARACTERS) }),
+    ...(expected !== undefined && { expected: cutDescription(expected) }),
+    ...(actual !== undefined && { actual: cutDescription(actual) }),
+  }
+}
+
+function cutDescription(given: string | readonly number[]): string | readonly number[] {
+  return typeof given === 'string' ? cut(given, NAME_CHARACTERS) : given.slice(0, SHAPE_NUMBERS)
+}
+
+/** No half of a surrogate pair stays behind. */
+function cut(text: string, characters: number): string {
+  return text.length <= characters ? text : `${text.slice(0, characters).replace(/[\ud800-\udbff]$/, '')}…`
 }
 
 export function isErrorCode(code: unknown): code is ErrorCode {

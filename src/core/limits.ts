@@ -34,3 +34,25 @@ export const DEFAULT_LIMITS: Limits = {
   keys: 10_000,
   shares: 1_000,
 }
+
+/** What one server holds at a time for all its callers (the contract, section 5). */
+export interface Bounds {
+  /** Bytes that bodies of requests take together, compressed and decoded, until their requests are answered. */
+  readonly bodiesBytes: number
+  /** Bytes of these that are of one tenant, where there are several. */
+  readonly tenantBodiesBytes: number
+  /** Answers to reads that are open at a time, for one tenant. */
+  readonly answers: number
+  /** Streams of events that are open at a time, for one tenant, apart from these. */
+  readonly eventStreams: number
+  /** Milliseconds after which a body that makes no progress is cut. */
+  readonly stallMs: number
+}
+
+export const DEFAULT_BOUNDS: Bounds = {
+  bodiesBytes: 512 * MIB,
+  tenantBodiesBytes: 256 * MIB,
+  answers: 256,
+  eventStreams: 1024,
+  stallMs: 60_000,
+}

@@ -34,22 +34,39 @@ export interface Parts {
   readonly payload: Bytes
 }
 
+/** Words at any offset, whose alignment a typed array would not take. */
 function readWords(bytes: Bytes, offset: number, count: number): Uint32Array<ArrayBuffer> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, count * 4)
-  const words = new Uint32Array(count)
-  for (let i = 0; i < count; i++) words[i] = view.getUint32(i * 4, true)
-  return words
+  if (offset + count * 4 > bytes.length) throw new RangeError('a segment is shorter than its words say')
+  return new Uint32Array(bytes.slice(offset, offset + count * 4).buffer)
 }
 
-/** Number of elements of each draw, in order. */
-function elementsOf(spec: ColumnSpec, words: Uint32Array, count: number): number[] {
-  if (spec.layout === 'rigid') return new Array<number>(count).fill(spec.elements)
-  const elements: number[] = []
-  for (let i = 0, at = 0; i < count; i++) {
-    const ndim = words[at++] ?? 0
-    elements.push(sizeOf(words.subarray(at, at + ndim)))
-    at += ndim
+/** Whether a draw has no element, so that any number of draws has no bytes: nothing may be held for each of them. */
+export function isSizeless(spec: ColumnSpec): boolean {
+  return spec.layout === 'rigid' && spec.elements === 0
+}
+
+/** What some draws count for where their number is bounded as well as their bytes: a draw without bytes counts for one. */
+export function weightOf(count: number, bytes: number): number {
+  return Math.max(count, bytes)
+}
+
+/** Number of elements of the draw whose shape words begin at `at`. */
+function elementsAt(words: Uint32Array, at: number): number {
+  const end = at + 1 + (words[at] ?? 0)
+  let elements = 1
+  for (let axis = at + 1; axis < end; axis++) {
+    const n = words[axis] ?? 0
+    if (n === 0) return 0
+    elements *= n
   }
+  return elements
+}
+
+/** Number of elements of all draws together. */
+function allElements(spec: ColumnSpec, words: Uint32Array, count: number): number {
+  if (spec.layout === 'rigid') return count * spec.elements
+  let elements = 0
+  for (let i = 0, at = 0; i < count; i++, at += 1 + (words[at] ?? 0)) elements += elementsAt(words, at)
   return elements
 }
 
@@ -62,27 +79,22 @@ export function unpackSegment(spec: ColumnSpec, bytes: Bytes, count: number): Pa
     offset = 4 + size * 4
   }
   if (spec.dtype !== 'str') return { words, lengths: new Uint32Array(), payload: bytes.subarray(offset) }
-  let strings = 0
-  for (const n of elementsOf(spec, words, count)) strings += n
+  const strings = allElements(spec, words, count)
   const lengths = readWords(bytes, offset, strings)
   return { words, lengths, payload: bytes.subarray(offset + strings * 4) }
 }
 
 export function packSegment(spec: ColumnSpec, parts: Parts): Bytes {
   const head = spec.layout === 'ragged' ? 1 + parts.words.length : 0
-  const bytes = new Uint8Array((head + parts.lengths.length) * 4 + parts.payload.length)
-  const view = new DataView(bytes.buffer)
-  let offset = 0
-  const put = (word: number) => {
-    view.setUint32(offset, word, true)
-    offset += 4
-  }
+  const words = head + parts.lengths.length
+  const bytes = new Uint8Array(words * 4 + parts.payload.length)
+  const view = new Uint32Array(bytes.buffer, 0, words)
   if (spec.layout === 'ragged') {
-    put(parts.words.length)
-    parts.words.forEach(put)
+    view[0] = parts.words.length
+    view.set(parts.words, 1)
   }
-  parts.lengths.forEach(put)
-  bytes.set(parts.payload, offset)
+  view.set(parts.lengths, head)
+  bytes.set(parts.payload, words * 4)
   return bytes
 }
 
@@ -91,7 +103,13 @@ export function joinSegments(spec: ColumnSpec, blocks: readonly { data: Bytes; c
   const [only] = blocks
   if (blocks.length === 1 && only !== undefined) return only.data
   if (spec.kind === 'rigid-numbers') return concatBytes(blocks.map((b) => b.data))
-  const parts = blocks.map((b) => unpackSegment(spec, b.data, b.count))
+  return joinParts(
+    spec,
+    blocks.map((b) => unpackSegment(spec, b.data, b.count)),
+  )
+}
+
+function joinParts(spec: ColumnSpec, parts: readonly Parts[]): Bytes {
   return packSegment(spec, {
     words: concatWords(parts.map((p) => p.words)),
     lengths: concatWords(parts.map((p) => p.lengths)),
@@ -99,49 +117,116 @@ export function joinSegments(spec: ColumnSpec, blocks: readonly { data: Bytes; c
   })
 }
 
+/** Where a draw begins in the parts of a segment: its shape words, its elements, its bytes of payload. */
+interface Place {
+  readonly word: number
+  readonly element: number
+  readonly byte: number
+}
+
+const BEGIN: Place = { word: 0, element: 0, byte: 0 }
+
+/** The place `draws` draws behind another one. */
+function placeBehind(spec: ColumnSpec, { words, lengths }: Parts, place: Place, draws: number): Place {
+  let { word, element, byte } = place
+  const first = element
+  if (spec.layout === 'rigid') element += draws * spec.elements
+  else {
+    for (let i = 0; i < draws; i++) {
+      element += elementsAt(words, word)
+      word += 1 + (words[word] ?? 0)
+    }
+  }
+  if (spec.dtype !== 'str') byte += (element - first) * spec.itemSize
+  else for (let i = first; i < element; i++) byte += lengths[i] ?? 0
+  return { word, element, byte }
+}
+
+/** The draws between two places, as views. */
+function partsBetween({ words, lengths, payload }: Parts, from: Place, to: Place): Parts {
+  return {
+    words: words.subarray(from.word, to.word),
+    lengths: lengths.subarray(from.element, to.element),
+    payload: payload.subarray(from.byte, to.byte),
+  }
+}
+
 /** The draws `from … to` of a segment of `count` draws; a view where the layout allows it. */
 export function sliceSegment(spec: ColumnSpec, bytes: Bytes, count: number, from: number, to: number): Bytes {
   if (from === 0 && to === count) return bytes
   if (spec.kind === 'rigid-numbers') return bytes.subarray(from * spec.stride, to * spec.stride)
-  const indices: number[] = []
-  for (let i = from; i < to; i++) indices.push(i)
-  return pickSegment(spec, bytes, count, indices)
+  if (isSizeless(spec)) return bytes
+  const parts = unpackSegment(spec, bytes, count)
+  const begin = placeBehind(spec, parts, BEGIN, from)
+  return packSegment(spec, partsBetween(parts, begin, placeBehind(spec, parts, begin, to - from)))
 }
 
-/** The draws at `indices`, in that order. */
-export function pickSegment(spec: ColumnSpec, bytes: Bytes, count: number, indices: readonly number[]): Bytes {
-  if (spec.kind === 'rigid-numbers') return pickRigid(spec, bytes, indices)
-  const { words, lengths, payload } = unpackSegment(spec, bytes, count)
-  const elements = elementsOf(spec, words, count)
-  const itemSize = spec.dtype === 'str' ? 0 : spec.itemSize
-  // For each draw: where its shape words, its elements and its payload begin.
-  const wordAt = [0]
-  const elementAt = [0]
-  const payloadAt = [0]
-  for (let i = 0, word = 0, element = 0, byte = 0; i < count; i++) {
-    if (spec.layout === 'ragged') word += 1 + (words[word] ?? 0)
-    const size = elements[i] ?? 0
-    if (spec.dtype === 'str') for (let k = 0; k < size; k++) byte += lengths[element + k] ?? 0
-    else byte += size * itemSize
-    element += size
-    wordAt.push(word)
-    elementAt.push(element)
-    payloadAt.push(byte)
+/** Cuts a segment that is not rigid numbers into parts of at most `most` bytes, or of one draw, in one walk. */
+export function* cutSegment(
+  spec: ColumnSpec,
+  bytes: Bytes,
+  count: number,
+  most: number,
+): Generator<{ readonly count: number; readonly data: Bytes }> {
+  const parts = unpackSegment(spec, bytes, count)
+  const sizeOf = (from: Place, to: Place) =>
+    (spec.layout === 'ragged' ? 4 * (1 + to.word - from.word) : 0) +
+    (spec.dtype === 'str' ? 4 * (to.element - from.element) : 0) +
+    to.byte -
+    from.byte
+  let begin = BEGIN
+  let end = BEGIN
+  let taken = 0
+  for (let i = 0; i < count; i++) {
+    const behind = placeBehind(spec, parts, end, 1)
+    if (taken > 0 && sizeOf(begin, behind) > most) {
+      yield { count: taken, data: packSegment(spec, partsBetween(parts, begin, end)) }
+      begin = end
+      taken = 0
+    }
+    end = behind
+    taken++
   }
-  const cut = <T>(source: { subarray(from: number, to: number): T }, at: readonly number[]) =>
-    indices.map((i) => source.subarray(at[i] ?? 0, at[i + 1] ?? 0))
-  return packSegment(spec, {
-    words: concatWords(cut(words, wordAt)),
-    lengths: spec.dtype === 'str' ? concatWords(cut(lengths, elementAt)) : new Uint32Array(),
-    payload: concatBytes(cut(payload, payloadAt)),
-  })
+  yield { count: taken, data: packSegment(spec, partsBetween(parts, begin, end)) }
 }
 
-function pickRigid({ stride }: RigidNumbers, bytes: Bytes, indices: readonly number[]): Bytes {
-  const picked = new Uint8Array(indices.length * stride)
-  indices.forEach((index, i) => {
-    picked.set(bytes.subarray(index * stride, (index + 1) * stride), i * stride)
-  })
+/** Every `step`-th draw from `first` on, `count` of them; a negative step walks backwards. */
+export interface Stride {
+  readonly first: number
+  readonly step: number
+  readonly count: number
+}
+
+/** Some draws of a segment of `total` draws, in the order of the stride. */
+export function pickSegment(spec: ColumnSpec, bytes: Bytes, total: number, stride: Stride): Bytes {
+  if (spec.kind === 'rigid-numbers') return pickRigid(spec, bytes, stride)
+  if (isSizeless(spec)) return bytes
+  const parts = unpackSegment(spec, bytes, total)
+  const picked: Parts[] = []
+  // In rising order, so that the walk over the draws is one.
+  const forwards = Math.abs(stride.step)
+  let place = placeBehind(
+    spec,
+    parts,
+    BEGIN,
+    stride.step > 0 ? stride.first : stride.first - (stride.count - 1) * forwards,
+  )
+  for (let i = 0; i < stride.count; i++) {
+    const behind = placeBehind(spec, parts, place, 1)
+    picked.push(partsBetween(parts, place, behind))
+    if (i + 1 < stride.count) place = placeBehind(spec, parts, behind, forwards - 1)
+  }
+  if (stride.step < 0) picked.reverse()
+  return joinParts(spec, picked)
+}
+
+function pickRigid({ stride: width }: RigidNumbers, bytes: Bytes, { first, step, count }: Stride): Bytes {
+  const picked = new Uint8Array(count * width)
+  if (width === 0) return picked
+  for (let i = 0; i < count; i++) {
+    const at = (first + i * step) * width
+    picked.set(bytes.subarray(at, at + width), i * width)
+  }
   return picked
 }
 

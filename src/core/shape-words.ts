@@ -1,6 +1,7 @@
 /** The shapes of a ragged column as they lie in a message: checked word by word before memory is taken for any of them. */
 import { McbError } from './errors.ts'
 import type { ColumnSpec } from './schema.ts'
+import { STEP_SIZE, type Steps } from './turn.ts'
 import { LENGTH_DELIMITED, VARINT, WireReader } from './wire.ts'
 
 /** Field number of `Column.shapes`. */
@@ -38,7 +39,7 @@ class ShapeWords {
  *
  * @throws McbError `shape_mismatch`
  */
-export function checkShapes(spec: ColumnSpec, column: WireReader, total: number, count: number): number {
+export function* checkShapes(spec: ColumnSpec, column: WireReader, total: number, count: number): Steps<number> {
   const words = new ShapeWords(column)
   let left = total
   let elements = 0
@@ -48,7 +49,8 @@ export function checkShapes(spec: ColumnSpec, column: WireReader, total: number,
     left--
     if (ndim > left) break
     left -= ndim
-    elements = Math.min(Number.MAX_SAFE_INTEGER, elements + checkShape(spec, words, ndim))
+    elements = Math.min(Number.MAX_SAFE_INTEGER, elements + (yield* checkShape(spec, words, ndim)))
+    if (draws % STEP_SIZE === STEP_SIZE - 1) yield
   }
   if (draws === count && left === 0) return elements
   throw new McbError('shape_mismatch', `"${spec.name}": shapes do not describe ${count} draws`, {
@@ -59,7 +61,7 @@ export function checkShapes(spec: ColumnSpec, column: WireReader, total: number,
 }
 
 /** Number of elements of the next draw, which has `ndim` dimensions. */
-function checkShape(spec: ColumnSpec, words: ShapeWords, ndim: number): number {
+function* checkShape(spec: ColumnSpec, words: ShapeWords, ndim: number): Steps<number> {
   const expected = spec.shape ?? undefined
   let fits = expected === undefined || expected.length === ndim
   let elements = 1
@@ -70,6 +72,7 @@ function checkShape(spec: ColumnSpec, words: ShapeWords, ndim: number): number {
     fits &&= wanted === -1 || wanted === n
     elements = Math.min(Number.MAX_SAFE_INTEGER, elements * n)
     if (axis < SHOWN_DIMENSIONS) shown.push(n)
+    if (axis % STEP_SIZE === STEP_SIZE - 1) yield
   }
   if (fits) return elements
   throw new McbError('shape_mismatch', `"${spec.name}": expected shape [${expected}], got [${shown}]`, {
@@ -80,9 +83,12 @@ function checkShape(spec: ColumnSpec, words: ShapeWords, ndim: number): number {
 }
 
 /** All words, once they are known to be right. */
-export function readShapes(column: WireReader, total: number): Uint32Array {
+export function* readShapes(column: WireReader, total: number): Steps<Uint32Array> {
   const words = new ShapeWords(column)
   const all = new Uint32Array(total)
-  for (let at = 0; at < total; at++) all[at] = words.next() ?? 0
+  for (let at = 0; at < total; at++) {
+    all[at] = words.next() ?? 0
+    if (at % STEP_SIZE === STEP_SIZE - 1) yield
+  }
   return all
 }

@@ -89,7 +89,8 @@ export interface Store {
   /** Registers a run, or finds an equal one; `run_conflict` when a different one has this rid. */
   register(run: Registration): Promise<{ readonly registration: string; readonly created: boolean }>
   find(rid: string): Promise<StoredRun | undefined>
-  list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }>
+  /** @param rid of the one run that is wanted, where the others are none of the caller's business */
+  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }>
   /** Deletes a run; resolves when nothing of it is left. */
   remove(rid: string): Promise<boolean>
   createChain(registration: string, chain: number): Promise<ChainState & { readonly created: boolean }>

@@ -46,6 +46,12 @@ export class WireReader {
 
   /** An unsigned varint of 64 bits; beyond 2^53 it is rounded, so 2^64 - 1 is 2^64 here. */
   varint(): number {
+    // Most are of one byte.
+    const only = this.bytes[this.position] ?? 0x80
+    if (only < 0x80 && this.position < this.end) {
+      this.position++
+      return only
+    }
     let value = 0
     let scale = 1
     for (let i = 0; i < 10; i++) {
@@ -76,6 +82,22 @@ export class WireReader {
     const length = this.varint()
     if (length > this.end - this.position) throw malformed(`a field announces ${length} bytes, more than there are`)
     return length
+  }
+
+  /** Passes over a packed field and counts its varints. */
+  packedVarints(): number {
+    const end = this.length() + this.position
+    let count = 0
+    let begin = this.position
+    for (let at = begin; at < end; at++) {
+      if ((this.bytes[at] ?? 0) >= 0x80) continue
+      if (at - begin > 9) break
+      begin = at + 1
+      count++
+    }
+    if (begin !== end) throw malformed('a packed field does not end with a varint')
+    this.position = end
+    return count
   }
 
   /** A length-delimited field as a view on the message. */
@@ -151,6 +173,15 @@ export function decodeUtf8(bytes: Uint8Array<ArrayBuffer>, start: number, end: n
     return strictUtf8.decode(bytes.subarray(start, end))
   } catch {
     throw malformed('a string is not UTF-8')
+  }
+}
+
+/** Judges text without making a string of it. @throws McbError `invalid_protobuf` when it is not UTF-8 */
+export function checkUtf8(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
+  for (let position = start; position < end; position++) {
+    if ((bytes[position] ?? 0) < 0x80) continue
+    decodeUtf8(bytes, position, end)
+    return
   }
 }
 

@@ -1,43 +1,83 @@
 /** A request's body from Node's own stream: the web stream around it costs more than the copy. */
-import { IncomingMessage } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import { McbError } from '../core/errors.ts'
-import { Collector, readStandardBody, tooLarge } from '../routes/body.ts'
+import { readStandardBody } from '../routes/body.ts'
+import { Collector, release, stalled } from '../routes/collector.ts'
 import type { ReadBody } from '../routes/context.ts'
 
-export const readNodeBody: ReadBody = (c, limit) => {
-  const incoming = incomingOf(c.env)
-  if (incoming === undefined) return readStandardBody(c, limit)
-  const announced = Number(incoming.headers['content-length'] ?? 0)
-  if (announced > limit) return Promise.reject(tooLarge(limit))
+export const readNodeBody: ReadBody = (c, wish) => {
+  const { limit, hold, stallMs } = wish
+  const { incoming, outgoing } = messagesOf(c.env)
+  if (incoming === undefined) return readStandardBody(c, wish)
+  if (incoming.destroyed) return Promise.reject(ended())
+  if (outgoing !== undefined && isWaitedFor(incoming)) goOn(outgoing)
   return new Promise((resolve, reject) => {
-    const collector = new Collector(announced, limit)
-    incoming.on('data', (chunk: Buffer) => {
+    const collector = new Collector(Number(incoming.headers['content-length'] ?? 0), limit, hold)
+    const timer = setTimeout(() => {
+      outgoing?.setHeader('Connection', 'close')
+      fail(stalled(stallMs))
+    }, stallMs)
+    const settle = () => {
+      clearTimeout(timer)
+      hold.onCut = undefined
+      incoming.off('data', onData).off('end', onEnd).off('close', onClose)
+    }
+    const fail = (error: unknown) => {
+      settle()
+      collector.drop()
+      reject(error)
+    }
+    const onData = (chunk: Buffer) => {
+      timer.refresh()
       try {
         collector.add(chunk)
         release(chunk)
       } catch (error) {
-        incoming.removeAllListeners('data')
-        incoming.resume()
+        fail(error)
+      }
+    }
+    const onEnd = () => {
+      settle()
+      try {
+        resolve(collector.finish())
+      } catch (error) {
         reject(error)
       }
-    })
-    incoming.once('end', () => {
-      incoming.off('close', onClose)
-      resolve(collector.finish())
-    })
+    }
+    const onClose = () => fail(ended())
+    hold.onCut = fail
+    incoming.on('data', onData).once('end', onEnd).once('close', onClose)
     incoming.once('error', () => incoming.destroy())
-    const onClose = () => reject(new McbError('invalid_protobuf', 'the body ended before it was complete'))
-    incoming.once('close', onClose)
   })
 }
 
-/** Frees what was copied: the collector sees only small objects, and lets tens of MiB lie behind them. */
-function release({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
+function ended(): McbError {
+  return new McbError('invalid_protobuf', 'the body ended before it was complete')
 }
 
-/** Where the server's adapter puts Node's own request. */
-function incomingOf(env: unknown): IncomingMessage | undefined {
-  const incoming = typeof env === 'object' && env !== null && 'incoming' in env ? env.incoming : undefined
-  return incoming instanceof IncomingMessage ? incoming : undefined
+/** Whether the client sends its body only when it is told to go on (RFC 9110, section 10.1.1). */
+export function isWaitedFor({ httpVersion, headers }: IncomingMessage): boolean {
+  return httpVersion === '1.1' && /(?:^|\W)100-continue(?:$|\W)/i.test(headers.expect ?? '')
+}
+
+/** Takes back what the server says to who sends no body. */
+function goOn(outgoing: ServerResponse): void {
+  outgoing.removeHeader('Connection')
+  outgoing.writeContinue()
+}
+
+/** Where the server's adapter puts Node's own request and answer. */
+export function messagesOf(env: unknown): {
+  readonly incoming: IncomingMessage | undefined
+  readonly outgoing: ServerResponse | undefined
+} {
+  const { incoming, outgoing } = isPair(env) ? env : {}
+  return {
+    incoming: incoming instanceof IncomingMessage ? incoming : undefined,
+    outgoing: outgoing instanceof ServerResponse ? outgoing : undefined,
+  }
+}
+
+function isPair(env: unknown): env is { readonly incoming?: unknown; readonly outgoing?: unknown } {
+  return typeof env === 'object' && env !== null
 }

@@ -1,5 +1,5 @@
 /** Answers to what is no request that the application could see: malformed HTTP, headers without end, no address. */
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { RequestError } from '@hono/node-server'
 import { McbError } from '../core/errors.ts'
 import { describeError } from '../core/log-text.ts'
@@ -17,11 +17,53 @@ export function refuse(error: unknown): Response {
 
 /** Of bytes that Node's parser refuses with this error, as it goes over the wire. */
 export async function malformed({ code, message }: NodeJS.ErrnoException): Promise<string> {
-  const response = strayProblem(problemOf(code, message))
+  const { status, headers, body } = await stray(problemOf(code, message))
+  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`
+}
+
+/** What is wrong with the head of a request that Node's parser lets through (RFC 9112, section 3.2). */
+export function defectOf({ httpVersion, rawHeaders }: IncomingMessage): McbError | undefined {
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  if (hosts > 1) return new McbError('invalid_parameter', 'the request has more than one Host header')
+  // Probes of load balancers speak HTTP/1.0, and name no host.
+  if (hosts === 0 && httpVersion === '1.1') {
+    return new McbError('invalid_parameter', 'the request has no Host header, which HTTP/1.1 demands')
+  }
+  return undefined
+}
+
+export function unexpected({ headers }: IncomingMessage): McbError {
+  const detail = `"Expect: ${headers.expect}" cannot be met; 100-continue is all that is known`
+  return new McbError('invalid_parameter', detail, { status: 417 })
+}
+
+/** Answers a request that the application is not to see, and ends its connection. */
+export async function refuseBefore(response: ServerResponse, error: McbError): Promise<void> {
+  const { status, headers, body } = await stray(error)
+  response.writeHead(status, headers.flat())
+  response.end(body)
+}
+
+interface Stray {
+  readonly status: number
+  readonly headers: readonly [string, string][]
+  readonly body: string
+}
+
+async function stray(error: McbError): Promise<Stray> {
+  const response = strayProblem(error)
   const body = await response.text()
-  const lines = [...response.headers, ['connection', 'close'], ['content-length', String(Buffer.byteLength(body))]]
-  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  return `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status]}\r\n${head}\r\n${body}`
+  const length = String(Buffer.byteLength(body))
+  return {
+    status: response.status,
+    headers: [...response.headers, ['connection', 'close'], ['content-length', length]],
+    body,
+  }
 }
 
 function problemOf(code: string | undefined, message: string): McbError {

@@ -3,8 +3,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import type { AppEnv } from '../routes/context.ts'
-import { MAX_HEADER_BYTES, malformed, refuse } from './malformed.ts'
+import type { McbError } from '../core/errors.ts'
+import { DEFAULT_BOUNDS } from '../core/limits.ts'
+import type { AppEnv, WhenAnswered } from '../routes/context.ts'
+import { messagesOf } from './body.ts'
+import { Connections } from './connections.ts'
+import { defectOf, MAX_HEADER_BYTES, malformed, refuse, refuseBefore, unexpected } from './malformed.ts'
 import { CountedRequest, CountedResponse } from './messages.ts'
 
 export interface Listening {
@@ -19,21 +23,44 @@ const COUNTED = { IncomingMessage: CountedRequest, ServerResponse: CountedRespon
 /** Requests that are still sending after this long are cut off when the server stops. */
 const GRACE_MS = 10_000
 
-export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<Listening> {
-  // Probes of load balancers speak HTTP/1.0, and name no host.
-  const answer = getRequestListener(app.fetch, { hostname: 'localhost', errorHandler: refuse })
-  const connections = new Connections()
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, ...COUNTED }, (request, response) => {
-    connections.begin(request, response)
-    void answer(request, response)
+export interface ListenOptions {
+  /** Milliseconds after which a connection ends whose client takes nothing of an answer. */
+  readonly stallMs?: number
+}
+
+export function listen(
+  app: Hono<AppEnv>,
+  host: string,
+  port: number,
+  { stallMs = DEFAULT_BOUNDS.stallMs }: ListenOptions = {},
+): Promise<Listening> {
+  const fetch = getRequestListener(app.fetch, {
+    hostname: 'localhost',
+    errorHandler: refuse,
+    autoCleanupIncoming: false,
   })
+  const connections = new Connections({ stallMs })
+  // Node's own check of the Host header answers without a word.
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false, ...COUNTED })
+  const answer = (request: IncomingMessage, response: ServerResponse, known?: McbError) => {
+    const defect = defectOf(request) ?? known
+    connections.request(request, response, () => {
+      void (defect === undefined ? fetch(request, response) : refuseBefore(response, defect))
+    })
+  }
+  server.on('request', answer)
+  // Left to itself, Node says "100 Continue" before anything is looked at; who reads the body says it.
+  server.on('checkContinue', answer)
+  server.on('checkExpectation', (request, response) => answer(request, response, unexpected(request)))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    void malformed(error).then((answer) => {
-      if (socket instanceof Socket && connections.mayAnswer(socket)) socket.end(answer, () => socket.destroy())
+    void malformed(error).then((text) => {
+      if (socket instanceof Socket && socket.writable) connections.malformed(socket, text)
       else socket.destroy()
     })
   })
   server.on('connection', (socket) => connections.add(socket))
+  server.on('timeout', (socket) => connections.rested(socket))
+  server.timeout = stallMs
   // A body of 64 MiB over a slow line takes minutes; headers need not.
   server.requestTimeout = 15 * 60_000
   server.headersTimeout = 60_000
@@ -47,47 +74,13 @@ export function listen(app: Hono<AppEnv>, host: string, port: number): Promise<L
   })
 }
 
-/**
- * The open connections, and how many requests each has under way. Node's own notion of an idle connection leaves out those
- * that have sent nothing yet, and a client may hold some of them.
- */
-class Connections {
-  private readonly requests = new Map<Socket, number>()
-  /** The last response of each connection. */
-  private readonly responses = new WeakMap<Socket, ServerResponse>()
-  private closing = false
-
-  add(socket: Socket): void {
-    this.requests.set(socket, 0)
-    socket.once('close', () => this.requests.delete(socket))
-  }
-
-  begin({ socket }: IncomingMessage, response: ServerResponse): void {
-    // A client that keeps its connection busy would otherwise be served on and on while the server stops.
-    if (this.closing) response.setHeader('Connection', 'close')
-    this.count(socket, 1)
-    this.responses.set(socket, response)
-    response.once('close', () => this.count(socket, -1))
-  }
-
-  /** Whether an answer that no request has asked for would stand where a client looks for one. */
-  mayAnswer(socket: Socket): boolean {
-    const last = this.responses.get(socket)
-    return socket.writable && (last === undefined || last.writableFinished || !last.headersSent)
-  }
-
-  /** Ends what is at rest, and everything else as soon as it is. */
-  close(): void {
-    this.closing = true
-    for (const [socket, requests] of this.requests) if (requests === 0) socket.destroySoon()
-  }
-
-  private count(socket: Socket, change: 1 | -1): void {
-    const before = this.requests.get(socket)
-    if (before === undefined) return
-    this.requests.set(socket, before + change)
-    if (this.closing && before + change === 0) socket.destroySoon()
-  }
+/** Calls `ended` when an answer has left, or its connection has closed. */
+export const whenNodeAnswered: WhenAnswered = (c, ended) => {
+  const { outgoing } = messagesOf(c.env)
+  if (outgoing === undefined) return false
+  if (outgoing.closed) ended()
+  else outgoing.once('close', ended)
+  return true
 }
 
 function urlOf(server: Pick<Server, 'address'>, host: string): string {

@@ -1,4 +1,5 @@
 /** Which storage the Node entry uses. */
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { commitsOf, insertsOf } from '../backends/clickhouse/commit.ts'
 import { NodeConnection } from '../backends/clickhouse/node.ts'
@@ -6,6 +7,7 @@ import { ClickHouseStore } from '../backends/clickhouse/store.ts'
 import { MemoryStore } from '../backends/memory.ts'
 import { NullStore } from '../backends/null.ts'
 import { FileDriver } from '../backends/sqlite/file.ts'
+import { openOwned } from '../backends/sqlite/owned.ts'
 import { StoreBackend } from '../backends/stored.ts'
 import { openThreadStorage } from '../backends/thread/client.ts'
 import { SqlControl } from '../control/sql.ts'
@@ -32,13 +34,26 @@ export interface Storage {
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
 
-export async function openStorage(kind: StorageKind, folder: string): Promise<Storage> {
+/**
+ * `notice` learns what whoever runs the server should know.
+ *
+ * @throws Error whose message tells why it cannot be opened, and the way out
+ */
+export async function openStorage(
+  kind: StorageKind,
+  folder: string,
+  notice: (sentence: string) => void = console.error,
+): Promise<Storage> {
   if (kind === 'memory') return { ...keep(() => new MemoryStore()), ...controlInMemory() }
   if (kind === 'null') return { ...keep(() => new NullStore()), ...controlInMemory() }
   if (kind === 'clickhouse') return openClickHouse(folder)
-  const thread = await openThreadStorage({ path: `${folder}/mcbackend.sqlite`, migrations: MIGRATIONS })
+  const thread = await openThreadStorage({ path: pathIn(folder), migrations: MIGRATIONS }, notice)
   const { control, failed, close } = thread
   return { ...keep(thread.openStore), control, failed, close }
+}
+
+function pathIn(folder: string): string {
+  return join(folder, 'mcbackend.sqlite')
 }
 
 /** The draws in ClickHouse; tenants and keys in a SQLite file of this machine. */
@@ -46,14 +61,14 @@ function openClickHouse(folder: string): Storage {
   const connection = new NodeConnection(clickHouseOptions(process.env))
   // One for all tenants: their inserts go together.
   const inserts = commitsOf(connection, insertsOf(process.env.CLICKHOUSE_INSERTS))
-  const driver = new FileDriver({ path: `${folder}/mcbackend.sqlite`, migrations: MIGRATIONS })
+  const file = openOwned({ path: pathIn(folder), migrations: MIGRATIONS })
   const close = async () => {
     await connection.close()
-    driver.close()
+    file.close()
   }
   return {
     ...keep((tenant) => new ClickHouseStore(connection, tenant, { inserts })),
-    control: new SqlControl(driver),
+    control: new SqlControl(file.driver),
     close,
   }
 }

@@ -2,12 +2,14 @@
 import type { Hono } from 'hono'
 import type { StoreRun } from '../backends/stored.ts'
 import type { ChainState } from '../core/store.ts'
+import { ROW_BYTES } from '../core/usage.ts'
 import { type AppEnv, resource, type Services } from './context.ts'
 import { chainAnswer, describe, errors } from './openapi.ts'
 import { chainParam, ridParam } from './params.ts'
+import { countAdded, requireRoom } from './quota.ts'
 import { requireChain, withRun } from './run-of.ts'
 
-export function chainRoutes(app: Hono<AppEnv>, { authorize }: Services): void {
+export function chainRoutes(app: Hono<AppEnv>, { authorize, quotas }: Services): void {
   resource(app, '/v1/runs/:rid/chains', authorize, {
     get: {
       needs: 'read',
@@ -45,7 +47,13 @@ export function chainRoutes(app: Hono<AppEnv>, { authorize }: Services): void {
       handler: async (c) => {
         const number = chainParam(c)
         const exclusive = c.req.header('If-None-Match')?.trim() === '*'
-        const chain = await withRun(c, ridParam(c), {}, (run) => run.initChain(number, { exclusive }))
+        const chain = await withRun(c, ridParam(c), {}, async (run) => {
+          const added = { runs: 0, bytes: ROW_BYTES }
+          await requireRoom(c, quotas, added, async () => (await run.getChain(number)) !== undefined)
+          const made = await run.initChain(number, { exclusive })
+          if (made.isNew) countAdded(c, quotas, added)
+          return made
+        })
         return c.json(present(chain.state), chain.isNew ? 201 : 200)
       },
     },

@@ -4,9 +4,11 @@ import type { DescribeRouteOptions } from 'hono-openapi'
 import { describeRoute } from 'hono-openapi'
 import type { StoreBackend } from '../backends/stored.ts'
 import type { Quotas } from '../control/quotas.ts'
+import type { BodyBudget, BodyHold } from '../core/budget.ts'
 import { McbError } from '../core/errors.ts'
-import type { Limits } from '../core/limits.ts'
+import type { Bounds, Limits } from '../core/limits.ts'
 import type { KeyRecord, Tenant } from '../core/tenants.ts'
+import type { Place } from './open-answers.ts'
 import { described } from './openapi.ts'
 
 export interface AppEnv {
@@ -17,6 +19,10 @@ export interface AppEnv {
     stillAllowed: () => Promise<boolean>
     /** The backend of the request's tenant; it can reach nothing else. */
     backend: StoreBackend
+    /** What the request's body takes of the budget, once it is being read. */
+    hold: BodyHold
+    /** The request's place among the open answers of its tenant; absent where these are not counted. */
+    place: Place
   }
 }
 
@@ -34,8 +40,21 @@ export type Need = 'nothing' | 'key' | 'read' | 'write' | 'admin' | 'operator' |
 
 export type AppContext = Context<AppEnv>
 
-/** Reads a request's body, whatever the platform; rejects with `payload_too_large` beyond `limit` bytes. */
-export type ReadBody = (c: AppContext, limit: number) => Promise<Uint8Array<ArrayBuffer>>
+/** How a body is to be read. */
+export interface BodyWish {
+  /** Bytes beyond which it is refused with `payload_too_large`. */
+  readonly limit: number
+  /** What is allocated is taken from here first; the body is given up when it is cut. */
+  readonly hold: BodyHold
+  /** Milliseconds without a byte after which it is given up. */
+  readonly stallMs: number
+}
+
+/** Reads a request's body, whatever the platform. */
+export type ReadBody = (c: AppContext, wish: BodyWish) => Promise<Uint8Array<ArrayBuffer>>
+
+/** Calls `ended` when the answer to a request has left, or never will; false where a platform does not learn of that. */
+export type WhenAnswered = (c: AppContext, ended: () => void) => boolean
 
 /** The IP address that a request comes from, as far as this server can know it. */
 export type AddressOf = (c: AppContext) => string | undefined
@@ -44,9 +63,11 @@ export type AddressOf = (c: AppContext) => string | undefined
 export interface Services {
   readonly limits: Limits
   readonly readBody: ReadBody
+  readonly bodies: BodyBudget
+  readonly bounds: Bounds
   readonly quotas: Quotas
   /** Gives a request its caller and that caller's backend: the one place where that happens. */
-  readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun'>) => MiddlewareHandler<AppEnv>
+  readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun' | 'answer'>) => MiddlewareHandler<AppEnv>
 }
 
 const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const
@@ -59,6 +80,8 @@ export interface Operation {
    * names one, it must be the key's.
    */
   readonly oneRun?: 'handled'
+  /** `events` where the answer goes on for as long as somebody watches. */
+  readonly answer?: 'events'
   readonly describe: DescribeRouteOptions
   readonly handler: Handler<AppEnv>
 }
@@ -76,9 +99,21 @@ export function resource(
     if (operation === undefined) continue
     allow.push(method.toUpperCase(), ...(method === 'get' ? ['HEAD'] : []))
     const describe = describeRoute(described(operation))
-    app.on(method.toUpperCase(), path, describe, authorize(operation), operation.handler)
+    const { handler } = operation
+    app.on(method.toUpperCase(), path, describe, authorize(operation), method === 'get' ? handler : releasing(handler))
   }
   app.all(path, () => {
     throw new McbError('method_not_allowed', `this resource knows ${allow.join(', ')}`, { allow })
   })
+}
+
+/** Gives back what a body takes of the budget when its request is answered, whatever the answer. */
+function releasing(handler: Handler<AppEnv>): Handler<AppEnv> {
+  return async (c, next) => {
+    try {
+      return await handler(c, next)
+    } finally {
+      c.get('hold')?.release()
+    }
+  }
 }

@@ -3,10 +3,11 @@ import type { Hono } from 'hono'
 import type { StoreChain, StoreRun } from '../backends/stored.ts'
 import { type Answer, protobufAnswer, type Selection } from '../core/answer.ts'
 import { jsonAnswer } from '../core/answer-json.ts'
-import { decodeBatch } from '../core/batch.ts'
+import { prepareBatch } from '../core/batch.ts'
 import { McbError } from '../core/errors.ts'
 import type { Slice } from '../core/slice.ts'
 import type { Ahead } from '../core/store.ts'
+import { COLUMN_BYTES, ROW_BYTES } from '../core/usage.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
@@ -14,14 +15,18 @@ import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from './ope
 import { chainParam, columnsQuery, ridParam, sliceQuery } from './params.ts'
 import { bodyLimit, countAdded, requireRoom } from './quota.ts'
 import { requireChain, withRun } from './run-of.ts'
+import { streamOf } from './stream.ts'
 
-export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authorize, quotas }: Services): void {
+export function drawRoutes(app: Hono<AppEnv>, services: Services): void {
+  const { limits, bounds, authorize, quotas } = services
   const append = async (c: AppContext) => {
     const rid = ridParam(c)
     const chain = chainParam(c)
     let body: Promise<Uint8Array<ArrayBuffer>> | undefined
     const length = await withRun(c, rid, { resource: (run) => requireChain(run, chain) }, async (run) => {
-      body ??= readProtobuf(c, readBody, bodyLimit(c, limits.bodyBytes))
+      // A client that waits for "100 Continue" is told what does not need the body before it sends that.
+      if (c.req.header('Expect') !== undefined) await requireChain(run, chain)
+      body ??= readProtobuf(c, services, bodyLimit(c, limits.bodyBytes))
       let bytes: Uint8Array<ArrayBuffer>
       try {
         bytes = await body
@@ -34,10 +39,10 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authorize, quo
         // The run was replaced behind a cached handle, and the bytes went with the first attempt.
         throw new McbError('storage_unavailable', 'the run was replaced meanwhile; send the batch again')
       }
-      const added = { runs: 0, bytes: bytes.length }
+      const added = { runs: 0, bytes: ROW_BYTES + COLUMN_BYTES * run.schema.columns.length + bytes.length }
       await requireRoom(c, quotas, added, async () => {
         const { state } = await requireChain(run, chain)
-        const { start, count } = decodeBatch(bytes, run.schema, limits)
+        const { start, count } = (await prepareBatch(bytes, run.schema, limits))()
         return start + count <= state.length
       })
       // The store may take the bytes away.
@@ -62,7 +67,7 @@ export function drawRoutes(app: Hono<AppEnv>, { limits, readBody, authorize, quo
     const etag = await drawsETag(registration, chain, selection, type)
     if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
     const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits)
-    return send(c, answer, { ETag: etag, 'Content-Type': type })
+    return send(c, answer, { ETag: etag, 'Content-Type': type }, bounds.stallMs)
   }
 
   resource(app, '/v1/runs/:rid/chains/:chain/draws', authorize, {
@@ -112,7 +117,12 @@ async function drawsETag(registration: string, chain: StoreChain, selection: Sel
 }
 
 /** Starts the answer only when its first draws are here: what fails before that is an error, what fails later aborts. */
-async function send(c: AppContext, { length, body }: Answer, described: Record<string, string>): Promise<Response> {
+async function send(
+  c: AppContext,
+  { length, body }: Answer,
+  described: Record<string, string>,
+  stallMs: number,
+): Promise<Response> {
   const headers = length === undefined ? described : { ...described, 'Content-Length': String(length) }
   if (c.req.method === 'HEAD') return c.body(null, 200, headers)
   const begun: Uint8Array<ArrayBuffer>[] = []
@@ -121,19 +131,15 @@ async function send(c: AppContext, { length, body }: Answer, described: Record<s
     if (done) break
     begun.push(value)
   }
-  return c.body(streamOf(begun, body), 200, headers)
+  // What is returned before it has begun does not return what it holds.
+  const ended = () => body.return(undefined)
+  return c.body(streamOf(behind(begun, body), { place: c.get('place'), stallMs, ended }), 200, headers)
 }
 
-function streamOf(begun: Uint8Array<ArrayBuffer>[], rest: AsyncGenerator<Uint8Array<ArrayBuffer>>): ReadableStream {
-  return new ReadableStream({
-    async pull(controller) {
-      const ready = begun.shift()
-      const { done, value } = ready === undefined ? await rest.next() : { done: false, value: ready }
-      if (done || value === undefined) controller.close()
-      else controller.enqueue(value)
-    },
-    async cancel() {
-      await rest.return(undefined)
-    },
-  })
+async function* behind(
+  begun: Uint8Array<ArrayBuffer>[],
+  rest: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let piece = begun.shift(); piece !== undefined; piece = begun.shift()) yield piece
+  yield* rest
 }

@@ -5,13 +5,15 @@ import { EventFeed } from './event-feed.ts'
 import { describe, errors } from './openapi.ts'
 import { ridParam } from './params.ts'
 import { withRun } from './run-of.ts'
+import { streamOf } from './stream.ts'
 
 const TYPE = 'text/event-stream'
 
-export function eventRoutes(app: Hono<AppEnv>, { authorize }: Services): void {
+export function eventRoutes(app: Hono<AppEnv>, { authorize, bounds }: Services): void {
   resource(app, '/v1/runs/:rid/events', authorize, {
     get: {
       needs: 'read',
+      answer: 'events',
       describe: describe('Runs', 'watchRun', 'Server-sent events: the chains and their lengths, then whatever grows', {
         parameters: [
           {
@@ -33,12 +35,12 @@ export function eventRoutes(app: Hono<AppEnv>, { authorize }: Services): void {
           ...errors(400, 404, 412),
         },
       }),
-      handler: watch,
+      handler: (c) => watch(c, bounds.stallMs),
     },
   })
 }
 
-async function watch(c: AppContext): Promise<Response> {
+async function watch(c: AppContext, stallMs: number): Promise<Response> {
   const { feed, stop } = await withRun(c, ridParam(c), {}, async (run) => {
     const opened = new EventFeed(run.registration)
     return { feed: opened, stop: await run.watch(opened) }
@@ -50,33 +52,23 @@ async function watch(c: AppContext): Promise<Response> {
     stop()
     return c.body(null)
   }
-  const end = () => {
+  const ended = () => {
     stop()
     // Else a feed that waits for news waits on, with its timer, for a watcher that has gone.
     feed.lost()
   }
-  return c.body(streamOf(feed.text(c.req.header('Last-Event-ID')), end, c.get('stillAllowed')))
+  const text = allowed(feed.text(c.req.header('Last-Event-ID')), c.get('stillAllowed'))
+  return c.body(streamOf(text, { place: c.get('place'), stallMs, ended }))
 }
 
 /** The feed says something every 15 s; nothing of it leaves once the key that opened it is not valid any more. */
-function streamOf(
+async function* allowed(
   text: AsyncGenerator<string>,
-  stop: () => void,
   stillAllowed: () => Promise<boolean>,
-): ReadableStream<Uint8Array> {
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder()
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const { done, value } = await text.next()
-        if (!done && (await stillAllowed())) controller.enqueue(encoder.encode(value))
-        else {
-          stop()
-          controller.close()
-        }
-      },
-      cancel: stop,
-    },
-    { highWaterMark: 0 },
-  )
+  for await (const piece of text) {
+    if (!(await stillAllowed())) return
+    yield encoder.encode(piece)
+  }
 }

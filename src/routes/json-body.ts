@@ -3,15 +3,16 @@ import * as v from 'valibot'
 import { McbError } from '../core/errors.ts'
 import { isRunId } from '../core/meta.ts'
 import { SCOPES } from '../core/tenants.ts'
-import type { AppContext, ReadBody } from './context.ts'
+import { type BodyServices, readWhole } from './body.ts'
+import type { AppContext } from './context.ts'
 import { JSON_TYPE } from './negotiate.ts'
 
 const MAX_BYTES = 64 * 1024
 
-/** @throws McbError `unsupported_media_type`, `payload_too_large`, `invalid_parameter` */
+/** @throws McbError `unsupported_media_type`, `payload_too_large`, `overloaded`, `invalid_parameter` */
 export async function readJson<S extends v.GenericSchema>(
   c: AppContext,
-  readBody: ReadBody,
+  services: BodyServices,
   schema: S,
 ): Promise<v.InferOutput<S>> {
   const type = c.req.header('Content-Type')?.split(';')[0]?.trim().toLowerCase()
@@ -23,7 +24,7 @@ export async function readJson<S extends v.GenericSchema>(
   if (encoding !== 'identity') {
     throw new McbError('unsupported_media_type', `Content-Encoding "${encoding}" is not known here; send none`)
   }
-  const result = v.safeParse(schema, parse(await readBody(c, MAX_BYTES)))
+  const result = v.safeParse(schema, parse(await readWhole(c, services, MAX_BYTES, encoding)))
   if (result.success) return result.output
   throw new McbError('invalid_parameter', detailOf(result.issues[0]))
 }

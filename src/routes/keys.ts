@@ -17,15 +17,12 @@ const keyBody = v.strictObject({
   run: v.optional(runId, null),
 })
 
-export function keyRoutes(
-  app: Hono<AppEnv>,
-  { authorize, readBody }: Services,
-  management: Management | undefined,
-): void {
+export function keyRoutes(app: Hono<AppEnv>, services: Services, management: Management | undefined): void {
+  const { authorize } = services
   /** Makes a key of a tenant that the caller has been found to manage. */
   const create = async (c: AppContext, tenant: Tenant) => {
     const { audit, now } = managed(management)
-    const wanted = await readJson(c, readBody, keyBody)
+    const wanted = await readJson(c, services, keyBody)
     requireFuture(wanted.expiresAt, now())
     const caller = c.get('caller')
     if (caller.kind === 'key') requireWithin(caller.key, wanted)

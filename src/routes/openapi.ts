@@ -25,7 +25,7 @@ export function described({ describe, needs }: Pick<Operation, 'describe' | 'nee
     : [{ key: [] }, { basic: [] }]
   const who = needs === 'key' ? 'Any key.' : `Needs: ${needs}.`
   const description = describe.description === undefined ? who : `${describe.description} ${who}`
-  return { ...describe, description, security, responses: { ...errors(401, 403, 429), ...describe.responses } }
+  return { ...describe, description, security, responses: { ...errors(401, 403, 421, 429), ...describe.responses } }
 }
 
 /** Problem answers of some statuses, each with the codes that it may carry. */

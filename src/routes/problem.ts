@@ -38,11 +38,11 @@ function problemResponse(error: McbError, prepared: Headers): Response {
   return new Response(JSON.stringify(body), { status: error.status, headers })
 }
 
-/** `report` learns of what is not the client's doing. */
+/** `report` learns of what is not the clients' doing, which more of them than there is room for are. */
 export function handleErrors(report: (requestId: string, error: unknown) => void): ErrorHandler<AppEnv> {
   return (error, c) => {
     if (error instanceof McbError) {
-      if (error.status >= 500) report(c.get('requestId'), error)
+      if (error.status >= 500 && error.code !== 'overloaded') report(c.get('requestId'), error)
       return problem(c, error)
     }
     report(c.get('requestId'), error)

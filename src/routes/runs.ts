@@ -5,6 +5,7 @@ import { McbError } from '../core/errors.ts'
 import type { RunPage } from '../core/interfaces.ts'
 import { acceptRunMeta, type ParsedMeta } from '../core/meta.ts'
 import { jsonText, runMetaToJson } from '../core/meta-json.ts'
+import { ROW_BYTES } from '../core/usage.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
@@ -15,18 +16,19 @@ import { REGISTRATION, runNotFound, withRun } from './run-of.ts'
 
 export function runRoutes(
   app: Hono<AppEnv>,
-  { limits, readBody, authorize, quotas }: Services,
+  services: Services,
   /** Called when a run was deleted, or is not there. */
   afterDelete: (c: AppContext, rid: string) => Promise<void>,
 ): void {
+  const { limits, authorize, quotas } = services
   const accept = async (c: AppContext, rid: string) => {
-    const bytes = await readProtobuf(c, readBody, bodyLimit(c, limits.runMetaBytes))
+    const bytes = await readProtobuf(c, services, bodyLimit(c, limits.runMetaBytes))
     return acceptRunMeta(bytes, rid, limits)
   }
 
   const register = async (c: AppContext, rid: string, parsed: ParsedMeta) => {
     const backend = c.get('backend')
-    const added = { runs: 1, bytes: parsed.bytes.length }
+    const added = { runs: 1, bytes: ROW_BYTES + parsed.bytes.length }
     await requireRoom(c, quotas, added, async () => (await backend.getRun(rid)) !== undefined)
     const run = await backend.register(rid, parsed)
     if (run.isNew) countAdded(c, quotas, added)
@@ -133,22 +135,11 @@ export function runRoutes(
   })
 }
 
-/** A key for one run sees a list of that run, which it finds among all others: a store lists, and searches for none. */
-async function listRuns(c: AppContext): Promise<RunPage> {
-  const backend = c.get('backend')
+/** A key for one run sees a list of that run. */
+function listRuns(c: AppContext): Promise<RunPage> {
   const caller = c.get('caller')
-  const asked = pageQuery(c)
-  if (caller.kind !== 'key' || caller.key.run === null) return backend.listRuns(asked)
-  const rid = caller.key.run
-  if (asked.cursor !== undefined || (await backend.getRun(rid)) === undefined) return { runs: [] }
-  let cursor: string | undefined
-  do {
-    const { runs, nextCursor } = await backend.listRuns({ limit: 1000, ...(cursor !== undefined && { cursor }) })
-    const found = runs.find((run) => run.rid === rid)
-    if (found !== undefined) return { runs: [found] }
-    cursor = nextCursor
-  } while (cursor !== undefined)
-  return { runs: [] }
+  const run = caller.kind === 'key' ? caller.key.run : null
+  return c.get('backend').listRuns({ ...pageQuery(c), ...(run !== null && { rid: run }) })
 }
 
 function answerMeta(c: AppContext, run: StoreRun, type: string, status: 200 | 201): Response {

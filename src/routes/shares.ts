@@ -10,11 +10,8 @@ import { runNotFound } from './run-of.ts'
 
 const shareBody = v.strictObject({ expiresAt: v.optional(time, null) })
 
-export function shareRoutes(
-  app: Hono<AppEnv>,
-  { authorize, readBody }: Services,
-  management: Management | undefined,
-): void {
+export function shareRoutes(app: Hono<AppEnv>, services: Services, management: Management | undefined): void {
+  const { authorize } = services
   resource(app, '/v1/runs/:rid/shares', authorize, {
     post: {
       needs: 'write',
@@ -27,7 +24,7 @@ export function shareRoutes(
         const { now, audit, publicUrl } = managed(management)
         const rid = ridParam(c)
         if ((await c.get('backend').getRun(rid)) === undefined) throw runNotFound(rid)
-        const { expiresAt } = await readJson(c, readBody, shareBody)
+        const { expiresAt } = await readJson(c, services, shareBody)
         requireFuture(expiresAt, now())
         const wanted = {
           name: `share of ${rid}`.slice(0, 100),

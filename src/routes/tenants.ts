@@ -22,10 +22,11 @@ const ASKED_TOGETHER = 6
 
 export function tenantRoutes(
   app: Hono<AppEnv>,
-  { authorize, readBody }: Services,
+  services: Services,
   management: Management | undefined,
   openBackend: (storage: string) => StoreBackend,
 ): void {
+  const { authorize } = services
   const usageOf = ({ storage }: Tenant) => openBackend(storage).store.usage()
 
   resource(app, '/v1/tenants', authorize, {
@@ -52,7 +53,7 @@ export function tenantRoutes(
       }),
       handler: async (c) => {
         const { control, audit, now } = managed(management)
-        const { tenant: name, limits: given } = await readJson(c, readBody, newTenant)
+        const { tenant: name, limits: given } = await readJson(c, services, newTenant)
         const limits = { ...NO_LIMITS, ...changed(given) }
         const createdAt = now()
         await control.createTenant(name, limits, createdAt)
@@ -86,7 +87,7 @@ export function tenantRoutes(
         const { control, keyring, audit } = managed(management)
         const name = tenantParam(c)
         if ((await control.findTenant(name)) === undefined) throw tenantNotFound(name)
-        const { limits, suspended } = await readJson(c, readBody, change)
+        const { limits, suspended } = await readJson(c, services, change)
         const wanted = { limits: changed(limits), ...(suspended !== undefined && { suspended }) }
         const tenant = await control.updateTenant(name, wanted)
         if (tenant === undefined) throw tenantNotFound(name)

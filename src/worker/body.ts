@@ -1,39 +1,66 @@
 /** Bodies of requests on workerd. */
 import { McbError } from '../core/errors.ts'
-import { Collector, tooLarge } from '../routes/body.ts'
-import type { ReadBody } from '../routes/context.ts'
+import { Collector, stalled } from '../routes/collector.ts'
+import type { BodyWish, ReadBody } from '../routes/context.ts'
 
-/** Leaves the rest of a body that is too large where it is, for `drain`. */
-export const readWorkersBody: ReadBody = async (c, limit) => {
+/** Bytes of a body that the runtime may gather by itself, which takes half the time but tells of no progress. */
+const SMALL_BYTES = 64 * 1024
+
+/** Leaves the rest of a body that is refused where it is, for `drain`. */
+export const readWorkersBody: ReadBody = async (c, wish) => {
   const { raw } = c.req
   if (raw.body === null) return new Uint8Array()
-  const announced = c.req.header('Content-Length')
-  if (Number(announced ?? 0) > limit) throw tooLarge(limit)
+  const announced = Number(c.req.header('Content-Length') ?? Number.POSITIVE_INFINITY)
   try {
-    // The runtime gathers an announced body by itself, in half the time, and takes memory only for what has come.
-    return announced === undefined ? await gather(raw.body, limit) : new Uint8Array(await raw.arrayBuffer())
+    if (announced > SMALL_BYTES) return await gather(raw.body, announced, wish)
+    wish.hold.take(announced)
+    return new Uint8Array(await within(wish.stallMs, raw.arrayBuffer()))
   } catch (error) {
     if (error instanceof McbError) throw error
     throw new McbError('invalid_protobuf', 'the body ended before it was complete', {}, { cause: error })
   }
 }
 
-async function gather(body: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-  const collector = new Collector(0, limit)
+async function gather(
+  body: ReadableStream<Uint8Array>,
+  announced: number,
+  { limit, hold, stallMs }: BodyWish,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const collector = new Collector(Number.isFinite(announced) ? announced : 0, limit, hold)
   const reader = body.getReader()
+  const cut = Promise.withResolvers<never>()
+  hold.onCut = cut.reject
+  cut.promise.catch(() => undefined)
   try {
     for (;;) {
-      const { done, value } = await reader.read()
+      const { done, value } = await within(stallMs, Promise.race([reader.read(), cut.promise]))
       if (done) return collector.finish()
       collector.add(value)
     }
+  } catch (error) {
+    collector.drop()
+    throw error
   } finally {
+    hold.onCut = undefined
     reader.releaseLock()
   }
 }
 
-/** Bytes of a refused body that are read on behalf of its client. */
+/** @throws McbError with status 408 when it takes longer */
+async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(stalled(milliseconds)), milliseconds)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Bytes of a refused body that are read on behalf of its client, and milliseconds that it may take, in all and at a time. */
 const DRAIN_BYTES = 128 * 1024 * 1024
+const DRAIN_MS = 30_000
+const DRAIN_PAUSE_MS = 2000
 
 /**
  * Reads what an answer left of a request's body: many clients look for an answer only when they have sent everything, and
@@ -42,13 +69,14 @@ const DRAIN_BYTES = 128 * 1024 * 1024
 export async function drain({ body, headers }: Request): Promise<void> {
   if (body === null || body.locked || Number(headers.get('Content-Length') ?? 0) > DRAIN_BYTES) return
   const reader = body.getReader()
+  const until = Date.now() + DRAIN_MS
   try {
-    for (let left = DRAIN_BYTES; left > 0; ) {
-      const { done, value } = await reader.read()
+    for (let left = DRAIN_BYTES; left > 0 && Date.now() < until; ) {
+      const { done, value } = await within(DRAIN_PAUSE_MS, reader.read())
       if (done) return
       left -= value.length
     }
   } catch {
-    // The client is gone, or its body was read to the end in another way.
+    // The client is gone or silent, or its body was read to the end in another way.
   }
 }

@@ -22,7 +22,7 @@ import type { OpenStore } from '../core/store.ts'
 import type { AppContext, AppEnv } from '../routes/context.ts'
 import { drain, readWorkersBody } from './body.ts'
 import { toWorkersResponse, withClientEncoding } from './http.ts'
-import { type LimitVariables, limitsOf } from './limits.ts'
+import { type LimitVariables, limitsOf, workerBoundsOf } from './limits.ts'
 
 /** Tenants whose backends an isolate keeps at a time. */
 const BACKENDS = 1000
@@ -80,6 +80,7 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       ...(hosts !== undefined && { hosts }),
       ...(publicUrl !== undefined && { publicUrl }),
       limits,
+      bounds: setUp(() => workerBoundsOf(env)),
       readBody: readWorkersBody,
     })
     extend(opened)

@@ -16,6 +16,7 @@ import { Watchers } from '../backends/durable/watchers.ts'
 import { type Outcome, outcomeOf } from '../backends/remote.ts'
 import { D1Driver } from '../backends/sqlite/d1.ts'
 import { DurableDriver } from '../backends/sqlite/durable.ts'
+import { newestUnknown } from '../backends/sqlite/migrated.ts'
 import { hiddenRuns } from '../backends/sqlite/runs.ts'
 import { purgeHidden, SqliteStore } from '../backends/sqlite/store.ts'
 import { McbError } from '../core/errors.ts'
@@ -38,6 +39,8 @@ interface WebSocketResponseInit extends ResponseInit {
 const PATIENCE_MS = 3000
 /** Milliseconds after which a deletion is told once more: nothing that was sent before is still under way then. */
 const CONFIRM_MS = 30_000
+/** Milliseconds until an object of a newer version looks whether that version is back. */
+const UNKNOWN_MS = 10 * 60_000
 
 export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunStub, 'fetch'> {
   /** Where this run is announced. */
@@ -46,8 +49,10 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   private readonly announcer: Announcer
   private readonly watchers: Watchers
   private readonly stores = new Map<string, SqliteStore>()
-  /** Whether the tables are there. */
+  /** Whether the tables are there, and of this version. */
   private prepared = false
+  /** The newest migration that this version does not know: such an object is left as it is. */
+  private unknown: Date | undefined
 
   constructor(ctx: DurableObjectState, env: RunObjectEnv) {
     super(ctx, env)
@@ -59,7 +64,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   }
 
   register(tenant: string, run: Registration) {
-    return outcomeOf(async () => {
+    return this.answer(async () => {
       this.prepare()
       const answer = await this.store(tenant).register(run)
       if (answer.created) await this.healSoon()
@@ -68,11 +73,11 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   }
 
   find(tenant: string, rid: string) {
-    return outcomeOf(async () => (this.prepared ? this.store(tenant).find(rid) : undefined))
+    return this.answer(async () => (this.prepared ? this.store(tenant).find(rid) : undefined))
   }
 
   remove(tenant: string, rid: string) {
-    return outcomeOf(async () => {
+    return this.answer(async () => {
       if (!this.prepared || !(await this.store(tenant).remove(rid))) return false
       this.watchers.deleted()
       await this.healSoon()
@@ -129,13 +134,24 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   webSocketMessage(): void {}
 
   async alarm(): Promise<void> {
-    await this.heal()
+    if (this.unknown === undefined) await this.heal()
+    else this.announcer.wakeIn(UNKNOWN_MS)
   }
 
   private ask<T>(tenant: string, use: (store: SqliteStore) => Promise<T>): Promise<Outcome<T>> {
-    return outcomeOf(async () => {
+    return this.answer(async () => {
       if (!this.prepared) throw new McbError('run_not_found', 'the run was deleted')
       return use(this.store(tenant))
+    })
+  }
+
+  private answer<T>(work: () => Promise<T>): Promise<Outcome<T>> {
+    return outcomeOf(async () => {
+      if (this.unknown !== undefined) {
+        const detail = 'the run was written by a newer version of this server; nothing was changed'
+        throw new McbError('storage_unavailable', detail, { retryAfter: 60 })
+      }
+      return work()
     })
   }
 
@@ -152,10 +168,25 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   private async wake(): Promise<void> {
     const tables = this.ctx.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'runs'")
     if (tables.toArray().length === 0) return
+    this.unknown = this.newestUnknown()
+    if (this.unknown !== undefined) {
+      console.error(
+        `a run object was written by a newer version (its tables are of ${this.unknown.toISOString().slice(0, 10)}) and is left as it is; deploy that version again`,
+      )
+      return
+    }
     this.prepare()
     const unannounced = this.announcer.load()
     const hidden = await this.driver.run(hiddenRuns)
     if ((unannounced || hidden.length > 0) && (await this.ctx.storage.getAlarm()) === null) this.announcer.wakeIn(0)
+  }
+
+  private newestUnknown(): Date | undefined {
+    const applied = this.ctx.storage.sql.exec<{ at: number }>('SELECT created_at AS at FROM __drizzle_migrations')
+    return newestUnknown(
+      applied.toArray().map(({ at }) => Number(at)),
+      journal.entries.map(({ when }) => when),
+    )
   }
 
   private prepare(): void {

@@ -135,7 +135,7 @@ test('a file that another process holds is storage that cannot be reached, and n
   holder.exec('BEGIN IMMEDIATE')
   // Many wait as long as one does, and not one after the other.
   const refused = Array.from(
-    { length: 20 },
+    { length: 200 },
     (_, i): Promise<unknown> =>
       i === 0
         ? backend.initRun({ rid: 'new', variables: [] })
@@ -149,6 +149,23 @@ test('a file that another process holds is storage that cannot be reached, and n
   expect(await chain.length()).toBe(2)
   expect(await backend.getRun('new')).toBeUndefined()
   expect(await chain.appendBatch({ start: 2, count: 1, draws: named(['x', ones(1)]) })).toBe(3)
+})
+
+test('a log that the disk keeps is not written on; reads go on, and so do writes when it is copied', async () => {
+  const driver = new FileDriver({ path: storage.path, migrations: MIGRATIONS })
+  const refused = new StoreBackend(new SqliteStore(driver, 'local', DEFAULT_LIMITS))
+  const run = await refused.initRun({ rid: 'r', variables: [{ name: 'x', dtype: 'float64' }] })
+  const chain = await run.initChain(0)
+  driver.refuse('disk I/O error')
+  const writes = [chain.appendBatch({ start: 0, count: 1, draws: named(['x', ones(1)]) }), run.initChain(1)]
+  const reads = [refused.getRun('r'), chain.length()]
+  for (const outcome of await Promise.allSettled(writes)) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'storage_unavailable', status: 503 } })
+  }
+  expect(await Promise.all(reads)).toMatchObject([{ registration: run.registration }, 0])
+  driver.refuse(undefined)
+  expect(await chain.appendBatch({ start: 0, count: 1, draws: named(['x', ones(1)]) })).toBe(1)
+  driver.close()
 })
 
 test('what was committed is acknowledged, also when the log cannot be copied', async () => {
@@ -184,4 +201,15 @@ test('a thread whose file is closed refuses what comes later', async () => {
   await store.ping()
   await thread.close()
   await expect(store.ping()).rejects.toMatchObject({ code: 'storage_unavailable' })
+})
+
+test('a call that cannot be sent to the thread keeps nobody from closing it', async () => {
+  const thread = await openThread()
+  const store = thread.openStore()
+  const sent = new Uint8Array(32 * 1024)
+  sent.buffer.transfer(0)
+  await expect(store.append('none', 0, sent)).rejects.toThrow()
+  const unsendable = { rid: 'r', meta: new Uint8Array(), variables: 1, sampleStats: 0, note: () => {} }
+  await expect(store.register(unsendable)).rejects.toThrow()
+  await thread.close()
 })

@@ -11,6 +11,7 @@ import { names } from './names.ts'
 import { races } from './races.ts'
 import { runs } from './runs.ts'
 import { shapes } from './shapes.ts'
+import { sizeless } from './sizeless.ts'
 import { sizes } from './sizes.ts'
 import { slices } from './slices.ts'
 import { stats } from './stats.ts'
@@ -33,6 +34,7 @@ const TOPICS = [
   races,
   live,
   sizes,
+  sizeless,
   folds,
   listing,
   deletion,

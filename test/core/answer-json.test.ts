@@ -112,3 +112,70 @@ test('lists of no element that would be endless are too large an answer', async 
     await expect(jsonAnswer(selection, DEFAULT_LIMITS)).rejects.toMatchObject({ code: 'payload_too_large' })
   }
 })
+
+/** Turns of the event loop while an answer is written whose reader never waits for anything. */
+async function turnsWhile(answer: {
+  readonly body: AsyncIterable<Uint8Array>
+}): Promise<{ turns: number; bytes: number }> {
+  let turns = 0
+  let isDone = false
+  const count = () => {
+    turns++
+    if (!isDone) setImmediate(count)
+  }
+  setImmediate(count)
+  let bytes = 0
+  for await (const piece of answer.body) bytes += piece.length
+  isDone = true
+  return { turns, bytes }
+}
+
+test('others have a turn every 64 KiB of text', async () => {
+  const backend = new StoreBackend(new MemoryStore())
+  const variables = [
+    { name: 'x', dtype: 'float64', shape: [200_000] },
+    { name: 'lists', dtype: 'float64', shape: [200_000, 0] },
+    { name: 'words', dtype: 'str', shape: [-1] },
+    { name: 'ragged', dtype: 'int64', undefinedNdim: true },
+  ]
+  const chain = await (await backend.initRun({ rid: 'r', variables })).initChain(0)
+  const count = 4
+  const words = texts([100_000], new Array<string>(100_000).fill('μ"'))
+  const ragged = numbers('int64', [100_000], new Array<bigint>(100_000).fill(2n ** 60n))
+  const draws = named(
+    ['x', floats([count, 200_000], new Array<number>(count * 200_000).fill(1 / 3))],
+    ['lists', floats([count, 200_000, 0], [])],
+    ['words', new Array(count).fill(words)],
+    ['ragged', new Array(count).fill(ragged)],
+  )
+  await chain.appendBatch({ start: 0, count, draws })
+  for (const spec of chain.run.schema.columns) {
+    const { turns, bytes } = await turnsWhile(await jsonAnswer(chain.select([spec], {}, count), DEFAULT_LIMITS))
+    expect(turns, spec.name).toBeGreaterThan(bytes / (3 * 64 * 1024))
+  }
+})
+
+test('the brackets of very many axes count', async () => {
+  const backend = new StoreBackend(new MemoryStore())
+  const chain = await (
+    await backend.initRun({ rid: 'r', variables: [{ name: 'deep', dtype: 'int8', undefinedNdim: true }] })
+  ).initChain(0)
+  const shape = [40_000, ...new Array<number>(100_000).fill(1)]
+  await chain.appendBatch({
+    start: 0,
+    count: 1,
+    draws: named(['deep', [numbers('int8', shape, new Array(40_000).fill(7))]]),
+  })
+  const selection = chain.select(chain.run.schema.columns, {}, 1)
+  await expect(jsonAnswer(selection, DEFAULT_LIMITS)).rejects.toMatchObject({ code: 'payload_too_large' })
+})
+
+test('the least size that is refused is never more than the answer has', async () => {
+  const content = new Content(2, COLUMNS)
+  const chain = await chainWith(COLUMNS, content, 5)
+  for (const spec of chain.run.schema.columns) {
+    const selection = chain.select([spec], {}, 5)
+    const { length } = new TextEncoder().encode(await textOf(await jsonAnswer(selection, DEFAULT_LIMITS)))
+    await jsonAnswer(selection, { ...DEFAULT_LIMITS, answerBytes: length })
+  }
+})

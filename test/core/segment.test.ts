@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { buildSchema, type ColumnSpec } from '../../src/core/schema.ts'
 import {
+  cutSegment,
   equalSegments,
   fillSegment,
   fillSize,
@@ -42,13 +43,14 @@ describe.each(COLUMNS.map((column) => [column.name, column] as const))('%s', (_n
 
   test('joining, cutting and picking', () => {
     const counts = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 5 })
+    const strides = fc.record({ start: fc.nat(), step: fc.integer({ min: -4, max: 4 }).filter((step) => step !== 0) })
     fc.assert(
-      fc.property(counts, fc.nat(), fc.nat(), fc.array(fc.nat(), { maxLength: 8 }), (parts, a, b, picks) => {
+      fc.property(counts, fc.nat(), fc.nat(), strides, (parts, a, b, { start, step }) => {
         const total = parts.reduce((x, y) => x + y, 0)
-        let start = 0
+        let end = 0
         const blocks = parts.map((count) => {
-          start += count
-          return { data: segment(start - count, count), count }
+          end += count
+          return { data: segment(end - count, count), count }
         })
         const whole = joinSegments(spec, blocks)
         expect(whole).toEqual(segment(0, total))
@@ -56,11 +58,15 @@ describe.each(COLUMNS.map((column) => [column.name, column] as const))('%s', (_n
         const from = Math.min(a % (total + 1), b % (total + 1))
         const to = Math.max(a % (total + 1), b % (total + 1))
         if (from < to) expect(sliceSegment(spec, whole, total, from, to)).toEqual(segment(from, to - from))
-        const indices = picks.map((pick) => pick % total)
-        if (indices.length > 0) {
-          const picked = pickSegment(spec, whole, total, indices)
-          expectSameDraws(drawsOf(spec, [{ data: picked, count: indices.length }]), content.read(column, indices))
+        if (spec.kind !== 'rigid-numbers') {
+          const cut = [...cutSegment(spec, whole, total, 40)]
+          expect(joinSegments(spec, cut)).toEqual(whole)
+          for (const { count, data } of cut) expect(count === 1 || data.length <= 40).toBe(true)
         }
+        const first = start % total
+        const count = Math.floor((step > 0 ? total - 1 - first : first) / Math.abs(step)) + 1
+        const picked = pickSegment(spec, whole, total, { first, step, count })
+        expectSameDraws(drawsOf(spec, [{ data: picked, count }]), content.read(column, indicesOf(first, count, step)))
       }),
       { numRuns: 30 },
     )

@@ -10,7 +10,7 @@ import { REQUEST_CASES } from './request-cases.ts'
 
 const CASES = [...REQUEST_CASES, ...CONTENT_CASES]
 
-/** Codes that come from keys and tenants, which are tested with these. */
+/** Codes that come from keys and tenants, from load, and from where a server stands, which are tested with these. */
 const ELSEWHERE = [
   'unauthorized',
   'forbidden',
@@ -20,6 +20,7 @@ const ELSEWHERE = [
   'key_not_found',
   'tenant_exists',
   'rate_limited',
+  'overloaded',
   'misdirected_request',
 ]
 

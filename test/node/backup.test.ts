@@ -102,3 +102,12 @@ test('it never overwrites, and says what it lacks', async () => {
   expect(existsSync(join(folder, 'copy.sqlite.partial'))).toBe(false)
   await server.stop()
 })
+
+test('nothing is not copied', async () => {
+  const data = join(folder, 'data')
+  mkdirSync(data)
+  writeFileSync(join(data, 'mcbackend.sqlite'), '')
+  const target = join(folder, 'copy.sqlite')
+  await expect(backup(data, target)).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('is empty') })
+  expect(existsSync(target)).toBe(false)
+})

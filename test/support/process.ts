@@ -57,12 +57,15 @@ export async function startServer(env: { readonly [name: string]: string }): Pro
   return { url, api: apiOf((request) => fetch(request), url), process: child, output, stop }
 }
 
-/** Runs the server where it is expected to end by itself. */
+/** Runs the server where it is expected to end by itself; one that listens instead is ended. */
 export async function runServer(
   env: { readonly [name: string]: string },
   args: readonly string[] = [],
 ): Promise<Finished> {
   const { child, output } = launch(env, args)
+  child.stdout.on('data', () => {
+    if (output().includes('listening on')) child.kill('SIGKILL')
+  })
   // `close` comes when all that was printed has arrived.
   const [code] = await once(child, 'close')
   return { code, output: output() }

@@ -90,6 +90,27 @@ describe('stored bytes', () => {
     expect((await usageOf(world, key)).storedBytes).toBeLessThan(25_000)
   })
 
+  test('rows and heads of columns count, which a body does not show', async () => {
+    const world = newWorld()
+    const key = await newLab(world, 'lab', { storedBytes: 1_000_000 })
+    const sampleStats = Array.from({ length: 9000 }, (_, i) => ({ name: `${i}`, dtype: 'float64' }))
+    await newRun(world, key, 'wide', { variables: [{ name: 'x', dtype: 'int8' }], sampleStats })
+    const column = { name: 'x', dtype: 'int8', data: new Uint8Array([1]) }
+    const post = (start: number) =>
+      world.api.request('POST', '/v1/runs/wide/chains/0/draws', {
+        headers: { ...bearer(key), 'Content-Type': PROTOBUF },
+        body: drawBatch({ start, count: 1, draws: [column] }),
+      })
+    let length = 0
+    while (length < 100 && (await post(length)).status === 200) length++
+    expect(length).toBeLessThan(30)
+    await expectProblem(await post(length), 403, 'quota_exceeded')
+    // Chains are rows, too.
+    await world.call(OPERATOR, 'PATCH', '/v1/tenants/lab', { limits: { storedBytes: 10_000 } })
+    await expectProblem(await world.call(key, 'PUT', '/v1/runs/wide/chains/1'), 403, 'quota_exceeded')
+    expect((await world.call(key, 'PUT', '/v1/runs/wide/chains/0')).status).toBe(200)
+  })
+
   test('another instance learns of them within half a minute', async () => {
     const world = newWorld()
     const there = world.another()

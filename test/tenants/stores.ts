@@ -128,6 +128,14 @@ export function tenantStores(subject: StoresSubject): void {
       expect(await openFor(second ?? '').getRun('same')).toBeDefined()
     })
 
+    test('a list of one run holds that run alone, of its own tenant', async () => {
+      const [tenant, other] = [newTenant(), newTenant()]
+      for (const rid of ['a', 'b', 'c']) await openFor(tenant).initRun({ rid, variables: VARIABLES })
+      await openFor(other).initRun({ rid: 'd', variables: VARIABLES })
+      const listed = async (rid: string) => (await openFor(tenant).listRuns({ rid })).runs.map((run) => run.rid)
+      expect(await Promise.all(['a', 'b', 'c', 'd', 'none'].map(listed))).toEqual([['a'], ['b'], ['c'], [], []])
+    })
+
     test('what a tenant keeps is counted, and each its own', async () => {
       const [tenant, other] = [newTenant(), newTenant()]
       await usageOf(tenant, { runs: 0, bytes: 0 })

@@ -109,9 +109,9 @@ export async function newLab(server: Server, tenant: string, limits: Partial<Ten
 }
 
 /** Registers `META` under this id, with a chain 0. */
-export async function newRun({ api }: Server, key: string, rid: string): Promise<void> {
+export async function newRun({ api }: Server, key: string, rid: string, meta = META): Promise<void> {
   const headers = { ...bearer(key), 'Content-Type': PROTOBUF }
-  const body = runMeta({ ...META, rid })
+  const body = runMeta({ ...meta, rid })
   expect((await api.request('PUT', `/v1/runs/${rid}`, { headers, body })).status).toBe(201)
   expect((await api.request('PUT', `/v1/runs/${rid}/chains/0`, { headers })).status).toBe(201)
 }

@@ -2,7 +2,15 @@
 import { ITEM_SIZE, type NumericDtype } from '../../core/dtype.ts'
 import { sizeOf } from '../../core/ndarray.ts'
 import type { ColumnSpec } from '../../core/schema.ts'
-import { type Block, type Bytes, type Parts, packSegment, sliceSegment, unpackSegment } from '../../core/segment.ts'
+import {
+  type Block,
+  type Bytes,
+  type Parts,
+  packSegment,
+  sliceSegment,
+  unpackSegment,
+  weightOf,
+} from '../../core/segment.ts'
 import { concatBytes } from '../../core/wire.ts'
 import { type Append, Winners } from './chains.ts'
 import { RowReader, RowWriter } from './row-binary.ts'
@@ -38,7 +46,7 @@ export interface Attempt {
   readonly written: number
 }
 
-/** Bytes of the elements of one row at most, unless one draw has more. */
+/** Weight of the elements of one row at most, in bytes, unless one draw has more. */
 const CHUNK_BYTES = 1024 * 1024
 
 const encoder = new TextEncoder()
@@ -106,8 +114,8 @@ export class ChunkWriter {
 
   /** The rows of one column. `flips` are the iterations at which warmup begins or ends, the first of them begins it. */
   column(spec: ColumnSpec, block: Block, flips: readonly number[]): void {
-    const size = block.data?.length ?? 0
-    const each = size <= CHUNK_BYTES ? block.count : Math.max(1, Math.floor((CHUNK_BYTES * block.count) / size))
+    const weight = weightOf(block.count, block.data?.length ?? 0)
+    const each = weight <= CHUNK_BYTES ? block.count : Math.max(1, Math.floor((CHUNK_BYTES * block.count) / weight))
     for (let from = 0; from < block.count; from += each) {
       const to = Math.min(block.count, from + each)
       const data = block.data === null ? null : sliceSegment(spec, block.data, block.count, from, to)

@@ -4,7 +4,7 @@
  * https://clickhouse.com/docs/interfaces/formats/RowBinary
  */
 import type { Bytes } from '../../core/segment.ts'
-import { concatBytes, varintSize, writeVarint } from '../../core/wire.ts'
+import { varintSize, writeVarint } from '../../core/wire.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -169,15 +169,26 @@ export class RowReader {
     return this.take(this.varint() * itemSize)
   }
 
-  /** Byte lengths and UTF-8 of an array of strings, as a segment keeps them. */
+  /** Byte lengths and UTF-8 of an array of strings, as a segment keeps them: no view for each, of which there may be millions. */
   strings(): { lengths: Uint32Array; payload: Bytes } {
     const lengths = new Uint32Array(this.varint())
-    const views: Bytes[] = []
+    const begin = this.at
+    let size = 0
     for (let i = 0; i < lengths.length; i++) {
       const length = this.varint()
+      this.at += length
       lengths[i] = length
-      if (length > 0) views.push(this.take(length))
+      size += length
     }
-    return { lengths, payload: concatBytes(views) }
+    const payload = new Uint8Array(size)
+    this.at = begin
+    let to = 0
+    for (const length of lengths) {
+      this.varint()
+      if (length > 64) payload.set(this.take(length), to)
+      else for (let i = 0; i < length; i++) payload[to + i] = this.bytes[this.at++] ?? 0
+      to += length
+    }
+    return { lengths, payload }
   }
 }

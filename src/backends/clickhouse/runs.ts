@@ -7,6 +7,7 @@ import type { RunSummary } from '../../core/interfaces.ts'
 import { equalRunMeta } from '../../core/meta.ts'
 import type { Bytes } from '../../core/segment.ts'
 import type { Registration } from '../../core/store.ts'
+import { ROW_BYTES } from '../../core/usage.ts'
 import { newAttempt } from './append.ts'
 import { ORDER } from './chains.ts'
 import { type Connection, type Settings, unavailable } from './connection.ts'
@@ -155,15 +156,19 @@ export async function purgeRuns(
 }
 
 /** Live runs, and where each stands in the order of registration. */
-const LIVE = `SELECT rid, position, first.1 AS registration, first.2 AS created, first.3 AS variables, first.4 AS sample_stats
+const LIVE = (
+  where = '',
+) => `SELECT rid, position, first.1 AS registration, first.2 AS created, first.3 AS variables, first.4 AS sample_stats
 FROM (
   SELECT rid, min(_block_number) AS position,
     argMin((registration, created, variables, sample_stats), (_block_number, registration)) AS first
-  FROM runs WHERE tenant = {tenant:String} AND (rid, generation) NOT IN
+  FROM runs WHERE tenant = {tenant:String} ${where} AND (rid, generation) NOT IN
     (SELECT rid, generation FROM deletions WHERE tenant = {tenant:String})
   GROUP BY rid, generation)`
 
-const LIST = `WITH page AS (SELECT * FROM (${LIVE}) WHERE position < {before:UInt64} ORDER BY position DESC LIMIT {limit:UInt32})
+const LIST = (
+  where: string,
+) => `WITH page AS (SELECT * FROM (${LIVE(where)}) WHERE position < {before:UInt64} ORDER BY position DESC LIMIT {limit:UInt32})
 SELECT rid, position, toUnixTimestamp64Milli(created), variables, sample_stats, chains, draws, toUnixTimestamp64Milli(latest)
 FROM page LEFT JOIN (
   SELECT registration, count() AS chains, toUInt64(sum(length)) AS draws, max(time) AS latest FROM (
@@ -182,9 +187,11 @@ export async function listRuns(
   tenant: string,
   limit: number,
   before: string | undefined,
+  rid?: string,
 ): Promise<{ runs: RunSummary[]; next?: string }> {
-  const params = { tenant, limit: limit + 1, before: before ?? NEWEST }
-  const reader = new RowReader(await connection.select(LIST, params))
+  const params = { tenant, limit: limit + 1, before: before ?? NEWEST, ...(rid !== undefined && { rid }) }
+  const sql = LIST(rid === undefined ? '' : 'AND rid = {rid:String}')
+  const reader = new RowReader(await connection.select(sql, params))
   const rows: { position: string; run: RunSummary }[] = []
   while (reader.more()) {
     const rid = reader.string()
@@ -205,8 +212,11 @@ export async function listRuns(
   return rows.length > limit && last !== undefined ? { runs, next: last.position } : { runs }
 }
 
-const OF_LIVE = `tenant = {tenant:String} AND registration IN (SELECT registration FROM (${LIVE}))`
-const USAGE = `SELECT count(), sum(length(meta)) + assumeNotNull((SELECT sum(bytes) FROM chunks WHERE ${OF_LIVE} AND kind != 'append'))
+const OF_LIVE = `tenant = {tenant:String} AND registration IN (SELECT registration FROM (${LIVE()}))`
+/** Bytes of the rows of `chunks`: their data, their keys, and what a row takes beside them. */
+const CHUNK_BYTES = `sum(${ROW_BYTES} + bytes + length(tenant) + length(rid) + length(registration) + length(name))`
+const USAGE = `SELECT count(), sum(${ROW_BYTES} + length(rid) + length(registration) + length(meta))
+  + assumeNotNull((SELECT ${CHUNK_BYTES} FROM chunks WHERE ${OF_LIVE}))
 FROM runs WHERE ${OF_LIVE}`
 
 export async function usageOf(connection: Connection, tenant: string): Promise<{ runs: number; bytes: number }> {

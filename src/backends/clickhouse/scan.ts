@@ -3,7 +3,7 @@ import { firstScan } from '../../core/answer.ts'
 import { clipBlocks } from '../../core/append.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { ColumnSpec, Schema } from '../../core/schema.ts'
-import type { Bytes } from '../../core/segment.ts'
+import { type Bytes, weightOf } from '../../core/segment.ts'
 import type { Ahead, ChainState, ColumnBlocks, ScanPage, ScanRequest, SeenChain } from '../../core/store.ts'
 import { joinSmall } from '../join.ts'
 import { chainSince, lastState, OF_RUN, type RunKey, requireChain, requireLive, runParams } from './chains.ts'
@@ -11,7 +11,7 @@ import { type Chunks, chunkColumns, deletionColumns, readChunks } from './chunk.
 import { type Connection, type Params, unavailable } from './connection.ts'
 import { RowReader } from './row-binary.ts'
 
-/** Bytes that one page of an answer aims at. */
+/** Weight that one page of an answer aims at, in bytes. */
 const PAGE_BYTES = 4 * 1024 * 1024
 /** Columns of one page at most, and bytes of their names in a URL. */
 const PAGE_COLUMNS = 64
@@ -114,9 +114,9 @@ function planOf(specs: readonly ColumnSpec[], from: number, to: number, sizes?: 
     const spec = specs[whole]
     const rows = spec && sizes?.get(spec.name)
     if (spec === undefined || (rows !== undefined && rows.length >= PLANNED_ROWS)) break
-    const bytes = rows?.reduce((n, row) => n + row.bytes, 0) ?? strideOf(spec) * (to - from)
-    if (bytes > budget) break
-    budget -= bytes
+    const weight = rows?.reduce((n, row) => n + row.weight, 0) ?? strideOf(spec) * (to - from)
+    if (weight > budget) break
+    budget -= weight
   }
   if (whole > 0) return { specs: specs.slice(0, whole), from, to }
   return { specs: [first], from, to: Math.min(to, endOfPage(first, from, sizes?.get(first.name))) }
@@ -137,32 +137,33 @@ function candidates(schema: Schema, request: ScanRequest): ColumnSpec[] {
   return specs
 }
 
+/** Weight of a draw as far as the schema tells. */
 function strideOf(spec: ColumnSpec): number {
-  return spec.kind === 'rigid-numbers' ? spec.stride : 0
+  return spec.kind === 'rigid-numbers' ? weightOf(1, spec.stride) : 1
 }
 
 interface RowSize {
   readonly end: number
-  readonly bytes: number
+  readonly weight: number
 }
 
 /** What the rows of columns weigh whose draws vary in size; those of attempts that failed count as well, which are rare. */
 async function sizesOf(source: Source, plan: Plan): Promise<Map<string, RowSize[]>> {
-  const sql = `SELECT name, start + count, bytes FROM chunks WHERE ${NEAR} AND ${OF_COLUMNS}
+  const sql = `SELECT name, start + count, greatest(bytes, toUInt64(count)) FROM chunks WHERE ${NEAR} AND ${OF_COLUMNS}
     ORDER BY name, start LIMIT ${PLANNED_ROWS} BY name`
   const reader = new RowReader(await select(source, plan, sql))
   const sizes = new Map<string, RowSize[]>(plan.specs.map((spec) => [spec.name, []]))
-  while (reader.more()) sizes.get(reader.string())?.push({ end: reader.int64(), bytes: Number(reader.uint64()) })
+  while (reader.more()) sizes.get(reader.string())?.push({ end: reader.int64(), weight: Number(reader.uint64()) })
   return sizes
 }
 
 /** Where a page of one column ends that begins at `from`. */
 function endOfPage(spec: ColumnSpec, from: number, rows: readonly RowSize[] | undefined): number {
-  if (rows === undefined) return from + Math.max(1, Math.floor(PAGE_BYTES / Math.max(1, strideOf(spec))))
+  if (rows === undefined) return from + Math.max(1, Math.floor(PAGE_BYTES / strideOf(spec)))
   let budget = PAGE_BYTES
   let end = rows[0]?.end ?? from + 1
   for (const row of rows) {
-    budget -= row.bytes
+    budget -= row.weight
     if (budget < 0) break
     end = row.end
   }

@@ -1,5 +1,5 @@
 /** The runs of one tenant in ClickHouse, in tables that all tenants share (migrations/clickhouse). */
-import { decodeBatch } from '../../core/batch.ts'
+import { prepareBatch } from '../../core/batch.ts'
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../core/limits.ts'
@@ -69,8 +69,8 @@ export class ClickHouseStore implements Store {
     return retryable(() => this.findRun(rid))
   }
 
-  list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
-    return retryable(() => listRuns(this.#connection, this.tenant, limit, before))
+  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
+    return retryable(() => listRuns(this.#connection, this.tenant, limit, before, rid))
   }
 
   remove(rid: string): Promise<boolean> {
@@ -147,7 +147,7 @@ export class ClickHouseStore implements Store {
           commits: this.commits,
         }
         try {
-          const state = await appendBatch(target, decodeBatch(body, schema, this.limits), known)
+          const state = await appendBatch(target, (await prepareBatch(body, schema, this.limits))(), known)
           this.states.set(key, state)
           return state.length
         } catch (error) {

@@ -7,6 +7,7 @@
  */
 import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-types'
 import { describeError } from '../../core/log-text.ts'
+import { RUN_BYTES } from '../sqlite/runs.ts'
 import type { Catalogue } from './catalogue.ts'
 
 /** Milliseconds from a write to its announcement: the contract lets lists lag by 2 s. */
@@ -127,12 +128,10 @@ export class Announcer {
 
   private summary() {
     const run = this.row(
-      'SELECT id, registration, created_at, variables, sample_stats, meta_bytes FROM runs WHERE deleted = 0',
+      `SELECT id, registration, created_at, variables, sample_stats, ${RUN_BYTES} AS bytes FROM runs WHERE deleted = 0`,
     )
     if (run === undefined) throw new Error('there is no run to tell of')
-    const sums =
-      'SELECT count(*) AS chains, coalesce(sum(length), 0) AS draws, coalesce(sum(bytes), 0) AS bytes, ' +
-      'coalesce(max(updated_at), 0) AS at'
+    const sums = 'SELECT count(*) AS chains, coalesce(sum(length), 0) AS draws, coalesce(max(updated_at), 0) AS at'
     const chains = this.row(`${sums} FROM chains WHERE run_id = ?`, run.id ?? 0)
     const createdAt = Number(run.created_at)
     return {
@@ -143,7 +142,7 @@ export class Announcer {
       sampleStats: Number(run.sample_stats),
       chains: Number(chains?.chains),
       draws: Number(chains?.draws),
-      bytes: Number(run.meta_bytes) + Number(chains?.bytes),
+      bytes: Number(run.bytes),
     }
   }
 

@@ -50,8 +50,13 @@ export class SqlCatalogue implements Catalogue {
   }
 
   /** Runs registered before the one that `before` stands for, newest first. */
-  list(tenant: string, limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.driver.run(() => listEntries(tenant, limit, before))
+  list(
+    tenant: string,
+    limit: number,
+    before: string | undefined,
+    rid?: string,
+  ): Promise<{ runs: RunSummary[]; next?: string }> {
+    return this.driver.run(() => listEntries(tenant, limit, before, rid))
   }
 
   usage(tenant: string): Promise<Usage> {
@@ -87,17 +92,20 @@ function* putEntry(e: CatalogueEntry): Program<void> {
   }
 }
 
-const LIST_SQL =
+const LIST_SQL = (where: string) =>
   'SELECT id, rid, created_at, updated_at, variables, sample_stats, chains, draws FROM catalogue ' +
-  'WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?'
+  `WHERE tenant = ? AND id < ? ${where} ORDER BY id DESC LIMIT ?`
 
 function* listEntries(
   tenant: string,
   limit: number,
   before: string | undefined,
+  rid?: string,
 ): Program<{ runs: RunSummary[]; next?: string }> {
   const bound = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before)
-  const [rows = []] = yield { reads: [{ sql: LIST_SQL, params: [tenant, bound, limit + 1] }] }
+  const only = rid === undefined ? [] : [rid]
+  const sql = LIST_SQL(rid === undefined ? '' : 'AND rid = ?')
+  const [rows = []] = yield { reads: [{ sql, params: [tenant, bound, ...only, limit + 1] }] }
   const runs = rows.slice(0, limit).map((row) => ({
     rid: textIn(row, 'rid'),
     createdAt: new Date(numberIn(row, 'created_at')),

@@ -46,8 +46,8 @@ export class DurableStore implements Store {
     return this.call(rid, (object) => object.find(this.tenant, rid))
   }
 
-  list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.catalogue.list(this.tenant, limit, before)
+  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
+    return this.catalogue.list(this.tenant, limit, before, rid)
   }
 
   remove(rid: string): Promise<boolean> {

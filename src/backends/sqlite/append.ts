@@ -4,7 +4,9 @@ import type { Batch } from '../../core/batch.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Block } from '../../core/segment.ts'
 import type { ScanCursor, ScanPage } from '../../core/store.ts'
+import { ROW_BYTES } from '../../core/usage.ts'
 import { type ChainRow, requireChain, scanPage, TAIL_SLOTS } from './chain.ts'
+import { tailSum } from './checksum.ts'
 import type { Program, Statement } from './driver.ts'
 import { foldStatements } from './fold.ts'
 import { packTail } from './tail.ts'
@@ -12,6 +14,8 @@ import { packTail } from './tail.ts'
 /** A tail is folded before it exceeds one of these. */
 const TAIL_ROWS = 1024
 const TAIL_BYTES = 1024 * 1024
+/** Draws without bytes would be any number. */
+const TAIL_DRAWS = 1024 * 1024
 /** A batch of this many bytes goes straight to chunks. */
 const STRAIGHT_BYTES = 256 * 1024
 
@@ -19,11 +23,12 @@ const STRAIGHT_BYTES = 256 * 1024
 export function* appendBatch(
   runId: number,
   number: number,
-  decode: () => { batch: Batch; schema: Schema },
+  schema: Schema,
+  decode: () => Batch,
   now: number,
 ): Program<number> {
   const chain = yield* requireChain(runId, number)
-  const { batch, schema } = decode()
+  const batch = decode()
   const { from, to, hasNew } = overlapOf(batch, chain.length)
   if (from < to) yield* requireEqual(chain, schema, batch, to)
   if (!hasNew) return chain.length
@@ -56,10 +61,10 @@ function* placeBlocks(
   now: number,
 ): Program<Statement[]> {
   const size = blocks.reduce((n, b) => n + (b.data?.length ?? 0), 0)
-  const fold = size >= STRAIGHT_BYTES || chain.tailRows >= TAIL_ROWS || chain.tailBytes + size > TAIL_BYTES
-  if (fold) {
-    const statements = yield* foldStatements(chain, schema, blocks)
-    return [...statements, updateChain(chain, { length: end, folded: end, tailRows: 0, tailBytes: 0, size }, now)]
+  const isFull = chain.tailRows >= TAIL_ROWS || chain.tailBytes + size > TAIL_BYTES || end - chain.folded > TAIL_DRAWS
+  if (size >= STRAIGHT_BYTES || isFull) {
+    const { statements, bytes } = yield* foldStatements(chain, schema, blocks)
+    return [...statements, updateChain(chain, { length: end, folded: end, tailRows: 0, tailBytes: 0, bytes }, now)]
   }
   const data = packTail(
     blocks.map((b) => b.data),
@@ -67,8 +72,8 @@ function* placeBlocks(
   )
   return [
     {
-      sql: 'INSERT INTO tail (id, start, count, data) VALUES (?, ?, ?, ?)',
-      params: [chain.id * TAIL_SLOTS + chain.tailRows, chain.length, end - chain.length, data],
+      sql: 'INSERT INTO tail (id, start, count, data, sum) VALUES (?, ?, ?, ?, ?)',
+      params: [chain.id * TAIL_SLOTS + chain.tailRows, chain.length, end - chain.length, data, tailSum(data)],
     },
     updateChain(
       chain,
@@ -77,7 +82,7 @@ function* placeBlocks(
         folded: chain.folded,
         tailRows: chain.tailRows + 1,
         tailBytes: chain.tailBytes + data.length,
-        size,
+        bytes: ROW_BYTES + data.length,
       },
       now,
     ),
@@ -89,16 +94,16 @@ interface ChainChange {
   readonly folded: number
   readonly tailRows: number
   readonly tailBytes: number
-  /** Bytes of the new draws. */
-  readonly size: number
+  /** How many more bytes the chain's rows have. */
+  readonly bytes: number
 }
 
 function updateChain(chain: ChainRow, to: ChainChange, now: number): Statement {
   return {
     sql:
-      'UPDATE chains SET length = ?, folded = ?, tail_rows = ?, tail_bytes = ?, bytes = bytes + ?, ' +
+      'UPDATE chains SET length = ?, folded = ?, tail_rows = ?, tail_bytes = ?, bytes = max(0, bytes + ?), ' +
       'updated_at = max(updated_at, ?) WHERE id = ?',
-    params: [to.length, to.folded, to.tailRows, to.tailBytes, to.size, now, chain.id],
+    params: [to.length, to.folded, to.tailRows, to.tailBytes, to.bytes, now, chain.id],
   }
 }
 

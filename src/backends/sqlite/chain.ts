@@ -2,10 +2,11 @@
 import { clipBlocks } from '../../core/append.ts'
 import { McbError } from '../../core/errors.ts'
 import type { ColumnSpec, Schema } from '../../core/schema.ts'
-import type { Block } from '../../core/segment.ts'
+import { type Block, isSizeless, weightOf } from '../../core/segment.ts'
 import type { ColumnBlocks, ScanPage, ScanRequest } from '../../core/store.ts'
 import { concatBytes } from '../../core/wire.ts'
 import { joinSmall } from '../join.ts'
+import { DamagedData, isIntact, isTailIntact } from './checksum.ts'
 import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement } from './driver.ts'
 import { segmentIn } from './tail.ts'
 
@@ -20,9 +21,9 @@ export interface ChainRow {
 
 /** Places in a chain's tail; see the table `tail`. */
 export const TAIL_SLOTS = 4096
-/** Bytes that one page of an answer aims at. */
+/** Weight that one page of an answer aims at, in bytes. */
 const PAGE_BYTES = 2 * 1024 * 1024
-/** Bytes of one chunk row at most; D1 and Durable Objects allow 2,000,000 a row, and text takes a third more. */
+/** Weight of one chunk row at most, in bytes; D1 and Durable Objects allow 2,000,000 a row, and text takes a third more. */
 export const CHUNK_BYTES = 1024 * 1024
 /** What a column whose draws vary in size is taken for when a page is planned. */
 const UNKNOWN_BYTES = 256 * 1024
@@ -62,11 +63,11 @@ export function* requireChain(runId: number, chain: number): Program<ChainRow> {
 /** Plain placeholders only: better-sqlite3 takes numbered ones for named. */
 const LAST_BEFORE = '(SELECT max(start) FROM chunks WHERE chain_id = ? AND col = ? AND start <= ?)'
 const CHUNKS_SQL =
-  'SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? AND start < ? ' +
+  'SELECT start, count, data, sums FROM chunks WHERE chain_id = ? AND col = ? AND start < ? ' +
   `AND start >= coalesce(${LAST_BEFORE}, 0) ORDER BY start, part`
-const ONE_CHUNK_SQL = `SELECT start, count, data FROM chunks WHERE chain_id = ? AND col = ? AND start = ${LAST_BEFORE} ORDER BY part`
+const ONE_CHUNK_SQL = `SELECT start, count, data, sums FROM chunks WHERE chain_id = ? AND col = ? AND start = ${LAST_BEFORE} ORDER BY part`
 const TAIL_SQL =
-  'SELECT start, count, data FROM tail WHERE id >= ? AND id < ? AND start + count > ? AND start < ? ORDER BY id'
+  'SELECT start, count, data, sum FROM tail WHERE id >= ? AND id < ? AND start + count > ? AND start < ? ORDER BY id'
 
 export function tailRowsOf(chain: ChainRow, from: number, to: number): Statement {
   return { sql: TAIL_SQL, params: [chain.id * TAIL_SLOTS, (chain.id + 1) * TAIL_SLOTS, from, to] }
@@ -80,6 +81,12 @@ interface ColumnPlan {
   readonly to: number
 }
 
+/** Weight of each draw of a column; 0 where it varies. */
+export function fixedWeight(spec: ColumnSpec): number {
+  if (spec.kind === 'rigid-numbers') return weightOf(1, spec.stride)
+  return isSizeless(spec) ? 1 : 0
+}
+
 function planPage(chain: ChainRow, schema: Schema, request: ScanRequest): ColumnPlan[] {
   const plans: ColumnPlan[] = []
   let budget = PAGE_BYTES
@@ -89,21 +96,21 @@ function planPage(chain: ChainRow, schema: Schema, request: ScanRequest): Column
     const spec = schema.columns[request.columns[position] ?? -1]
     if (spec === undefined) throw new Error('a scan names a column that the schema has not')
     const from = position === request.cursor?.position ? request.cursor.from : request.from
-    const stride = spec.kind === 'rigid-numbers' ? spec.stride : 0
+    const each = fixedWeight(spec)
     // However few draws are asked for, the chunk that holds them is read whole.
-    const chunk = from < chain.folded ? Math.min(CHUNK_BYTES, chain.folded * stride) : 0
-    const bytes = spec.kind === 'rigid-numbers' ? Math.max(chunk, (request.to - from) * stride) : UNKNOWN_BYTES
-    if (plans.length > 0 && bytes > budget) break
-    const to = stride === 0 ? request.to : Math.min(request.to, from + Math.max(1, Math.floor(PAGE_BYTES / stride)))
+    const chunk = from < chain.folded ? Math.min(CHUNK_BYTES, chain.folded * each) : 0
+    const weight = each > 0 ? Math.max(chunk, (request.to - from) * each) : UNKNOWN_BYTES
+    if (plans.length > 0 && weight > budget) break
+    const to = each === 0 ? request.to : Math.min(request.to, from + Math.max(1, Math.floor(PAGE_BYTES / each)))
     plans.push({ position, spec, from, to })
-    budget -= bytes
+    budget -= weight
   }
   return plans
 }
 
 function chunksOf({ id, folded }: ChainRow, { spec, from, to }: ColumnPlan): Statement {
   const column = [id, spec.index]
-  return spec.kind === 'rigid-numbers'
+  return fixedWeight(spec) > 0
     ? { sql: CHUNKS_SQL, params: [...column, Math.min(to, folded), ...column, from] }
     : { sql: ONE_CHUNK_SQL, params: [...column, ...column, from] }
 }
@@ -121,9 +128,10 @@ export function* scanPage(chain: ChainRow, schema: Schema, request: ScanRequest)
   const tailFrom = Math.min(...plans.map((p) => p.from))
   const rows = yield { reads: inTail ? [...chunkReads, tailRowsOf(chain, tailFrom, end)] : chunkReads }
   const tail = inTail ? (rows[chunkReads.length] ?? []) : []
+  requireIntactTail(tail)
   const parts: ColumnBlocks[] = []
   for (const [i, plan] of plans.entries()) {
-    const blocks = [...chunkBlocks(inChunks ? (rows[i] ?? []) : [], request.to)]
+    const blocks = [...chunkBlocks(inChunks ? (rows[i] ?? []) : [], plan, request.to)]
     const clipped = clipBlocks(blocks, plan.spec, plan.from, request.to)
     let covered = clipped.at(-1)
     let at = covered === undefined ? plan.from : covered.start + covered.count
@@ -140,28 +148,47 @@ export function* scanPage(chain: ChainRow, schema: Schema, request: ScanRequest)
   return done < request.columns.length ? { parts, next: { position: done, from: request.from } } : { parts }
 }
 
-/** Chunks from rows that are ordered by start and part; parts of one chunk are joined. */
-function* chunkBlocks(rows: readonly Row[], to: number): Generator<Block> {
+/** Chunks from rows that are ordered by start and part, verified as far as they will be read; parts of one are joined. */
+function* chunkBlocks(rows: readonly Row[], { spec, from }: ColumnPlan, to: number): Generator<Block> {
   for (let i = 0; i < rows.length; ) {
     const row = rows[i]
     if (row === undefined) return
     const start = numberIn(row, 'start')
+    const count = numberIn(row, 'count')
     if (start >= to) return
     const parts: Uint8Array<ArrayBuffer>[] = []
     let next = i
     for (let part = rows[next]; part !== undefined && part.start === start; part = rows[++next]) {
-      if (part.data !== null) parts.push(bytesIn(part, 'data'))
+      if (part.data === null) continue
+      const data = bytesIn(part, 'data')
+      const touched = count === 1 ? [] : bytesOfDraws(spec, from - start, Math.min(count, to - start))
+      if (!isIntact(part, data, ...touched)) {
+        throw new DamagedData(`the chunk of "${spec.name}" that begins at iteration ${start}`)
+      }
+      parts.push(data)
     }
     const [only] = parts
     const data = only === undefined ? null : parts.length === 1 ? only : concatBytes(parts)
-    yield { start, count: numberIn(row, 'count'), data }
+    yield { start, count, data }
     i = next
   }
+}
+
+/** Where in a segment some draws lie, if that is known without reading it. */
+function bytesOfDraws(spec: ColumnSpec, from: number, to: number): [number, number] | [] {
+  return spec.kind === 'rigid-numbers' ? [Math.max(0, from) * spec.stride, to * spec.stride] : []
 }
 
 export function* tailBlocks(rows: readonly Row[], spec: ColumnSpec, schema: Schema): Generator<Block> {
   for (const row of rows) {
     const data = segmentIn(bytesIn(row, 'data'), spec.index, schema.columns.length)
     yield { start: numberIn(row, 'start'), count: numberIn(row, 'count'), data }
+  }
+}
+
+function requireIntactTail(rows: readonly Row[]): void {
+  for (const row of rows) {
+    if (isTailIntact(row, bytesIn(row, 'data'))) continue
+    throw new DamagedData(`the batch in the tail that begins at iteration ${numberIn(row, 'start')}`)
   }
 }

@@ -5,14 +5,22 @@
  * again on what is there now. That is also right for a write whose answer was lost: the program then finds its own work.
  *
  * Bytes cross the binding as base64 text: as a blob they would travel as a JSON array of numbers, which is ten times as
- * slow. So a column `data` holds text here, a third longer than its bytes.
+ * slow. So columns of bytes hold text here, a third longer than their bytes.
  *
  * https://developers.cloudflare.com/d1/worker-api/d1-database/#batch
  * https://developers.cloudflare.com/d1/observability/debug-d1/#error-list
  */
 import type { D1Database } from '@cloudflare/workers-types'
 import { McbError } from '../../core/errors.ts'
-import { type Param, type Program, type Row, type SqlDriver, StaleRead, type Statement } from './driver.ts'
+import {
+  BYTE_COLUMNS,
+  type Param,
+  type Program,
+  type Row,
+  type SqlDriver,
+  StaleRead,
+  type Statement,
+} from './driver.ts'
 
 /** What D1 allows; workerd's own D1 allows more, so that exceeding it would show only once deployed. */
 const MAX_PARAMS = 100
@@ -118,8 +126,12 @@ function utf8Bytes(text: string): number {
 }
 
 function toRow(row: { readonly [column: string]: string | number | null }): Row {
-  const { data } = row
-  return typeof data === 'string' ? { ...row, data: Uint8Array.fromBase64(data) } : row
+  let decoded: Row = row
+  for (const column of BYTE_COLUMNS) {
+    const cell = row[column]
+    if (typeof cell === 'string') decoded = { ...decoded, [column]: Uint8Array.fromBase64(cell) }
+  }
+  return decoded
 }
 
 /** Why a program should be run again. @throws what the caller is to learn otherwise */

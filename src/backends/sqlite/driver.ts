@@ -13,7 +13,9 @@ export interface Row {
   readonly [column: string]: Cell
 }
 
-/** A column called `data` holds bytes, every other one numbers or text. */
+/** Columns that hold bytes; every other one holds numbers or text. */
+export const BYTE_COLUMNS: readonly string[] = ['data', 'sums']
+
 export interface Statement {
   readonly sql: string
   readonly params: readonly Param[]

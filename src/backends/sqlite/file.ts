@@ -9,16 +9,25 @@
 import { createRequire } from 'node:module'
 import Database from 'better-sqlite3'
 import { McbError } from '../../core/errors.ts'
+import { CannotOpen, cannotOpen, damaged, newer } from './cannot-open.ts'
 import type { Cell, Program, Row, SqlDriver, Statement } from './driver.ts'
+import { newestUnknown } from './migrated.ts'
 
 // As CommonJS, in a tenth of the time: for each of its many ES modules Node reads drizzle's package.json of 180 KB anew.
 const require = createRequire(import.meta.url)
 const { drizzle }: typeof import('drizzle-orm/better-sqlite3') = require('drizzle-orm/better-sqlite3')
 const { migrate }: typeof import('drizzle-orm/better-sqlite3/migrator') = require('drizzle-orm/better-sqlite3/migrator')
+const { readMigrationFiles }: typeof import('drizzle-orm/migrator') = require('drizzle-orm/migrator')
 
 export interface FileOptions {
   readonly path: string
   readonly migrations: string
+}
+
+/** Frames (pages) in the write-ahead log, and how many of them are in the database; -1 while another process copies. */
+export interface Progress {
+  readonly log: number
+  readonly checkpointed: number
 }
 
 interface Job {
@@ -35,6 +44,8 @@ const BYTES_PER_TRANSACTION = 8 * 1024 * 1024
 const CACHE_KIB = 4 * 1024
 /** A page costs one write however little of it changed, and large blobs one for each page. */
 const PAGE_SIZE = 16 * 1024
+/** The write-ahead log keeps so many bytes of the disk when it begins anew. */
+const LOG_BYTES = 128 * 1024 * 1024
 
 export class FileDriver implements SqlDriver {
   private readonly database: Database.Database
@@ -42,23 +53,23 @@ export class FileDriver implements SqlDriver {
   private readonly begin: Database.Statement
   private readonly commit: Database.Statement
   private readonly rollback: Database.Statement
-  private readonly checkpointState: Database.Statement<[], { log: number }>
+  private readonly checkpointState: Database.Statement<[], Progress>
+  private readonly passive: Database.Statement<[], Progress>
   /** Called after each commit with the frames in the write-ahead log, by whoever takes checkpoints over. */
   onCommit: ((frames: number) => void) | undefined
   private jobs: Job[] = []
   private scheduled = false
+  private refusal: string | undefined
 
+  /** @throws CannotOpen what of the file, the disk or another program is in the way */
   constructor({ path, migrations }: FileOptions) {
-    this.database = new Database(path)
-    this.database.pragma(`page_size = ${PAGE_SIZE}`)
-    this.database.pragma('journal_mode = WAL')
-    this.database.pragma('synchronous = FULL')
-    this.database.pragma(`cache_size = -${CACHE_KIB}`)
-    migrate(drizzle(this.database), { migrationsFolder: migrations })
+    this.database = openDatabase(path, migrations)
     this.begin = this.database.prepare('BEGIN IMMEDIATE')
     this.commit = this.database.prepare('COMMIT')
     this.rollback = this.database.prepare('ROLLBACK')
+    // https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
     this.checkpointState = this.database.prepare('PRAGMA wal_checkpoint(NOOP)')
+    this.passive = this.database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
   }
 
   /** Leaves checkpoints to `onCommit`; until then SQLite takes them by itself. */
@@ -71,9 +82,14 @@ export class FileDriver implements SqlDriver {
     this.database.pragma('wal_autocheckpoint = 1000')
   }
 
-  /** Copies what is left of the write-ahead log into the database. */
-  checkpoint(): void {
-    this.database.pragma('wal_checkpoint(PASSIVE)')
+  /** Copies what is left of the write-ahead log into the database, as far as no reader needs what it would replace. */
+  checkpoint(): Progress {
+    return this.passive.get() ?? { log: 0, checkpointed: 0 }
+  }
+
+  /** From now on nothing is written, for this reason; undefined ends it. Reads go on. */
+  refuse(why: string | undefined): void {
+    this.refusal = why
   }
 
   /** Frames (pages) that the write-ahead log holds. */
@@ -117,36 +133,57 @@ export class FileDriver implements SqlDriver {
     this.jobs = []
     let group: Job[] = []
     let bytes = 0
+    const groups = [group]
     for (const job of jobs) {
       if (group.length === JOBS_PER_TRANSACTION || (group.length > 0 && bytes + job.bytes > BYTES_PER_TRANSACTION)) {
-        this.transact(group)
         group = []
         bytes = 0
+        groups.push(group)
       }
       group.push(job)
       bytes += job.bytes
     }
-    if (group.length > 0) this.transact(group)
+    this.transactEach(groups)
   }
 
-  private transact(jobs: readonly Job[]): void {
-    let failure: unknown
+  /** The failure is given back when a transaction could not be begun: each of the others would wait as long for the file. */
+  private transactEach(groups: readonly (readonly Job[])[]): unknown {
+    let held: unknown
+    for (const group of groups) {
+      if (held === undefined) held = this.transact(group)
+      else fail(group, held)
+    }
+    return held
+  }
+
+  /** Settles the jobs; as `transactEach`. */
+  private transact(jobs: readonly Job[]): unknown {
     let begun = false
     try {
+      // A rollback that the disk has refused is made good first.
+      if (this.database.inTransaction) this.rollback.run()
       this.begin.run()
       begun = true
       for (const job of jobs) job.execute()
       this.commit.run()
     } catch (error) {
-      failure = error
-      if (this.database.inTransaction) this.rollback.run()
+      this.rollBack()
+      if (jobs.length === 1 || !begun) fail(jobs, error)
+      // One program met a failure of the database: give each its own transaction, so that the others are not its victims.
+      else return this.transactEach(jobs.map((job) => [job]))
+      return begun ? undefined : error
     }
-    if (failure === undefined) {
-      for (const job of jobs) job.settle(undefined)
-      this.announceCommit()
-    } else if (jobs.length === 1 || !begun) for (const job of jobs) job.settle(toStorageError(failure))
-    // One program met a failure of the database: give each its own transaction, so that the others are not its victims.
-    else for (const job of jobs) this.transact([job])
+    for (const job of jobs) job.settle(undefined)
+    this.announceCommit()
+    return undefined
+  }
+
+  private rollBack(): void {
+    try {
+      if (this.database.inTransaction) this.rollback.run()
+    } catch (error) {
+      if (!isDatabaseError(error)) throw error
+    }
   }
 
   /** What was committed stays so, also when the log cannot be copied just now. */
@@ -165,6 +202,7 @@ export class FileDriver implements SqlDriver {
       if ('reads' in value) {
         next = program.next(value.reads.map((statement) => this.all(statement)))
       } else {
+        if (this.refusal !== undefined && value.writes.length > 0) throw unavailable(new Error(this.refusal))
         for (const { sql, params } of value.writes) this.prepare(sql).run(...params)
         next = program.next([])
       }
@@ -186,14 +224,60 @@ export class FileDriver implements SqlDriver {
   }
 }
 
+function openDatabase(path: string, migrations: string): Database.Database {
+  let database: Database.Database | undefined
+  try {
+    database = new Database(path)
+    requireKnown(database, path, migrations)
+    database.pragma(`page_size = ${PAGE_SIZE}`)
+    database.pragma('journal_mode = WAL')
+    database.pragma('synchronous = FULL')
+    database.pragma(`cache_size = -${CACHE_KIB}`)
+    database.pragma(`journal_size_limit = ${LOG_BYTES}`)
+    migrate(drizzle(database), { migrationsFolder: migrations })
+    return database
+  } catch (error) {
+    database?.close()
+    throw cannotOpen(error, path)
+  }
+}
+
+/** Looks at the beginning of each table: a file of another kind or version is left as it is. */
+function requireKnown(database: Database.Database, path: string, migrations: string): void {
+  const names = database
+    .prepare<[], { name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    .all()
+    .map(({ name }) => name)
+  if (names.length === 0) return
+  if (!names.includes('__drizzle_migrations')) throw new CannotOpen(damaged(path, `it holds other tables: ${names[0]}`))
+  for (const name of names) database.prepare(`SELECT 1 FROM "${name.replaceAll('"', '""')}" NOT INDEXED LIMIT 1`).get()
+  const applied = database.prepare<[], { at: number }>('SELECT created_at AS at FROM __drizzle_migrations').all()
+  const known = readMigrationFiles({ migrationsFolder: migrations }).map(({ folderMillis }) => folderMillis)
+  const unknown = newestUnknown(
+    applied.map(({ at }) => Number(at)),
+    known,
+  )
+  if (unknown !== undefined) throw newer(path, unknown)
+}
+
 function isDatabaseError(error: unknown): boolean {
   return error instanceof Database.SqliteError
+}
+
+function fail(jobs: readonly Job[], failure: unknown): void {
+  for (const job of jobs) job.settle(toStorageError(failure))
 }
 
 /** What the disk or another process is to blame for may pass; everything else is a defect. */
 function toStorageError(error: unknown): unknown {
   if (!(error instanceof Database.SqliteError)) return error
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(error.code))
+    return new Error(`the database file is damaged: ${error.message}`, { cause: error })
   if (!/^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|NOMEM)/.test(error.code)) return error
+  return unavailable(error)
+}
+
+function unavailable(cause: Error): McbError {
   const detail = 'the storage cannot take this now; nothing was changed'
-  return new McbError('storage_unavailable', detail, { retryAfter: 5 }, { cause: error })
+  return new McbError('storage_unavailable', detail, { retryAfter: 5 }, { cause })
 }

@@ -4,29 +4,36 @@
  * Chunks that a fold leaves small are joined with the next fold's as the digits of a binary counter are carried: a chunk
  * is read and written again only to become at least twice as large, until it has 64 KiB. So a draw is written a bounded
  * number of times however small the batches were, and a read finds few chunks however long the chain is.
+ *
+ * What was damaged stays so: it is written on with checksums that never fit, while the sampler goes on behind it.
  */
 import type { ColumnSpec, Schema } from '../../core/schema.ts'
 import {
   type Block,
   type Bytes,
+  cutSegment,
   fillSegment,
   fillSize,
   joinSegments,
   type Segment,
   sliceSegment,
+  weightOf,
 } from '../../core/segment.ts'
-import { CHUNK_BYTES, type ChainRow, TAIL_SLOTS, tailRowsOf } from './chain.ts'
+import { ROW_BYTES } from '../../core/usage.ts'
+import { CHUNK_BYTES, type ChainRow, fixedWeight, TAIL_SLOTS, tailRowsOf } from './chain.ts'
+import { DAMAGED_SUMS, isIntact, isTailIntact, sumsOf, sumsSize } from './checksum.ts'
 import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement, textIn } from './driver.ts'
 import { segmentsIn } from './tail.ts'
 
-/** A chunk of this many bytes is not joined any more. */
+/** A chunk of this weight, in bytes, is not joined any more. */
 const GROWN_BYTES = 64 * 1024
 /**
  * Absent draws among sent ones are written as fill, so that they do not split a chunk, up to this many bytes more than
  * were sent.
  */
 const FILL_BYTES = 64 * 1024
-const ROWS_PER_INSERT = 16
+/** D1 takes 100 parameters a statement. */
+const ROWS_PER_INSERT = 14
 const BYTES_PER_INSERT = 1024 * 1024
 
 /** A trailing small chunk: its draws and bytes; -1 bytes when it holds absent draws only. */
@@ -35,6 +42,8 @@ type Level = [count: number, bytes: number]
 interface Piece {
   readonly count: number
   readonly data: Segment
+  /** Whether the data is not what was written. */
+  readonly damaged?: true
 }
 
 interface NewChunk {
@@ -43,6 +52,7 @@ interface NewChunk {
   readonly count: number
   readonly part: number
   readonly data: Segment
+  readonly sums: Segment
 }
 
 /** What becomes of one column: the chunks from `replacedFrom` on give way to new ones. */
@@ -58,35 +68,68 @@ interface ColumnFold {
   readonly joinsData: boolean
 }
 
-/** Statements that fold the tail of `chain` and, behind it, the blocks of `batch`. */
-export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly Block[]): Program<Statement[]> {
-  const { tailRows, levels } = yield* readTail(chain)
-  const columns = schema.columns.length
-  const tail = tailRows.map((row) => segmentsIn(bytesIn(row, 'data'), columns))
-  const folds = schema.columns.map((spec) => {
-    const pieces: Piece[] = tailRows.map((row, i) => ({
-      count: numberIn(row, 'count'),
-      data: tail[i]?.[spec.index] ?? null,
-    }))
+export interface Fold {
+  readonly statements: Statement[]
+  /** How many more bytes the chain's rows have behind it. */
+  readonly bytes: number
+}
+
+/** What folds the tail of `chain` and, behind it, the blocks of `batch`. */
+export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly Block[]): Program<Fold> {
+  const { tailRows, levels, levelsText } = yield* readTail(chain)
+  const tail = tailRows.map((row) => tailPieces(row, schema.columns.length))
+  const planned = schema.columns.map((spec) => {
+    const pieces = tail.flatMap((row) => row[spec.index] ?? [])
     const last = batch[spec.index]
     if (last !== undefined) pieces.push(last)
     return planColumn(spec, gather(spec, pieces), levels[spec.index] ?? [], chain.folded)
   })
-  const old = yield* readJoined(chain, folds)
+  const { old, damaged } = yield* readJoined(chain, planned)
+  // A damaged chunk stays where it is, and what is new begins another one.
+  const folds = planned.map((fold) =>
+    damaged.has(fold.spec.index) ? planColumn(fold.spec, fold.pieces, [], chain.folded) : fold,
+  )
   const chunks: NewChunk[] = []
   const nextLevels = folds.map((fold) => finishColumn(fold, old.get(fold.spec.index) ?? [], chunks))
-  return [
+  const nextText = JSON.stringify(nextLevels)
+  const replaced = folds.flatMap(({ spec, kept, joined }) =>
+    joined > 0 ? (levels[spec.index] ?? []).slice(kept.length) : [],
+  )
+  const before =
+    levelsText.length +
+    replaced.reduce((n, [, bytes]) => n + rowBytes(Math.max(0, bytes)), 0) +
+    tailRows.reduce((n, row) => n + ROW_BYTES + bytesIn(row, 'data').length, 0)
+  const behind = nextText.length + chunks.reduce((n, { data }) => n + rowBytes(data?.length ?? 0), 0)
+  const statements = [
     ...deleteJoined(chain, folds),
     ...insertChunks(chain, chunks),
     ...(chain.tailRows > 0 ? [deleteTail(chain)] : []),
     {
       sql: 'INSERT INTO levels (chain_id, levels) VALUES (?, ?) ON CONFLICT (chain_id) DO UPDATE SET levels = excluded.levels',
-      params: [chain.id, JSON.stringify(nextLevels)],
+      params: [chain.id, nextText],
     },
   ]
+  return { statements, bytes: behind - before }
 }
 
-function* readTail(chain: ChainRow): Program<{ tailRows: readonly Row[]; levels: Level[][] }> {
+function rowBytes(data: number): number {
+  return ROW_BYTES + data + sumsSize(data)
+}
+
+/** What a row of the tail holds of each column. */
+function tailPieces(row: Row, columns: number): Piece[] {
+  const count = numberIn(row, 'count')
+  const data = bytesIn(row, 'data')
+  if (isTailIntact(row, data)) return segmentsIn(data, columns).map((segment) => ({ count, data: segment }))
+  // All of it is kept once, for whoever may want to look at it.
+  return Array.from({ length: columns }, (_, i) => ({
+    count,
+    data: i === 0 ? data : data.subarray(0, 0),
+    damaged: true,
+  }))
+}
+
+function* readTail(chain: ChainRow): Program<{ tailRows: readonly Row[]; levels: Level[][]; levelsText: string }> {
   const [tailRows = [], levelRows = []] = yield {
     reads: [
       tailRowsOf(chain, chain.folded, chain.length),
@@ -95,7 +138,8 @@ function* readTail(chain: ChainRow): Program<{ tailRows: readonly Row[]; levels:
   }
   if (tailRows.length !== chain.tailRows) throw new StaleRead('the tail was folded meanwhile')
   const [row] = levelRows
-  return { tailRows, levels: row === undefined ? [] : JSON.parse(textIn(row, 'levels')) }
+  const levelsText = row === undefined ? '' : textIn(row, 'levels')
+  return { tailRows, levels: levelsText === '' ? [] : JSON.parse(levelsText), levelsText }
 }
 
 /**
@@ -105,11 +149,14 @@ function* readTail(chain: ChainRow): Program<{ tailRows: readonly Row[]; levels:
 function gather(spec: ColumnSpec, pieces: readonly Piece[]): Piece[] {
   let absent = 0
   let sentBytes = 0
-  for (const { count, data } of pieces) {
+  let isSent = false
+  for (const { count, data, damaged } of pieces) {
     if (data === null) absent += count
-    else sentBytes += data.length
+    else if (!damaged) {
+      sentBytes += data.length
+      isSent = true
+    }
   }
-  const isSent = pieces.some(({ data }) => data !== null)
   const filled = absent > 0 && isSent && fillSize(spec, absent) <= FILL_BYTES + sentBytes
   const gathered: Piece[] = []
   let group: { count: number; data: Bytes }[] = []
@@ -118,8 +165,12 @@ function gather(spec: ColumnSpec, pieces: readonly Piece[]): Piece[] {
     gathered.push({ count: group.reduce((n, p) => n + p.count, 0), data: joinSegments(spec, group) })
     group = []
   }
-  for (const { count, data } of pieces) {
-    if (data !== null) group.push({ count, data })
+  for (const piece of pieces) {
+    const { count, data } = piece
+    if (piece.damaged) {
+      flush()
+      gathered.push(piece)
+    } else if (data !== null) group.push({ count, data })
     else if (filled) group.push({ count, data: fillSegment(spec, count) })
     else {
       flush()
@@ -133,20 +184,31 @@ function gather(spec: ColumnSpec, pieces: readonly Piece[]): Piece[] {
 }
 
 function planColumn(spec: ColumnSpec, pieces: Piece[], levels: readonly Level[], folded: number): ColumnFold {
-  const kept = [...levels]
-  let from = folded
   const [first] = pieces
-  if (first === undefined) return { spec, from, joined: 0, pieces, kept, joinsData: false }
+  if (first === undefined || first.damaged) {
+    return { spec, from: folded, joined: 0, pieces, kept: first === undefined ? [...levels] : [], joinsData: false }
+  }
+  const kept = [...levels]
   const joinsData = first.data !== null
-  let bytes = first.data?.length ?? -1
+  let from = folded
+  let { count } = first
+  let weight = levelWeight([count, first.data?.length ?? -1])
   for (let top = kept.at(-1); top !== undefined; top = kept.at(-1)) {
-    const fits = joinsData ? top[1] >= 0 && top[1] <= bytes && bytes < GROWN_BYTES : top[1] < 0
+    const fits = joinsData
+      ? top[1] >= 0 && levelWeight(top) <= weight && weight < GROWN_BYTES
+      : top[1] < 0 && count + top[0] <= CHUNK_BYTES
     if (!fits) break
     kept.pop()
     from -= top[0]
-    bytes += joinsData ? top[1] : 0
+    count += top[0]
+    weight += levelWeight(top)
   }
   return { spec, from, joined: folded - from, pieces, kept, joinsData: joinsData && from < folded }
+}
+
+/** Absent draws weigh nothing. */
+function levelWeight([count, bytes]: Level): number {
+  return bytes < 0 ? 0 : weightOf(count, bytes)
 }
 
 /** Pairs of column and first joined start, for SQL's json_each. */
@@ -160,15 +222,22 @@ const JOINED =
   "FROM json_each(?) j CROSS JOIN chunks k ON k.chain_id = ? AND k.col = json_extract(j.value, '$[0]') " +
   "AND k.start >= json_extract(j.value, '$[1]')"
 
-function* readJoined(chain: ChainRow, folds: readonly ColumnFold[]): Program<Map<number, Piece[]>> {
+/** The chunks that are joined, by column, and the columns of which one is damaged. */
+function* readJoined(
+  chain: ChainRow,
+  folds: readonly ColumnFold[],
+): Program<{ readonly old: Map<number, Piece[]>; readonly damaged: Set<number> }> {
   const old = new Map<number, Piece[]>()
-  if (!folds.some((f) => f.joinsData)) return old
-  const sql = `SELECT k.col, k.start, k.count, k.data ${JOINED} ORDER BY k.col, k.start`
+  const damaged = new Set<number>()
+  if (!folds.some((f) => f.joinsData)) return { old, damaged }
+  const sql = `SELECT k.col, k.start, k.count, k.data, k.sums ${JOINED} ORDER BY k.col, k.start`
   const [rows = []] = yield { reads: [{ sql, params: [joinedPairs(folds, chain.folded, true), chain.id] }] }
   for (const row of rows) {
     const column = numberIn(row, 'col')
+    const data = bytesIn(row, 'data')
+    if (!isIntact(row, data)) damaged.add(column)
     const pieces = old.get(column) ?? []
-    pieces.push({ count: numberIn(row, 'count'), data: bytesIn(row, 'data') })
+    pieces.push({ count: numberIn(row, 'count'), data })
     old.set(column, pieces)
   }
   for (const fold of folds) {
@@ -176,31 +245,37 @@ function* readJoined(chain: ChainRow, folds: readonly ColumnFold[]): Program<Map
     const count = (old.get(fold.spec.index) ?? []).reduce((n, p) => n + p.count, 0)
     if (count !== fold.joined) throw new StaleRead('the chunks were joined meanwhile')
   }
-  return old
+  for (const column of damaged) old.delete(column)
+  return { old, damaged }
 }
 
 /** Adds the chunks of a column to `chunks` and returns its new levels. */
 function finishColumn(fold: ColumnFold, old: readonly Piece[], chunks: NewChunk[]): Level[] {
   const [first, ...rest] = fold.pieces
   if (first === undefined) return fold.kept
-  const data = first.data === null ? null : joinSegments(fold.spec, withData([...old, first]))
-  const head: Piece = { count: first.count + fold.joined, data }
   let start = fold.from
   let levels = fold.kept
-  for (const piece of [head, ...rest]) {
-    for (const { count, data } of split(fold.spec, piece)) {
-      addRows(chunks, fold.spec.index, start, count, data)
+  for (const piece of [joinedHead(fold, old, first), ...rest]) {
+    for (const { count, data, damaged } of split(fold.spec, piece)) {
+      addRows(chunks, fold.spec.index, start, count, data, damaged ? DAMAGED_SUMS : undefined)
       start += count
-      levels = withLevel(levels, [count, data?.length ?? -1])
+      levels = damaged ? [] : withLevel(levels, [count, data?.length ?? -1])
     }
   }
   return levels
 }
 
+/** The first piece behind the chunks that it is joined with. */
+function joinedHead(fold: ColumnFold, old: readonly Piece[], first: Piece): Piece {
+  if (first.damaged) return first
+  const data = first.data === null ? null : joinSegments(fold.spec, withData([...old, first]))
+  return { count: first.count + fold.joined, data }
+}
+
 /** Only chunks of one kind, all absent or none, can ever be joined: what lies below another kind is done with. */
 function withLevel(levels: readonly Level[], added: Level): Level[] {
   const [, bytes] = added
-  if (bytes >= GROWN_BYTES) return []
+  if (levelWeight(added) >= GROWN_BYTES) return []
   const isOfKind = (level: Level | undefined) => level === undefined || level[1] < 0 === bytes < 0
   return isOfKind(levels.at(-1)) ? [...levels, added] : [added]
 }
@@ -209,34 +284,32 @@ function withData(pieces: readonly Piece[]): { count: number; data: Bytes }[] {
   return pieces.flatMap(({ count, data }) => (data === null ? [] : [{ count, data }]))
 }
 
-/** Cuts a piece so that no part but a single draw exceeds a row. */
+/** Cuts a piece so that no part but a single draw exceeds a row, in bytes or in draws. */
 function split(spec: ColumnSpec, piece: Piece): Piece[] {
   const { count, data } = piece
-  if (data === null || data.length <= CHUNK_BYTES || count === 1) return [piece]
-  if (spec.kind === 'rigid-numbers') {
-    const each = Math.max(1, Math.floor(CHUNK_BYTES / spec.stride))
+  if (piece.damaged || count === 1 || weightOf(count, data?.length ?? 0) <= CHUNK_BYTES) return [piece]
+  const fixed = data === null ? 1 : fixedWeight(spec)
+  if (fixed > 0) {
+    const each = Math.max(1, Math.floor(CHUNK_BYTES / fixed))
     const parts: Piece[] = []
     for (let from = 0; from < count; from += each) {
       const to = Math.min(count, from + each)
-      parts.push({ count: to - from, data: sliceSegment(spec, data, count, from, to) })
+      parts.push({ count: to - from, data: data && sliceSegment(spec, data, count, from, to) })
     }
     return parts
   }
-  const half = Math.floor(count / 2)
-  return [
-    ...split(spec, { count: half, data: sliceSegment(spec, data, count, 0, half) }),
-    ...split(spec, { count: count - half, data: sliceSegment(spec, data, count, half, count) }),
-  ]
+  return data === null ? [piece] : [...cutSegment(spec, data, count, CHUNK_BYTES)]
 }
 
 /** One row, or several when a single draw exceeds a row. */
-function addRows(chunks: NewChunk[], column: number, start: number, count: number, data: Segment): void {
-  if (data === null || data.length <= CHUNK_BYTES) {
-    chunks.push({ column, start, count, part: 0, data })
-    return
-  }
-  for (let offset = 0, part = 0; offset < data.length; offset += CHUNK_BYTES, part++) {
-    chunks.push({ column, start, count, part, data: data.subarray(offset, offset + CHUNK_BYTES) })
+function addRows(chunks: NewChunk[], column: number, start: number, count: number, data: Segment, sums?: Bytes): void {
+  const add = (part: number, bytes: Segment) =>
+    chunks.push({ column, start, count, part, data: bytes, sums: sums ?? (bytes && sumsOf(bytes)) })
+  if (data === null || data.length <= CHUNK_BYTES) add(0, data)
+  else {
+    for (let offset = 0, part = 0; offset < data.length; offset += CHUNK_BYTES, part++) {
+      add(part, data.subarray(offset, offset + CHUNK_BYTES))
+    }
   }
 }
 
@@ -257,10 +330,10 @@ function insertChunks(chain: ChainRow, chunks: readonly NewChunk[]): Statement[]
   let bytes = 0
   const flush = () => {
     if (rows.length === 0) return
-    const values = rows.map(() => '(?, ?, ?, ?, ?, ?)').join(', ')
+    const values = rows.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')
     statements.push({
-      sql: `INSERT INTO chunks (chain_id, col, start, part, count, data) VALUES ${values}`,
-      params: rows.flatMap((c) => [chain.id, c.column, c.start, c.part, c.count, c.data]),
+      sql: `INSERT INTO chunks (chain_id, col, start, part, count, data, sums) VALUES ${values}`,
+      params: rows.flatMap((c) => [chain.id, c.column, c.start, c.part, c.count, c.data, c.sums]),
     })
     rows = []
     bytes = 0

@@ -3,6 +3,7 @@ import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import { equalRunMeta } from '../../core/meta.ts'
 import type { ChainState, Registration, StoredRun, Usage } from '../../core/store.ts'
+import { ROW_BYTES } from '../../core/usage.ts'
 import { concatBytes } from '../../core/wire.ts'
 import { findChain, requireRun, TAIL_SLOTS } from './chain.ts'
 import { bytesIn, numberIn, type Program, type Statement, textIn } from './driver.ts'
@@ -62,10 +63,10 @@ export function* registerRun(
   return { registration, created: true }
 }
 
-const LIST_SQL =
+const LIST_SQL = (where: string) =>
   'SELECT r.id, r.rid, r.created_at, r.variables, r.sample_stats, count(c.id) AS chains, ' +
   'coalesce(sum(c.length), 0) AS draws, max(r.created_at, coalesce(max(c.updated_at), 0)) AS updated_at ' +
-  'FROM (SELECT * FROM runs WHERE tenant = ? AND deleted = 0 AND id < ? ORDER BY id DESC LIMIT ?) r ' +
+  `FROM (SELECT * FROM runs WHERE tenant = ? AND deleted = 0 AND id < ? ${where} ORDER BY id DESC LIMIT ?) r ` +
   'LEFT JOIN chains c ON c.run_id = r.id GROUP BY r.id ORDER BY r.id DESC'
 
 /** Runs registered before the one that `before` stands for, newest first. */
@@ -73,9 +74,12 @@ export function* listRuns(
   tenant: string,
   limit: number,
   before: string | undefined,
+  rid?: string,
 ): Program<{ runs: RunSummary[]; next?: string }> {
   const bound = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before)
-  const [rows = []] = yield { reads: [{ sql: LIST_SQL, params: [tenant, bound, limit + 1] }] }
+  const only = rid === undefined ? [] : [rid]
+  const sql = LIST_SQL(rid === undefined ? '' : 'AND rid = ?')
+  const [rows = []] = yield { reads: [{ sql, params: [tenant, bound, ...only, limit + 1] }] }
   const runs = rows.slice(0, limit).map((row) => ({
     rid: textIn(row, 'rid'),
     createdAt: new Date(numberIn(row, 'created_at')),
@@ -122,9 +126,11 @@ export function* hideNext(tenant: string): Program<number | undefined> {
   return id
 }
 
-const USAGE_SQL =
-  'SELECT count(*) AS runs, coalesce(sum(meta_bytes + ' +
-  '(SELECT coalesce(sum(bytes), 0) FROM chains WHERE run_id = runs.id)), 0) AS bytes FROM runs WHERE tenant = ? AND deleted = 0'
+/** Bytes of the rows of a run: its own, with its keys and metadata, and those of its chains. */
+export const RUN_BYTES =
+  `${ROW_BYTES} + octet_length(rid) + octet_length(registration) + meta_bytes + ` +
+  `(SELECT coalesce(sum(${ROW_BYTES} + bytes), 0) FROM chains WHERE run_id = runs.id)`
+const USAGE_SQL = `SELECT count(*) AS runs, coalesce(sum(${RUN_BYTES}), 0) AS bytes FROM runs WHERE tenant = ? AND deleted = 0`
 
 export function* usageOf(tenant: string): Program<Usage> {
   const [rows] = yield { reads: [{ sql: USAGE_SQL, params: [tenant] }] }

@@ -47,7 +47,7 @@ export const chains = sqliteTable(
     folded: integer().notNull(),
     tailRows: integer('tail_rows').notNull(),
     tailBytes: integer('tail_bytes').notNull(),
-    /** Bytes of all draws that were appended. */
+    /** Bytes of the chain's rows in the other tables, each with 100 for what a row takes beside its data. */
     bytes: integer().notNull().default(0),
     updatedAt: integer('updated_at').notNull(),
   },
@@ -60,6 +60,8 @@ export const tail = sqliteTable('tail', {
   start: integer().notNull(),
   count: integer().notNull(),
   data: blob(),
+  /** Checksum of `data`; null in rows of versions before. */
+  sum: integer(),
 })
 
 /** `data` is null for draws that were never sent (absent sampler stats). */
@@ -73,6 +75,8 @@ export const chunks = sqliteTable(
     part: integer().notNull(),
     count: integer().notNull(),
     data: blob(),
+    /** Checksums of `data`, see checksum.ts; null without data, and in rows of versions before. */
+    sums: blob(),
   },
   (t) => [uniqueIndex('chunks_by_start').on(t.chainId, t.col, t.start, t.part)],
 )

@@ -1,5 +1,5 @@
 /** A Store on any SQLite: the programs of this folder behind the interface, for one tenant. */
-import { decodeBatch } from '../../core/batch.ts'
+import { prepareBatch } from '../../core/batch.ts'
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import type { Limits } from '../../core/limits.ts'
@@ -62,8 +62,8 @@ export class SqliteStore implements Store {
     return row === undefined ? undefined : { registration: row.registration, meta: row.meta }
   }
 
-  list(limit: number, before: string | undefined): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.driver.run(() => listRuns(this.tenant, limit, before))
+  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
+    return this.driver.run(() => listRuns(this.tenant, limit, before, rid))
   }
 
   async remove(rid: string): Promise<boolean> {
@@ -94,8 +94,8 @@ export class SqliteStore implements Store {
 
   async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
     const { id, schema } = this.known.get(registration) ?? (await this.run(registration))
-    const decode = () => ({ batch: decodeBatch(body, schema, this.limits), schema })
-    return this.driver.run(() => appendBatch(id, chain, decode, Date.now()), body.length)
+    const decode = await prepareBatch(body, schema, this.limits)
+    return this.driver.run(() => appendBatch(id, chain, schema, decode, Date.now()), body.length)
   }
 
   async scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {

@@ -3,15 +3,15 @@
  *
  * Bytes of a large body are handed over, not copied: who calls `append` gives them away.
  */
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { McbError } from '../../core/errors.ts'
 import type { Store } from '../../core/store.ts'
 import type { ControlStore } from '../../core/tenants.ts'
 import { fromFailure } from '../remote.ts'
+import { CannotOpen } from '../sqlite/cannot-open.ts'
 import type { FileOptions } from '../sqlite/file.ts'
 import { ThreadControl } from './control.ts'
-import type { Call, Method, Opened, Reply } from './protocol.ts'
+import type { Call, Method, Notice, Noticed, Opened, Reply } from './protocol.ts'
 
 export interface ThreadStorage {
   readonly openStore: (tenant: string) => Store
@@ -32,17 +32,18 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-export async function openThreadStorage(options: FileOptions): Promise<ThreadStorage> {
+/** @throws CannotOpen */
+export async function openThreadStorage(options: FileOptions, notice: Notice = () => {}): Promise<ThreadStorage> {
   const worker = new Worker(new URL('./host.ts', import.meta.url), {
     workerData: options,
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   })
-  const [opened]: Opened[] = await once(worker, 'message')
-  if (opened?.opened !== true) {
+  const calls = new Calls(worker, notice)
+  const opened = await calls.opened
+  if (!opened.opened) {
     await worker.terminate()
-    throw new Error(opened?.opened === false ? opened.why : 'the storage thread does not answer')
+    throw new CannotOpen(opened.why)
   }
-  const calls = new Calls(worker)
   return {
     openStore: (tenant) => new ThreadStore(calls, tenant),
     control: new ThreadControl((control, args) => calls.call({ control, args })),
@@ -57,14 +58,27 @@ class Calls {
   private lastId = 0
   private ended: McbError | undefined
   private idle: (() => void) | undefined
-  private closing = false
+  private closed: Promise<void> | undefined
+  private readonly opening = Promise.withResolvers<Opened>()
   private readonly failure = Promise.withResolvers<Error>()
+  private readonly exit = Promise.withResolvers<void>()
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, notice: Notice) {
     this.worker = worker
-    worker.on('message', (reply: Reply) => this.settle(reply))
+    worker.on('message', (message: Opened | Reply | Noticed) => {
+      if ('notice' in message) notice(message.notice)
+      else if ('opened' in message) this.opening.resolve(message)
+      else this.settle(message)
+    })
     worker.on('error', (error) => this.end(error))
-    worker.on('exit', () => this.end(new Error('the storage thread has ended')))
+    worker.on('exit', () => {
+      this.end(new Error('the storage thread has ended'))
+      this.exit.resolve()
+    })
+  }
+
+  get opened(): Promise<Opened> {
+    return this.opening.promise
   }
 
   get failed(): Promise<Error> {
@@ -76,18 +90,21 @@ class Calls {
     const id = ++this.lastId
     const message = { ...call, id }
     return new Promise<T>((resolve, reject) => {
-      this.waiting.set(id, { resolve: (value) => resolve(value as T), reject })
+      // What cannot be sent is not waited for.
       this.worker.postMessage(message, [...transfer])
+      this.waiting.set(id, { resolve: (value) => resolve(value as T), reject })
     })
   }
 
-  async close(): Promise<void> {
-    this.closing = true
+  close(): Promise<void> {
+    this.closed ??= this.finish()
+    return this.closed
+  }
+
+  private async finish(): Promise<void> {
     if (this.waiting.size > 0) await new Promise<void>((resolve) => (this.idle = resolve))
-    if (this.ended !== undefined) return
-    const exit = once(this.worker, 'exit')
     this.worker.postMessage('close')
-    await exit
+    await this.exit.promise
   }
 
   private settle(reply: Reply): void {
@@ -99,7 +116,8 @@ class Calls {
   }
 
   private end(cause: Error): void {
-    if (!this.closing) this.failure.resolve(cause)
+    this.opening.resolve({ opened: false, why: `the thread of the storage did not start (${cause.message})` })
+    if (this.closed === undefined) this.failure.resolve(cause)
     this.ended ??= new McbError('storage_unavailable', 'the storage has stopped', { retryAfter: 5 }, { cause })
     for (const { reject } of this.waiting.values()) reject(this.ended)
     this.waiting.clear()

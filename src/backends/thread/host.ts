@@ -1,13 +1,16 @@
 /** The thread that owns the SQLite file: it answers calls to the stores of all tenants, and to the control store. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqlControl } from '../../control/sql.ts'
+import { McbError } from '../../core/errors.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { toFailure } from '../remote.ts'
-import { FileDriver, type FileOptions } from '../sqlite/file.ts'
+import { cannotOpen } from '../sqlite/cannot-open.ts'
+import type { FileDriver, FileOptions } from '../sqlite/file.ts'
+import { type OwnedFile, openOwned } from '../sqlite/owned.ts'
 import { purgeHidden, SqliteStore } from '../sqlite/store.ts'
 import { BackgroundCheckpoint } from './checkpoint.ts'
-import type { Call, Opened, Reply } from './protocol.ts'
+import type { Call, Noticed, Opened, Reply } from './protocol.ts'
 
 if (parentPort === null) throw new Error('this module runs in a worker thread')
 const port = parentPort
@@ -22,6 +25,9 @@ function storeOf(driver: FileDriver, tenant: string): Store {
   }
   return store
 }
+
+/** Milliseconds before a deletion that was cut off is tried again. */
+const DELETIONS_MS = 60_000
 
 /** Buffers of an answer that are worth handing over instead of copying. */
 const TRANSFER_BYTES = 16 * 1024
@@ -60,7 +66,11 @@ async function answer(driver: FileDriver, call: Call): Promise<void> {
     reply = { id, failure: toFailure(error) }
   }
   if (method === 'append') release(args)
-  port.postMessage(reply, [...transfer])
+  try {
+    port.postMessage(reply, [...transfer])
+  } catch (error) {
+    port.postMessage({ id, failure: toFailure(error) } satisfies Reply)
+  }
 }
 
 /** Frees the bodies that were handed over: left to the collector, they add up under load. */
@@ -68,24 +78,39 @@ function release(args: readonly unknown[]): void {
   for (const arg of args) if (arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer) arg.buffer.transfer(0)
 }
 
-async function close(driver: FileDriver, checkpoints: BackgroundCheckpoint): Promise<void> {
+function notice(sentence: string): void {
+  port.postMessage({ notice: sentence } satisfies Noticed)
+}
+
+/** A disk that is full keeps no server from reading: what was left of a deletion then goes later. */
+async function completeDeletions(driver: FileDriver): Promise<void> {
+  try {
+    await purgeHidden(driver)
+  } catch (error) {
+    if (!(error instanceof McbError)) throw error
+    setTimeout(() => void completeDeletions(driver), DELETIONS_MS).unref()
+  }
+}
+
+async function close(file: OwnedFile, checkpoints: BackgroundCheckpoint): Promise<void> {
   await checkpoints.close()
-  driver.close()
+  file.close()
   port.close()
 }
 
 let opened: Opened
 try {
-  const driver = new FileDriver(options)
-  await purgeHidden(driver)
+  const file = openOwned(options)
+  const { driver } = file
   driver.leaveCheckpoints()
-  const checkpoints = new BackgroundCheckpoint(driver, options.path)
+  const checkpoints = new BackgroundCheckpoint(driver, options.path, notice)
+  await completeDeletions(driver)
   port.on('message', (message: Call | 'close') => {
-    if (message === 'close') void close(driver, checkpoints)
+    if (message === 'close') void close(file, checkpoints)
     else void answer(driver, message)
   })
   opened = { opened: true }
 } catch (error) {
-  opened = { opened: false, why: error instanceof Error ? error.message : String(error) }
+  opened = { opened: false, why: cannotOpen(error, options.path).message }
 }
 port.postMessage(opened)

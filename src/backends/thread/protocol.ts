@@ -2,6 +2,7 @@
 import type { Store } from '../../core/store.ts'
 import type { ControlStore } from '../../core/tenants.ts'
 import type { Outcome } from '../remote.ts'
+import type { Progress } from '../sqlite/file.ts'
 
 export type Method = Exclude<keyof Store, 'watch'>
 
@@ -25,3 +26,13 @@ export type Call = StoreCall | ControlCall
 export type Opened = { readonly opened: true } | { readonly opened: false; readonly why: string }
 
 export type Reply = { readonly id: number } & Outcome<unknown>
+
+/** What whoever runs the server should know, for the log. */
+export interface Noticed {
+  readonly notice: string
+}
+
+export type Notice = (sentence: string) => void
+
+/** What a checkpoint in its own thread came to, or why the disk did not take it. */
+export type CheckpointResult = Progress | { readonly failure: string }

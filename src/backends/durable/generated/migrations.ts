@@ -18,11 +18,18 @@ export const journal = {
       "when": 1795640124365,
       "tag": "0002_tenants",
       "breakpoints": true
+    },
+    {
+      "idx": 3,
+      "when": 1795844086828,
+      "tag": "0003_checksums",
+      "breakpoints": true
     }
   ]
 }
 export const migrations = {
   "m0000": "CREATE TABLE `chains` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`run_id` integer NOT NULL,\n\t`number` integer NOT NULL,\n\t`length` integer NOT NULL,\n\t`folded` integer NOT NULL,\n\t`tail_rows` integer NOT NULL,\n\t`tail_bytes` integer NOT NULL,\n\t`updated_at` integer NOT NULL\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `chains_by_number` ON `chains` (`run_id`,`number`);--> statement-breakpoint\nCREATE TABLE `chunks` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`chain_id` integer NOT NULL,\n\t`col` integer NOT NULL,\n\t`start` integer NOT NULL,\n\t`part` integer NOT NULL,\n\t`count` integer NOT NULL,\n\t`data` blob\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `chunks_by_start` ON `chunks` (`chain_id`,`col`,`start`,`part`);--> statement-breakpoint\nCREATE TABLE `levels` (\n\t`chain_id` integer PRIMARY KEY NOT NULL,\n\t`levels` text NOT NULL\n);\n--> statement-breakpoint\nCREATE TABLE `run_meta` (\n\t`run_id` integer NOT NULL,\n\t`part` integer NOT NULL,\n\t`data` blob,\n\tPRIMARY KEY(`run_id`, `part`)\n);\n--> statement-breakpoint\nCREATE TABLE `runs` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`tenant` text NOT NULL,\n\t`rid` text NOT NULL,\n\t`registration` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`variables` integer NOT NULL,\n\t`sample_stats` integer NOT NULL,\n\t`deleted` integer DEFAULT 0 NOT NULL\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `runs_registration_unique` ON `runs` (`registration`);--> statement-breakpoint\nCREATE UNIQUE INDEX `runs_by_rid` ON `runs` (`tenant`,`rid`);--> statement-breakpoint\nCREATE INDEX `runs_by_age` ON `runs` (`tenant`,`id`);--> statement-breakpoint\nCREATE TABLE `tail` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`start` integer NOT NULL,\n\t`count` integer NOT NULL,\n\t`data` blob\n);\n",
   "m0001": "CREATE TABLE `announcement` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`tenant` text NOT NULL,\n\t`rid` text NOT NULL,\n\t`dirty` integer NOT NULL,\n\t`version` integer NOT NULL\n);\n",
-  "m0002": "ALTER TABLE `chains` ADD `bytes` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `meta_bytes` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nUPDATE `runs` SET `meta_bytes` = (SELECT coalesce(sum(CASE typeof(`data`) WHEN 'text' THEN octet_length(`data`) * 3 / 4 ELSE octet_length(`data`) END), 0) FROM `run_meta` WHERE `run_id` = `runs`.`id`);--> statement-breakpoint\nUPDATE `chains` SET `bytes` = `tail_bytes` + (SELECT coalesce(sum(CASE typeof(`data`) WHEN 'text' THEN octet_length(`data`) * 3 / 4 ELSE octet_length(`data`) END), 0) FROM `chunks` WHERE `chain_id` = `chains`.`id`);\n"
+  "m0002": "ALTER TABLE `chains` ADD `bytes` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `meta_bytes` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nUPDATE `runs` SET `meta_bytes` = (SELECT coalesce(sum(CASE typeof(`data`) WHEN 'text' THEN octet_length(`data`) * 3 / 4 ELSE octet_length(`data`) END), 0) FROM `run_meta` WHERE `run_id` = `runs`.`id`);--> statement-breakpoint\nUPDATE `chains` SET `bytes` = `tail_bytes` + (SELECT coalesce(sum(CASE typeof(`data`) WHEN 'text' THEN octet_length(`data`) * 3 / 4 ELSE octet_length(`data`) END), 0) FROM `chunks` WHERE `chain_id` = `chains`.`id`);\n",
+  "m0003": "ALTER TABLE `chunks` ADD `sums` blob;--> statement-breakpoint\nALTER TABLE `tail` ADD `sum` integer;--> statement-breakpoint\nUPDATE `chains` SET `bytes` = `bytes` + 100 * (`tail_rows` + (SELECT count(*) FROM `chunks` WHERE `chain_id` = `chains`.`id`));\n"
 }

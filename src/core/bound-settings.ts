@@ -1,0 +1,40 @@
+/** The bounds that a deployment sets in its environment or variables. */
+import { type Bounds, DEFAULT_BOUNDS } from './limits.ts'
+
+const MIB = 1024 * 1024
+
+export interface BoundVariables {
+  /** Memory of all bodies in flight, in MiB. */
+  readonly MCB_BODIES_MIB?: string | number
+  /** Memory of one tenant's bodies in flight, in MiB. */
+  readonly MCB_TENANT_BODIES_MIB?: string | number
+  /** Answers to reads that are open at a time for one tenant. */
+  readonly MCB_ANSWERS?: string | number
+  /** Streams of events that are open at a time for one tenant. */
+  readonly MCB_EVENT_STREAMS?: string | number
+  /** Seconds after which a body without progress, or an answer without a reader, ends. */
+  readonly MCB_STALL_SECONDS?: string | number
+}
+
+/** @throws Error with a sentence for who has set them */
+export function boundsOf(variables: BoundVariables, defaults: Bounds = DEFAULT_BOUNDS): Bounds {
+  const { MCB_BODIES_MIB, MCB_TENANT_BODIES_MIB, MCB_ANSWERS, MCB_EVENT_STREAMS, MCB_STALL_SECONDS } = variables
+  const bodiesBytes = whole('MCB_BODIES_MIB', MCB_BODIES_MIB, MIB) ?? defaults.bodiesBytes
+  return {
+    bodiesBytes,
+    tenantBodiesBytes:
+      whole('MCB_TENANT_BODIES_MIB', MCB_TENANT_BODIES_MIB, MIB) ?? Math.min(defaults.tenantBodiesBytes, bodiesBytes),
+    answers: whole('MCB_ANSWERS', MCB_ANSWERS, 1) ?? defaults.answers,
+    eventStreams: whole('MCB_EVENT_STREAMS', MCB_EVENT_STREAMS, 1) ?? defaults.eventStreams,
+    stallMs: whole('MCB_STALL_SECONDS', MCB_STALL_SECONDS, 1000) ?? defaults.stallMs,
+  }
+}
+
+/** In units of what the bound counts; undefined where it is not set. */
+function whole(name: string, given: string | number | undefined, unit: number): number | undefined {
+  if (given === undefined || given === '') return undefined
+  const value = Number(given)
+  // A timer takes 2^31 - 1 milliseconds.
+  if (Number.isInteger(value) && value >= 1 && value <= 2_000_000) return value * unit
+  throw new Error(`${name} must be a whole number from 1 to 2000000, not "${given}"`)
+}

@@ -1,0 +1,155 @@
+/** The memory that bodies of requests may take together, from their first byte until the request is answered. */
+import { McbError } from './errors.ts'
+
+/** Bytes at most. */
+export interface BudgetLimits {
+  /** Of all bodies. */
+  readonly all: number
+  /** Of one tenant's. */
+  readonly tenant: number
+}
+
+/** Seconds after which a body that was refused may find room. */
+const RETRY_AFTER = 1
+
+/**
+ * Counts bytes that are allocated, not those that are announced. When a body grows beyond the budget, the youngest of those
+ * that still arrive yields, be it this one or another: the oldest always comes to its end, and makes room.
+ */
+export class BodyBudget {
+  private readonly limits: BudgetLimits
+  private used = 0
+  private readonly usedBy = new Map<string, number>()
+  /** Bodies that may still be cut, the oldest first. */
+  private readonly arriving = new Set<BodyHold>()
+
+  constructor(limits: BudgetLimits) {
+    this.limits = limits
+  }
+
+  /** Bytes that are held now. */
+  get bytes(): number {
+    return this.used
+  }
+
+  /** Bodies that are arriving now. */
+  get bodies(): number {
+    return this.arriving.size
+  }
+
+  /**
+   * Begins to count a body. One that is announced as larger than what is left is the youngest, and is refused at once.
+   *
+   * @param tenant whose budget it counts against as well; undefined where there is one tenant alone
+   * @param announced bytes, 0 when they are not known
+   * @throws McbError `overloaded`, `payload_too_large` for one that would be too large for an empty budget
+   */
+  open(tenant: string | undefined, announced: number): BodyHold {
+    this.requirePossible(tenant, announced)
+    if (this.missing(tenant, Math.max(1, announced)) !== undefined) throw overloaded()
+    const hold: BodyHold = new BodyHold(
+      (bytes) => this.resize(hold, tenant, bytes),
+      () => this.arriving.delete(hold),
+    )
+    hold.tenant = tenant
+    this.arriving.add(hold)
+    return hold
+  }
+
+  private resize(hold: BodyHold, tenant: string | undefined, bytes: number): void {
+    const more = bytes - hold.bytes
+    if (more > 0) {
+      this.requirePossible(tenant, bytes)
+      for (let missing = this.missing(tenant, more); missing !== undefined; missing = this.missing(tenant, more)) {
+        const youngest = this.youngest(hold, missing === 'tenant' ? tenant : undefined)
+        if (youngest === hold) throw overloaded()
+        youngest.cut(overloaded())
+      }
+    }
+    this.used += more
+    hold.bytes = bytes
+    if (tenant === undefined) return
+    const used = (this.usedBy.get(tenant) ?? 0) + more
+    if (used > 0) this.usedBy.set(tenant, used)
+    else this.usedBy.delete(tenant)
+  }
+
+  /** No retry would help a body that is larger than the whole budget. */
+  private requirePossible(tenant: string | undefined, bytes: number): void {
+    const limit = tenant === undefined ? this.limits.all : Math.min(this.limits.all, this.limits.tenant)
+    if (bytes <= limit) return
+    throw new McbError('payload_too_large', `the body takes more than the ${limit} bytes that bodies may take here`, {
+      limit,
+    })
+  }
+
+  /** Whose budget has no room for so many bytes more. */
+  private missing(tenant: string | undefined, more: number): 'tenant' | 'all' | undefined {
+    if (tenant !== undefined && (this.usedBy.get(tenant) ?? 0) + more > this.limits.tenant) return 'tenant'
+    return this.used + more > this.limits.all ? 'all' : undefined
+  }
+
+  /** The last one that came, of those that hold something, and of `hold` itself. */
+  private youngest(hold: BodyHold, tenant: string | undefined): BodyHold {
+    let youngest = hold
+    let isBehind = false
+    for (const other of this.arriving) {
+      if (other === hold) isBehind = true
+      else if (isBehind && other.bytes > 0 && (tenant === undefined || other.tenant === tenant)) youngest = other
+    }
+    return youngest
+  }
+}
+
+/** One body's part of a budget. */
+export class BodyHold {
+  /** Bytes that are counted. */
+  bytes = 0
+  tenant: string | undefined
+  /** Told when the body is cut, so that its memory goes at once. */
+  onCut: ((reason: McbError) => void) | undefined
+  private reason: McbError | undefined
+  private readonly resize: (bytes: number) => void
+  private readonly leave: () => void
+
+  constructor(resize: (bytes: number) => void, leave: () => void) {
+    this.resize = resize
+    this.leave = leave
+  }
+
+  /**
+   * Says how many bytes the body takes now; before they are allocated, and after they are freed.
+   *
+   * @throws McbError `overloaded`, `payload_too_large`
+   */
+  take(bytes: number): void {
+    if (this.reason !== undefined) throw this.reason
+    this.resize(bytes)
+  }
+
+  /** The body has come whole: it is not cut any more. */
+  settle(): void {
+    if (this.reason !== undefined) throw this.reason
+    this.onCut = undefined
+    this.leave()
+  }
+
+  /** Gives everything back: the request is answered. */
+  release(): void {
+    this.onCut = undefined
+    this.leave()
+    if (this.bytes > 0) this.resize(0)
+  }
+
+  cut(reason: McbError): void {
+    const { onCut } = this
+    this.reason = reason
+    this.release()
+    onCut?.(reason)
+  }
+}
+
+function overloaded(): McbError {
+  const detail = 'the bodies that the server is receiving take all the memory that it has for them; send this one again'
+  return new McbError('overloaded', detail, { retryAfter: RETRY_AFTER })
+}

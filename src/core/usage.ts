@@ -1,0 +1,6 @@
+/** What the rows of a storage count for against a tenant's quota: their data is not all that they take. */
+
+/** Bytes that a row takes beside its data: its numbers, its place in the tables and their indices. */
+export const ROW_BYTES = 100
+/** Bytes of the place that a column has in a row of a whole batch. */
+export const COLUMN_BYTES = 4

@@ -1,0 +1,46 @@
+/**
+ * Decodes gzip as RFC 1952 has it: one member behind the other, and nothing else. The standard DecompressionStream refuses
+ * a second member; node:zlib is there on Node and, with nodejs_compat, on Workers.
+ */
+import { createGunzip } from 'node:zlib'
+import type { BodyHold } from '../core/budget.ts'
+import { McbError } from '../core/errors.ts'
+import { Collector, release } from './collector.ts'
+
+/** Bytes of one piece of output. */
+const PIECE_BYTES = 64 * 1024
+
+/**
+ * Gives back the decoded bytes; those that were sent are counted beside them until then.
+ *
+ * @throws McbError `invalid_protobuf`, `payload_too_large`, `overloaded`
+ */
+export async function gunzip(
+  sent: Uint8Array<ArrayBuffer>,
+  limit: number,
+  hold: BodyHold,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const collector = new Collector(0, limit, hold)
+  const stream = createGunzip({ chunkSize: PIECE_BYTES })
+  hold.onCut = (reason) => stream.destroy(reason)
+  try {
+    stream.end(sent)
+    for await (const piece of stream) {
+      collector.add(piece)
+      release(piece)
+    }
+    // It stops at a zero byte behind a member, and says nothing of it.
+    if (stream.bytesWritten !== sent.length) throw new Error('there is more behind the last member')
+  } catch (error) {
+    collector.drop()
+    if (error instanceof McbError) throw error
+    throw new McbError('invalid_protobuf', 'the body is not valid gzip', {}, { cause: error })
+  } finally {
+    hold.onCut = undefined
+    stream.destroy()
+  }
+  const bytes = collector.finish()
+  sent.buffer.transfer(0)
+  hold.take(bytes.length)
+  return bytes
+}

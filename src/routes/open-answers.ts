@@ -1,0 +1,85 @@
+/**
+ * How many answers to reads are open at a time, for each tenant: each holds a page of draws, or a whole document, for as long
+ * as its reader takes. Streams of events are counted apart from them.
+ */
+import { McbError } from '../core/errors.ts'
+import type { Bounds } from '../core/limits.ts'
+import { LOCAL_TENANT } from '../core/tenants.ts'
+import type { Caller, Services, WhenAnswered } from './context.ts'
+
+type Kind = 'answers' | 'events'
+
+/** Of one answer; it is given back once, by whoever is first to know that the answer has ended. */
+export class Place {
+  /** Whether the answer goes on when its handler has returned, and then ends the place itself. */
+  isStreamed = false
+  /** Whether the platform ends the answer of a reader that does not read. */
+  isWatched = false
+  private end: (() => void) | undefined
+
+  constructor(end: () => void) {
+    this.end = end
+  }
+
+  readonly release = (): void => {
+    this.end?.()
+    this.end = undefined
+  }
+}
+
+export class OpenAnswers {
+  private readonly most: { readonly [K in Kind]: number }
+  private readonly open = { answers: new Map<string, number>(), events: new Map<string, number>() }
+
+  constructor({ answers, eventStreams }: Pick<Bounds, 'answers' | 'eventStreams'>) {
+    this.most = { answers, events: eventStreams }
+  }
+
+  /** @throws McbError `overloaded` */
+  take(tenant: string, kind: Kind): Place {
+    const open = this.open[kind]
+    const before = open.get(tenant) ?? 0
+    const limit = this.most[kind]
+    if (before >= limit) {
+      const what = kind === 'answers' ? 'answers' : 'streams of events'
+      throw new McbError('overloaded', `${limit} ${what} are open, which is the most at a time; read these first`, {
+        limit,
+      })
+    }
+    open.set(tenant, before + 1)
+    return new Place(() => {
+      const left = (open.get(tenant) ?? 0) - 1
+      if (left > 0) open.set(tenant, left)
+      else open.delete(tenant)
+    })
+  }
+
+  /** Answers of this kind that are open, of all tenants. */
+  count(kind: Kind): number {
+    return [...this.open[kind].values()].reduce((sum, n) => sum + n, 0)
+  }
+}
+
+/** Gives each read that was let in its place until it is answered. */
+export function counted(
+  authorize: Services['authorize'],
+  open: OpenAnswers,
+  whenAnswered: WhenAnswered,
+): Services['authorize'] {
+  return (operation) => {
+    const authorized = authorize(operation)
+    return (c, next) =>
+      authorized(c, async () => {
+        const caller: Caller | undefined = c.get('caller')
+        const isRead = c.req.method === 'GET' || c.req.method === 'HEAD'
+        if (!isRead || caller === undefined || caller.kind === 'operator') return next()
+        const tenant = caller.kind === 'key' ? caller.tenant.storage : LOCAL_TENANT
+        const place = open.take(tenant, operation.answer ?? 'answers')
+        c.set('place', place)
+        place.isWatched = whenAnswered(c, place.release)
+        if (place.isWatched) return next()
+        await next()
+        if (!place.isStreamed) place.release()
+      })
+  }
+}

@@ -1,0 +1,84 @@
+/** Work that one body or one answer can make long lets others have their turns. */
+import { expect, test } from 'vitest'
+import { MemoryStore } from '../../src/backends/memory.ts'
+import { StoreBackend } from '../../src/backends/stored.ts'
+import { decodeBatch, prepareBatch } from '../../src/core/batch.ts'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { buildSchema } from '../../src/core/schema.ts'
+import { concatBytes, fieldHead, writeVarint } from '../../src/core/wire.ts'
+
+const MIB = 1024 * 1024
+const encoder = new TextEncoder()
+
+function varint(value: number): Uint8Array {
+  const bytes = new Uint8Array(10)
+  return bytes.subarray(0, writeVarint(bytes, 0, value))
+}
+
+const field = (number: number, bytes: Uint8Array) => concatBytes([fieldHead(number, bytes.length), bytes])
+
+/** A batch of one draw of one column `c`. */
+function bodyOf(dtype: string, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const column = concatBytes([field(1, encoder.encode('c')), field(2, encoder.encode(dtype)), ...parts])
+  return concatBytes([new Uint8Array([16, 1]), field(3, column)])
+}
+
+/** The same two bytes over and over. */
+function pairs(size: number, first: number, second: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  for (let i = 0; i < size; i += 2) bytes.set([first, second], i)
+  return bytes
+}
+
+const strings = 4 * MIB
+const CASES = {
+  'strings of no character': bodyOf(
+    'str',
+    field(4, concatBytes([varint(1), varint(strings)])),
+    pairs(2 * strings, 42, 0),
+  ),
+  'a shape of very many dimensions': bodyOf(
+    'int8',
+    field(4, concatBytes([varint(strings), new Uint8Array(strings).fill(1)])),
+    field(3, new Uint8Array([7])),
+  ),
+  'fields that nobody knows': bodyOf(
+    'int8',
+    pairs(8 * MIB, 8 * 9, 1),
+    field(4, new Uint8Array([0])),
+    field(3, new Uint8Array([7])),
+  ),
+  'columns that nobody knows': concatBytes([new Uint8Array([16, 1]), pairs(8 * MIB, 26, 0)]),
+}
+
+test.each(Object.entries(CASES))('parsing %s', async (_, body) => {
+  const dtype = body === CASES['strings of no character'] ? 'str' : 'int8'
+  const schema = buildSchema([{ name: 'c', dtype, undefinedNdim: true }], [], DEFAULT_LIMITS)
+  let turns = 0
+  let isDone = false
+  const count = () => {
+    turns++
+    if (!isDone) setImmediate(count)
+  }
+  setImmediate(count)
+  const decode = await prepareBatch(body, schema, DEFAULT_LIMITS)
+  isDone = true
+  expect(turns).toBeGreaterThan(40)
+  // What it comes to is what it comes to at once.
+  const outcome = (parse: () => unknown) => {
+    try {
+      return parse()
+    } catch (error) {
+      return String(error)
+    }
+  }
+  expect(outcome(decode)).toEqual(outcome(() => decodeBatch(body, schema, DEFAULT_LIMITS)))
+})
+
+test('a chain that is not there outranks what is wrong with a large body', async () => {
+  const backend = new StoreBackend(new MemoryStore())
+  const run = await backend.initRun({ rid: 'r', variables: [{ name: 'c', dtype: 'int8' }] })
+  await expect(run.append(3, new Uint8Array(MIB).fill(255))).rejects.toMatchObject({ code: 'chain_not_found' })
+  await run.initChain(3)
+  await expect(run.append(3, new Uint8Array(MIB).fill(255))).rejects.toMatchObject({ code: 'invalid_protobuf' })
+})

@@ -1,0 +1,74 @@
+/** What draws can do to the server as it is started, and what a disk can do to draws. */
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { batchOf, drawBatch, expectProblem, jsonOf, PROTOBUF, runMeta } from '../http/api.ts'
+import { type ServerProcess, startServer } from '../support/process.ts'
+import { newFolder, removeFolder } from '../support/storage.ts'
+
+const DRAWS = '/v1/runs/r/chains/0/draws'
+const JSON_TYPE = { Accept: 'application/json' }
+
+let folder: string
+let server: ServerProcess
+const start = async () => {
+  server = await startServer({ MCB_DATA_DIR: folder })
+}
+beforeEach(async () => {
+  folder = newFolder()
+  await start()
+})
+afterEach(async () => {
+  await server.stop()
+  removeFolder(folder)
+})
+
+async function register(...variables: { name: string; dtype: string; shape?: number[] }[]): Promise<void> {
+  const body = runMeta({ variables })
+  expect((await server.api.request('PUT', '/v1/runs/r', { body })).status).toBe(201)
+  expect((await server.api.request('PUT', '/v1/runs/r/chains/0')).status).toBe(201)
+}
+
+const post = (body: Uint8Array<ArrayBuffer>) =>
+  server.api.request('POST', DRAWS, { headers: { 'Content-Type': PROTOBUF }, body })
+
+test.each(['str', 'float64'])('a thousand million draws of %s of size zero', async (dtype) => {
+  await register({ name: 'x', dtype, shape: [0] })
+  const count = 1_000_000
+  const batch = (from: number, n: number) => drawBatch({ start: from, count: n, draws: [{ name: 'x', dtype }] })
+  const batches = 1026
+  for (let i = 0; i < batches; i++) expect((await post(batch(i * count, count))).status).toBe(200)
+  const length = batches * count
+  for (let round = 0; round < 2; round++) {
+    expect(await jsonOf(await server.api.get(`${DRAWS}?start=-1`, JSON_TYPE))).toMatchObject({ draws: { x: [[]] } })
+    expect((await batchOf(await server.api.get(DRAWS))).count).toBe(length + round)
+    // As lists they would be more than an answer may have.
+    await expectProblem(await server.api.get(DRAWS, JSON_TYPE), 413, 'payload_too_large')
+    expect(await jsonOf(await post(batch(length + round, 1)))).toEqual({ chain: 0, length: length + round + 1 })
+    await server.stop('SIGKILL')
+    await start()
+  }
+})
+
+test('flipped bits of the file are an error that the log tells of, and no wrong numbers', async () => {
+  await register({ name: 'x', dtype: 'float64' })
+  const batch = (from: number, n: number) =>
+    drawBatch({ start: from, count: n, draws: [{ name: 'x', dtype: 'float64', data: new Uint8Array(8 * n).fill(63) }] })
+  expect((await post(batch(0, 100_000))).status).toBe(200)
+  expect((await post(batch(100_000, 10))).status).toBe(200)
+  await server.stop()
+  const database = new Database(`${folder}/mcbackend.sqlite`)
+  for (const table of ['chunks', 'tail']) {
+    const sql = `UPDATE ${table} SET data = CAST(substr(data, 1, 99) || x'00' || substr(data, 101) AS BLOB)`
+    expect(database.prepare(sql).run().changes).toBe(1)
+  }
+  database.close()
+  await start()
+  for (const slice of ['?stop=20', '?start=-1', '']) {
+    await expectProblem(await server.api.get(`${DRAWS}${slice}`), 500, 'internal_error')
+  }
+  await expect.poll(() => server.output()).toContain('is not what was written')
+  // Other blocks of the chunk are as they were, and the sampler goes on.
+  expect((await batchOf(await server.api.get(`${DRAWS}?start=50000&stop=50010`))).count).toBe(10)
+  expect(await jsonOf(await post(batch(100_010, 50_000)))).toMatchObject({ length: 150_010 })
+  expect((await batchOf(await server.api.get(`${DRAWS}?start=100010`))).count).toBe(50_000)
+})
