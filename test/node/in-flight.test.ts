@@ -134,7 +134,7 @@ describe('behind any end nothing is counted', () => {
     await nothingIn(all)
     expect(all.reports).toEqual([])
     const answer = await all.api.request('POST', DRAWS, { body: drawBatch(iterations(0, 3)) })
-    expect([answer.status, all.bodies.bytes]).toEqual([200, 0])
+    expect(answer.status).toBe(200)
     expect((await all.api.request('PUT', '/v1/runs/s', { body: runMeta({ ...META, rid: 's' }) })).status).toBe(201)
     await nothingIn(all)
   })
