@@ -1,5 +1,5 @@
 /** The log of the Node entry: nobody else writes lines into it, no key stands in it, and it holds nobody up. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -229,6 +229,11 @@ test('a target of a quarter of a million characters takes a line of some thousan
 })
 
 describe('who reads the log', () => {
+  let children: ChildProcess[] = []
+  afterEach(() => {
+    for (const child of children) child.kill('SIGKILL')
+    children = []
+  })
   const ENTRY = fileURLToPath(new URL('../../src/node.ts', import.meta.url))
 
   /** A server whose log is not read until somebody does. */
@@ -237,6 +242,7 @@ describe('who reads the log', () => {
       env: { ...process.env, PORT: '0', HOST: '127.0.0.1', ...KEYS, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    children.push(child)
     let output = ''
     child.stdout.setEncoding('utf8')
     const read = () => child.stdout.on('data', (text: string) => (output += text)).resume()
