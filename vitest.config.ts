@@ -23,7 +23,13 @@ export default defineConfig(async () => ({
         plugins: [
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },
-            miniflare: { bindings: { MIGRATIONS: await readD1Migrations('./migrations'), MCB_AUTH: 'open' } },
+            miniflare: {
+              bindings: {
+                MIGRATIONS: await readD1Migrations('./migrations'),
+                MCB_AUTH: 'open',
+                MCB_HOSTS: 'worker.test',
+              },
+            },
           }),
         ],
         test: {

@@ -6,14 +6,16 @@ import type { StoreBackend } from './backends/stored.ts'
 import { type Defer, Keyring } from './control/keyring.ts'
 import { Quotas } from './control/quotas.ts'
 import { BodyBudget } from './core/budget.ts'
+import { withoutKeys } from './core/keys.ts'
 import { type Bounds, DEFAULT_BOUNDS, DEFAULT_LIMITS, type Limits } from './core/limits.ts'
+import { oneLine, reportLine } from './core/log-text.ts'
 import { type ControlStore, LOCAL_TENANT } from './core/tenants.ts'
 import { keyedAccess, openAccess } from './routes/access.ts'
 import { type AuditEntry, auditTo } from './routes/audit.ts'
 import { readStandardBody } from './routes/body.ts'
 import { chainRoutes } from './routes/chains.ts'
 import { compressed } from './routes/compression.ts'
-import type { AppContext, AppEnv, ReadBody, Services, WhenAnswered } from './routes/context.ts'
+import type { AddressOf, AppContext, AppEnv, ReadBody, Services, WhenAnswered } from './routes/context.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { drawRoutes } from './routes/draws.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -22,6 +24,7 @@ import { CORS_HEADERS, setHeaders } from './routes/headers.ts'
 import { healthRoutes } from './routes/health.ts'
 import { keyRoutes } from './routes/keys.ts'
 import type { Management } from './routes/management.ts'
+import { misdirected } from './routes/misdirected.ts'
 import { counted, OpenAnswers } from './routes/open-answers.ts'
 import { handleErrors, handleNotFound } from './routes/problem.ts'
 import { runRoutes } from './routes/runs.ts'
@@ -39,6 +42,8 @@ export interface KeysOptions {
   readonly operatorToken: string
   /** Forgets what `openBackend` keeps of a tenant that was deleted. */
   readonly closeBackend?: (storage: string) => void
+  /** Failures of keys are counted by address and held up; where it is absent, they are not. */
+  readonly addressOf?: AddressOf
   /** Takes work that an answer does not wait for, where a platform would cut it off with the answer. */
   readonly defer?: (c: AppContext) => Defer
 }
@@ -50,6 +55,11 @@ export interface AppOptions {
   readonly keys?: KeysOptions
   /** Origins of web pages that may send requests; `*` is all. */
   readonly origins?: readonly string[]
+  /**
+   * Refuses what is not meant for this server: another host than an address, a name of loopback, that of `publicUrl` or one
+   * of these, and pages of other origins than its own and `origins`. For a server without keys.
+   */
+  readonly hosts?: readonly string[]
   /** Address under which this server is reached, for links; that of the request when absent. */
   readonly publicUrl?: string
   readonly limits?: Limits
@@ -77,6 +87,7 @@ export function createApp({
   openBackend,
   keys,
   origins = [],
+  hosts,
   publicUrl,
   limits = DEFAULT_LIMITS,
   bounds = DEFAULT_BOUNDS,
@@ -85,8 +96,8 @@ export function createApp({
   bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes }),
   openAnswers = new OpenAnswers(bounds),
   observe,
-  report = (id, error) => console.error(id, error),
-  audit = (entry) => console.log(JSON.stringify({ audit: entry })),
+  report = (id, error) => console.error(reportLine(id, error)),
+  audit = (entry) => console.log(oneLine(withoutKeys(JSON.stringify({ audit: entry })))),
   now = Date.now,
 }: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
@@ -95,11 +106,19 @@ export function createApp({
   let management: Management | undefined
   let authorize: Services['authorize'] = openAccess(openLocal)
   if (keys !== undefined) {
-    const { control, operatorToken, closeBackend = () => {}, defer = quietly } = keys
+    const { control, operatorToken, closeBackend = () => {}, addressOf = () => undefined, defer = quietly } = keys
     const keyring = new Keyring(control, now)
     const written = auditTo(audit, now)
-    management = { control, keyring, audit: written, now, closeBackend, ...(publicUrl !== undefined && { publicUrl }) }
-    authorize = keyedAccess({ keyring, operatorToken, openBackend, now, defer })
+    management = {
+      control,
+      keyring,
+      audit: written,
+      now,
+      limits,
+      closeBackend,
+      ...(publicUrl !== undefined && { publicUrl }),
+    }
+    authorize = keyedAccess({ keyring, operatorToken, openBackend, now, addressOf, defer })
   }
   const services = {
     limits,
@@ -113,6 +132,7 @@ export function createApp({
   app.use(requestId())
   if (observe !== undefined) app.use(observe)
   app.use(setHeaders)
+  if (hosts !== undefined) app.use(misdirected({ hosts, origins, ...(publicUrl !== undefined && { publicUrl }) }))
   if (origins.length > 0) app.use(cors({ ...CORS_HEADERS, origin: origins.includes('*') ? '*' : [...origins] }))
   app.use(announceLength)
   for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())

@@ -2,11 +2,13 @@
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { sweepTenants } from './control/sweep.ts'
-import { type AccessSettings, accessSettings, isLoopback } from './core/access-settings.ts'
+import { accessSettings, isLoopback } from './core/access-settings.ts'
 import { boundsOf } from './core/bound-settings.ts'
+import { describeError } from './core/log-text.ts'
 import { readNodeBody } from './node/body.ts'
+import { clientAddresses } from './node/client-address.ts'
 import { makeFolder } from './node/folder.ts'
-import { RequestLog } from './node/log.ts'
+import { LOG_FORMS, Log } from './node/log.ts'
 import { reportTo } from './node/report.ts'
 import { listen, whenNodeAnswered } from './node/server.ts'
 import { endInTurn } from './node/stop.ts'
@@ -21,10 +23,15 @@ environment
   HOST           address to listen on                    [127.0.0.1]
   MCB_DATA_DIR   folder of the SQLite file               [./data]
   MCB_STORAGE    ${STORAGES.join(', ')}        [sqlite]
-  MCB_LOG        requests (a line a request) or quiet    [requests]
+  MCB_LOG        requests (a line each), json (the same as JSON) or quiet (changes of keys and failures alone)
+                 [requests]
   MCB_AUTH       open: whoever reaches the port may do all; keys: tenants with keys
                  [open where HOST is this machine alone, otherwise keys]
-  MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants
+  MCB_OPERATOR_TOKEN   with keys: the secret of who manages tenants, at least 32 characters
+  MCB_TRUST_PROXY      with keys: how many proxies of yours are in front, or their addresses, so that unknown keys are
+                       counted by the address in X-Forwarded-For   [none: by that of the connection]
+  MCB_HOSTS            without keys: names of this server, with commas between; addresses, localhost and the
+                       name in MCB_PUBLIC_URL need not be listed   [none]
   MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
   MCB_PUBLIC_URL       address that links to shared runs begin with   [that of the request]
 
@@ -63,7 +70,7 @@ const STORAGE_MS = 10_000
 /** Milliseconds between two looks for what deletions of tenants have left. */
 const SWEEP_MS = 10 * 60_000
 
-/** What is read, or the end of the process. */
+/** Settings that are wrong are the user's to mend. */
 function orFail<T>(read: () => T): T {
   try {
     return read()
@@ -94,8 +101,9 @@ async function main(): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65535) fail(`PORT must be a number from 0 to 65535, not "${PORT}".`)
   const kind = STORAGES.find((name) => name === MCB_STORAGE)
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
-  if (MCB_LOG !== 'requests' && MCB_LOG !== 'quiet') fail(`MCB_LOG must be requests or quiet, not "${MCB_LOG}".`)
-  const { operatorToken, origins, publicUrl } = orFail<AccessSettings>(() =>
+  const form = LOG_FORMS.find((name) => name === MCB_LOG)
+  if (form === undefined) fail(`MCB_LOG must be one of ${LOG_FORMS.join(', ')}, not "${MCB_LOG}".`)
+  const { operatorToken, origins, publicUrl, hosts } = orFail(() =>
     accessSettings(process.env, isLoopback(HOST) ? 'this machine' : 'others'),
   )
   const bounds = orFail(() => boundsOf(process.env))
@@ -104,58 +112,65 @@ async function main(): Promise<void> {
   } catch (error) {
     fail(`the folder "${MCB_DATA_DIR}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }
-  const log = new RequestLog()
-  const notice = (sentence: string) => console.error(new Date().toISOString(), sentence)
+  const addressOf = orFail(() => clientAddresses(set.MCB_TRUST_PROXY))
+  const log = new Log({ form, secrets: operatorToken === undefined ? [] : [operatorToken] })
+  const notice = (sentence: string) => log.say(sentence)
   const storage = await openStorage(kind, MCB_DATA_DIR, notice).catch((error: unknown) =>
     fail(`${describeFailure(error)}.`),
   )
   const { openBackend, closeBackend, control } = storage
   const app = createApp({
     openBackend,
-    ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend } }),
+    ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend, addressOf } }),
     origins,
+    ...(hosts !== undefined && { hosts: [...hosts, HOST] }),
     ...(publicUrl !== undefined && { publicUrl }),
-    audit: (entry) => log.write(JSON.stringify({ audit: entry })),
+    audit: (entry) => log.audit(entry),
     bounds,
     readBody: readNodeBody,
     whenAnswered: whenNodeAnswered,
-    ...(MCB_LOG === 'quiet' ? {} : { observe: log.middleware }),
-    report: reportTo((...parts) => console.error(new Date().toISOString(), ...parts), Date.now),
+    ...(log.observe !== undefined && { observe: log.observe }),
+    report: reportTo((id, told) => log.report(id, told), Date.now),
   })
   const server = await listen(app, HOST, port, bounds).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
     fail(`cannot listen on ${HOST}:${port} (${error.message}); set HOST and PORT.`)
   })
-  console.log(
+  log.takeConsole()
+  log.say(
     `McBackend Edge listening on ${server.url} (storage: ${kind}; ${operatorToken === undefined ? 'no keys' : 'with keys'}; docs: ${server.url}/docs)`,
   )
   if (operatorToken !== undefined) {
     const sweep = () =>
       sweepTenants({ control, openBackend, closeBackend }, Date.now()).catch((error) =>
-        console.error('a deletion goes on later:', error),
+        log.say(`a deletion goes on later: ${describeError(error)}`),
       )
     void sweep()
     setInterval(sweep, SWEEP_MS).unref()
   } else if (!isLoopback(HOST)) {
-    console.log('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
+    log.say('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
   }
 
   // A supervisor starts it again; the file holds everything that was acknowledged.
-  void storage.failed?.then((error) => fail(`the storage has failed (${error.message}); start the server again.`))
+  void storage.failed?.then(async (error) => {
+    log.say(`the storage has failed (${describeError(error)}); start the server again.`)
+    await log.end()
+    process.exit(1)
+  })
   let stopping = false
   const stop = async (signal: string) => {
     if (stopping) return
     stopping = true
-    log.write(`${new Date().toISOString()} ${signal}: finishing what was accepted`)
+    log.say(`${signal}: finishing what was accepted`)
     const closed = server.close()
     storage.endWatches()
     const ended = await endInTurn([
       { name: 'the requests', end: () => closed, ms: REQUESTS_MS },
       { name: 'the storage', end: () => storage.close(), ms: STORAGE_MS },
     ])
-    log.flush()
+    if (ended !== undefined) log.say(`${ended}; what was acknowledged is stored.`)
+    await log.end()
     if (ended === undefined) process.exit(0)
-    console.error(`mcbackend-edge: ${ended}; what was acknowledged is stored.`)
     // To exit as usual would wait for a thread that may wait for a disk.
     process.kill(process.pid, 'SIGKILL')
   }

@@ -149,7 +149,7 @@ async function eventFigure(server: Started, scale: Scale): Promise<Figure> {
   const arrived = new Map<number, number>()
   const socket = connect(Number(server.url.port), server.url.hostname)
   const opened = Promise.withResolvers<void>()
-  socket.write(`GET /v1/runs/${rid}/events HTTP/1.1\r\nHost: bench\r\n\r\n`)
+  socket.write(`GET /v1/runs/${rid}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   socket.on('data', (chunk) => {
     const now = performance.now()
     opened.resolve()

@@ -111,14 +111,17 @@ export const COMMANDS: readonly Command[] = [
       const json = await call('GET', '/v1/whoami')
       const [key, usage] = [recordOf(json.key), recordOf(json.usage)]
       const [perMinute, runs, stored, body] = limitCells(json)
-      const rows: Cell[][] = [
-        ['tenant', cell(json.tenant)],
-        ['key', json.key === null ? 'none: this server has no keys' : `${String(key.name)} (${String(key.id)})`],
-        ['scopes', cell(json.scopes)],
-        ['run', json.run === null ? 'all' : cell(json.run)],
+      const kept: Cell[][] = [
         ['requests a minute', perMinute === null ? 'no limit' : String(perMinute)],
         ['runs', `${String(usage.runs)} of ${runs === null ? 'any number' : String(runs)}`],
         ['stored', `${sizeText(usage.storedBytes)} of ${stored === '-' ? 'any size' : String(stored)}`],
+      ]
+      const rows: Cell[][] = [
+        ['tenant', json.tenant === null ? 'not told to a key of one run' : cell(json.tenant)],
+        ['key', json.key === null ? 'none: this server has no keys' : `${String(key.name)} (${String(key.id)})`],
+        ['scopes', cell(json.scopes)],
+        ['run', json.run === null ? 'all' : cell(json.run)],
+        ...(json.usage === null ? [] : kept),
         ['largest body', body],
       ]
       return { json, text: table(['', ''], rows).trim() }

@@ -1,8 +1,11 @@
 /** `mcb`: tenants, keys, runs and shares of a server, over HTTP. */
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
+import { withoutKeys } from '../core/keys.ts'
 import { COMMANDS, type Command, type Given } from './commands.ts'
 import { CliError } from './errors.ts'
-import { profilePath, readProfile, removeProfile, writeProfile } from './profile.ts'
+import { profilePath, readProfile, removeProfile, requireAddress, requireToken, writeProfile } from './profile.ts'
 import { callServer } from './server.ts'
 
 const COMMON = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
@@ -34,15 +37,23 @@ function commandOf(args: readonly string[]): { readonly command: Command; readon
   }))
     .filter(({ name }) => name.every((word, i) => words[i] === word))
     .sort((a, b) => b.name.length - a.name.length)[0]
-  if (found === undefined) throw new CliError(`there is no command "${args.join(' ')}"; "mcb --help" lists them`)
+  // Not what was typed: it may be a key.
+  if (found === undefined) throw new CliError('there is no such command; "mcb --help" lists them')
   return { command: found.command, rest: words.slice(found.name.length) }
 }
 
+/** What the parser says, without what was typed: that may be a key. */
 function givenTo<T>(parse: () => T): T {
   try {
     return parse()
   } catch (error) {
-    throw new CliError(`${error instanceof Error ? error.message.split('.')[0] : error}; see --help`)
+    const message = error instanceof Error ? error.message : ''
+    const option = /^Option '([^' ]+)/.exec(message)?.[1]
+    throw new CliError(
+      option === undefined
+        ? 'there is no such option or argument here; see --help'
+        : `option ${option}: ${/argument (missing|is ambiguous)/.test(message) ? 'its value is missing' : 'it takes no value'}; see --help`,
+    )
   }
 }
 
@@ -65,8 +76,7 @@ async function runCommand(args: readonly string[]): Promise<void> {
 
 /** The first line of the standard input. A key on the command line would stay in the shell's history. */
 async function readToken(): Promise<string> {
-  if (process.stdin.isTTY)
-    process.stderr.write('key (it is shown as you type; "mcb login --url URL < FILE" hides it): ')
+  if (process.stdin.isTTY) return typedToken()
   let text = ''
   for await (const chunk of process.stdin) {
     text += chunk
@@ -75,23 +85,52 @@ async function readToken(): Promise<string> {
   return text.split('\n')[0]?.trim() ?? ''
 }
 
+/** A line that is typed or pasted at a terminal, which does not show it. */
+function typedToken(): Promise<string> {
+  process.stderr.write('key (it is not shown): ')
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const prompt = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  return new Promise((resolve) => {
+    prompt.once('line', (line) => {
+      resolve(line.trim())
+      prompt.close()
+    })
+    prompt.once('close', () => {
+      process.stderr.write('\n')
+      resolve('')
+    })
+  })
+}
+
 async function login(args: readonly string[]): Promise<void> {
   const options = { ...COMMON, url: { type: 'string' } } as const
-  const { values } = givenTo(() => parseArgs({ args: [...args], options }))
+  const { values, positionals } = givenTo(() => parseArgs({ args: [...args], options, allowPositionals: true }))
   if (values.help === true) {
     return console.log('usage: mcb login --url URL   reads a key from the standard input and keeps both')
   }
+  if (positionals.length > 0) {
+    throw new CliError(
+      'a key is read from the standard input alone, as in "mcb login --url URL < FILE": what stands on the command line stays in the history of your shell, so revoke a key that you have typed there',
+    )
+  }
   const url = values.url ?? process.env.MCB_URL
-  if (url === undefined || !URL.canParse(url)) throw new CliError('say which server: mcb login --url https://…')
+  if (url === undefined) throw new CliError('say which server: mcb login --url https://…')
+  requireAddress(url)
   const token = await readToken()
   if (token === '') throw new CliError('no key came; give it on the standard input')
+  requireToken(token)
   const profile = { url: url.replace(/\/+$/, ''), token }
   const call = callServer(profile)
   // The operator's token is nobody's key.
   const who = await call('GET', token.startsWith('mcb_') ? '/v1/whoami' : '/v1/tenants')
   const path = profilePath(process.env)
   writeProfile(path, profile)
-  const as = typeof who.tenant === 'string' ? `tenant "${who.tenant}"` : 'operator'
+  const as =
+    typeof who.tenant === 'string'
+      ? `tenant "${who.tenant}"`
+      : typeof who.run === 'string'
+        ? `a key of run "${who.run}"`
+        : 'operator'
   console.log(`logged in to ${profile.url} as ${as}; kept in ${path}`)
   process.stdin.destroy()
 }
@@ -112,6 +151,6 @@ try {
   await main(process.argv.slice(2))
 } catch (error) {
   if (!(error instanceof CliError)) throw error
-  console.error(`mcb: ${error.message}`)
+  console.error(`mcb: ${withoutKeys(error.message)}`)
   process.exitCode = 1
 }

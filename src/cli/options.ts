@@ -23,7 +23,7 @@ function numberIn(text: string, option: string): number {
   const [, digits, unit = ''] = /^(\d+)\s*([KMGT]?)(?:i?B)?$/i.exec(text) ?? []
   const number = Number(digits) * (MULTIPLES[unit.toUpperCase()] ?? Number.NaN)
   if (Number.isSafeInteger(number)) return number
-  throw new CliError(`--${option} must be a number as 500, 20G or none, not "${text}"`)
+  throw new CliError(`--${option} must be a number as 500, 20G or none`)
 }
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3600_000, d: 24 * 3600_000 }
@@ -34,5 +34,5 @@ export function timeIn(text: string | boolean | undefined, now: number = Date.no
   const [, digits, unit = ''] = /^(\d+)([mhd])$/.exec(text) ?? []
   const time = digits === undefined ? Date.parse(text) : now + Number(digits) * (UNITS[unit] ?? Number.NaN)
   if (!Number.isNaN(time) && Math.abs(time) < 8.64e15) return new Date(time).toISOString()
-  throw new CliError(`--expires must be as 12h, 30d or 2026-12-31T23:59:59Z, not "${text}"`)
+  throw new CliError('--expires must be as 12h, 30d or 2026-12-31T23:59:59Z')
 }

@@ -19,12 +19,29 @@ export function readProfile(env: NodeJS.ProcessEnv): Profile {
   const url = MCB_URL ?? stored?.url
   const token = MCB_TOKEN ?? stored?.token
   if (url === undefined) throw new CliError('no server is known: set MCB_URL, or run "mcb login --url URL"')
-  if (!URL.canParse(url)) throw new CliError(`"${url}" is no address: it should look like https://draws.example.org`)
+  requireAddress(url)
+  if (token !== undefined) requireToken(token)
   // A key goes to the server that it was stored for, and to no other.
   if (MCB_TOKEN === undefined && stored !== undefined && MCB_URL !== undefined && !isSame(MCB_URL, stored.url)) {
     throw new CliError(`the stored key is for ${stored.url}, not for ${MCB_URL}: set MCB_TOKEN as well`)
   }
   return { url: url.replace(/\/+$/, ''), token: token ?? '' }
+}
+
+/** Neither is repeated: a key may stand in the wrong place. @throws CliError */
+export function requireAddress(url: string): void {
+  const parsed = URL.parse(url)
+  const isAddress =
+    (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') && parsed.username + parsed.password === ''
+  if (!isAddress) throw new CliError('the server (MCB_URL or --url) must be an address as https://draws.example.org')
+}
+
+/** What no header can carry is refused here; the platform's own error would show it. @throws CliError */
+export function requireToken(token: string): void {
+  if (/^[\x21-\x7e]*$/.test(token)) return
+  throw new CliError(
+    'the key (MCB_TOKEN or the standard input) must be visible ASCII without spaces: was all of it copied?',
+  )
 }
 
 function isSame(a: string, b: string): boolean {

@@ -20,6 +20,8 @@ const SERVER_LIMITS: Limits = {
   columns: Number.POSITIVE_INFINITY,
   chains: Number.POSITIVE_INFINITY,
   elements: Number.POSITIVE_INFINITY,
+  keys: Number.POSITIVE_INFINITY,
+  shares: Number.POSITIVE_INFINITY,
 }
 
 /**

@@ -5,21 +5,17 @@
  * whose tenant is suspended there, stops working within that time, and an event stream, which asks at least every 15 s,
  * ends within a minute.
  *
- * A guess costs a checksum or an authentication code (core/keys.ts), and never a look-up. Keys that this process has never
- * seen but whose ids are the server's own, as those of revoked keys are, are looked up at a bounded rate.
+ * A guess costs a checksum or an authentication code (core/keys.ts), and never a look-up. The look-ups that are left are of
+ * ids that the server has made: nobody who holds a valid key waits for those that hold none.
  */
-import { McbError } from '../core/errors.ts'
 import { equalInConstantTime, hashOf, KeyIds, keyIdOf, newSecret } from '../core/keys.ts'
 import { LruMap } from '../core/lru.ts'
 import type { ControlStore, FoundKey } from '../core/tenants.ts'
-import { TokenBucket } from './rates.ts'
 
 /** Milliseconds that a look-up stays true. */
 export const FRESH_MS = 40_000
 /** Keys that are kept in mind. */
 const KNOWN_KEYS = 10_000
-/** Look-ups a minute of keys that were never seen here. */
-const NEW_KEYS_PER_MINUTE = 6000
 /** Milliseconds between two notes of when a key was used. */
 const TOUCH_MS = 60_000
 
@@ -39,7 +35,6 @@ export class Keyring {
   private readonly now: () => number
   private entries = new LruMap<string, Entry>(KNOWN_KEYS)
   private readonly pending = new Map<string, Promise<Entry | undefined>>()
-  private readonly newKeys: TokenBucket
   private ids: Promise<KeyIds> | undefined
   /** Rises when something was changed here, so that a look-up under way is not kept. */
   private generation = 0
@@ -47,7 +42,6 @@ export class Keyring {
   constructor(control: ControlStore, now: () => number) {
     this.control = control
     this.now = now
-    this.newKeys = new TokenBucket(now())
   }
 
   /** The key with its tenant, which may be suspended; undefined for one that is unknown, revoked or expired. */
@@ -95,8 +89,6 @@ export class Keyring {
 
   private async lookUpNew(id: string): Promise<Entry | undefined> {
     if (!(await this.ownIds()).isOwn(id)) return undefined
-    const { allowed, retryAfter } = this.newKeys.take(NEW_KEYS_PER_MINUTE, this.now())
-    if (!allowed) throw new McbError('rate_limited', 'too many new keys at once; try again later', { retryAfter })
     return this.lookUp(id, undefined)
   }
 

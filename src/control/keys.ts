@@ -24,14 +24,33 @@ function timeIn(row: Row, column: string): number | null {
   return row[column] === null ? null : numberIn(row, column)
 }
 
-export function* addKey(tenant: number, key: KeyRecord, hash: string): Program<void> {
+export function* addKey(tenant: number, key: KeyRecord, hash: string, limit: number): Program<void> {
   const live = 'SELECT 1 AS ok FROM tenants WHERE id = ? AND retired_at IS NULL'
-  const [rows] = yield { reads: [{ sql: live, params: [tenant] }] }
+  const { where, params } = boundedWith(tenant, key)
+  const expired = 'expires_at IS NOT NULL AND expires_at <= ?'
+  const counts = `SELECT count(*) AS kept, count(CASE WHEN ${expired} THEN 1 END) AS expired FROM keys WHERE ${where}`
+  const [rows, [counted] = []] = yield {
+    reads: [
+      { sql: live, params: [tenant] },
+      { sql: counts, params: [key.createdAt, ...params] },
+    ],
+  }
   if (rows?.length === 0) throw new McbError('tenant_not_found', 'the tenant was deleted')
+  const [kept, useless] = counted === undefined ? [0, 0] : [numberIn(counted, 'kept'), numberIn(counted, 'expired')]
+  if (kept - useless >= limit) throw tooMany(key, limit)
   yield {
-    // Inserts nothing while the tenant is there, and violates a NOT NULL constraint otherwise.
-    guard: { sql: `INSERT INTO keys (id) SELECT NULL WHERE NOT EXISTS (${live})`, params: [tenant] },
+    // Inserts nothing while the tenant is there and has room, and violates a NOT NULL constraint otherwise.
+    guard: {
+      sql:
+        `INSERT INTO keys (id) SELECT NULL WHERE NOT EXISTS (${live}) ` +
+        `OR (SELECT count(*) FROM keys WHERE ${where} AND NOT (${expired})) >= ?`,
+      params: [tenant, ...params, key.createdAt, limit],
+    },
     writes: [
+      // Expired keys stay in lists, where they tell why they do not work, until their room is needed.
+      ...(kept < limit
+        ? []
+        : [{ sql: `DELETE FROM keys WHERE ${where} AND ${expired}`, params: [...params, key.createdAt] }]),
       {
         sql:
           'INSERT INTO keys (id, tenant_id, hash, name, scopes, run, share, created_at, expires_at) ' +
@@ -50,6 +69,20 @@ export function* addKey(tenant: number, key: KeyRecord, hash: string): Program<v
       },
     ],
   }
+}
+
+/** The keys that count against one bound: the shares of a run, or the other keys of a tenant. */
+function boundedWith(tenant: number, { share, run }: KeyRecord): { where: string; params: (string | number)[] } {
+  return share && run !== null
+    ? { where: 'tenant_id = ? AND share = 1 AND run = ?', params: [tenant, run] }
+    : { where: 'tenant_id = ? AND share = 0', params: [tenant] }
+}
+
+function tooMany({ share, run }: KeyRecord, limit: number): McbError {
+  const detail = share
+    ? `run "${run}" has ${limit} shares, and may have no more: revoke some, or let them expire`
+    : `the tenant has ${limit} keys, and may have no more: revoke some, or let them expire`
+  return new McbError('quota_exceeded', detail, { limit })
 }
 
 export function* listKeys(tenant: number, run: string | null): Program<KeyRecord[]> {

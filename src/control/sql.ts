@@ -51,8 +51,8 @@ export class SqlControl implements ControlStore {
     return this.write('DELETE FROM tenants WHERE id = ? AND retired_at IS NOT NULL AND name IS NULL', tenant)
   }
 
-  addKey(tenant: number, key: KeyRecord, hash: string) {
-    return this.driver.run(() => addKey(tenant, key, hash))
+  addKey(tenant: number, key: KeyRecord, hash: string, limit: number) {
+    return this.driver.run(() => addKey(tenant, key, hash, limit))
   }
 
   listKeys(tenant: number, run: string | null) {

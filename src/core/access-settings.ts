@@ -5,6 +5,7 @@ export interface AccessVariables {
   readonly MCB_OPERATOR_TOKEN?: string | undefined
   readonly MCB_CORS_ORIGINS?: string | undefined
   readonly MCB_PUBLIC_URL?: string | undefined
+  readonly MCB_HOSTS?: string | undefined
 }
 
 export interface AccessSettings {
@@ -12,7 +13,12 @@ export interface AccessSettings {
   readonly operatorToken?: string
   readonly origins: readonly string[]
   readonly publicUrl?: string
+  /** Only in open mode: names under which the server is reached, beside addresses, those of loopback and that of `publicUrl`. */
+  readonly hosts?: readonly string[]
 }
+
+/** Characters of an operator's token: 128 random bits in hex. */
+const LEAST_TOKEN = 32
 
 /**
  * @param reach who can reach the server when nothing is said: keys are left out only where it is this machine alone
@@ -28,10 +34,16 @@ export function accessSettings(variables: AccessVariables, reach: 'this machine'
         : 'MCB_OPERATOR_TOKEN must be visible ASCII without spaces; "openssl rand -hex 32" prints a good one.',
     )
   }
+  if (mode === 'keys' && token.length < LEAST_TOKEN) {
+    throw new Error(
+      `MCB_OPERATOR_TOKEN must have at least ${LEAST_TOKEN} characters, since whoever guesses it has everything; "openssl rand -hex 32" prints a good one.`,
+    )
+  }
   const publicUrl = addressIn(variables.MCB_PUBLIC_URL)
+  const hosts = hostsIn(variables.MCB_HOSTS)
   return {
     origins: originsIn(variables.MCB_CORS_ORIGINS),
-    ...(mode === 'keys' && { operatorToken: token }),
+    ...(mode === 'keys' ? { operatorToken: token } : { hosts }),
     ...(publicUrl !== undefined && { publicUrl }),
   }
 }
@@ -48,6 +60,20 @@ function originsIn(text = ''): string[] {
     throw new Error(`MCB_CORS_ORIGINS must be origins as https://notebooks.example.org, or *, not "${origin}".`)
   }
   return origins.filter((origin) => origin !== '')
+}
+
+const NAME = /^[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)*\.?$/u
+
+function hostsIn(text = ''): string[] {
+  const names = text.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))
+  return names.map((name) => {
+    // As browsers send it: in lower case, and letters beyond ASCII as `xn--…`.
+    const url = NAME.test(name) ? parsed(`http://${name}/`) : undefined
+    if (url !== undefined) return url.hostname.replace(/\.$/, '')
+    throw new Error(
+      `MCB_HOSTS must be host names as draws.example.org, with commas between and without ports, not "${name}".`,
+    )
+  })
 }
 
 function addressIn(text = ''): string | undefined {

@@ -15,6 +15,10 @@ export interface Limits {
   readonly chains: number
   /** Elements of a fixed shape. */
   readonly elements: number
+  /** Keys of a tenant, shares apart. */
+  readonly keys: number
+  /** Shares of a run. */
+  readonly shares: number
 }
 
 const MIB = 1024 * 1024
@@ -27,6 +31,8 @@ export const DEFAULT_LIMITS: Limits = {
   columns: 10_000,
   chains: 10_000,
   elements: 2 ** 31,
+  keys: 10_000,
+  shares: 1_000,
 }
 
 /** What one server holds at a time for all its callers (the contract, section 5). */

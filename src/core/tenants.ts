@@ -86,8 +86,13 @@ export interface ControlStore {
   /** Forgets a retired tenant for good. */
   dropTenant(tenant: number): Promise<void>
 
-  /** @throws McbError `tenant_not_found` when the tenant is gone */
-  addKey(tenant: number, key: KeyRecord, hash: string): Promise<void>
+  /**
+   * Adds a key while the tenant has less than `limit` of them; a share while its run has less than `limit` shares. What has
+   * expired when the key is made does not count.
+   *
+   * @throws McbError `tenant_not_found` when the tenant is gone, `quota_exceeded`
+   */
+  addKey(tenant: number, key: KeyRecord, hash: string, limit: number): Promise<void>
   /** In the order in which they were made; those of one run only when it is given. */
   listKeys(tenant: number, run: string | null): Promise<KeyRecord[]>
   /** False when there is none; with a run, only a key of that run is found. */

@@ -2,6 +2,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { RequestError } from '@hono/node-server'
 import { McbError } from '../core/errors.ts'
+import { describeError } from '../core/log-text.ts'
 import { strayProblem } from '../routes/problem.ts'
 
 /** Bytes of a request's headers, its address among them: the names of some thousand variables. */
@@ -10,7 +11,7 @@ export const MAX_HEADER_BYTES = 256 * 1024
 /** Of a request whose address is none. */
 export function refuse(error: unknown): Response {
   if (error instanceof RequestError) return strayProblem(new McbError('invalid_parameter', error.message))
-  console.error(new Date().toISOString(), error)
+  console.error(`${new Date().toISOString()} error - ${describeError(error)}`)
   return strayProblem(new McbError('internal_error', 'the server has met a defect; its log tells more'))
 }
 

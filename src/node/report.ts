@@ -17,7 +17,7 @@ interface Told {
 }
 
 export function reportTo(
-  write: (...parts: readonly unknown[]) => void,
+  write: (requestId: string, told: unknown) => void,
   now: () => number,
 ): (requestId: string, error: unknown) => void {
   const told = new Map<string, Told>()

@@ -9,12 +9,16 @@ import type { AppEnv, WhenAnswered } from '../routes/context.ts'
 import { messagesOf } from './body.ts'
 import { Connections } from './connections.ts'
 import { defectOf, MAX_HEADER_BYTES, malformed, refuse, refuseBefore, unexpected } from './malformed.ts'
+import { CountedRequest, CountedResponse } from './messages.ts'
 
 export interface Listening {
   readonly url: string
   /** Takes no new request and resolves when those that were accepted are answered. */
   close(): Promise<void>
 }
+
+/** What the log and the throttle of keys know a request by. */
+const COUNTED = { IncomingMessage: CountedRequest, ServerResponse: CountedResponse }
 
 /** Requests that are still sending after this long are cut off when the server stops. */
 const GRACE_MS = 10_000
@@ -37,7 +41,7 @@ export function listen(
   })
   const connections = new Connections({ stallMs })
   // Node's own check of the Host header answers without a word.
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false })
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false, ...COUNTED })
   const answer = (request: IncomingMessage, response: ServerResponse, known?: McbError) => {
     const defect = defectOf(request) ?? known
     connections.request(request, response, () => {
@@ -79,13 +83,18 @@ export const whenNodeAnswered: WhenAnswered = (c, ended) => {
   return true
 }
 
-function urlOf(server: Server, host: string): string {
+function urlOf(server: Pick<Server, 'address'>, host: string): string {
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-function close(server: Server, connections: Connections): Promise<void> {
+interface Closable {
+  close(done: () => void): unknown
+  closeAllConnections(): void
+}
+
+function close(server: Closable, connections: Connections): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS)
     server.close(() => {

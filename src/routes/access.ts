@@ -1,12 +1,13 @@
 /** Who a request is from, and whether it may do what it asks for: 401, 403 and 429, before anything else is looked at. */
 import { createMiddleware } from 'hono/factory'
 import type { StoreBackend } from '../backends/stored.ts'
+import { KeyFailures } from '../control/failures.ts'
 import type { Defer, Keyring } from '../control/keyring.ts'
 import { Rates } from '../control/rates.ts'
 import { McbError } from '../core/errors.ts'
 import { equalInConstantTime } from '../core/keys.ts'
-import { effectiveScopes, type KeyRecord, type Tenant } from '../core/tenants.ts'
-import type { AppContext, AppEnv, Caller, Need, Services } from './context.ts'
+import { effectiveScopes, type FoundKey, type KeyRecord } from '../core/tenants.ts'
+import type { AddressOf, AppContext, AppEnv, Caller, Need, Services } from './context.ts'
 
 type Authorize = Services['authorize']
 
@@ -32,19 +33,34 @@ export interface KeyedAccess {
   readonly operatorToken: string
   readonly openBackend: (storage: string) => StoreBackend
   readonly now: () => number
+  /** Failures of keys are counted by it; those without an address are not. */
+  readonly addressOf: AddressOf
   /** Takes work that the answer does not wait for. */
   readonly defer: (c: AppContext) => Defer
 }
 
-export function keyedAccess({ keyring, operatorToken, openBackend, now, defer }: KeyedAccess): Authorize {
+export function keyedAccess({ keyring, operatorToken, openBackend, now, addressOf, defer }: KeyedAccess): Authorize {
   const rates = new Rates()
+  const failures = new KeyFailures()
+
+  /** What to say of a key that is none. Only here is anybody held up: a valid key never comes here. */
+  const failure = (c: AppContext, detail = 'the key is not known: it may be revoked or expired'): McbError => {
+    const address = addressOf(c)
+    const retryAfter = address === undefined ? 0 : failures.count(address, now())
+    return retryAfter === 0
+      ? new McbError('unauthorized', detail)
+      : new McbError('rate_limited', 'too many unknown keys come from this address; try again later', { retryAfter })
+  }
 
   const callerOf = async (c: AppContext, text: string | undefined): Promise<Caller> => {
-    if (text === undefined) throw new McbError('unauthorized', 'send a key: "Authorization: Bearer mcb_…"')
+    if (text === undefined) {
+      const detail = 'send a key: "Authorization: Bearer mcb_…"'
+      throw c.req.header('Authorization') ? failure(c, detail) : new McbError('unauthorized', detail)
+    }
     if (equalInConstantTime(text, operatorToken)) return { kind: 'operator' }
     const found = await keyring.find(text, defer(c))
-    if (found === undefined) throw new McbError('unauthorized', 'the key is not known: it may be revoked or expired')
-    if (found.tenant.suspended) throw new McbError('tenant_suspended', `tenant "${found.tenant.name}" is suspended`)
+    if (found === undefined) throw failure(c)
+    if (found.tenant.suspended) throw new McbError('tenant_suspended', `${tenantOf(found)} is suspended`)
     return { kind: 'key', ...found }
   }
 
@@ -56,11 +72,11 @@ export function keyedAccess({ keyring, operatorToken, openBackend, now, defer }:
   return ({ needs, oneRun }) =>
     createMiddleware<AppEnv>(async (c, next) => {
       if (needs === 'nothing') return next()
-      const text = bearerOf(c)
+      const text = keyTextOf(c.req.header('Authorization'))
       const caller = await callerOf(c, text)
       c.set('caller', caller)
       if (caller.kind === 'key') {
-        takeFromRate(c, rates, caller.tenant, now())
+        takeFromRate(c, rates, caller, now())
         requireScope(caller.key, needs)
         requireRun(c, caller.key, oneRun)
         c.set('backend', openBackend(caller.tenant.storage))
@@ -72,8 +88,23 @@ export function keyedAccess({ keyring, operatorToken, openBackend, now, defer }:
     })
 }
 
-function bearerOf(c: AppContext): string | undefined {
-  return /^Bearer +([\x21-\x7e]+) *$/i.exec(c.req.header('Authorization') ?? '')?.[1]
+/** How errors call the tenant of a key: one for a run alone, as a share is, learns nothing of it. */
+export function tenantOf({ key, tenant }: FoundKey | Extract<Caller, { kind: 'key' }>): string {
+  return key.run === null ? `tenant "${tenant.name}"` : 'the tenant of this key'
+}
+
+/** A key as Bearer, or as the password of HTTP Basic (RFC 7617), for tools that know nothing else. */
+function keyTextOf(authorization = ''): string | undefined {
+  const [, scheme = '', credentials = ''] = /^(Bearer|Basic) +([\x21-\x7e]+) *$/i.exec(authorization) ?? []
+  return scheme.toLowerCase() === 'basic' ? passwordIn(credentials) : credentials || undefined
+}
+
+function passwordIn(credentials: string): string | undefined {
+  try {
+    return /^[^:]*:([\x21-\x7e]+)$/.exec(atob(credentials))?.[1]
+  } catch {
+    return undefined
+  }
 }
 
 function requireScope({ scopes }: KeyRecord, needs: Need): void {
@@ -95,12 +126,17 @@ function requireRun(c: AppContext, { run }: KeyRecord, oneRun: 'handled' | undef
  *
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/
  */
-function takeFromRate(c: AppContext, rates: Rates, { id, name, limits }: Tenant, now: number): void {
+function takeFromRate(c: AppContext, rates: Rates, caller: Extract<Caller, { kind: 'key' }>, now: number): void {
+  const { id, limits } = caller.tenant
   const { requestsPerMinute: limit } = limits
   if (limit === null) return
   const { allowed, remaining, reset, retryAfter } = rates.take(id, limit, now)
+  if (caller.key.run !== null) {
+    if (allowed) return
+    throw new McbError('rate_limited', `${tenantOf(caller)} sends too many requests`, { retryAfter })
+  }
   c.header('RateLimit-Policy', `"tenant";q=${limit};w=60`)
   c.header('RateLimit', `"tenant";r=${remaining};t=${reset}`)
   if (allowed) return
-  throw new McbError('rate_limited', `tenant "${name}" may send ${limit} requests a minute`, { limit, retryAfter })
+  throw new McbError('rate_limited', `${tenantOf(caller)} may send ${limit} requests a minute`, { limit, retryAfter })
 }

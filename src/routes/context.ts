@@ -56,6 +56,9 @@ export type ReadBody = (c: AppContext, wish: BodyWish) => Promise<Uint8Array<Arr
 /** Calls `ended` when the answer to a request has left, or never will; false where a platform does not learn of that. */
 export type WhenAnswered = (c: AppContext, ended: () => void) => boolean
 
+/** The IP address that a request comes from, as far as this server can know it. */
+export type AddressOf = (c: AppContext) => string | undefined
+
 /** What the routes share. */
 export interface Services {
   readonly limits: Limits

@@ -2,6 +2,7 @@
 import type { Keyring } from '../control/keyring.ts'
 import { McbError } from '../core/errors.ts'
 import { hashOf, newKey } from '../core/keys.ts'
+import type { Limits } from '../core/limits.ts'
 import type { ControlStore, KeyRecord, Tenant } from '../core/tenants.ts'
 import { noKeysHere } from './access.ts'
 import type { Audit } from './audit.ts'
@@ -13,6 +14,7 @@ export interface Management {
   readonly keyring: Keyring
   readonly audit: Audit
   readonly now: () => number
+  readonly limits: Pick<Limits, 'keys' | 'shares'>
   /** Forgets the backend of a tenant that is gone. */
   readonly closeBackend: (storage: string) => void
   /** Address under which this server is reached; that of the request when absent. */
@@ -34,16 +36,20 @@ export function keyOf(c: AppContext): { readonly key: KeyRecord; readonly tenant
 
 export type NewKey = Pick<KeyRecord, 'name' | 'scopes' | 'run' | 'share' | 'expiresAt'>
 
-/** Makes a key; its text is known here and to whoever gets the answer, and kept nowhere. */
+/**
+ * Makes a key; its text is known here and to whoever gets the answer, and kept nowhere.
+ *
+ * @throws McbError `quota_exceeded`
+ */
 export async function addKey(
-  { control, keyring, now }: Management,
+  { control, keyring, now, limits }: Management,
   tenant: Tenant,
   wanted: NewKey,
 ): Promise<{ readonly record: KeyRecord; readonly key: string }> {
   const id = await keyring.newId()
   const key = newKey(id)
   const record: KeyRecord = { ...wanted, id, createdAt: now(), lastUsedAt: null }
-  await control.addKey(tenant.id, record, await hashOf(key))
+  await control.addKey(tenant.id, record, await hashOf(key), wanted.share ? limits.shares : limits.keys)
   return { record, key }
 }
 

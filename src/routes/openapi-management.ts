@@ -40,7 +40,7 @@ export const MANAGEMENT_SCHEMAS = {
   NewShare: body([], { expiresAt: timeOrNull }),
   Share: object({ id: text, key: text, url: text, expiresAt: timeOrNull }),
   Whoami: object({
-    tenant: text,
+    tenant: textOrNull,
     key: {
       type: ['object', 'null'] as ('object' | 'null')[],
       description: 'id and name; null where there are no keys',
@@ -48,6 +48,6 @@ export const MANAGEMENT_SCHEMAS = {
     scopes,
     run: textOrNull,
     limits,
-    usage,
+    usage: { ...usage, type: ['object', 'null'] as ('object' | 'null')[], description: 'null for a key of one run' },
   }),
 }

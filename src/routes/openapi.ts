@@ -21,8 +21,8 @@ export function describe(
 export function described({ describe, needs }: Pick<Operation, 'describe' | 'needs'>): DescribeRouteOptions {
   if (describe.hide || needs === 'nothing') return describe
   const security = needs.startsWith('operator')
-    ? [{ operator: [] }, ...(needs === 'operator' ? [] : [{ key: [] }])]
-    : [{ key: [] }]
+    ? [{ operator: [] }, ...(needs === 'operator' ? [] : [{ key: [] }, { basic: [] }])]
+    : [{ key: [] }, { basic: [] }]
   const who = needs === 'key' ? 'Any key.' : `Needs: ${needs}.`
   const description = describe.description === undefined ? who : `${describe.description} ${who}`
   return { ...describe, description, security, responses: { ...errors(401, 403, 421, 429), ...describe.responses } }
@@ -109,6 +109,7 @@ export function documentation(version: string) {
     components: {
       securitySchemes: {
         key: { type: 'http' as const, scheme: 'bearer', description: 'A key of a tenant: mcb_…' },
+        basic: { type: 'http' as const, scheme: 'basic', description: 'The same key as the password of any user' },
         operator: { type: 'http' as const, scheme: 'bearer', description: "The operator's token, MCB_OPERATOR_TOKEN" },
       },
       schemas: {

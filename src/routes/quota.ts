@@ -3,6 +3,7 @@ import type { Quotas } from '../control/quotas.ts'
 import { McbError } from '../core/errors.ts'
 import type { Usage } from '../core/store.ts'
 import { NO_LIMITS, type TenantLimits } from '../core/tenants.ts'
+import { tenantOf } from './access.ts'
 import type { AppContext } from './context.ts'
 
 export function limitsOf(c: AppContext): TenantLimits {
@@ -35,14 +36,15 @@ export async function requireRoom(
   const used = await quotas.usage(caller.tenant.storage, () => store.usage())
   const exceeded =
     runs !== null && added.runs > 0 && used.runs + added.runs > runs
-      ? { limit: runs, detail: `tenant "${caller.tenant.name}" may keep ${runs} runs and has ${used.runs}` }
+      ? { limit: runs, detail: `${tenantOf(caller)} may keep ${runs} runs and has ${used.runs}` }
       : storedBytes !== null && used.bytes + added.bytes > storedBytes
         ? {
             limit: storedBytes,
-            detail: `tenant "${caller.tenant.name}" may keep ${storedBytes} bytes and has ${used.bytes}`,
+            detail: `${tenantOf(caller)} may keep ${storedBytes} bytes and has ${used.bytes}`,
           }
         : undefined
   if (exceeded === undefined || (await isKept())) return
+  if (caller.key.run !== null) throw new McbError('quota_exceeded', `${tenantOf(caller)} may keep no more`)
   const detail = `${exceeded.detail}: delete runs, or ask the operator for more`
   throw new McbError('quota_exceeded', detail, { limit: exceeded.limit })
 }

@@ -4,6 +4,7 @@
  */
 import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
+import { KEY_PATTERN, withoutKeys } from '../core/keys.ts'
 import { type AppEnv, resource, type Services } from './context.ts'
 import { pagePolicy } from './page.ts'
 import { ridParam } from './params.ts'
@@ -14,6 +15,7 @@ table { border-collapse: collapse; margin: 1rem 0 } th, td { text-align: left; p
 pre { background: #f6f8fa; padding: .75rem; overflow-x: auto } .error { color: #b42318 }
 @media (prefers-color-scheme: dark) { body { background: #0d1117; color: #e6edf3 } pre { background: #161b22 } }`
 
+/** Whatever stands behind the # is shown nowhere: people show this page to others, and paste what they took for a link. */
 const SCRIPT = `
 const key = location.hash.slice(1), run = '/v1/runs/' + location.pathname.split('/').pop()
 const headers = { Authorization: 'Bearer ' + key, Accept: 'application/json' }
@@ -40,11 +42,12 @@ async function look() {
 }
 async function show() {
   if (!key) throw new Error('This link lacks its key, the part behind #. Ask for the whole link.')
+  if (!/${KEY_PATTERN}/.test(key)) throw new Error('The part of this link behind # is no key, or not a whole one. Ask for the link again.')
   const meta = await get(run)
   const kinds = [['variable', meta.variables], ['sampler stat', meta.sampleStats]]
   table('variables', ['name', 'kind', 'dtype', 'shape'],
     kinds.flatMap(([kind, list]) => (list ?? []).map((v) => [v.name, kind, v.dtype, shape(v)])))
-  at('curl').textContent = "curl -H 'Authorization: Bearer " + key + "' -H 'Accept: application/json' \\\\\\n  '" +
+  at('curl').textContent = 'curl -H "Authorization: Bearer $KEY" -H "Accept: application/json" \\\\\\n  ' + "'" +
     location.origin + run + "/chains/0/draws?start=-10'"
   at('main').hidden = false
   await look()
@@ -67,7 +70,8 @@ export function sharedRoutes(app: Hono<AppEnv>, { authorize }: Services): void {
   })
 }
 
-function page(rid: string) {
+function page(name: string) {
+  const rid = withoutKeys(name)
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -83,7 +87,7 @@ function page(rid: string) {
           <p>A run of a Markov-chain Monte Carlo sampler that was shared with you. It is shown as it grows.</p>
           <table id="chains"></table>
           <table id="variables"></table>
-          <p>The last ten draws of chain 0, as JSON:</p>
+          <p>The last ten draws of chain 0, as JSON, where KEY is the part of this page's link behind the #:</p>
           <pre id="curl"></pre>
         </div>
         ${raw(`<script>${SCRIPT}</script>`)}

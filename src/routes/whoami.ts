@@ -1,6 +1,6 @@
 /** /v1/whoami: what the server takes the sender of a request for. */
 import type { Hono } from 'hono'
-import { effectiveScopes, LOCAL_TENANT, SCOPES } from '../core/tenants.ts'
+import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../core/tenants.ts'
 import { type AppEnv, resource, type Services } from './context.ts'
 import { describe, errors, jsonAnswer } from './openapi.ts'
 import { bodyLimit, limitsOf } from './quota.ts'
@@ -11,19 +11,25 @@ export function whoamiRoutes(app: Hono<AppEnv>, { authorize, limits }: Services)
       needs: 'key',
       oneRun: 'handled',
       describe: describe('Keys', 'whoami', 'Tenant, key, limits and usage', {
-        responses: { 200: jsonAnswer('Of the key that was sent', 'Whoami'), ...errors() },
+        responses: {
+          200: jsonAnswer('Of the key that was sent; one for a run alone learns nothing of its tenant', 'Whoami'),
+          ...errors(),
+        },
       }),
       handler: async (c) => {
         const caller = c.get('caller')
+        if (caller.kind === 'key' && caller.key.run !== null) {
+          return c.json({
+            ...holder(caller),
+            tenant: null,
+            limits: { ...NO_LIMITS, bodyBytes: limits.bodyBytes },
+            usage: null,
+          })
+        }
         const { runs, bytes } = await c.get('backend').store.usage()
         const who =
           caller.kind === 'key'
-            ? {
-                tenant: caller.tenant.name,
-                key: { id: caller.key.id, name: caller.key.name },
-                scopes: effectiveScopes(caller.key.scopes),
-                run: caller.key.run,
-              }
+            ? { tenant: caller.tenant.name, ...holder(caller) }
             : { tenant: LOCAL_TENANT, key: null, scopes: SCOPES, run: null }
         return c.json({
           ...who,
@@ -33,4 +39,8 @@ export function whoamiRoutes(app: Hono<AppEnv>, { authorize, limits }: Services)
       },
     },
   })
+}
+
+function holder({ key: { id, name, scopes, run } }: { readonly key: KeyRecord }) {
+  return { key: { id, name }, scopes: effectiveScopes(scopes), run }
 }

@@ -15,8 +15,8 @@ import { SqlControl } from '../control/sql.ts'
 import { sweepTenants } from '../control/sweep.ts'
 import { type AccessSettings, type AccessVariables, accessSettings } from '../core/access-settings.ts'
 import { McbError } from '../core/errors.ts'
-import { withoutKeys } from '../core/keys.ts'
 import type { Limits } from '../core/limits.ts'
+import { reportLine } from '../core/log-text.ts'
 import { LruMap } from '../core/lru.ts'
 import type { OpenStore } from '../core/store.ts'
 import type { AppContext, AppEnv } from '../routes/context.ts'
@@ -55,7 +55,7 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
   const open = (env: Env) => {
     const limits = limitsOf(env)
     const openStore = storesOf(env, limits)
-    const { operatorToken, origins, publicUrl } = settingsOf(env)
+    const { operatorToken, origins, publicUrl, hosts } = settingsOf(env)
     const backends = new LruMap<string, StoreBackend>(BACKENDS)
     const openBackend = (tenant: string) => {
       let backend = backends.get(tenant)
@@ -69,17 +69,19 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       control: new SqlControl(new D1Driver(env.DB)),
       operatorToken,
       closeBackend: (tenant: string) => backends.delete(tenant),
+      // Cloudflare replaces what a client sends under this name.
+      addressOf: (c: AppContext) => c.req.header('CF-Connecting-IP'),
       defer: (c: AppContext) => (work: Promise<unknown>) => c.executionCtx.waitUntil(work.catch(() => undefined)),
     }
     const opened = createApp({
       openBackend,
       ...(keys !== false && { keys }),
       origins,
+      ...(hosts !== undefined && { hosts }),
       ...(publicUrl !== undefined && { publicUrl }),
       limits,
       bounds: setUp(() => workerBoundsOf(env)),
       readBody: readWorkersBody,
-      report,
     })
     extend(opened)
     return opened
@@ -96,7 +98,9 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
     const request = withClientEncoding(incoming)
     const response = await app.fetch(request, env, context)
     await drain(request)
-    return toWorkersResponse(response, (error) => report(response.headers.get('X-Request-Id') ?? '', error))
+    return toWorkersResponse(response, (error) =>
+      console.error(reportLine(response.headers.get('X-Request-Id') ?? '-', error)),
+    )
   }
 
   return {
@@ -160,16 +164,4 @@ function clickHouseStoresOf(env: Env, limits: Limits): OpenStore {
   const chosen = setUp(() => insertsOf(env.CLICKHOUSE_INSERTS))
   const inserts = chosen === 'gather' ? 'server' : chosen
   return (tenant) => new ClickHouseStore(connection, tenant, { limits, inserts })
-}
-
-/** One line, so that a log keeps it together: the error, what caused it, and where a defect lies. */
-function report(requestId: string, error: unknown): void {
-  const parts: string[] = []
-  let last: unknown = error
-  for (let cause: unknown = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
-    parts.push(String(cause))
-    last = cause
-  }
-  const stack = last instanceof Error ? (last.stack ?? '').split('\n').slice(1, 5) : []
-  console.error(withoutKeys([requestId, parts.join(' <- '), ...stack].join(' ').replace(/\s+/g, ' ')))
 }

@@ -20,6 +20,7 @@ import { newestUnknown } from '../backends/sqlite/migrated.ts'
 import { hiddenRuns } from '../backends/sqlite/runs.ts'
 import { purgeHidden, SqliteStore } from '../backends/sqlite/store.ts'
 import { McbError } from '../core/errors.ts'
+import { describeError } from '../core/log-text.ts'
 import type { Registration, ScanRequest } from '../core/store.ts'
 import { type LimitVariables, limitsOf } from './limits.ts'
 
@@ -213,7 +214,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       else if (announced === 'listed') this.announcer.rest()
       else if (this.prepared && !this.announcer.isLive()) await this.forget()
     } catch (error) {
-      console.error('a run object could not finish its work, and tries again:', error)
+      console.error(`a run object could not finish its work, and tries again: ${describeError(error)}`)
       this.announcer.wakeIn(this.announcer.pause())
     }
   }

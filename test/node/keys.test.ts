@@ -18,6 +18,8 @@ describe('modes', () => {
     [{ HOST: '0.0.0.0' }, ['MCB_OPERATOR_TOKEN', 'MCB_AUTH=open']],
     [{ MCB_AUTH: 'keys' }, ['MCB_OPERATOR_TOKEN', 'openssl']],
     [{ MCB_AUTH: 'keys', MCB_OPERATOR_TOKEN: 'a b' }, ['MCB_OPERATOR_TOKEN']],
+    [{ MCB_AUTH: 'keys', MCB_OPERATOR_TOKEN: 'x' }, ['MCB_OPERATOR_TOKEN', '32 characters', 'openssl']],
+    [{ HOST: '0.0.0.0', MCB_OPERATOR_TOKEN: 'only-31-characters-are-too-few!' }, ['MCB_OPERATOR_TOKEN', '32']],
     [{ MCB_AUTH: 'maybe' }, ['MCB_AUTH', '"maybe"']],
     [{ MCB_CORS_ORIGINS: 'notebooks.example.org' }, ['MCB_CORS_ORIGINS', '"notebooks.example.org"']],
     [{ MCB_PUBLIC_URL: 'draws' }, ['MCB_PUBLIC_URL', '"draws"']],
@@ -27,6 +29,7 @@ describe('modes', () => {
     expect(output.trim().split('\n')).toHaveLength(1)
     for (const part of parts) expect(output).toContain(part)
     expect(output).not.toContain('a b')
+    expect(output).not.toContain('only-31')
   })
 
   test('without keys where only this machine listens; there is one tenant, and nothing to manage', async () => {
@@ -66,13 +69,19 @@ describe('with keys', () => {
   })
 
   /** Runs `mcb`; what it prints to show a new key is not among what must not hold one. */
-  async function mcb(token: string | undefined, args: readonly string[], input?: string): Promise<Finished> {
+  async function mcb(
+    token: string | undefined,
+    args: readonly string[],
+    input?: string,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Finished> {
     const { MCB_TOKEN: _, MCB_URL: __, ...env } = process.env
     const child = spawn(process.execPath, [MCB, ...args], {
       env: {
         ...env,
         MCB_PROFILE: join(folder, 'profile', 'profile.json'),
         ...(token !== undefined && { MCB_URL: server.url, MCB_TOKEN: token }),
+        ...more,
       },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
@@ -165,6 +174,44 @@ describe('with keys', () => {
     expect(existsSync(path)).toBe(false)
   }, 180_000)
 
+  test('what was put in the wrong place is never printed', async () => {
+    expect((await mcb(OPERATOR, ['tenants', 'create', 'misplaced'])).code).toBe(0)
+    const key = await keyOf(OPERATOR, ['keys', 'create', 'first', '--scopes', 'admin', '--tenant', 'misplaced'])
+    const hex = 'deadbeef0123456789abcdef0123456789abcdef'
+    for (const secret of [key, hex]) {
+      const all: readonly (readonly [readonly string[], string?, Record<string, string>?])[] = [
+        [['login', secret]],
+        [['login', '--url', server.url, secret]],
+        [['login', `--${secret}`]],
+        [['login', '--token', secret]],
+        [['login', `--token=${secret}`]],
+        [['login', '--url', secret]],
+        [['login', '--url', `http://any:${secret}@127.0.0.1:1`]],
+        [['login', '--url', server.url], `${secret} ü\n`],
+        [['login', '--url', server.url], `${secret}x\n`],
+        [['login', '--url', server.url], `"${secret}"\n`],
+        [[secret]],
+        [['whoami', secret]],
+        [['keys', secret]],
+        [['whoami', `--json=${secret}`]],
+        [['whoami'], '', { MCB_URL: secret, MCB_TOKEN: 'x' }],
+        [['whoami'], '', { MCB_URL: server.url, MCB_TOKEN: `${secret}\u{1f511}` }],
+        [['tenants', 'limit', 'lab', '--runs', secret], '', { MCB_URL: server.url, MCB_TOKEN: OPERATOR }],
+        [['keys', 'create', 'x', '--expires', secret], '', { MCB_URL: server.url, MCB_TOKEN: OPERATOR }],
+      ]
+      for (const [args, input, env] of all) {
+        const { code, output } = await mcb(undefined, args, input, env)
+        expect([args.join(' '), code]).toEqual([args.join(' '), 1])
+        expect(output).toMatch(/^mcb: /)
+        expect(output.trim().split('\n')).toHaveLength(1)
+        expect(output).not.toContain(secret.slice(-20))
+        expect(output).not.toContain('deadbeef')
+      }
+    }
+    expect((await mcb(undefined, ['login', key])).output).toMatch(/standard input.*revoke/)
+    expect((await mcb(OPERATOR, ['tenants', 'delete', 'misplaced', '--yes'])).code).toBe(0)
+  }, 180_000)
+
   test('every command has help', async () => {
     for (const args of [['--help'], ['login', '--help'], ['keys', 'create', '--help'], ['tenants', 'limit', '-h']]) {
       const { code, output } = await mcb(undefined, args)
@@ -210,6 +257,9 @@ describe('with keys', () => {
       'key.create',
       'share.create',
       'key.revoke',
+      'tenant.delete',
+      'tenant.create',
+      'key.create',
       'tenant.delete',
     ])
   })

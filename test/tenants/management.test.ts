@@ -109,12 +109,12 @@ describe('keys', () => {
     expect(JSON.parse(list).keys).toContainEqual({ ...shown, lastUsedAt: null })
     const whoami = await jsonOf(await world.call(key, 'GET', '/v1/whoami'))
     expect(whoami).toEqual({
-      tenant: 'lab',
+      tenant: null,
       key: { id: shown.id, name: 'laptop' },
       scopes: ['read', 'write'],
       run: 'r',
       limits: { ...NO_LIMITS, bodyBytes: 64 * 2 ** 20 },
-      usage: { runs: 0, storedBytes: 0 },
+      usage: null,
     })
     expect((await world.call(admin, 'DELETE', `/v1/keys/${shown.id}`)).status).toBe(204)
     await expectProblem(await world.call(admin, 'DELETE', `/v1/keys/${shown.id}`), 404, 'key_not_found')
@@ -183,20 +183,38 @@ describe('keys', () => {
     await expectProblem(answer, 401, 'unauthorized')
   })
 
-  test('the scheme is Bearer, in any case, and nothing else', async () => {
+  test('the scheme is Bearer or Basic, in any case, and nothing else', async () => {
     const world = newWorld()
     const key = await newLab(world, 'lab')
     const ask = async (Authorization: string) => (await world.api.get('/v1/whoami', { Authorization })).status
+    const basic = (text: string) => `Basic ${btoa(text)}`
     for (const good of [`Bearer ${key}`, `bearer ${key}`, `BEARER   ${key}`]) expect(await ask(good)).toBe(200)
+    for (const user of ['x', '', 'somebody@example.org', 'a b', 'caf\xe9']) {
+      expect(await ask(basic(`${user}:${key}`))).toBe(200)
+    }
+    expect(await ask(`basic  ${btoa(`x:${key}`).replace(/=+$/, '')}`)).toBe(200)
     for (const bad of [
       key,
-      `Basic ${btoa(`x:${key}`)}`,
+      basic(key),
+      basic(`${key}:`),
+      basic(`${key}:x`),
+      basic(`x:${key} `),
+      basic(`x:y:${key}`),
+      `Basic x:${key}`,
+      'Basic',
+      'Basic =',
+      `Basic ${key}`,
       `Bearer ${key},x`,
       `Bearer ${key} ${key}`,
       'Bearer',
       `Token ${key}`,
     ]) {
       expect(await ask(bad)).toBe(401)
+    }
+    // A browser that is asked for Basic opens a dialog.
+    for (const headers of [{}, { Authorization: basic('x:y') }]) {
+      const answer = await world.api.get('/v1/whoami', headers)
+      expect([answer.status, answer.headers.get('WWW-Authenticate')]).toEqual([401, 'Bearer realm="mcbackend"'])
     }
   })
 })

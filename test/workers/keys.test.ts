@@ -31,7 +31,7 @@ function isolate(variables: Partial<Env> = { MCB_OPERATOR_TOKEN: OPERATOR }) {
 }
 
 describe('a worker that is not set up', () => {
-  test.each([{}, { MCB_AUTH: 'keys' }, { MCB_AUTH: 'nonsense' }])(
+  test.each([{}, { MCB_AUTH: 'keys' }, { MCB_AUTH: 'nonsense' }, { MCB_OPERATOR_TOKEN: 'x' }])(
     '%j: 503 to all, and why in its log',
     async (variables) => {
       const errors = vi.spyOn(console, 'error').mockImplementation(() => undefined)
@@ -100,4 +100,22 @@ test('what a late writer leaves of a deleted tenant is removed by the schedule',
   expect(await rows()).toBe(0)
   expect((await here.call(OPERATOR, 'GET', '/v1/tenants/late')).status).toBe(200)
   log.mockRestore()
+})
+
+test('unknown keys are counted by the address that Cloudflare gives', async () => {
+  const worker = createWorker()
+  const { MCB_AUTH: _, ...bindings } = env
+  const ask = async (address: string, key: string) => {
+    const headers = { Authorization: `Bearer ${key}`, 'CF-Connecting-IP': address, 'X-Forwarded-For': `10.0.0.${key}` }
+    const request = new Request('http://worker.test/v1/tenants', { headers })
+    const all = { ...bindings, MCB_OPERATOR_TOKEN: OPERATOR }
+    return (await worker.fetch(request, all, createExecutionContext())).status
+  }
+  const statuses = []
+  for (let i = 0; i < 150; i++) statuses.push(await ask('2001:db8::1', String(i)))
+  expect(statuses.slice(0, 60)).toEqual(new Array(60).fill(401))
+  expect(statuses.filter((status) => status === 429).length).toBeGreaterThan(40)
+  expect(await ask('2001:db8::2', '1')).toBe(429)
+  expect(await ask('2001:db8:1::1', '1')).toBe(401)
+  expect(await ask('2001:db8::1', OPERATOR)).toBe(200)
 })

@@ -6,6 +6,7 @@
  * registration, an update, a deletion) is made good by announcing once more.
  */
 import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-types'
+import { describeError } from '../../core/log-text.ts'
 import { RUN_BYTES } from '../sqlite/runs.ts'
 import type { Catalogue } from './catalogue.ts'
 
@@ -113,7 +114,7 @@ export class Announcer {
     } catch (error) {
       this.marked = true
       this.failures++
-      console.warn(`the catalogue was not told of run "${rid}": ${error instanceof Error ? error.message : error}`)
+      console.warn(`the catalogue was not told of run "${rid}": ${describeError(error)}`)
       return 'failed'
     }
     this.failures = 0

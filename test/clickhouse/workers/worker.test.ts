@@ -11,6 +11,7 @@ import { DECIDED_BEHIND } from '../left-out.ts'
 const bindings = {
   DB: env.DB,
   MCB_AUTH: 'open',
+  MCB_HOSTS: 'worker.test',
   MCB_STORAGE: 'clickhouse',
   CLICKHOUSE_INSERTS: 'each',
   ...inject('clickhouse'),
