@@ -17,7 +17,7 @@ SILENCE = 40.0
 # Seconds between two attempts to connect: doubled from the first to the second.
 FIRST_DELAY, LAST_DELAY = 0.1, 5.0
 # Chains of a run that are taken into memory, at most; servers have 10,000 by default.
-MOST_CHAINS = 1_000_000
+MOST_CHAINS = 100_000
 # What a run that was deleted meanwhile is answered with.
 _GONE = frozenset(("run_not_found", "run_replaced"))
 
@@ -219,8 +219,10 @@ class Feed:
         except (ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
             raise ProtocolError(f"an event makes no sense: {shown(event.data, 100)}") from error
         with self._changed:
-            known = self._lengths or {}
-            self._lengths = lengths if event.name == "state" else {**known, **lengths}
+            if event.name == "state" or self._lengths is None:
+                self._lengths = lengths
+            else:
+                self._lengths.update(lengths)
             if len(self._lengths) > MOST_CHAINS:
                 raise ProtocolError(f"the events tell of more than {MOST_CHAINS} chains")
             if event.id is not None and len(event.id) < 1000 and event.id.isascii() and event.id.isprintable():

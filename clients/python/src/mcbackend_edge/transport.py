@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import urllib3
 
+from .bounded import bound
 from .errors import (
     AnswerTooLargeError,
     ApiError,
@@ -296,6 +297,8 @@ class Transport:
     ) -> memoryview:
         if not _has_marked_end(response):
             raise ServerUnreachableError(f"{self.url} has broken off: the head of an answer is not whole")
+        if response.headers.get("Content-Type", "").startswith("text/event-stream"):
+            raise ProtocolError(f"{self.url} sends a stream of events in the place of an answer")
         try:
             return _read(response, limit, progress, find_draws)
         except (AnswerTooLargeError, MemoryError) as error:
@@ -303,7 +306,7 @@ class Transport:
             raise AnswerTooLargeError(f"{self.url} sends an answer of {what}") from error
         except zlib.error as error:
             raise ProtocolError(f"{self.url} sends an answer that is not compressed as it says: {error}") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise ServerUnreachableError(f"{self.url} has broken off: {_reason(error)}") from error
 
     def _error(self, response: urllib3.BaseHTTPResponse, content: memoryview) -> ApiError:
@@ -327,8 +330,8 @@ def _make_pool(scheme: str, host: str) -> urllib3.PoolManager:
     timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
     proxy = urllib.request.getproxies().get(scheme)
     if proxy and host not in ("localhost", "127.0.0.1", "::1") and not urllib.request.proxy_bypass(host):
-        return urllib3.ProxyManager(proxy, maxsize=8, timeout=timeout)
-    return urllib3.PoolManager(maxsize=8, timeout=timeout)
+        return bound(urllib3.ProxyManager(proxy, maxsize=8, timeout=timeout))
+    return bound(urllib3.PoolManager(maxsize=8, timeout=timeout))
 
 
 def _has_marked_end(response: urllib3.BaseHTTPResponse) -> bool:
