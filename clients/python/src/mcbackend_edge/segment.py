@@ -42,7 +42,7 @@ from .schema import RunMeta, Variable
 MAGIC = int.from_bytes(b"MCBSPOOL", "little", signed=True)
 VERSION = 2
 HEADER_BYTES = 4096
-_MAGIC, _VERSION, _ROW, _CAPACITY, _HEAP, _START, FILLED, _HEAP_USED, _SYNCED, _DIGEST = range(10)
+_MAGIC, _VERSION, _ROW, _CAPACITY, _HEAP, _START, FILLED, HEAP_USED, _SYNCED, _DIGEST = range(10)
 _SUM = _DIGEST + 4
 # Offset 0 in the heap means: this stat was missing. The first value lies at 8.
 HEAP_BEGIN = 8
@@ -116,7 +116,7 @@ class Segment:
         """
         header = memoryview(bytearray(HEADER_BYTES)).cast("q")
         header[_VERSION], header[_ROW], header[_CAPACITY] = VERSION, layout.row_bytes, capacity
-        header[_HEAP], header[_START], header[_HEAP_USED] = heap_bytes, start, HEAP_BEGIN
+        header[_HEAP], header[_START], header[HEAP_USED] = heap_bytes, start, HEAP_BEGIN
         for i, number in enumerate(struct.unpack("<4q", layout.digest)):
             header[_DIGEST + i] = number
         header[_MAGIC] = MAGIC
@@ -185,16 +185,12 @@ class Segment:
 
     @property
     def heap_used(self) -> int:
-        return self.counters[_HEAP_USED]
-
-    @heap_used.setter
-    def heap_used(self, offset: int) -> None:
-        self.counters[_HEAP_USED] = offset
+        return self.counters[HEAP_USED]
 
     def put(self, offset: int, values: Iterable[bytes]) -> tuple[list[int], int] | None:
         """Writes encoded values to the heap: their offsets, and where the next one goes; None if they do not fit.
 
-        Empty ones get offset 0. The place is taken once `heap_used` says so, which is for the row they belong to.
+        Empty ones get offset 0. Their place is taken once the header says so, together with the row they belong to.
         """
         offsets = []
         for value in values:

@@ -328,12 +328,15 @@ def _shapes(raw: _RawColumn, var: Variable, count: int) -> list[Shape]:
         Also for one that the variable cannot have, or NumPy.
     """
     shapes: list[Shape] = []
+    checked: set[Shape] = set()
     numbers, at = raw.shape_numbers.tolist(), 0
     while at < len(numbers) and len(shapes) < count:
         end = at + 1 + numbers[at]
         shape = tuple(numbers[at + 1 : end])
-        if end - at - 1 != len(shape) or len(shape) > _MOST_DIMENSIONS or not var.fits(shape):
-            raise ProtocolError(f"an answer holds a draw of {raw.name!r} of an impossible shape")
+        if shape not in checked:
+            if len(shape) > _MOST_DIMENSIONS or not var.fits(shape):
+                raise ProtocolError(f"an answer holds a draw of {raw.name!r} of an impossible shape")
+            checked.add(shape)
         shapes.append(shape)
         at = end
     if len(shapes) != count or at != len(numbers):

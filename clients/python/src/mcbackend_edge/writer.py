@@ -28,7 +28,7 @@ from .errors import (
     UnknownVariableError,
 )
 from .schema import Variable
-from .segment import FILLED, HEAP_BEGIN, Layout, Segment, StoredSegment, encode_value, row_sum
+from .segment import FILLED, HEAP_BEGIN, HEAP_USED, Layout, Segment, StoredSegment, encode_value, row_sum
 from .spool import RunSpool
 from .wire import BatchEncoder
 
@@ -210,21 +210,25 @@ class ChainWriter:
         if self._filled == self._capacity:
             self._roll(needed=sum(map(len, encoded)))
         if encoded:
-            placed = self._tail.put(self._tail.heap_used, encoded)
+            placed = self._tail.put(self._counters[HEAP_USED], encoded)
             if placed is None:
                 self._roll(needed=sum(map(len, encoded)))
                 placed = self._tail.put(HEAP_BEGIN, encoded)
                 assert placed is not None
             offsets, heap_used = placed
             values += tuple(offsets)
-        row, tail = self._filled, self._tail
+        row = self._filled
         try:
             self._rows[row] = values
         except OverflowError as error:
             raise DtypeMismatchError(f"a value is too large for its dtype: {error}") from error
-        self._sums[row] = row_sum(row, tail.row_bytes(row), encoded)
+        begin = row * self._row_bytes
+        total = crc32(self._bytes[begin : begin + self._row_bytes], row)
         if encoded:
-            tail.heap_used = heap_used
+            for value in encoded:
+                total = crc32(value, total)
+            self._counters[HEAP_USED] = heap_used
+        self._sums[row] = total
         self._filled = self._counters[FILLED] = row + 1
 
     def extend(self, draws: Mapping[str, Any], stats: Mapping[str, Any] | None = None) -> None:
@@ -280,7 +284,7 @@ class ChainWriter:
             self._rows[f"c{i}"][begin : begin + room] = rigid
         for row in range(begin, begin + room):
             self._sums[row] = row_sum(row, tail.row_bytes(row), values[row - begin] if values else ())
-        tail.heap_used = heap_used
+        self._counters[HEAP_USED] = heap_used
         self._filled = self._counters[FILLED] = begin + room
         return room
 
