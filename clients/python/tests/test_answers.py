@@ -175,6 +175,33 @@ def test_a_run_that_is_deleted_does_not_stop_its_sampler(
         assert other.run(new.rid).lengths() == {}
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_run_begins_while_the_server_is_overloaded(
+    server: RunningServer, make_client: Callable[..., Client], status: int
+) -> None:
+    """Nothing that was refused so is lost; nor is a chain taken for another's that was made in spite of the answer."""
+    busy = problem(status, "overloaded", **{"Retry-After": "0"})
+    with Gate(server.port, first(2, busy, "PUT")) as gate:
+        client = make_client(gate.url)
+        run = client.create_run(variables={"x": 0.0})
+        gate.choose = first(2, busy, "PUT")
+        run.init_chain(0).append({"x": 1.0})
+        gate.choose = first(1, Reply(status, b"", {"Retry-After": "0"}, is_applied=True), "PUT")
+        run.init_chain(1).append({"x": 1.0})
+        gate.choose = first(2, busy, "POST", "GET")
+        run.flush(progress=False)
+        assert run.lengths() == {0: 1, 1: 1}
+        gate.choose = lambda method, path: None
+        with pytest.raises(mcb.ChainExistsError):
+            make_client(gate.url).run(run.rid).init_chain(0)
+        gate.choose = first(1000, busy, "PUT")
+        run = make_client(gate.url, patience=0.2).create_run(variables={"x": 0.0}, offline=True)
+        run.init_chain(0).append({"x": 2.0})
+        gate.choose = lambda method, path: None
+        run.flush(progress=False)
+    assert make_client(server.url).run(run.rid).lengths() == {0: 1}
+
+
 def test_a_server_that_goes_by_another_name_refuses_for_good(
     server: RunningServer, make_client: Callable[..., Client], spool: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

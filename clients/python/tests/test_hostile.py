@@ -151,6 +151,8 @@ def stream(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield from pieces
 
 
+LONG = {"chain": 0, "length": 2**62}
+TOO_LARGE = json_answer({"code": "payload_too_large", "limit": 1}, status="413 No")
 DEEP = b"[" * 1_000_000
 HEAD = b"HTTP/1.1 200 OK\r\nMcb-Registration: one\r\n"
 TRAILERS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n"
@@ -170,6 +172,8 @@ HOSTILE: dict[str, tuple[str, Respond]] = {
     },
     "an announced length that does not come": ("x", lambda _: answer(b"\x10\x05", length=1_000_000_000)),
     **{f"endless {action}": (action, lambda _: chunked(zeros())) for action in ("run", "runs", "lengths", "x", "path")},
+    "endless draws where one was asked for": ("at", lambda _: chunked(zeros())),
+    "an answer that is too large for ever": ("x", lambda path: TOO_LARGE if "draws" in path else json_answer(LONG)),
     "an endless problem": ("run", lambda _: itertools.chain([b"HTTP/1.1 404 No\r\n\r\n"], zeros())),
     # Compression.
     **{

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 from numpy.typing import ArrayLike
 
-from .errors import ProtocolError, ServerUnreachableError, is_length, shown
+from .errors import ApiError, ProtocolError, ServerUnreachableError, is_length, shown
 from .names import check_rid
 from .run import Run
 from .schema import DataVariable, RunMeta, Variables, build_run_meta
@@ -175,7 +175,8 @@ class Client:
         data : constant data by name, or a list of `DataVariable`.
         observed_data : observed data by name.
         attributes : anything else: numbers, text, bools, lists, dicts, times, arrays.
-        offline : go on if the server cannot be reached; the run is then registered when its draws are sent.
+        offline : go on if the server cannot be reached, or is overloaded; the run is then registered when its draws are
+            sent.
 
         Raises
         ------
@@ -204,8 +205,8 @@ class Client:
         path = f"/v1/runs/{check_rid(meta.rid)}"
         try:
             answer = self._transport.request("PUT", path, body=meta.raw)
-        except ServerUnreachableError as error:
-            if not offline:
+        except (ServerUnreachableError, ApiError) as error:
+            if not offline or (isinstance(error, ApiError) and not error.is_temporary):
                 raise
             log.warning("%s. Sampling starts all the same; the run is registered later.", error)
             return self.open_run(meta, None)

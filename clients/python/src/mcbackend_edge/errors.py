@@ -23,10 +23,6 @@ class McbError(Exception):
     """Base of all errors of this package."""
 
 
-class IdentifierError(McbError, ValueError):
-    """A run id or chain number that the contract does not allow."""
-
-
 class ServerUnreachableError(McbError, ConnectionError):
     """No answer: the address is wrong, the network is down, or the server is not running."""
 
@@ -88,6 +84,13 @@ class InvalidError(ApiError, ValueError):
         """Name of the variable or stat that the server complains about."""
         name = self.fields.get("variable")
         return name if isinstance(name, str) else None
+
+
+class IdentifierError(InvalidError):
+    """A run id or chain number that the contract does not allow: refused here, as the server would."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, "invalid_parameter", detail, {})
 
 
 class PayloadTooLargeError(ApiError):

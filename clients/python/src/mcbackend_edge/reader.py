@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from .wire import Batch, decode_batch, find_draws, too_many
 
 # Bytes of rigid draws that one request asks for; servers refuse answers of more than 1 GiB by default.
 PAGE_BYTES = 256 << 20
+# Bytes of a column's name and dtype in an answer, at most, and pages of one slice.
+_HEAD_BYTES, _MOST_PAGES = 4096, 100_000
 
 
 def wants_progress(progress: bool | None) -> bool:
@@ -83,22 +86,30 @@ class ChainReader:
         query: list[tuple[str, Any]] = [("var", name) for name in draws] + [("stat", name) for name in stats]
         bounds = {"start": start, "stop": stop, "step": step}
         query += [(name, int(value)) for name, value in bounds.items() if value is not None]
+        most = _most_draws(start, stop, step)
         answer = self._transport.request(
             "GET",
             f"{self._path}/draws?{urlencode(query)}",
             headers={**self._headers, "Accept": PROTOBUF},
             progress=progress,
             find_draws=find_draws,
-            limit=MOST_DRAWS,
+            limit=self._limit(draws, stats, most),
         )
         batch = decode_batch(answer.body, self._variables, self._stats)
         for names, columns in ((draws, batch.draws), (stats, batch.stats)):
             if set(names) != set(columns):
                 raise ProtocolError(f"an answer holds the columns {sorted(columns)}, not {sorted(names)}")
-        most = _most_draws(start, stop, step)
         if most is not None and batch.count > most:
             raise ProtocolError(f"an answer holds {batch.count} draws, where {most} were asked for")
         return batch
+
+    def _limit(self, draws: Sequence[str], stats: Sequence[str], most: int | None) -> int:
+        """Bytes that an answer of at most so many draws may have."""
+        columns = [*map(self._variables.__getitem__, draws), *map(self._stats.__getitem__, stats)]
+        if most is None or any(var.dtype == "str" or not var.is_rigid for var in columns):
+            return MOST_DRAWS
+        size = sum(math.prod(var.shape) * var.numpy_dtype.itemsize for var in columns)
+        return min(MOST_DRAWS, most * size + _HEAD_BYTES * (len(columns) + 1))
 
     def _pages(
         self, draws: Sequence[str], stats: Sequence[str], slc: slice, progress: Progress | None
@@ -122,6 +133,8 @@ class ChainReader:
                 if rows == 1:
                     raise
                 rows = max(1, rows // 2)
+                if len(taken) // rows > _MOST_PAGES:
+                    raise
                 continue
             if batch.count != len(page) or batch.start != page.start:
                 raise ProtocolError(
@@ -139,11 +152,12 @@ class ChainReader:
 
 def _most_draws(start: int | None, stop: int | None, step: int | None) -> int | None:
     """Draws that a slice can have at most, if it tells; a chain is as long as it is."""
-    step = 1 if step is None else step
-    first = (0 if step > 0 else None) if start is None else start
-    if first is None or stop is None or (first < 0) != (stop < 0):
+    step = 1 if step is None else int(step)
+    first = (0 if step > 0 else None) if start is None else int(start)
+    if first is None or stop is None or step == 0 or (first < 0) != (stop < 0):
         return None
-    return len(range(first, stop, step))
+    # As len(range(...)), which knows no integers beyond 2^63.
+    return max(0, (int(stop) - first + step - (1 if step > 0 else -1)) // step)
 
 
 def join_columns(columns: Sequence[Column]) -> Column:

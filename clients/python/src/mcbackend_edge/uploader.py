@@ -403,13 +403,28 @@ def create_chain(transport: Transport, run: RunWriter, number: int) -> int:
     """
     headers = {**run.headers(), "If-None-Match": "*"}
     path = f"{run.path}/chains/{number}"
-    try:
-        transport.request("PUT", path, headers=headers, patience=0.0, only_once=True)
-    except ServerUnreachableError:
-        # The answer may have been lost after the chain was made: an empty chain is as good as a new one.
-        length = chain_length(transport, path, run.headers())
-        if length:
-            raise ChainExistsError(412, "chain_exists", f"chain {number} has {length} draws already", {}) from None
+    deadline = time.monotonic() + transport.patience
+    delay = FIRST_DELAY
+    while True:
+        try:
+            transport.request("PUT", path, headers=headers, patience=0.0, only_once=True)
+            return 0
+        except ServerUnreachableError:
+            break
+        except ChainExistsError:
+            if delay == FIRST_DELAY:
+                raise
+            break
+        except ApiError as error:
+            wait = max(delay, error.retry_after or 0.0)
+            if not error.is_temporary or time.monotonic() + wait > deadline:
+                raise
+            time.sleep(wait)
+            delay = min(2 * delay, LAST_DELAY)
+    # The answer may have been lost after the chain was made: an empty chain is as good as a new one.
+    length = chain_length(transport, path, run.headers())
+    if length:
+        raise ChainExistsError(412, "chain_exists", f"chain {number} has {length} draws already", {})
     return 0
 
 
