@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mcbackend_edge import Client
 from mcbackend_edge.spool import RunSpool, folders
 from mcbackend_edge.sync import sync
 
-from .dead import DRAWS, check, leave, silent
+from .dead import DRAWS, check, leave, segments, silent
 from .server import RunningServer
 
 
@@ -124,3 +125,58 @@ def test_chains_that_are_begun_in_forks_are_sent_by_them(server: RunningServer, 
     assert (done.returncode, done.stderr) == (0, "")
     assert client.run(rid).lengths() == {0: 1, 1: 50, 2: 50}
     assert not list(folders(spool))
+
+
+MOVING = """
+import os, signal, sys, numpy as np, mcbackend_edge as mcb
+client = mcb.Client(sys.argv[1], interval=60, spool="spool")
+run = client.create_run(sys.argv[2], variables={"x": np.zeros(10_000)})
+chain = run.init_chain(0)
+for i in range(100):
+    chain.append({"x": np.full(10_000, float(i))})
+    if i == 10:
+        os.chdir("/")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_changes_its_folder_goes_on_spooling(
+    server: RunningServer, client: Client, tmp_path: Path
+) -> None:
+    rid = mcb.new_rid()
+    command = [sys.executable, "-c", MOVING, server.url, rid]
+    killed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+    assert (killed.returncode, killed.stderr) == (-signal.SIGKILL, "")
+    assert sync(tmp_path / "spool", say=silent).failed == 0
+    assert client.run(rid).chain(0).get_draws("x", progress=False)[:, 0].tolist() == list(range(100))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.usefixtures("small")
+def test_what_may_not_be_read_is_reported(client: Client) -> None:
+    """A folder, a chain and a file whose permissions are gone; the rest is sent."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        paths = [leave(client, root) for _ in range(4)]
+        os.chmod(root, 0o755)
+        for path in (root, *root.rglob("*")):
+            os.chown(path, 12345, 12345)
+        segment = segments(paths[2], 0)[2]
+        for closed in (paths[0], paths[1] / "1", segment):
+            os.chmod(closed, 0)
+        script = (
+            # What is imported late may lie where the other user has no access.
+            "import fcntl, os, sys; from mcbackend_edge import cli;"
+            "import codecs; list(map(codecs.lookup, ('ascii', 'idna', 'latin-1')));"
+            "cli.main(['runs', '--url', sys.argv[2]]);"
+            "os.seteuid(12345); sys.exit(cli.main(['sync', '--spool', sys.argv[1]]))"
+        )
+        command = [sys.executable, "-c", script, name, client._transport.url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+        assert (done.returncode, done.stderr) == (1, ""), done.stdout
+        check(client, paths[1], {0: DRAWS})
+        check(client, paths[2], {0: int(segment.stem), 1: DRAWS})
+        check(client, paths[3], {0: DRAWS, 1: DRAWS})
+        assert sorted(root.iterdir()) == sorted(paths[:3])
+        for closed in paths[:3]:
+            assert str(closed) in done.stdout

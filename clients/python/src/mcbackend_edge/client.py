@@ -85,7 +85,9 @@ class Client:
         self._token = token or os.environ.get("MCB_TOKEN")
         self._transport = Transport(url, self._token, patience=patience)
         self._uploader = Uploader(self._transport, interval=interval, exit_timeout=exit_timeout)
-        self._spool = default_root() if spool is DEFAULT_SPOOL else None if spool is None else Path(spool)
+        chosen = default_root() if spool is DEFAULT_SPOOL else None if spool is None else Path(spool)
+        # A process may change its working folder while it samples.
+        self._spool = None if chosen is None else chosen.absolute()
 
     def __repr__(self) -> str:
         return f"Client({self._transport.url!r})"
