@@ -337,6 +337,7 @@ HOSTILE: dict[str, tuple[str, Respond]] = {
     # Events.
     "an endless line of events": ("watch", lambda _: stream(itertools.repeat(b"a" * 65536))),
     "an endless event": ("watch", lambda _: stream(itertools.repeat(b"data: " + b"a" * 1000 + b"\n"))),
+    "events that never begin": ("watch", lambda _: stream(drip(b": "))),
     "deep JSON as an event": ("watch", lambda _: stream([b"data: " + DEEP[:100_000] + b"\n\n"] * 2)),
     "events of endless chains": ("watch for ever", lambda _: stream(CHAIN_EVENTS)),
     "an event of a negative length": ("watch", lambda _: stream([b'data: {"chain":0,"length":-1}\n\n'])),
@@ -364,8 +365,8 @@ HARMLESS: dict[str, tuple[str, Respond]] = {
 CHILD = """
 import json, resource, sys, time
 import mcbackend_edge as mcb
-from mcbackend_edge import bounded, reader
-bounded.GRACE, reader.MOST_DRAWS = 1.0, 64 << 20
+from mcbackend_edge import bounded, events, reader
+bounded.GRACE, events.SILENCE, reader.MOST_DRAWS = 1.0, 2.0, 64 << 20
 def names(name):
     return lambda client: client.run("r").chain(0).get_draws(name, progress=False)
 actions = {

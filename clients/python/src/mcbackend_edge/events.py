@@ -137,13 +137,16 @@ class Feed:
         McbError
             If the run cannot be watched.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        began = time.monotonic()
+        deadline = None if timeout is None else began + timeout
         with self._changed:
             while True:
                 if self._lengths is not None and self._lengths != seen:
                     return dict(self._lengths)
                 if self._error is not None:
                     raise self._error
+                if self._lengths is None and time.monotonic() - began > self._transport.patience + SILENCE:
+                    raise ProtocolError("the stream of events does not begin with the lengths of the chains")
                 left = None if deadline is None else deadline - time.monotonic()
                 if self._is_over or (left is not None and left <= 0):
                     return None
