@@ -103,7 +103,7 @@ def test_sigkill_without_a_server(own_server: RunningServer, make_client: Callab
     own_server.start()
     listed = subprocess.run([*again, "--list"], capture_output=True, text=True, check=True)
     assert f"for {own_server.url}" in listed.stdout
-    done = subprocess.run(again, capture_output=True, text=True, check=False)
+    done = subprocess.run([*again[:-1], "100"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     check_draws(make_client(own_server.url), rid, appended)
     nothing = subprocess.run(again, capture_output=True, text=True, check=True)
