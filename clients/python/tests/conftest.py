@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mcbackend_edge import Client
+from mcbackend_edge import Client, writer
 
 from .server import SHARED_DATA, RunningServer, server_command
 
@@ -65,6 +65,13 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MCB_SPOOL_DIR", str(path))
     monkeypatch.delenv("MCB_URL", raising=False)
     return path
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of a few draws, so that a chain has several."""
+    monkeypatch.setattr(writer, "FIRST_SEGMENT", 2000)
+    monkeypatch.setattr(writer, "LARGEST_SEGMENT", 2000)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
@@ -34,6 +35,9 @@ PASSING = {
     "500": problem(500, "internal_error"),
     "502 page": Reply(502, PAGE),
     "503": problem(503, "storage_unavailable", **{"Retry-After": "0"}),
+    "503 overloaded": problem(503, "overloaded", **{"Retry-After": "1"}),
+    "409 without a length": problem(409, "draw_gap"),
+    "421 of something in between": Reply(421, PAGE),
     "429": problem(429, "rate_limited", **{"Retry-After": "1"}),
     "429 for ever": problem(429, "rate_limited", **{"Retry-After": "-inf"}),
     "503 without sense": problem(503, "storage_unavailable", **{"Retry-After": "nan"}),
@@ -48,6 +52,9 @@ PASSING = {
     "204": Reply(204),
     "200 with too short a length": Reply(200, b'{"chain":0,"length":0}'),
     "200 without a length": Reply(200, b'{"chain":0}'),
+    "200 with a negative length": Reply(200, b'{"chain":0,"length":-1}'),
+    "200 deep": Reply(200, b"[" * 100_000),
+    "200 bomb": Reply(200, gzip.compress(bytes(64 << 20)), {"Content-Encoding": "gzip"}),
     "200 list": Reply(200, b"[]", is_applied=True),
 }
 
@@ -166,6 +173,75 @@ def test_a_run_that_is_deleted_does_not_stop_its_sampler(
     assert folder.is_dir()
     with Client(client._transport.url) as other:
         assert other.run(new.rid).lengths() == {}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_run_begins_while_the_server_is_overloaded(
+    server: RunningServer, make_client: Callable[..., Client], status: int
+) -> None:
+    """Nothing that was refused so is lost; nor is a chain taken for another's that was made in spite of the answer."""
+    busy = problem(status, "overloaded", **{"Retry-After": "0"})
+    with Gate(server.port, first(2, busy, "PUT")) as gate:
+        client = make_client(gate.url)
+        run = client.create_run(variables={"x": 0.0})
+        gate.choose = first(2, busy, "PUT")
+        run.init_chain(0).append({"x": 1.0})
+        gate.choose = first(1, Reply(status, b"", {"Retry-After": "0"}, is_applied=True), "PUT")
+        run.init_chain(1).append({"x": 1.0})
+        gate.choose = first(2, busy, "POST", "GET")
+        run.flush(progress=False)
+        assert run.lengths() == {0: 1, 1: 1}
+        gate.choose = lambda method, path: None
+        with pytest.raises(mcb.ChainExistsError):
+            make_client(gate.url).run(run.rid).init_chain(0)
+        gate.choose = first(1000, busy, "PUT")
+        run = make_client(gate.url, patience=0.2).create_run(variables={"x": 0.0}, offline=True)
+        run.init_chain(0).append({"x": 2.0})
+        gate.choose = lambda method, path: None
+        run.flush(progress=False)
+    assert make_client(server.url).run(run.rid).lengths() == {0: 1}
+
+
+def test_a_server_that_goes_by_another_name_refuses_for_good(
+    server: RunningServer, make_client: Callable[..., Client], spool: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sampler goes on, its draws are kept, and what to do is said; `sync` sends them once it is done."""
+    refused = problem(421, "misdirected_request")
+    is_refusing = [False]
+    with Gate(server.port, lambda method, path: refused if is_refusing[0] else None) as gate:
+        client = make_client(gate.url, patience=30.0)
+        run = client.create_run(variables={"x": 0.0})
+        chain = run.init_chain(0)
+        is_refusing[0] = True
+        with pytest.raises(mcb.MisdirectedError, match="MCB_HOSTS"):
+            client.run(run.rid)
+        chain.append({"x": 0.0})
+        with pytest.raises(mcb.MisdirectedError, match="MCB_HOSTS"):
+            run.flush(progress=False)
+        for index in range(1, 1000):
+            chain.append({"x": float(index)})
+        client.close()
+        assert sum(record.levelno >= logging.ERROR for record in caplog.records) == 1
+        assert sync(spool, say=lambda _: None).failed == 1
+        is_refusing[0] = False
+        assert sync(spool, say=lambda _: None).sent == 1
+    assert make_client(server.url).run(run.rid).lengths() == {0: 1000}
+
+
+def test_a_chain_that_is_refused_does_not_keep_the_others(
+    server: RunningServer, make_client: Callable[..., Client]
+) -> None:
+    """Neither in `flush` nor at the end of the process; nor does a run that is refused."""
+    refused = problem(422, "shape_mismatch")
+    with Gate(server.port, lambda method, path: refused if method == "POST" and "/chains/0/" in path else None) as gate:
+        client = make_client(gate.url, interval=0.5)
+        runs = [client.create_run(variables={"x": 0.0}) for _ in range(2)]
+        chains = [run.init_chain(number) for run in runs for number in (0, 1)]
+        for chain in chains:
+            chain.append({"x": 1.0})
+        client.close()
+    for run in runs:
+        assert make_client(server.url).run(run.rid).lengths() == {0: 0, 1: 1}
 
 
 def test_a_disk_that_cannot_be_synced_does_not_end_the_uploader(

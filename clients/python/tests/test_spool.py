@@ -103,7 +103,7 @@ def test_sigkill_without_a_server(own_server: RunningServer, make_client: Callab
     own_server.start()
     listed = subprocess.run([*again, "--list"], capture_output=True, text=True, check=True)
     assert f"for {own_server.url}" in listed.stdout
-    done = subprocess.run(again, capture_output=True, text=True, check=False)
+    done = subprocess.run([*again[:-1], "100"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     check_draws(make_client(own_server.url), rid, appended)
     nothing = subprocess.run(again, capture_output=True, text=True, check=True)
@@ -203,7 +203,10 @@ def test_damaged_spools_are_named(client: Client, spool: Path) -> None:
     file.write_bytes(content[: len(content) // 2])
     assert sync(spool, say=said.append).failed == 1
     file.write_bytes(b"")
+    assert sync(spool, say=said.append).failed == 1
+    file.write_bytes(content)
     assert sync(spool, say=said.append).failed == 0, said
+    assert client.run(meta.rid).chain(0).get_draws("x").tolist() == [1.0]
 
 
 @given(st.data())
@@ -397,13 +400,13 @@ def test_a_spool_with_a_hole_is_sent_up_to_it(client: Client, spool: Path, monke
 def test_a_torn_segment_counts_up_to_its_last_whole_row(
     client: Client, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that dies between the bytes of a row and its counter; and one whose file has no header yet."""
+    """A process that dies between the bytes of a row and its counter; and one whose next file has no header yet."""
     path = leave_a_spool(client, spool, 60, monkeypatch)
     last = sorted(path.rglob("*.rows"))[-1]
     with last.open("r+b") as file:
         file.seek(4096 + 10 * 8)
         file.write(b"\xff" * 5)
-    (path / "0" / f"{75:020d}.rows").write_bytes(bytes(100))
+    (path / "0" / f"{75:020d}.new").write_bytes(bytes(100))
     outcome = sync(spool, say=_silent)
     assert (outcome.sent, outcome.failed, outcome.draws) == (1, 0, 60)
     rid = path.name.rpartition("~")[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .client import Client, RunSummary, new_rid
 from .errors import (
     AccessError,
+    AnswerTooLargeError,
     ApiError,
     ChainExistsError,
     ConflictError,
@@ -17,8 +18,10 @@ from .errors import (
     DrawError,
     DrawGapError,
     DtypeMismatchError,
+    IdentifierError,
     InvalidError,
     McbError,
+    MisdirectedError,
     MissingVariableError,
     NotFoundError,
     PayloadTooLargeError,
@@ -42,6 +45,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccessError",
+    "AnswerTooLargeError",
     "ApiError",
     "Chain",
     "ChainExistsError",
@@ -53,8 +57,10 @@ __all__ = [
     "DrawError",
     "DrawGapError",
     "DtypeMismatchError",
+    "IdentifierError",
     "InvalidError",
     "McbError",
+    "MisdirectedError",
     "MissingVariableError",
     "NotFoundError",
     "PayloadTooLargeError",

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from . import __version__
 from .client import Client
-from .errors import McbError
+from .errors import McbError, SpoolGoneError, shown
 from .progress import ProgressBar
 from .reader import wants_progress
-from .spool import default_root, folders
+from .spool import RunSpool, default_root, folders, is_foreign
 from .sync import load, sync
 from .tail import Tail
 from .uploader import RunWriter
@@ -47,10 +47,12 @@ def _add_sync(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "sync",
         help="send the draws that dead processes have left in the spool",
         description="Sends the draws that could not be sent before their process ended, in order and exactly once. "
-        "Spools of living processes are left alone. Exit status: 0 if nothing is left, 1 if something is.",
+        "Spools of living processes, and those of other users, are left alone. The key in MCB_TOKEN is sent to the "
+        "server that MCB_URL or --url names, and to no other; without both, to the servers whose runs were written "
+        "with it. What is damaged is reported and kept. Exit status: 0 if nothing is left, 1 if something is.",
     )
     command.add_argument("--spool", type=Path, help="the spool folder (default: MCB_SPOOL_DIR, or the user's)")
-    command.add_argument("--url", help="send to this server instead of the one that each spool names")
+    command.add_argument("--url", help="send to this server, with the key, instead of the one that each spool names")
     command.add_argument("--rid", help="only this run")
     command.add_argument("--timeout", type=float, default=60.0, help="seconds for each run (default: 60)")
     command.add_argument("--list", action="store_true", help="only say what lies in the spool")
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     handler = {"sync": run_sync, "tail": run_tail, "runs": run_runs}[options.command]
     try:
         return handler(options)
-    except (McbError, ValueError) as error:
+    except (McbError, ValueError, OSError) as error:
         print(f"mcbackend-edge: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -100,30 +102,36 @@ def run_sync(options: argparse.Namespace) -> int:
     outcome = sync(
         root,
         token=os.environ.get("MCB_TOKEN"),
+        server=os.environ.get("MCB_URL"),
         url=options.url,
         rid=options.rid,
         timeout=options.timeout,
         report=report if wants_progress(None) else None,
     )
-    if not outcome.sent + outcome.busy + outcome.failed:
+    if not outcome.sent + outcome.busy + outcome.foreign + outcome.failed:
         print(f"nothing to send in {root}")
     return 1 if outcome.failed else 0
 
 
 def _list(root: Path) -> int:
-    from .spool import RunSpool
-
     for path in folders(root):
         try:
+            if is_foreign(path):
+                print(f"{path} is not this user's own")
+                continue
             spool = RunSpool.open(path)
-        except McbError as error:
-            print(error)
+        except (SpoolGoneError, FileNotFoundError):
+            continue
+        except Exception as error:  # whatever is wrong with this one, there are others
+            print(shown(str(error)))
             continue
         try:
             run = load(spool)
             print(f"{path}: {run.pending} draws of {len(run.chains)} chains for {spool.url}")
-        except McbError as error:
-            print(error)
+            for gap in spool.gaps:
+                print(f"{path}: {gap}")
+        except Exception as error:  # as above
+            print(shown(f"{path}: {error}"))
         finally:
             spool.leave()
     return 0

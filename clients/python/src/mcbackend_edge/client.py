@@ -18,15 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from numpy.typing import ArrayLike
 
-from .errors import ServerUnreachableError
+from .errors import ApiError, ProtocolError, ServerUnreachableError, is_length, shown
+from .names import check_rid
 from .run import Run
 from .schema import DataVariable, RunMeta, Variables, build_run_meta
 from .spool import RunSpool, default_root
-from .transport import PROTOBUF, Transport
+from .transport import MOST_META, PROTOBUF, Transport
 from .uploader import EXIT_TIMEOUT, INTERVAL, RunWriter, Uploader
 
 log = logging.getLogger("mcbackend_edge")
@@ -81,9 +82,12 @@ class Client:
         url = url or os.environ.get("MCB_URL")
         if not url:
             raise ValueError("no server is given: pass its url or set MCB_URL")
-        self._transport = Transport(url, token or os.environ.get("MCB_TOKEN"), patience=patience)
+        self._token = token or os.environ.get("MCB_TOKEN")
+        self._transport = Transport(url, self._token, patience=patience)
         self._uploader = Uploader(self._transport, interval=interval, exit_timeout=exit_timeout)
-        self._spool = default_root() if spool is DEFAULT_SPOOL else None if spool is None else Path(spool)
+        chosen = default_root() if spool is DEFAULT_SPOOL else None if spool is None else Path(spool)
+        # A process may change its working folder while it samples.
+        self._spool = None if chosen is None else chosen.absolute()
 
     def __repr__(self) -> str:
         return f"Client({self._transport.url!r})"
@@ -114,17 +118,25 @@ class Client:
         limit : at most so many.
         """
         cursor: str | None = None
+        seen: set[str] = set()
         left = limit
         while left is None or left > 0:
-            query: dict[str, Any] = {"limit": 1000 if left is None else min(left, 1000)}
+            asked = 1000 if left is None else min(left, 1000)
+            query: dict[str, Any] = {"limit": asked}
             if cursor:
                 query["cursor"] = cursor
-            page = self._transport.request("GET", f"/v1/runs?{urlencode(query)}").json()
-            yield from map(_summary, page["runs"])
-            cursor = page.get("nextCursor")
-            left = None if left is None else left - len(page["runs"])
+            answer = self._transport.request("GET", f"/v1/runs?{urlencode(query)}")
+            rows = answer.rows("runs")
+            if len(rows) > asked:
+                raise ProtocolError(f"an answer lists {len(rows)} runs, where {asked} were asked for")
+            yield from map(_summary, rows)
+            cursor = answer.json().get("nextCursor")
+            left = None if left is None else left - len(rows)
             if not cursor:
                 return
+            if not isinstance(cursor, str) or len(cursor) > 10_000 or cursor in seen or not rows:
+                raise ProtocolError(f"the list of runs does not end: it goes on with {shown(repr(cursor), 100)}")
+            seen.add(cursor)
 
     def run(self, rid: str) -> Run:
         """A run on the server.
@@ -133,8 +145,13 @@ class Client:
         ------
         NotFoundError
         """
-        answer = self._transport.request("GET", f"/v1/runs/{quote(rid, safe='')}", headers={"Accept": PROTOBUF})
-        return self.open_run(RunMeta.received(bytes(answer.body)), answer.registration())
+        answer = self._transport.request(
+            "GET", f"/v1/runs/{check_rid(rid)}", headers={"Accept": PROTOBUF}, limit=MOST_META
+        )
+        meta = RunMeta.received(bytes(answer.body))
+        if meta.rid != rid:
+            raise ProtocolError(f"an answer about run {rid} is about {shown(repr(meta.rid), 150)}")
+        return self.open_run(meta, answer.registration())
 
     def create_run(
         self,
@@ -160,10 +177,13 @@ class Client:
         data : constant data by name, or a list of `DataVariable`.
         observed_data : observed data by name.
         attributes : anything else: numbers, text, bools, lists, dicts, times, arrays.
-        offline : go on if the server cannot be reached; the run is then registered when its draws are sent.
+        offline : go on if the server cannot be reached, or is overloaded; the run is then registered when its draws are
+            sent.
 
         Raises
         ------
+        IdentifierError
+            If the id is none that a run can have.
         RunConflictError
             If a different run is registered under this id.
         InvalidError
@@ -171,7 +191,7 @@ class Client:
         ServerUnreachableError
         """
         meta = build_run_meta(
-            rid or new_rid(),
+            new_rid() if rid is None else check_rid(rid),
             variables=variables,
             sample_stats=sample_stats,
             coords=coords,
@@ -184,10 +204,11 @@ class Client:
 
     def register(self, meta: RunMeta, *, offline: bool = False) -> Run:
         """Registers a run whose metadata are at hand as a message; see `create_run`."""
+        path = f"/v1/runs/{check_rid(meta.rid)}"
         try:
-            answer = self._transport.request("PUT", f"/v1/runs/{quote(meta.rid, safe='')}", body=meta.raw)
-        except ServerUnreachableError as error:
-            if not offline:
+            answer = self._transport.request("PUT", path, body=meta.raw)
+        except (ServerUnreachableError, ApiError) as error:
+            if not offline or (isinstance(error, ApiError) and not error.is_temporary):
                 raise
             log.warning("%s. Sampling starts all the same; the run is registered later.", error)
             return self.open_run(meta, None)
@@ -200,7 +221,7 @@ class Client:
         ------
         NotFoundError
         """
-        self._transport.request("DELETE", f"/v1/runs/{quote(rid, safe='')}")
+        self._transport.request("DELETE", f"/v1/runs/{check_rid(rid)}")
 
     def open_run(self, meta: RunMeta, registration: str | None) -> Run:
         """A handle on a run that is known to be registered, or (registration None) will be when it is written."""
@@ -210,19 +231,22 @@ class Client:
         spool = None
         if self._spool is not None:
             try:
-                spool = RunSpool.create(self._spool, self._transport.url, meta, registration)
+                spool = RunSpool.create(self._spool, self._transport.url, meta, registration, self._token)
             except (OSError, ImportError) as error:
                 log.warning("no spool in %s (%s): draws that cannot be sent are kept in memory.", self._spool, error)
         return RunWriter(meta, registration, spool)
 
 
-def _summary(row: Mapping[str, Any]) -> RunSummary:
-    return RunSummary(
-        rid=row["rid"],
-        created_at=dt.datetime.fromisoformat(row["createdAt"]),
-        updated_at=dt.datetime.fromisoformat(row["updatedAt"]),
-        variables=row["variables"],
-        sample_stats=row["sampleStats"],
-        chains=row["chains"],
-        draws=row["draws"],
-    )
+def _summary(row: Any) -> RunSummary:
+    try:
+        counts = (row["variables"], row["sampleStats"], row["chains"], row["draws"])
+        if not all(map(is_length, counts)):
+            raise ValueError("a count is no number")
+        return RunSummary(
+            check_rid(row["rid"]),
+            dt.datetime.fromisoformat(row["createdAt"]),
+            dt.datetime.fromisoformat(row["updatedAt"]),
+            *counts,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProtocolError(f"an answer lists a run that makes no sense: {shown(repr(row), 200)}") from error

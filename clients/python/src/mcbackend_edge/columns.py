@@ -17,6 +17,11 @@ from .schema import Variable
 Shape = tuple[int, ...]
 
 
+# Draws that are kept as Python objects (strings, and arrays of varying shape) and strings, of one column, at most: each
+# takes up to 200 bytes, however few bytes they have in an answer.
+MOST_OBJECTS = 10_000_000
+
+
 @dataclass(frozen=True)
 class Rigid:
     """Numbers of one shape: `values` is a C-ordered, little-endian array of shape (draws, \\*shape)."""
@@ -52,6 +57,21 @@ class Strings:
 Column = Rigid | Ragged | Strings
 
 
+@dataclass(frozen=True)
+class Repeated(Sequence[Any]):
+    """One value many times, without the memory for that."""
+
+    value: Any
+    times: int
+
+    def __len__(self) -> int:
+        return self.times
+
+    def __getitem__(self, index: Any) -> Any:
+        selected = range(self.times)[index]
+        return Repeated(self.value, len(selected)) if isinstance(selected, range) else self.value
+
+
 def to_numpy(var: Variable, column: Column) -> Array:
     """Draws as McBackend's NumPyBackend gives them.
 
@@ -62,6 +82,8 @@ def to_numpy(var: Variable, column: Column) -> Array:
     """
     if isinstance(column, Rigid):
         return column.values
+    if isinstance(column.shapes, Repeated):
+        return np.empty((len(column), *column.shapes.value), dtype="<U1")
     if isinstance(column, Strings) and len(set(column.shapes)) <= 1:
         shape = column.shapes[0] if column.shapes else var.shape if var.is_rigid else ()
         flat = [text for part in column.parts for text in part]

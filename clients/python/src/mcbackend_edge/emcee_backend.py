@@ -23,6 +23,7 @@ from numpy.typing import DTypeLike
 
 from .client import DEFAULT_SPOOL, Client, new_rid
 from .errors import McbError, NotFoundError
+from .names import check_rid
 from .ndarray import Array
 from .run import Chain, Run
 from .schema import Variable
@@ -64,7 +65,7 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
     ) -> None:
         super().__init__(dtype=np.dtype(dtype or np.float64))
         self.client = Client(url, token, spool=spool)
-        self.rid = rid or new_rid()
+        self.rid = new_rid() if rid is None else check_rid(rid)
         self.run: Run | None = None
         self._names = list(names) if names else None
         self._generation = 1
@@ -85,7 +86,8 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
             raise ValueError(f"there are {len(self._names)} names for {ndim} parameters")
         if self.run is not None:
             self._generation += 1
-            self.rid = f"{self._base_rid}.{self._generation}"
+            ending = f".{self._generation}"
+            self.rid = f"{self._base_rid[: 128 - len(ending)]}{ending}"
             log.info("the following steps go to run %s", self.rid)
         self.run, self._chains, self._last_keys = None, [], b""
 

@@ -10,7 +10,13 @@ except DrawConflictError as error:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
+
+
+def shown(text: str, limit: int = 2000) -> str:
+    """Text that others wrote, for a message: of bounded length, and without what a terminal would obey."""
+    cut = text if len(text) <= limit else f"{text[:limit]}…"
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
 
 
 class McbError(Exception):
@@ -23,6 +29,10 @@ class ServerUnreachableError(McbError, ConnectionError):
 
 class ProtocolError(McbError):
     """An answer that the contract does not allow, such as a truncated body."""
+
+
+class AnswerTooLargeError(ProtocolError):
+    """An answer is larger than this package takes into memory."""
 
 
 class ApiError(McbError):
@@ -76,8 +86,19 @@ class InvalidError(ApiError, ValueError):
         return name if isinstance(name, str) else None
 
 
+class IdentifierError(InvalidError):
+    """A run id or chain number that the contract does not allow: refused here, as the server would."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, "invalid_parameter", detail, {})
+
+
 class PayloadTooLargeError(ApiError):
     """A body or an answer exceeds the limit ``fields["limit"]``, in bytes."""
+
+
+class MisdirectedError(ApiError):
+    """The server does not answer under the name by which it was addressed."""
 
 
 class ConflictError(ApiError):
@@ -102,7 +123,7 @@ class LengthConflictError(ConflictError):
     @property
     def length(self) -> int:
         """Length of the chain on the server."""
-        return int(self.fields.get("length", 0))
+        return int(self.fields["length"])
 
 
 class DrawConflictError(LengthConflictError):
@@ -119,6 +140,7 @@ BY_CODE: dict[str, type[ApiError]] = {
     "run_replaced": RunReplacedError,
     "draw_conflict": DrawConflictError,
     "draw_gap": DrawGapError,
+    "misdirected_request": MisdirectedError,
 }
 BY_STATUS: dict[int, type[ApiError]] = {
     400: InvalidError,
@@ -128,6 +150,7 @@ BY_STATUS: dict[int, type[ApiError]] = {
     409: ConflictError,
     412: ConflictError,
     413: PayloadTooLargeError,
+    421: MisdirectedError,
     422: InvalidError,
 }
 
@@ -140,12 +163,24 @@ def api_error(status: int, problem: Mapping[str, Any], reason: str, retry_after:
     problem : the members of the ``application/problem+json`` body, empty if there was none.
     reason : what to say if the problem has no detail.
     """
-    code = str(problem.get("code", ""))
-    detail = str(problem.get("detail") or problem.get("title") or reason)
+    code = problem.get("code", "")
+    code = shown(code, 100) if isinstance(code, str) else ""
+    told = (problem.get("detail"), problem.get("title"), reason)
+    detail = shown(next((text for text in told if isinstance(text, str) and text), "no reason is given"))
     known = {"type", "title", "status", "detail", "code"}
     fields = {name: value for name, value in problem.items() if name not in known}
     kind = BY_CODE.get(code) or BY_STATUS.get(status) or ApiError
+    if issubclass(kind, LengthConflictError) and not is_length(fields.get("length")):
+        # Not a verdict on the draws: whoever wrote this is not the server, or does not work as it should.
+        kind, code, detail = ConflictError, "", f"{detail} (without the chain's length, which the contract demands)"
+    if kind is MisdirectedError and code:
+        detail += ". Use the address that the server knows as its own, or name this one there in MCB_HOSTS"
     return kind(status, code, detail, fields, retry_after)
+
+
+def is_length(value: object) -> TypeGuard[int]:
+    """Whether a value of an answer's JSON can be the length of a chain."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 class DrawError(McbError, ValueError):
@@ -195,6 +230,10 @@ class SpoolError(McbError):
 
 class SpoolInUseError(SpoolError):
     """A spool folder belongs to a process that still runs."""
+
+
+class SpoolGoneError(SpoolError):
+    """A spool folder has been removed, since there was nothing left in it to send."""
 
 
 class DamagedFileError(McbError, ValueError):

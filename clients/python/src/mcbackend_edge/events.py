@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
-from .errors import ApiError, McbError, ProtocolError, ServerUnreachableError
-from .transport import Stream, Transport
+from .errors import ApiError, McbError, ProtocolError, ServerUnreachableError, shown
+from .transport import MOST_JSON, Stream, Transport, lengths_of
 
 # The server says something every 15 s; a connection that is silent for longer than this is given up.
 SILENCE = 40.0
 # Seconds between two attempts to connect: doubled from the first to the second.
 FIRST_DELAY, LAST_DELAY = 0.1, 5.0
+# Chains of a run that are taken into memory, at most; servers have 10,000 by default.
+MOST_CHAINS = 100_000
 # What a run that was deleted meanwhile is answered with.
 _GONE = frozenset(("run_not_found", "run_replaced"))
 
@@ -30,31 +32,69 @@ class Event:
 
 
 def parse_events(chunks: Iterable[bytes]) -> Iterator[Event]:
-    """Events of a stream of the WHATWG's format, from bytes that are cut anywhere."""
-    rest = b""
-    fields: dict[str, str] = {}
+    """Events of a stream of the WHATWG's format, from bytes that are cut anywhere.
+
+    Raises
+    ------
+    ProtocolError
+        If an event has no end within `MOST_JSON` bytes.
+    """
+    event = _Fields()
+    for line in _lines(chunks):
+        if line:
+            event.take(line.decode("utf-8", "replace"))
+        elif event.is_begun:
+            if event.data is not None:
+                yield Event(event.name, event.id, "\n".join(event.data))
+            event = _Fields()
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines without their ends, which are any of \\n, \\r\\n and \\r."""
+    begun: list[bytes] = []
+    size = 0
+    is_after_cr = False
     for chunk in chunks:
-        # A \\r at the end may be half of a line end.
-        text = (rest + chunk).replace(b"\r\n", b"\n")
-        held = text.endswith(b"\r")
-        *lines, rest = text[: -1 if held else None].replace(b"\r", b"\n").split(b"\n")
-        rest += b"\r" if held else b""
-        for line in lines:
-            if line:
-                _take_field(fields, line.decode("utf-8", "replace"))
-            elif fields:
-                if "data" in fields:
-                    yield Event(fields.get("event", "message"), fields.get("id"), fields["data"])
-                fields = {}
+        # A \\r at the end of a chunk may be half of a line end.
+        fresh = chunk[1:] if is_after_cr and chunk.startswith(b"\n") else chunk
+        is_after_cr = chunk.endswith(b"\r") if chunk else is_after_cr
+        first, *rest = fresh.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        begun.append(first)
+        size += len(first)
+        if size > MOST_JSON:
+            raise ProtocolError("the stream of events holds a line without an end")
+        if rest:
+            *whole, last = rest
+            yield b"".join(begun)
+            yield from whole
+            begun, size = [last], len(last)
 
 
-def _take_field(fields: dict[str, str], line: str) -> None:
-    name, _, value = line.partition(":")
-    value = value.removeprefix(" ")
-    if name == "data" and "data" in fields:
-        fields["data"] += f"\n{value}"
-    elif name:
-        fields[name] = value
+class _Fields:
+    """The fields of an event that is being read."""
+
+    def __init__(self) -> None:
+        self.name = "message"
+        self.id: str | None = None
+        self.data: list[str] | None = None
+        self.is_begun = False
+        self._size = 0
+
+    def take(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        self.is_begun = self.is_begun or bool(name)
+        self._size += len(line)
+        if self._size > MOST_JSON:
+            raise ProtocolError("the stream of events holds an event without an end")
+        if name == "data":
+            if self.data is None:
+                self.data = []
+            self.data.append(value)
+        elif name == "event":
+            self.name = value
+        elif name == "id":
+            self.id = value
 
 
 class Feed:
@@ -97,13 +137,16 @@ class Feed:
         McbError
             If the run cannot be watched.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        began = time.monotonic()
+        deadline = None if timeout is None else began + timeout
         with self._changed:
             while True:
                 if self._lengths is not None and self._lengths != seen:
                     return dict(self._lengths)
                 if self._error is not None:
                     raise self._error
+                if self._lengths is None and time.monotonic() - began > self._transport.patience + SILENCE:
+                    raise ProtocolError("the stream of events does not begin with the lengths of the chains")
                 left = None if deadline is None else deadline - time.monotonic()
                 if self._is_over or (left is not None and left <= 0):
                     return None
@@ -170,14 +213,21 @@ class Feed:
         return None
 
     def _take(self, event: Event) -> None:
+        if event.name not in ("state", "message"):
+            return
         try:
             data = json.loads(event.data)
-            rows = data["chains"] if event.name == "state" else [data] if event.name == "message" else []
-            lengths = {int(row["chain"]): int(row["length"]) for row in rows}
-        except (ValueError, KeyError, TypeError) as error:
-            raise ProtocolError(f"an event makes no sense: {event.data[:100]!r}") from error
+            rows = data["chains"] if event.name == "state" else [data]
+            lengths = lengths_of(rows)
+        except (ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
+            raise ProtocolError(f"an event makes no sense: {shown(event.data, 100)}") from error
         with self._changed:
-            known = self._lengths or {}
-            self._lengths = lengths if event.name == "state" else {**known, **lengths}
-            self._last_id = event.id if event.id is not None else self._last_id
+            if event.name == "state" or self._lengths is None:
+                self._lengths = lengths
+            else:
+                self._lengths.update(lengths)
+            if len(self._lengths) > MOST_CHAINS:
+                raise ProtocolError(f"the events tell of more than {MOST_CHAINS} chains")
+            if event.id is not None and len(event.id) < 1000 and event.id.isascii() and event.id.isprintable():
+                self._last_id = event.id
             self._changed.notify_all()

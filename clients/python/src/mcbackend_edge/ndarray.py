@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._generated.npproto import ndarray_pb2
-from .errors import ProtocolError
+from .errors import ProtocolError, shown
 
 Array = NDArray[Any]
 
+# Of one kind of elements: no structures, no Python objects, nothing that NumPy would have to parse for long.
+_DTYPE = re.compile(r"[<>=|]?[A-Za-z?]{1,16}[0-9]{0,9}(\[[A-Za-z0-9 /]{1,20}\])?")
 _TIME = re.compile(r"^[<>=|]?(datetime64|timedelta64|M8|m8)(\[.*\])?$")
 
 
@@ -47,9 +49,11 @@ def from_message(message: ndarray_pb2.ndarray) -> Array:
         If the bytes are not an array of that dtype and shape.
     """
     try:
+        if not _DTYPE.fullmatch(message.dtype):
+            raise ValueError("there is no such dtype")
         dtype = np.dtype(message.dtype)
         raw = np.dtype("<i8") if _TIME.match(message.dtype) else dtype
         return np.frombuffer(message.data, dtype=raw).reshape(tuple(message.shape)).astype(dtype)
-    except (TypeError, ValueError) as error:
-        shape = list(message.shape)
-        raise ProtocolError(f"an array of dtype {message.dtype!r} and shape {shape} cannot be read: {error}") from error
+    except (TypeError, ValueError, OverflowError, MemoryError) as error:
+        what = shown(f"dtype {message.dtype!r} and shape {list(message.shape[:100])}", 300)
+        raise ProtocolError(f"an array of {what} cannot be read: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,15 +10,17 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from .columns import Column, Ragged, Rigid, Strings
-from .errors import PayloadTooLargeError
+from .columns import MOST_OBJECTS, Column, Ragged, Repeated, Rigid, Strings
+from .errors import AnswerTooLargeError, PayloadTooLargeError, ProtocolError
 from .progress import ProgressBar
 from .schema import Variable
-from .transport import PROTOBUF, Progress, Transport
-from .wire import Batch, decode_batch, find_draws
+from .transport import MOST_DRAWS, PROTOBUF, Progress, Transport
+from .wire import Batch, decode_batch, find_draws, too_many
 
 # Bytes of rigid draws that one request asks for; servers refuse answers of more than 1 GiB by default.
 PAGE_BYTES = 256 << 20
+# Bytes of a column's name and dtype in an answer, at most, and pages of one slice.
+_HEAD_BYTES, _MOST_PAGES = 4096, 100_000
 
 
 def wants_progress(progress: bool | None) -> bool:
@@ -49,8 +52,7 @@ class ChainReader:
         self._stats = sample_stats
 
     def length(self) -> int:
-        answer = self._transport.request("GET", self._path, headers=self._headers)
-        return int(answer.json()["length"])
+        return self._transport.request("GET", self._path, headers=self._headers).length()
 
     def read(
         self, draws: Sequence[str], stats: Sequence[str], slc: slice, *, progress: bool | None = False
@@ -68,7 +70,7 @@ class ChainReader:
             report = bar.update if wants_progress(progress) else None
             try:
                 batch = self._request(draws, stats, slc.start, slc.stop, slc.step, report)
-            except PayloadTooLargeError:
+            except (PayloadTooLargeError, AnswerTooLargeError):
                 return self._pages(draws, stats, slc, report)
             return dict(batch.draws), dict(batch.stats)
 
@@ -84,20 +86,40 @@ class ChainReader:
         query: list[tuple[str, Any]] = [("var", name) for name in draws] + [("stat", name) for name in stats]
         bounds = {"start": start, "stop": stop, "step": step}
         query += [(name, int(value)) for name, value in bounds.items() if value is not None]
+        most = _most_draws(start, stop, step)
         answer = self._transport.request(
             "GET",
             f"{self._path}/draws?{urlencode(query)}",
             headers={**self._headers, "Accept": PROTOBUF},
             progress=progress,
             find_draws=find_draws,
+            limit=self._limit(draws, stats, most),
         )
-        return decode_batch(answer.body, self._variables, self._stats)
+        batch = decode_batch(answer.body, self._variables, self._stats)
+        for names, columns in ((draws, batch.draws), (stats, batch.stats)):
+            if set(names) != set(columns):
+                raise ProtocolError(f"an answer holds the columns {sorted(columns)}, not {sorted(names)}")
+        if most is not None and batch.count > most:
+            raise ProtocolError(f"an answer holds {batch.count} draws, where {most} were asked for")
+        return batch
+
+    def _limit(self, draws: Sequence[str], stats: Sequence[str], most: int | None) -> int:
+        """Bytes that an answer of at most so many draws may have."""
+        columns = [*map(self._variables.__getitem__, draws), *map(self._stats.__getitem__, stats)]
+        if most is None or any(var.dtype == "str" or not var.is_rigid for var in columns):
+            return MOST_DRAWS
+        size = sum(math.prod(var.shape) * var.numpy_dtype.itemsize for var in columns)
+        return min(MOST_DRAWS, most * size + _HEAD_BYTES * (len(columns) + 1))
 
     def _pages(
         self, draws: Sequence[str], stats: Sequence[str], slc: slice, progress: Progress | None
     ) -> tuple[dict[str, Column], dict[str, Column]]:
         """The slice in requests of absolute indices, each as large as the server allows."""
         taken = range(self.length())[slc]
+        many = [*map(self._variables.__getitem__, draws), *map(self._stats.__getitem__, stats)]
+        for var in many:
+            if len(taken) > MOST_OBJECTS and (var.dtype == "str" or not var.is_rigid) and 0 not in var.shape:
+                raise too_many(len(taken), "draws", var.name)
         rows = max(1, len(taken) // 2)
         pages: list[Batch] = []
         at = 0
@@ -106,12 +128,19 @@ class ChainReader:
             # Behind iteration 0 there is no stop that a slice with a negative step could name.
             stop = page.stop if page.stop >= 0 else None
             try:
-                pages.append(self._request(draws, stats, page.start, stop, page.step, None))
-            except PayloadTooLargeError:
+                batch = self._request(draws, stats, page.start, stop, page.step, None)
+            except (PayloadTooLargeError, AnswerTooLargeError):
                 if rows == 1:
                     raise
                 rows = max(1, rows // 2)
+                if len(taken) // rows > _MOST_PAGES:
+                    raise
                 continue
+            if batch.count != len(page) or batch.start != page.start:
+                raise ProtocolError(
+                    f"an answer holds {batch.count} draws from {batch.start} on, not {len(page)} from {page.start} on"
+                )
+            pages.append(batch)
             at += rows
             if progress is not None:
                 progress(at, len(taken))
@@ -121,6 +150,16 @@ class ChainReader:
         )
 
 
+def _most_draws(start: int | None, stop: int | None, step: int | None) -> int | None:
+    """Draws that a slice can have at most, if it tells; a chain is as long as it is."""
+    step = 1 if step is None else int(step)
+    first = (0 if step > 0 else None) if start is None else int(start)
+    if first is None or stop is None or step == 0 or (first < 0) != (stop < 0):
+        return None
+    # As len(range(...)), which knows no integers beyond 2^63.
+    return max(0, (int(stop) - first + step - (1 if step > 0 else -1)) // step)
+
+
 def join_columns(columns: Sequence[Column]) -> Column:
     """Columns of one variable, one after the other."""
     first = columns[0]
@@ -128,6 +167,9 @@ def join_columns(columns: Sequence[Column]) -> Column:
         return first
     if isinstance(first, Rigid):
         return Rigid(np.concatenate([column.values for column in columns if isinstance(column, Rigid)]))
+    if isinstance(first, Strings) and isinstance(first.shapes, Repeated):
+        count = sum(map(len, columns))
+        return Strings(Repeated(first.shapes.value, count), Repeated((), count))
     shapes = [shape for column in columns if not isinstance(column, Rigid) for shape in column.shapes]
     if isinstance(first, Strings):
         return Strings(shapes, [part for column in columns if isinstance(column, Strings) for part in column.parts])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,7 @@ from .columns import to_numpy
 from .errors import McbError, UnknownVariableError
 from .events import Feed
 from .mirror import Mirror
+from .names import check_chain, check_rid
 from .ndarray import Array
 from .progress import ProgressBar
 from .reader import ChainReader, wants_progress
@@ -38,6 +39,7 @@ class Run:
     Attributes
     ----------
     meta : its metadata.
+    path : of the run on the server.
     registration : identity of the registration; None while it has only been made offline.
     """
 
@@ -50,6 +52,7 @@ class Run:
         new_writer: Callable[[RunMeta, str | None], RunWriter],
     ) -> None:
         self.meta = meta
+        self.path = f"/v1/runs/{check_rid(meta.rid)}"
         self.variables: Mapping[str, Variable] = {var.name: var for var in meta.variables}
         self.sample_stats: Mapping[str, Variable] = {var.name: var for var in meta.sample_stats}
         self._registration = registration
@@ -100,10 +103,6 @@ class Run:
         return dict(self.meta.attributes)
 
     @property
-    def path(self) -> str:
-        return f"/v1/runs/{quote(self.rid, safe='')}"
-
-    @property
     def headers(self) -> dict[str, str]:
         """Sent with every request of this handle, so that it never touches a run that replaced this one."""
         return {"Mcb-Registration": self.registration} if self.registration else {}
@@ -132,8 +131,12 @@ class Run:
         ------
         ChainExistsError
         """
+        chain_number = check_chain(chain_number)
         if chain_number in self._own:
             raise McbError(f"chain {chain_number} of run {self.rid} is open for writing already")
+        if self._writer is not None and self._writer.process != os.getpid():
+            # A fork writes chains of its own into a spool of its own; its parent deletes the other.
+            self._writer = None
         writer_of_run = self._writer or self._new_writer(self.meta, self.registration)
         is_offline = writer_of_run.registration is None
         length = 0
@@ -158,6 +161,7 @@ class Run:
 
     def chain(self, chain_number: int) -> Chain:
         """A chain, whether this process writes it or another one does."""
+        chain_number = check_chain(chain_number)
         return self._own.get(chain_number) or Chain(self, chain_number, self._reader(chain_number))
 
     def get_chains(self) -> tuple[Chain, ...]:
@@ -166,8 +170,7 @@ class Run:
 
     def lengths(self) -> dict[int, int]:
         """Length of each chain on the server, by number."""
-        answer = self._transport.request("GET", f"{self.path}/chains", headers=self.headers)
-        return {row["chain"]: row["length"] for row in answer.json()["chains"]}
+        return self._transport.request("GET", f"{self.path}/chains", headers=self.headers).lengths()
 
     def flush(self, timeout: float = 60.0, *, progress: bool | None = None) -> None:
         """Waits until everything that this process appended is on the server.

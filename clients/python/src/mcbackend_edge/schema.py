@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +15,20 @@ from google.protobuf.message import DecodeError
 from numpy.typing import ArrayLike
 
 from ._generated import meta_pb2
-from .errors import ProtocolError
+from .errors import ProtocolError, shown
 from .ndarray import Array, from_message, to_message
 
 DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float32", "float64", "str"),
 )
+
+
+# Variables and stats of a run that are taken from a server, at most; servers have 10,000 by default.
+MOST_COLUMNS = 100_000
+# Elements of a fixed shape, at most: what servers allow by default.
+_MOST_ELEMENTS = 2**31
+_MOST_DIMENSIONS = 32
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,18 @@ class Variable:
             message.undefined_ndim,
         )
 
+    def check(self) -> None:
+        """
+        Raises
+        ------
+        ValueError
+            If no array can have this shape.
+        """
+        if len(self.shape) > _MOST_DIMENSIONS or any(length < -1 for length in self.shape):
+            raise ValueError(f"{shown(self.name, 300)!r} has an impossible shape")
+        if self.is_rigid and math.prod(self.shape) > _MOST_ELEMENTS:
+            raise ValueError(f"{shown(self.name, 300)!r} has more elements than can be stored")
+
     def to_message(self) -> meta_pb2.Variable:
         return meta_pb2.Variable(
             name=self.name,
@@ -128,6 +148,8 @@ class RunMeta:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self._message = meta_pb2.RunMeta.FromString(raw)
+        if len(self._message.variables) + len(self._message.sample_stats) > MOST_COLUMNS:
+            raise ValueError(f"it has more than {MOST_COLUMNS} variables and stats")
         self.variables = tuple(map(Variable.from_message, self._message.variables))
         self.sample_stats = tuple(map(Variable.from_message, self._message.sample_stats))
 
@@ -141,9 +163,15 @@ class RunMeta:
             If the bytes are not such a message.
         """
         try:
-            return cls(raw)
-        except DecodeError as error:
-            raise ProtocolError(f"an answer is not a run's metadata: {error}") from error
+            meta = cls(raw)
+            for var in (*meta.variables, *meta.sample_stats):
+                var.check()
+        except (DecodeError, TypeError, ValueError, RecursionError, MemoryError) as error:
+            raise ProtocolError(f"not a run's metadata: {shown(str(error), 300)}") from error
+        for names in ([var.name for var in meta.variables], [var.name for var in meta.sample_stats]):
+            if len(set(names)) < len(names):
+                raise ProtocolError("not a run's metadata: it names a variable twice")
+        return meta
 
     @property
     def rid(self) -> str:
@@ -183,7 +211,10 @@ class RunMeta:
     @cached_property
     def attributes(self) -> dict[str, Any]:
         """Attributes as Python values: None, float, str, bool, dict, list, datetime, timedelta or array."""
-        return {name: attribute_from_message(value) for name, value in self._message.attributes.items()}
+        try:
+            return {name: attribute_from_message(value) for name, value in self._message.attributes.items()}
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise ProtocolError(f"the attributes of run {self.rid} cannot be read: {shown(str(error), 300)}") from error
 
 
 def as_variables(variables: Variables, dims: Mapping[str, Sequence[str]]) -> list[Variable]:

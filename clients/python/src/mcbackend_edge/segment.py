@@ -5,9 +5,13 @@ kernel's page cache from then on, so it survives the death of the process, SIGKI
 a row counts once `filled` in the header says so, which is written after the row.
 
     bytes 0 … 4095      header, 64-bit integers: magic, version, row size, capacity in rows, heap size, index of the
-                        first iteration, rows filled, heap bytes used, rows known to be on disk, 4 × schema digest
+                        first iteration, rows filled, heap bytes used, rows known to be on disk, 4 × schema digest,
+                        checksum of those that never change
     then                rows: the numbers of fixed shape, and for each other value its offset in the heap
+    then                a checksum a row, 32-bit, at a multiple of 4 bytes (see `row_sum`)
     then                heap: values of varying shape, and strings
+
+Version 1 had no checksums. A file gets its name once it has a whole header, so one without is damaged.
 
 The operating system writes the pages to disk when it likes. `sync` makes sure; rows that came after it count only if
 the machine has not been restarted since (see `spool.py`).
@@ -16,25 +20,30 @@ the machine has not been restarted since (see `spool.py`).
 from __future__ import annotations
 
 import hashlib
+import math
 import mmap
 import os
 import struct
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
 from .columns import Column, Ragged, Rigid, Strings
-from .errors import SpoolError
+from .errors import DrawError, DtypeMismatchError, SpoolError
+from .files import open_own
 from .ndarray import Array
 from .schema import RunMeta, Variable
 
 MAGIC = int.from_bytes(b"MCBSPOOL", "little", signed=True)
-VERSION = 1
+VERSION = 2
 HEADER_BYTES = 4096
-_MAGIC, _VERSION, _ROW, _CAPACITY, _HEAP, _START, FILLED, _HEAP_USED, _SYNCED, _DIGEST = range(10)
+_MAGIC, _VERSION, _ROW, _CAPACITY, _HEAP, _START, FILLED, HEAP_USED, _SYNCED, _DIGEST = range(10)
+_SUM = _DIGEST + 4
 # Offset 0 in the heap means: this stat was missing. The first value lies at 8.
 HEAP_BEGIN = 8
 
@@ -75,7 +84,8 @@ class Segment:
     ----------
     rows : array of shape (capacity,) with a field ``c0``, ``c1``, … for each column, packed.
     bytes : the same memory as bytes.
-    counters : the header; who appends writes a row and then raises ``counters[FILLED]``.
+    sums : the checksums of the rows; empty in a segment of version 1.
+    counters : the header; who appends writes a row and its checksum, and then raises ``counters[FILLED]``.
     """
 
     def __init__(self, layout: Layout, buffer: Any, path: Path | None) -> None:
@@ -85,14 +95,16 @@ class Segment:
         self.counters = memoryview(buffer)[:HEADER_BYTES].cast("q")
         self.start = self.counters[_START]
         self.capacity = self.counters[_CAPACITY]
-        end = HEADER_BYTES + self.capacity * layout.row_bytes
+        self.has_sums = self.counters[_VERSION] > 1
+        rows, sums, heap, end = _borders(layout, self.counters)
         self.rows: Array = np.frombuffer(buffer, layout.row, self.capacity, HEADER_BYTES)
-        self.bytes = memoryview(buffer)[HEADER_BYTES:end]
-        self.heap = memoryview(buffer)[end : end + self.counters[_HEAP]]
+        self.bytes = memoryview(buffer)[HEADER_BYTES:rows]
+        self.sums = memoryview(buffer)[sums:heap].cast("I")
+        self.heap = memoryview(buffer)[heap:end]
 
     @classmethod
     def create(cls, layout: Layout, path: Path | None, start: int, capacity: int, heap_bytes: int) -> Segment:
-        """A new, empty segment in a file, or in plain memory if `path` is None.
+        """A new, empty segment in a file, or in plain memory if `path` is None. It takes the place of a file there.
 
         The file is written with zeros first: a hole in it would end the process with SIGBUS on a full disk, while a
         failing write is an error that can be handled.
@@ -102,43 +114,69 @@ class Segment:
         OSError
             If the file cannot be written.
         """
-        size = HEADER_BYTES + capacity * layout.row_bytes + heap_bytes
-        buffer: Any = bytearray(size) if path is None else _map_new(path, size)
-        header = memoryview(buffer)[:HEADER_BYTES].cast("q")
+        header = memoryview(bytearray(HEADER_BYTES)).cast("q")
         header[_VERSION], header[_ROW], header[_CAPACITY] = VERSION, layout.row_bytes, capacity
-        header[_HEAP], header[_START], header[_HEAP_USED] = heap_bytes, start, HEAP_BEGIN
+        header[_HEAP], header[_START], header[HEAP_USED] = heap_bytes, start, HEAP_BEGIN
         for i, number in enumerate(struct.unpack("<4q", layout.digest)):
             header[_DIGEST + i] = number
         header[_MAGIC] = MAGIC
+        header[_SUM] = _header_sum(header)
+        size = _borders(layout, header)[-1]
+        if path is None:
+            buffer: Any = bytearray(size)
+            buffer[:HEADER_BYTES] = header.cast("B")
+            return cls(layout, buffer, None)
+        draft = path.with_suffix(".new")
+        try:
+            buffer = _map_new(draft, size)
+            buffer[:HEADER_BYTES] = header.tobytes()
+            draft.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise
         return cls(layout, buffer, path)
 
     @classmethod
-    def open(cls, layout: Layout, path: Path) -> Segment | None:
-        """The segment in a file; None if its process died before the first row.
+    def open(cls, layout: Layout, path: Path) -> Segment:
+        """The segment in a file, as a copy in memory.
 
         Raises
         ------
         SpoolError
             If the file is not a segment of this run.
         """
-        with path.open("r+b") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size < HEADER_BYTES:
-                return None
-            buffer = mmap.mmap(file.fileno(), size)
-        header = memoryview(buffer)[:HEADER_BYTES].cast("q")
-        if header[_MAGIC] == 0:
-            return None
-        expected = HEADER_BYTES + header[_CAPACITY] * layout.row_bytes + header[_HEAP]
-        digest = struct.pack("<4q", *header[_DIGEST : _DIGEST + 4])
-        if header[_MAGIC] != MAGIC or header[_VERSION] != VERSION or digest != layout.digest or size < expected:
-            raise SpoolError(f"{path} is damaged or was written by another version of this package")
-        return cls(layout, buffer, path)
+        try:
+            with os.fdopen(open_own(path), "rb") as file:
+                header = memoryview(file.read(HEADER_BYTES))
+                if len(header) < HEADER_BYTES:
+                    raise SpoolError(f"{path} is damaged: it ends within its header")
+                counters = header.cast("q")
+                digest = struct.pack("<4q", *counters[_DIGEST : _DIGEST + 4])
+                is_known = counters[_MAGIC] == MAGIC and counters[_VERSION] in (1, VERSION) and digest == layout.digest
+                is_whole = counters[_VERSION] == 1 or counters[_SUM] == _header_sum(counters)
+                if not (is_known and is_whole and _is_sensible(counters, layout)):
+                    raise SpoolError(f"{path} is damaged or was written by another version of this package")
+                size = _borders(layout, counters)[-1]
+                if os.fstat(file.fileno()).st_size < size:
+                    raise SpoolError(f"{path} is damaged: it has been cut")
+                file.seek(0)
+                content = file.read(size)
+        except (OSError, MemoryError) as error:
+            raise SpoolError(f"{path} cannot be read: {error}") from error
+        if len(content) < size or path.stem != f"{counters[_START]:020d}":
+            raise SpoolError(f"{path} is damaged: its name or its length is not what its header says")
+        return cls(layout, content, path)
 
     @property
     def filled(self) -> int:
         """Number of rows."""
         return self.counters[FILLED]
+
+    @property
+    def synced(self) -> int:
+        """Number of rows that are known to be on disk."""
+        return self.counters[_SYNCED]
 
     @property
     def end(self) -> int:
@@ -147,10 +185,13 @@ class Segment:
 
     @property
     def heap_used(self) -> int:
-        return self.counters[_HEAP_USED]
+        return self.counters[HEAP_USED]
 
-    def put(self, offset: int, values: Iterable[bytes]) -> list[int] | None:
-        """Writes encoded values to the heap; their offsets, or None if they do not fit. Empty ones get offset 0."""
+    def put(self, offset: int, values: Iterable[bytes]) -> tuple[list[int], int] | None:
+        """Writes encoded values to the heap: their offsets, and where the next one goes; None if they do not fit.
+
+        Empty ones get offset 0. Their place is taken once the header says so, together with the row they belong to.
+        """
         offsets = []
         for value in values:
             end = offset + len(value)
@@ -159,12 +200,35 @@ class Segment:
             self.heap[offset:end] = value
             offsets.append(offset if value else 0)
             offset = end
-        self.counters[_HEAP_USED] = offset
-        return offsets
+        return offsets, offset
 
-    def keep_synced_only(self) -> None:
-        """Forgets the rows that were not known to be on disk, after the machine itself has gone down."""
-        self.counters[FILLED] = self.counters[_SYNCED]
+    def row_bytes(self, row: int) -> memoryview:
+        size = self.layout.row_bytes
+        return self.bytes[row * size : (row + 1) * size]
+
+    def first_damaged(self, begin: int, end: int) -> int:
+        """The first of the rows [begin, end) that is not as it was written; `end` if there is none.
+
+        In a segment of version 1, which has no checksums, only what does not make sense is found.
+        """
+        layout = self.layout
+        split = len(layout.variables)
+        fields = [self.rows[f"c{i}"][begin:end].tolist() for i in layout.heap]
+        for row in range(begin, end):
+            total = crc32(self.row_bytes(row), row)
+            for i, offsets in zip(layout.heap, fields):
+                offset = offsets[row - begin]
+                if offset == 0:
+                    if i < split:
+                        return row
+                    continue
+                value = _value_at(self.heap, offset)
+                if value is None or not (self.has_sums or _makes_sense(layout.columns[i], self.heap, offset)):
+                    return row
+                total = crc32(value, total)
+            if self.has_sums and total != self.sums[row]:
+                return row
+        return end
 
     def sync(self) -> None:
         """Makes sure that all present rows are on disk (not only in the page cache)."""
@@ -200,9 +264,128 @@ class Segment:
         return Strings(shapes, [decode_strings(payload) for _, payload in decoded])
 
 
+class StoredSegment:
+    """A segment that another process has left, checked row by row.
+
+    It is read again whenever its draws are asked for: a spool may have more segments than a process may open files.
+
+    Attributes
+    ----------
+    path, start, end : as of a segment; the rows before the first damaged one count.
+    problem : what is wrong with it, "" if nothing.
+    """
+
+    def __init__(self, layout: Layout, path: Path, start: int, filled: int, problem: str) -> None:
+        self.layout, self.path, self.start, self.end, self.problem = layout, path, start, start + filled, problem
+
+    @classmethod
+    def open(cls, layout: Layout, path: Path, *, only_synced: bool) -> StoredSegment:
+        """
+        Parameters
+        ----------
+        only_synced : the machine has been restarted: of the rows that were not known to be on disk none counts.
+
+        Raises
+        ------
+        SpoolError
+            If nothing of the file can be trusted.
+        """
+        segment = Segment.open(layout, path)
+        claimed = segment.synced if only_synced else segment.filled
+        is_told = 0 <= claimed <= segment.capacity
+        intact = segment.first_damaged(0, claimed) if is_told else 0
+        if is_told and intact < claimed:
+            return cls(layout, path, segment.start, intact, f"{path} is damaged from draw {segment.start + intact} on")
+        # The process may have died between a row and the counter; and the counter may have been damaged.
+        while segment.has_sums and not only_synced and intact < segment.capacity and segment.sums[intact]:
+            if segment.first_damaged(intact, intact + 1) == intact:
+                break
+            intact += 1
+        problem = "" if is_told else f"{path} is damaged: it does not tell how many draws it holds"
+        return cls(layout, path, segment.start, intact, problem)
+
+    def columns(self, begin: int, end: int) -> list[Column]:
+        """As `Segment.columns`.
+
+        Raises
+        ------
+        SpoolError
+            If the file has been damaged meanwhile.
+        """
+        segment = Segment.open(self.layout, self.path)
+        if segment.first_damaged(begin - self.start, end - self.start) < end - self.start:
+            raise SpoolError(f"{self.path} has been damaged while it was sent")
+        return segment.columns(begin, end)
+
+    def sync(self) -> None:
+        """As `Segment.sync`."""
+        file = open_own(self.path, os.O_RDWR)
+        try:
+            os.fsync(file)
+            os.pwrite(file, struct.pack("=q", self.end - self.start), 8 * _SYNCED)
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def row_sum(row: int, data: bytes | memoryview, values: Iterable[bytes]) -> int:
+    """Checksum of a row: the CRC-32 of its bytes and then of its values in the heap, begun with its place."""
+    total = crc32(data, row)
+    for value in values:
+        total = crc32(value, total)
+    return total
+
+
+def _borders(layout: Layout, counters: memoryview) -> tuple[int, int, int, int]:
+    """Where in the file the rows end, the checksums begin, the heap begins, and the heap ends."""
+    rows = HEADER_BYTES + counters[_CAPACITY] * layout.row_bytes
+    sums, size = (-(-rows // 4) * 4, 4 * counters[_CAPACITY]) if counters[_VERSION] > 1 else (rows, 0)
+    return rows, sums, sums + size, sums + size + counters[_HEAP]
+
+
+def _header_sum(counters: memoryview) -> int:
+    return crc32(struct.pack("<10q", *counters[_MAGIC:FILLED], *counters[_DIGEST:_SUM]))
+
+
+def _is_sensible(counters: memoryview, layout: Layout) -> bool:
+    return (
+        counters[_ROW] == layout.row_bytes and counters[_CAPACITY] > 0 and min(counters[_HEAP], counters[_START]) >= 0
+    )
+
+
+def _value_at(heap: memoryview, offset: int) -> memoryview | None:
+    """The encoded value at an offset; None if none can lie there."""
+    if not HEAP_BEGIN <= offset <= len(heap) - 8:
+        return None
+    (size,) = struct.unpack_from("<I", heap, offset)
+    end = offset + 4 + size
+    return heap[offset:end] if size >= 4 and end <= len(heap) else None
+
+
+def _makes_sense(var: Variable, heap: memoryview, offset: int) -> bool:
+    """Whether the bytes at an offset are a value of the variable."""
+    size, ndim = struct.unpack_from("<II", heap, offset)
+    if 4 + 4 * ndim > size:
+        return False
+    shape, payload = decode_value(heap, offset)
+    if not var.fits(shape):
+        return False
+    if var.dtype != "str":
+        return len(payload) == math.prod(shape) * var.numpy_dtype.itemsize
+    try:
+        return len(decode_strings(payload)) == math.prod(shape)
+    except (struct.error, UnicodeDecodeError):
+        return False
+
+
 def encode_value(var: Variable, value: Array) -> bytes:
     """One value for the heap: bytes that follow, number of dimensions, dimensions, payload."""
-    payload = encode_strings(value.ravel().tolist()) if var.dtype == "str" else value.tobytes()
+    try:
+        payload = encode_strings(value.ravel().tolist()) if var.dtype == "str" else value.tobytes()
+    except UnicodeEncodeError as error:
+        raise DtypeMismatchError(f"{var.name!r} holds text that is no Unicode: {error}") from error
+    if len(payload) > 2**31 or max(value.shape, default=0) >= 2**32:
+        raise DrawError(f"a value of {var.name!r} is too large to be stored: it has shape {list(value.shape)}")
     head = struct.pack(f"<I{value.ndim}I", value.ndim, *value.shape)
     return struct.pack("<I", len(head) + len(payload)) + head + payload
 
@@ -229,13 +412,16 @@ def decode_strings(payload: bytes) -> list[str]:
     texts, at = [], 0
     while at < len(payload):
         (size,) = struct.unpack_from("<I", payload, at)
-        texts.append(payload[at + 4 : at + 4 + size].decode())
-        at += 4 + size
+        end = at + 4 + size
+        if end > len(payload):
+            raise struct.error("a text is longer than what holds it")
+        texts.append(payload[at + 4 : end].decode())
+        at = end
     return texts
 
 
 def _map_new(path: Path, size: int) -> mmap.mmap:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    file = open_own(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     try:
         zeros = bytes(min(size, 1 << 20))
         written = 0
@@ -244,8 +430,5 @@ def _map_new(path: Path, size: int) -> mmap.mmap:
         if sys.platform == "linux":
             return mmap.mmap(file, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
         return mmap.mmap(file, size)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
     finally:
         os.close(file)

@@ -2,9 +2,10 @@
 
     <root>/<rid>~<random>/
         lock                        locked by the writing process for as long as it lives
-        run.json                    server, run id, registration; no key
+        run.json                    server, run id, registration; no key, but a mark by which to tell the right one
         run.pb                      the registered metadata
         <chain>/<start>.rows        segments (see segment.py); deleted once the server has acknowledged all of a segment
+        <chain>/<start>.new         a segment that is being made: there are no draws in it yet
 
 Guarantee: once `append` has returned, the draw survives the death of its process. It survives the death of the machine
 if it is older than `FSYNC_SECONDS` at that time; while the server acknowledges draws that time is of no importance,
@@ -13,22 +14,33 @@ since what is acknowledged is durable there.
 
 from __future__ import annotations
 
+import errno
+import hmac
 import json
 import os
 import re
 import secrets
-import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from .errors import SpoolError, SpoolInUseError
+from .errors import McbError, SpoolError, SpoolGoneError, SpoolInUseError
+from .files import is_own, open_own, read_own, sync_path
+from .names import check_chain, check_rid
 from .schema import RunMeta
-from .segment import Layout, Segment
+from .segment import Layout, StoredSegment
 
 FSYNC_SECONDS = 5.0
-FORMAT = 1
+FORMAT = 2
+_READABLE_FORMATS = (1, FORMAT)
+# Bytes of run.json and run.pb, at most; no protobuf message is larger.
+_MOST_ABOUT, _MOST_META = 1 << 20, 2**31 - 1
+_CHAIN = re.compile(r"0|[1-9][0-9]{0,9}")
+_SEGMENT = re.compile(r"[0-9]{20}\.rows")
+_DRAFT = re.compile(r"[0-9]{20}\.new")
 
 
 def default_root() -> Path:
@@ -53,6 +65,15 @@ class Lock:
 
     POSIX record locks belong to a process and are not inherited by forked children, so workers of a sampler that
     outlive it do not hold on to them. Within a process they exclude nobody; the set of held paths does.
+
+    Raises
+    ------
+    SpoolInUseError
+        If another one has it.
+    SpoolGoneError
+        If the folder has been removed meanwhile.
+    OSError
+        If it cannot be told.
     """
 
     _held: ClassVar[set[Path]] = set()
@@ -64,12 +85,24 @@ class Lock:
         self._file = -1
         if self._path in Lock._held:
             raise SpoolInUseError(f"{path.parent} is in use by this process")
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        file = -1
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = open_own(path, os.O_RDWR | os.O_CREAT)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another process may have sent and removed the folder since this one found it.
+            is_there = os.path.samestat(os.fstat(file), path.stat())
         except OSError as error:
-            os.close(self._file)
-            raise SpoolInUseError(f"{path.parent} is in use by another process") from error
+            if file >= 0:
+                os.close(file)
+            if error.errno in (errno.EACCES, errno.EAGAIN) and file >= 0:
+                raise SpoolInUseError(f"{path.parent} is in use by another process") from error
+            if isinstance(error, FileNotFoundError):
+                raise SpoolGoneError(f"{path.parent} has been removed") from error
+            raise
+        if not is_there:
+            os.close(file)
+            raise SpoolGoneError(f"{path.parent} has been removed")
+        self._file = file
         Lock._held.add(self._path)
 
     def release(self) -> None:
@@ -79,38 +112,113 @@ class Lock:
             Lock._held.discard(self._path)
 
 
+@dataclass(frozen=True)
+class About:
+    """What run.json says.
+
+    Attributes
+    ----------
+    key_mark : tells whether a key is the one that the run was written with (see `mark_of`); None where that is not
+        known, "" where it was written without one.
+    """
+
+    url: str
+    registration: str | None
+    boot: str
+    key_mark: str | None
+
+    @classmethod
+    def read(cls, path: Path) -> About:
+        """
+        Raises
+        ------
+        SpoolError
+            If the folder `path` has none, or one that makes no sense.
+        """
+        try:
+            about = json.loads(read_own(path / "run.json", _MOST_ABOUT))
+            if about["format"] not in _READABLE_FORMATS:
+                raise SpoolError(f"{path} was written by another version of this package")
+            url, registration, boot = about["url"], about["registration"], about["boot"]
+            mark = about.get("keyMark")
+            check_rid(about["rid"])
+            texts = (url, boot, *(text for text in (registration, mark) if text is not None))
+            if not all(isinstance(text, str) and text.isprintable() for text in texts):
+                raise ValueError("run.json makes no sense")
+            return cls(url, registration, boot, mark)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise SpoolError(f"{path} is damaged: {error}") from error
+
+
+def mark_of(token: str | None, url: str, salt: str | None = None) -> str:
+    """A mark by which `sync` knows the key that belongs to a server, and from which nobody can learn the key.
+
+    Keys are long and random, so that their hashes cannot be guessed; with the address in it, a mark is of no use for
+    another server.
+    """
+    if not token:
+        return ""
+    salt = salt or secrets.token_hex(8)
+    digest = hmac.new(token.strip().encode(), f"{salt} {url}".encode(), "sha256").hexdigest()
+    return f"{salt}-{digest[:16]}"
+
+
+def is_mark_of(mark: str, token: str, url: str) -> bool:
+    """Whether a mark was made of this key and this server."""
+    salt, _, _ = mark.partition("-")
+    return bool(salt) and hmac.compare_digest(mark, mark_of(token, url, salt))
+
+
 class RunSpool:
     """The folder of one run that this process writes or sends.
 
     Attributes
     ----------
-    gaps : what is missing in it, in words; found out by `segments`.
+    gaps : what of it cannot be sent and why, in words; found out by `segments`.
     """
 
-    def __init__(self, path: Path, lock: Lock, meta: RunMeta, url: str, registration: str | None, boot: str) -> None:
+    def __init__(self, path: Path, lock: Lock, meta: RunMeta, about: About) -> None:
         self.path = path
         self.meta = meta
-        self.url = url
-        self.registration = registration
+        self.url = about.url
+        self.registration = about.registration
+        self.key_mark = about.key_mark
         self.gaps: list[str] = []
-        self._boot = boot
+        self._boot = about.boot
         self._lock = lock
 
     @classmethod
-    def create(cls, root: Path, url: str, meta: RunMeta, registration: str | None) -> RunSpool:
+    def create(
+        cls, root: Path, url: str, meta: RunMeta, registration: str | None, token: str | None = None
+    ) -> RunSpool:
         """A new folder below `root`.
 
         Raises
         ------
         OSError
-            If it cannot be written.
+            If it cannot be written; nothing is left of it then.
         """
-        path = root / f"{meta.rid}~{secrets.token_hex(4)}"
-        path.mkdir(parents=True, mode=0o700)
-        spool = cls(path, Lock(path / "lock"), meta, url, registration, boot_id())
-        (path / "run.pb").write_bytes(meta.raw)
-        spool.save()
-        return spool
+        rid = check_rid(meta.rid)
+        about = About(url, registration, boot_id(), mark_of(token, url))
+        for _ in range(3):
+            path = root / f"{rid}~{secrets.token_hex(4)}"
+            path.mkdir(parents=True, mode=0o700)
+            try:
+                spool = cls(path, Lock(path / "lock"), meta, about)
+            except (SpoolGoneError, SpoolInUseError):
+                # `sync` found it before it was locked, and took it for one whose process had died.
+                continue
+            except BaseException:
+                _remove_written(path)
+                raise
+            try:
+                (path / "run.pb").write_bytes(meta.raw)
+                spool.save()
+                return spool
+            except BaseException:
+                spool.remove()
+                raise
+        raise OSError(f"{root} is being cleared by another process")
 
     @classmethod
     def open(cls, path: Path) -> RunSpool:
@@ -121,16 +229,27 @@ class RunSpool:
         SpoolError
             If its process still runs, or it cannot be read.
         """
-        lock = Lock(path / "lock")
         try:
-            about = json.loads((path / "run.json").read_text(encoding="utf-8"))
-            if about["format"] != FORMAT:
-                raise SpoolError(f"{path} was written by another version of this package")
-            meta = RunMeta((path / "run.pb").read_bytes())
-            return cls(path, lock, meta, about["url"], about["registration"], about["boot"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            lock = Lock(path / "lock")
+        except OSError as error:
+            raise SpoolError(f"{path} cannot be opened: {error}") from error
+        try:
+            if _is_empty(path):
+                _remove_written(path)
+                raise SpoolGoneError(f"{path} was empty")
+            about = About.read(path)
+            meta = RunMeta.received(read_own(path / "run.pb", _MOST_META))
+            check_rid(meta.rid)
+            return cls(path, lock, meta, about)
+        except (OSError, MemoryError) as error:
             lock.release()
             raise SpoolError(f"{path} is damaged: {error}") from error
+        except SpoolError:
+            lock.release()
+            raise
+        except McbError as error:
+            lock.release()
+            raise SpoolError(f"{path} is damaged: run.pb: {error}") from error
         except BaseException:
             lock.release()
             raise
@@ -142,6 +261,7 @@ class RunSpool:
             "url": self.url,
             "rid": self.meta.rid,
             "registration": self.registration,
+            "keyMark": self.key_mark,
             "boot": self._boot,
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -151,51 +271,57 @@ class RunSpool:
         draft.replace(self.path / "run.json")
 
     def segment_path(self, chain: int, start: int) -> Path:
-        folder = self.path / str(chain)
+        folder = self.path / str(check_chain(chain))
         folder.mkdir(exist_ok=True)
         return folder / f"{start:020d}.rows"
 
-    def segments(self, layout: Layout) -> dict[int, list[Segment]]:
-        """What lies in the folder, by chain and in order, up to the first iteration that is missing.
+    def segments(self, layout: Layout) -> dict[int, list[StoredSegment]]:
+        """What lies in the folder, by chain and in order, up to the first iteration that is missing or damaged.
 
-        Where one is missing (the disk was full, so that what followed was in memory alone; or a restart of the machine
-        lost it), the rest cannot be sent: `gaps` then tells what lies behind it.
+        What lies behind that cannot be sent, for a chain has no holes: `gaps` then tells so. (The disk was full for a
+        while, so that draws were in memory alone; a restart of the machine lost some; or the disk has lost bits.)
+        """
+        self.gaps += [f"{path} was not written by this package" for path in _strange(self.path)]
+        only_synced = self._boot != boot_id()
+        found: dict[int, list[StoredSegment]] = {}
+        for folder in _chain_folders(self.path):
+            number = int(folder.name)
+            found[number] = []
+            try:
+                self._gather(layout, folder, found[number], only_synced)
+            except (McbError, OSError) as error:
+                self.gaps.append(str(error))
+                if not found[number]:
+                    del found[number]
+        return found
+
+    def _gather(self, layout: Layout, folder: Path, chain: list[StoredSegment], only_synced: bool) -> None:
+        """Collects the segments of a chain in `chain`, as far as they can be sent.
 
         Raises
         ------
         SpoolError
-            If a segment is damaged.
+            What is wrong with the next one.
         """
-        is_same_boot = self._boot == boot_id()
-        found: dict[int, list[Segment]] = {}
-        for folder in sorted(path for path in self.path.iterdir() if path.name.isdecimal()):
-            chain: list[Segment] = []
-            for path in sorted(folder.glob("*.rows")):
-                segment = Segment.open(layout, path)
-                if segment is None:
-                    continue
-                if not is_same_boot:
-                    segment.keep_synced_only()
-                if chain and segment.start != chain[-1].end:
-                    missing = f"{chain[-1].end} to {segment.start - 1}"
-                    self.gaps.append(f"chain {folder.name} lacks the draws {missing}, so those behind cannot be sent")
-                    break
-                chain.append(segment)
-            found[int(folder.name)] = chain
-        return found
+        for path in sorted(path for path in folder.iterdir() if _SEGMENT.fullmatch(path.name)):
+            segment = StoredSegment.open(layout, path, only_synced=only_synced)
+            if chain and segment.start != chain[-1].end:
+                missing = f"{chain[-1].end} to {segment.start - 1}"
+                raise SpoolError(f"chain {folder.name} lacks the draws {missing}, so those behind cannot be sent")
+            chain.append(segment)
+            if segment.problem:
+                raise SpoolError(segment.problem)
 
-    def sync_folders(self) -> None:
-        """Makes sure that the names of the files are on disk, too."""
-        for folder in (self.path.parent, self.path, *(path for path in self.path.iterdir() if path.is_dir())):
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+    def sync_files(self) -> None:
+        """Makes sure that the names of the files, and what the run is about, are on disk, too."""
+        for path in (self.path / "run.pb", self.path / "run.json", self.path.parent, self.path):
+            sync_path(path)
+        for folder in _chain_folders(self.path):
+            sync_path(folder)
 
     def remove(self) -> None:
-        """Deletes the folder: all of it is on the server."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Deletes what was written: all of it is on the server. What others have put into the folder stays."""
+        _remove_written(self.path)
         self._lock.release()
 
     def leave(self) -> None:
@@ -207,5 +333,61 @@ def folders(root: Path) -> Iterator[Path]:
     """The run folders below a spool root."""
     if root.is_dir():
         for path in sorted(root.iterdir()):
-            if re.fullmatch(r".+~[0-9a-f]{8}", path.name) and path.is_dir():
+            if re.fullmatch(r".+~[0-9a-f]{8}", path.name) and (path.is_dir() or path.is_symlink()):
                 yield path
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a run folder is another user's, or only a link to one: what is in it is none of this user's draws."""
+    return path.is_symlink() or not is_own(path.lstat())
+
+
+def _chain_folders(path: Path) -> list[Path]:
+    return sorted(
+        child for child in path.iterdir() if _CHAIN.fullmatch(child.name) and child.is_dir() and not child.is_symlink()
+    )
+
+
+def _strange(path: Path) -> Iterator[Path]:
+    """What lies in a run folder and is not this package's; names with a dot are those of the file system's helpers."""
+    chains = _chain_folders(path)
+    for child in path.iterdir():
+        if child not in chains and child.name not in _WRITTEN and not child.name.startswith("."):
+            yield child
+    for folder in chains:
+        with suppress(OSError):
+            for child in folder.iterdir():
+                is_known = _SEGMENT.fullmatch(child.name) or _DRAFT.fullmatch(child.name) or child.name.startswith(".")
+                if not is_known:
+                    yield child
+
+
+_WRITTEN = ("run.json.draft", "run.pb", "run.json", "lock")
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a process died before it had written what the folder is about, or while it removed it: no draws in it."""
+    if (path / "run.json").exists() and (path / "run.pb").exists():
+        return False
+    try:
+        return not any(_strange(path)) and not any(
+            child for folder in _chain_folders(path) for child in folder.iterdir()
+        )
+    except OSError:
+        return False
+
+
+def _remove_written(path: Path) -> None:
+    """Removes a run folder: draws first, so that one that is left half removed says the truth; strange files never."""
+    with suppress(OSError):
+        for folder in _chain_folders(path):
+            with suppress(OSError):
+                for child in folder.iterdir():
+                    if _SEGMENT.fullmatch(child.name) or _DRAFT.fullmatch(child.name):
+                        child.unlink()
+                folder.rmdir()
+        if _chain_folders(path) or any(_strange(path)):
+            return
+        for name in _WRITTEN:
+            (path / name).unlink(missing_ok=True)
+        path.rmdir()

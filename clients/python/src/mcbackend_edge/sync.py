@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import McbError, SpoolError, SpoolInUseError
-from .spool import RunSpool, folders
-from .transport import Transport
+from .errors import AccessError, McbError, SpoolError, SpoolGoneError, SpoolInUseError, shown
+from .names import check_rid
+from .spool import About, RunSpool, folders, is_foreign, is_mark_of
+from .transport import Transport, is_same_server
 from .uploader import RunWriter, Uploader
 from .writer import ChainWriter
 
@@ -19,18 +19,44 @@ Report = Callable[[RunWriter, int], None]
 
 @dataclass
 class Outcome:
-    """What became of the spools: folders sent, in use by living processes, and failed."""
+    """What became of the spools: folders sent, in use by living processes, of other users, and failed."""
 
     sent: int = 0
     busy: int = 0
+    foreign: int = 0
     failed: int = 0
     draws: int = 0
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key and the server that may see it.
+
+    Attributes
+    ----------
+    url : that server; None where nobody has said so. Then the marks of the spools tell, and those that an earlier
+        version of this package has left, as long as they all name one server.
+    """
+
+    token: str | None
+    url: str | None
+
+    def for_spool(self, url: str, mark: str | None, unmarked: frozenset[str]) -> str | None:
+        """The key, if it belongs to the server `url` of a spool; else None."""
+        if not self.token:
+            return None
+        if self.url is not None:
+            return self.token if is_same_server(self.url, url) else None
+        if mark is not None:
+            return self.token if is_mark_of(mark, self.token, url) else None
+        return self.token if len(unmarked) == 1 else None
 
 
 def sync(
     root: Path,
     *,
     token: str | None = None,
+    server: str | None = None,
     url: str | None = None,
     rid: str | None = None,
     timeout: float = 60.0,
@@ -40,36 +66,56 @@ def sync(
     """Sends every spool below `root` whose process has gone, each to its own server.
 
     The server compares what it has already, so nothing is stored twice, and a sync that is interrupted is repeated.
+    What is wrong with one spool, or one chain, is said, and keeps no other from being sent; nothing of it is deleted.
 
     Parameters
     ----------
-    url : send to this server instead of the one that the spool names.
+    token : the key. It is shown to no other server than its own.
+    server : that server; if not given, the one whose runs were written with this key.
+    url : send to this server instead of the one that the spool names. The key is then for this one.
     rid : only this run.
     timeout : seconds for each spool.
     """
+    if rid is not None:
+        check_rid(rid)
     outcome = Outcome()
-    for path in folders(root):
-        if rid is not None and path.name.rpartition("~")[0] != rid:
-            continue
+    paths = [path for path in folders(root) if rid is None or path.name.rpartition("~")[0] == rid]
+    key = Key(token, url or server)
+    unmarked = frozenset(_unmarked_servers(paths)) if token and not key.url else frozenset()
+    for path in paths:
         try:
-            if _is_stillborn(path):
+            if is_foreign(path):
+                outcome.foreign += 1
+                say(f"{path} is not this user's own: skipped")
                 continue
             spool = RunSpool.open(path)
+        except (SpoolGoneError, FileNotFoundError):
+            continue
         except SpoolInUseError as error:
             outcome.busy += 1
             say(str(error))
             continue
-        except (SpoolError, OSError) as error:
+        except Exception as error:  # whatever is wrong with this one, the others can be sent
             outcome.failed += 1
-            say(str(error))
+            say(_sentence(path, error))
             continue
+        own = None
         try:
-            outcome.draws += _send(spool, Transport(url or spool.url, token), timeout, say, report)
+            own = key.for_spool(url or spool.url, spool.key_mark, unmarked)
+            outcome.draws += _send(spool, Transport(url or spool.url, own), timeout, say, report)
+            if spool.gaps:
+                raise SpoolError(f"{'; '.join(spool.gaps)}. The folder is left as it is")
             outcome.sent += 1
-        except (McbError, OSError) as error:
+        except Exception as error:  # as above
             outcome.failed += 1
+            say(_sentence(path, error))
+            if isinstance(error, AccessError) and token and not own:
+                say(
+                    f"{path}: the key was not sent, since nothing tells that it is for {spool.url}. If it is: "
+                    f"python -m mcbackend_edge sync --rid {spool.meta.rid} --url {spool.url}"
+                )
+        finally:
             spool.leave()
-            say(f"{path}: {error}")
     return outcome
 
 
@@ -80,42 +126,68 @@ def load(spool: RunSpool) -> RunWriter:
     ------
     SpoolError
     """
-    run = RunWriter(spool.meta, spool.registration, spool)
+    try:
+        run = RunWriter(spool.meta, spool.registration, spool)
+    except (ValueError, TypeError, MemoryError) as error:
+        raise SpoolError(f"{spool.path} is damaged: run.pb: {error}") from error
     for number, segments in spool.segments(run.layout).items():
         run.chains[number] = ChainWriter.restored(number, segments, run.stock)
     return run
 
 
 def _send(spool: RunSpool, transport: Transport, timeout: float, say: Say, report: Report | None) -> int:
-    run = load(spool)
-    stored = _stored(transport, run)
-    draws = sum(max(0, chain.length - stored.get(number, 0)) for number, chain in run.chains.items())
-    uploader = Uploader(transport)
     try:
-        uploader.add(run)
-        uploader.flush([run], timeout, None if report is None else lambda pending: report(run, pending))
+        run = load(spool)
+        stored = _stored(transport, run)
+        draws = sum(max(0, chain.length - stored.get(number, 0)) for number, chain in run.chains.items())
+        uploader = Uploader(transport)
+        try:
+            uploader.add(run)
+            uploader.flush([run], timeout, None if report is None else lambda pending: report(run, pending))
+        except McbError as error:
+            if spool.gaps:
+                raise SpoolError("; ".join([str(error), *spool.gaps])) from error
+            raise
+        finally:
+            uploader.stop()
     finally:
-        uploader.stop()
-    say(f"run {spool.meta.rid}: {draws} draws sent to {transport.url}")
-    if spool.gaps:
-        raise SpoolError(f"{'; '.join(spool.gaps)}. The folder is left as it is")
-    run.finish()
+        transport.close()
+    if draws or not spool.gaps:
+        say(f"run {spool.meta.rid}: {draws} draws sent to {transport.url}")
+    if not spool.gaps:
+        run.finish()
     return draws
 
 
 def _stored(transport: Transport, run: RunWriter) -> dict[int, int]:
-    """Lengths of the chains on the server: it may have draws of the spool already."""
+    """Lengths of the chains on the server: it may have draws of the spool already.
+
+    Raises
+    ------
+    AccessError
+        If the server does not take the key: nobody has to wait for more.
+    """
     try:
-        rows = transport.request("GET", f"{run.path}/chains", headers=run.headers(), patience=0.0).json()["chains"]
+        answer = transport.request("GET", f"{run.path}/chains", headers=run.headers(), patience=0.0)
+        return answer.lengths()
+    except AccessError:
+        raise
     except McbError:
         # Sending will say what is wrong, if anything is.
         return {}
-    return {row["chain"]: row["length"] for row in rows}
 
 
-def _is_stillborn(path: Path) -> bool:
-    """Removes a folder whose process died before it had written what the folder is about."""
-    if (path / "run.json").exists() or (path / "lock").exists():
-        return False
-    shutil.rmtree(path, ignore_errors=True)
-    return True
+def _unmarked_servers(paths: list[Path]) -> Iterator[str]:
+    """The servers of those spools that do not tell for which key they are."""
+    for path in paths:
+        try:
+            about = None if is_foreign(path) else About.read(path)
+        except (SpoolError, OSError):
+            continue
+        if about is not None and about.key_mark is None:
+            yield about.url
+
+
+def _sentence(path: Path, error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return shown(text if str(path) in text else f"{path}: {text}")

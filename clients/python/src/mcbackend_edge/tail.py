@@ -11,6 +11,7 @@ import numpy as np
 from .client import Client, new_rid
 from .cmdstan import CsvFile, block
 from .errors import DamagedFileError, McbError
+from .names import check_rid
 from .run import Chain, Run
 from .schema import Variable
 
@@ -41,7 +42,7 @@ class Tail:
         self.errors: dict[Path, McbError] = {}
         self.run: Run | None = None
         self._client = client
-        self._rid = rid or new_rid()
+        self._rid = new_rid() if rid is None else check_rid(rid)
         self._say = say
         self._chains: dict[int, Chain] = {}
 

@@ -9,7 +9,8 @@ import re
 import socket
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +19,26 @@ from urllib.parse import urlsplit
 import numpy as np
 import urllib3
 
-from .errors import ApiError, ProtocolError, ServerUnreachableError, api_error
+from .bounded import bound
+from .errors import (
+    AnswerTooLargeError,
+    ApiError,
+    ProtocolError,
+    ServerUnreachableError,
+    api_error,
+    is_length,
+    shown,
+)
+from .names import LARGEST_CHAIN
 
 PROTOBUF = "application/x-protobuf"
 # Seconds without a byte before an answer is given up; a write waits for the server's disk.
 READ_TIMEOUT, CONNECT_TIMEOUT = 60.0, 10.0
 # A server that asks for a longer pause than this is asked again nevertheless.
 LONGEST_RETRY_AFTER = 300.0
+# Bytes of an answer that are taken into memory, at most: JSON of this contract, an error, a run's metadata, draws
+# (servers give 1 GiB by default, and what is more can be read in pages).
+MOST_JSON, MOST_PROBLEM, MOST_META, MOST_DRAWS = 16 << 20, 1 << 20, 128 << 20, (1 << 30) + (64 << 20)
 _CHUNK = 1 << 20
 
 FindDraws = Callable[[bytes], int]
@@ -41,23 +55,42 @@ class Answer:
     body: memoryview
 
     def json(self) -> Any:
+        """The content.
+
+        Raises
+        ------
+        ProtocolError
+            If it is no JSON, or nests deeper than can be read.
+        """
         try:
             return json.loads(bytes(self.body))
-        except ValueError as error:
+        except (ValueError, RecursionError, MemoryError) as error:
             raise ProtocolError(f"an answer is not JSON: {bytes(self.body[:100])!r}") from error
 
     def length(self) -> int:
         """The chain's length in an answer about a chain."""
         content = self.json()
         length = content.get("length") if isinstance(content, dict) else None
-        if not isinstance(length, int):
+        if not is_length(length):
             raise ProtocolError(f"an answer does not tell the chain's length: {bytes(self.body[:100])!r}")
         return length
+
+    def rows(self, name: str) -> list[Any]:
+        """The list of this name in an answer that has one."""
+        content = self.json()
+        rows = content.get(name) if isinstance(content, dict) else None
+        if not isinstance(rows, list):
+            raise ProtocolError(f"an answer has no list {name!r}: {bytes(self.body[:100])!r}")
+        return rows
+
+    def lengths(self) -> dict[int, int]:
+        """Length of each chain, by number, in an answer that lists them."""
+        return lengths_of(self.rows("chains"))
 
     def registration(self) -> str:
         """Identity of the run's registration in an answer about a run."""
         registration = self.headers.get("Mcb-Registration")
-        if not registration:
+        if not registration or not re.fullmatch(r"[ -~]{1,1000}", registration):
             raise ProtocolError(
                 "an answer about a run does not tell its registration: is this a McBackend Edge server?"
             )
@@ -69,6 +102,9 @@ class Stream:
 
     def __init__(self, url: str, response: urllib3.BaseHTTPResponse) -> None:
         self._url, self._response = url, response
+        if _encoding(response):
+            response.close()
+            raise ProtocolError(f"{url} sends a stream that is encoded, which it was not asked for")
 
     def __iter__(self) -> Iterator[bytes]:
         """
@@ -78,7 +114,7 @@ class Stream:
             When the connection breaks, or is silent for too long.
         """
         try:
-            while chunk := self._response.read1(_CHUNK):
+            while chunk := self._response.read1(_CHUNK, decode_content=False):
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise ServerUnreachableError(f"{self._url} has broken off: {_reason(error)}") from error
@@ -133,11 +169,13 @@ class Transport:
         progress: Progress | None = None,
         find_draws: FindDraws | None = None,
         only_once: bool = False,
+        limit: int = MOST_JSON,
     ) -> Answer:
         """Sends a request, again while it fails for a reason that may pass.
 
         Parameters
         ----------
+        limit : bytes of a successful answer, at most.
         find_draws : tells where in the answer, given its beginning, the draws lie: that place is put at an address
             that NumPy likes, which saves a copy.
         only_once : do not even repeat it when the connection broke, which kept ones do now and then.
@@ -148,6 +186,8 @@ class Transport:
             When the server refuses.
         ServerUnreachableError
             When no whole answer came in `patience` seconds.
+        ProtocolError
+            When the answer is one that the contract does not allow, such as one that is larger than `limit`.
         """
         began = time.monotonic()
         deadline = began + (self.patience if patience is None else patience)
@@ -155,7 +195,7 @@ class Transport:
         may_repeat = not only_once
         while True:
             try:
-                return self._once(method, path, body, headers or {}, progress, find_draws)
+                return self._once(method, path, body, headers or {}, progress, find_draws, limit)
             except (ServerUnreachableError, ApiError) as error:
                 if isinstance(error, ApiError) and not error.is_temporary:
                     raise
@@ -184,7 +224,9 @@ class Transport:
         if response.status == 200:
             return Stream(self.url, response)
         try:
-            content = self._read_whole(response, None, None)
+            content = self._read_whole(response, MOST_PROBLEM, None, None)
+        except AnswerTooLargeError:
+            content = _NOTHING
         finally:
             response.close()
         raise self._error(response, content)
@@ -200,15 +242,23 @@ class Transport:
         headers: Mapping[str, str],
         progress: Progress | None,
         find_draws: FindDraws | None,
+        limit: int,
     ) -> Answer:
         response = self._send(method, path, body, headers, None)
+        is_success = 200 <= response.status < 300
         try:
-            content = self._read_whole(response, progress, find_draws)
+            content = self._read_whole(response, limit if is_success else MOST_PROBLEM, progress, find_draws)
+        except AnswerTooLargeError:
+            response.close()
+            if is_success:
+                raise
+            content = _NOTHING
         except BaseException:
             response.close()
             raise
-        response.release_conn()
-        if 200 <= response.status < 300:
+        else:
+            response.release_conn()
+        if is_success:
             return Answer(response.status, response.headers, content)
         raise self._error(response, content)
 
@@ -225,25 +275,44 @@ class Transport:
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         try:
             return self._pool.request(
-                method, self.url + path, body=body, headers=sent, preload_content=False, retries=False, **options
+                method,
+                self.url + path,
+                body=body,
+                headers=sent,
+                preload_content=False,
+                retries=False,
+                # It would carry the key to another server.
+                redirect=False,
+                **options,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ServerUnreachableError(f"{self.url} cannot be reached: {_reason(error)}") from error
 
     def _read_whole(
-        self, response: urllib3.BaseHTTPResponse, progress: Progress | None, find_draws: FindDraws | None
+        self,
+        response: urllib3.BaseHTTPResponse,
+        limit: int,
+        progress: Progress | None,
+        find_draws: FindDraws | None,
     ) -> memoryview:
         if not _has_marked_end(response):
             raise ServerUnreachableError(f"{self.url} has broken off: the head of an answer is not whole")
+        if response.headers.get("Content-Type", "").startswith("text/event-stream"):
+            raise ProtocolError(f"{self.url} sends a stream of events in the place of an answer")
         try:
-            return _read(response, progress, find_draws)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            return _read(response, limit, progress, find_draws)
+        except (AnswerTooLargeError, MemoryError) as error:
+            what = str(error) or "more than there is memory for"
+            raise AnswerTooLargeError(f"{self.url} sends an answer of {what}") from error
+        except zlib.error as error:
+            raise ProtocolError(f"{self.url} sends an answer that is not compressed as it says: {error}") from error
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise ServerUnreachableError(f"{self.url} has broken off: {_reason(error)}") from error
 
     def _error(self, response: urllib3.BaseHTTPResponse, content: memoryview) -> ApiError:
         if response.status < 400:
             # Not followed: it would carry the key to another address, and a POST may come out of it as a GET.
-            target = response.headers.get("Location", "another address")
+            target = shown(response.headers.get("Location", "another address"), 300)
             return api_error(response.status, {}, f"{self.url} redirects to {target}: give that address", None)
         return api_error(response.status, _problem(content), str(response.reason), _retry_after(response.headers))
 
@@ -261,8 +330,8 @@ def _make_pool(scheme: str, host: str) -> urllib3.PoolManager:
     timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
     proxy = urllib.request.getproxies().get(scheme)
     if proxy and host not in ("localhost", "127.0.0.1", "::1") and not urllib.request.proxy_bypass(host):
-        return urllib3.ProxyManager(proxy, maxsize=8, timeout=timeout)
-    return urllib3.PoolManager(maxsize=8, timeout=timeout)
+        return bound(urllib3.ProxyManager(proxy, maxsize=8, timeout=timeout))
+    return bound(urllib3.PoolManager(maxsize=8, timeout=timeout))
 
 
 def _has_marked_end(response: urllib3.BaseHTTPResponse) -> bool:
@@ -273,20 +342,30 @@ def _has_marked_end(response: urllib3.BaseHTTPResponse) -> bool:
     return is_chunked or response.headers.get("Content-Length", "").strip().isdecimal()
 
 
-def _read(response: urllib3.BaseHTTPResponse, progress: Progress | None, find_draws: FindDraws | None) -> memoryview:
-    """The whole body, in memory that can be written to."""
-    length = response.headers.get("Content-Length")
-    is_encoded = "Content-Encoding" in response.headers
-    total = int(length) if length is not None and length.strip().isdecimal() and not is_encoded else None
+def _read(
+    response: urllib3.BaseHTTPResponse, limit: int, progress: Progress | None, find_draws: FindDraws | None
+) -> memoryview:
+    """The whole body, in memory that can be written to.
+
+    Raises
+    ------
+    AnswerTooLargeError
+        As soon as it is clear that it has more than `limit` bytes: what is announced is not believed beyond that.
+    """
+    total = None if _encoding(response) else _announced(response)
+    if total is not None and total > limit:
+        raise AnswerTooLargeError(f"{total:,} bytes, and {limit:,} are taken at most")
     buffer = np.empty(0, dtype=np.uint8)
     read = 0
-    for chunk in response.stream(_CHUNK, decode_content=is_encoded):
+    for chunk in _pieces(response):
+        if read + len(chunk) > limit:
+            raise AnswerTooLargeError(f"more than the {limit:,} bytes that are taken at most")
         if read == 0 and total is not None:
-            # NumPy's memory begins at a multiple of 16.
+            # NumPy's memory begins at a multiple of 16. What is not written yet takes none.
             shift = -find_draws(chunk) % 8 if find_draws else 0
             buffer = np.empty(total + shift, dtype=np.uint8)[shift:]
         elif read + len(chunk) > buffer.size:
-            grown = np.empty(max(2 * buffer.size, read + len(chunk)), dtype=np.uint8)
+            grown = np.empty(min(max(2 * buffer.size, read + len(chunk)), limit), dtype=np.uint8)
             grown[:read] = buffer[:read]
             buffer = grown
         buffer[read : read + len(chunk)] = np.frombuffer(chunk, dtype=np.uint8)
@@ -296,10 +375,81 @@ def _read(response: urllib3.BaseHTTPResponse, progress: Progress | None, find_dr
     return buffer[:read].data
 
 
+def _announced(response: urllib3.BaseHTTPResponse) -> int | None:
+    """What Content-Length says, if anything."""
+    length = response.headers.get("Content-Length", "").strip()
+    if not length.isdecimal():
+        return None
+    return int(length) if len(length) < 19 else 10**18
+
+
+def _encoding(response: urllib3.BaseHTTPResponse) -> str:
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
+
+
+def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The body as it was meant. Nothing is asked for compressed; something in between may do it nevertheless."""
+    encoding = _encoding(response)
+    pieces = response.stream(_CHUNK, decode_content=False)
+    if encoding in ("gzip", "x-gzip"):
+        return _inflated(pieces)
+    if encoding:
+        raise ProtocolError(f"an answer is encoded as {shown(encoding, 100)}, which it was not asked for")
+    return pieces
+
+
+def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """What was compressed, never more than a piece of it at a time."""
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    for data in pieces:
+        while True:
+            piece = inflater.decompress(data, _CHUNK)
+            if piece:
+                yield piece
+            data = inflater.unconsumed_tail
+            if inflater.eof and inflater.unused_data:
+                data, inflater = inflater.unused_data, zlib.decompressobj(16 + zlib.MAX_WBITS)
+            elif not data and len(piece) < _CHUNK:
+                break
+    if not inflater.eof:
+        raise ProtocolError("a compressed answer is not whole")
+
+
+def lengths_of(rows: Iterable[Any]) -> dict[int, int]:
+    """Length of each chain, by number, from objects of JSON that tell them.
+
+    Raises
+    ------
+    ProtocolError
+    """
+    lengths: dict[int, int] = {}
+    for row in rows:
+        number, length = (row.get("chain"), row.get("length")) if isinstance(row, dict) else (None, None)
+        if not (is_length(number) and number <= LARGEST_CHAIN and is_length(length)):
+            raise ProtocolError(f"an answer does not tell a chain's length: {shown(repr(row), 100)}")
+        lengths[number] = length
+    return lengths
+
+
+_NOTHING = memoryview(b"")
+
+
+def is_same_server(one: str, other: str) -> bool:
+    """Whether two addresses are of one server: origin and path prefix, however they are written."""
+    return _server_of(one) == _server_of(other)
+
+
+def _server_of(url: str) -> tuple[str, str | None, int | None, str]:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, port, parts.path.rstrip("/")
+
+
 def _problem(body: memoryview) -> Mapping[str, Any]:
     try:
         problem = json.loads(bytes(body))
-    except ValueError:
+    except (ValueError, RecursionError, MemoryError):
         return {}
     return problem if isinstance(problem, dict) else {}
 
@@ -314,5 +464,5 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _reason(error: Exception) -> str:
     """The innermost reason, without the pool's repr."""
-    reason = getattr(error, "reason", None) or error.__cause__ or error
-    return str(reason).split(": ", 1)[-1] if "object at" in str(reason) else str(reason)
+    reason = str(getattr(error, "reason", None) or error.__cause__ or error)
+    return shown(reason.split(": ", 1)[-1] if "object at" in reason else reason, 300)

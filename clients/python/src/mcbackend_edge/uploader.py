@@ -10,7 +10,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from urllib.parse import quote
 
 from .errors import (
     AccessError,
@@ -22,8 +21,10 @@ from .errors import (
     PayloadTooLargeError,
     ProtocolError,
     ServerUnreachableError,
+    SpoolError,
     UploadPendingError,
 )
+from .names import check_rid
 from .schema import RunMeta
 from .segment import Layout
 from .spool import FSYNC_SECONDS, RunSpool
@@ -48,24 +49,24 @@ class RunWriter:
 
     Attributes
     ----------
+    path : of the run on the server.
     registration : identity of the registration, None until the server has the run.
+    process : the one that writes; a fork of it must not.
     chains : by number.
     """
 
     def __init__(self, meta: RunMeta, registration: str | None, spool: RunSpool | None) -> None:
         self.meta = meta
+        self.path = f"/v1/runs/{check_rid(meta.rid)}"
         self.registration = registration
         self.spool = spool
+        self.process = os.getpid()
         self.chains: dict[int, ChainWriter] = {}
         self.is_released = False
         self._has_warned = False
         self.layout = Layout(meta)
         self.stock = Stock(self.layout, spool)
         self.encoder = BatchEncoder(meta.variables, meta.sample_stats)
-
-    @property
-    def path(self) -> str:
-        return f"/v1/runs/{quote(self.meta.rid, safe='')}"
 
     @property
     def pending(self) -> int:
@@ -116,7 +117,7 @@ class RunWriter:
             for chain in list(self.chains.values()):
                 chain.sync()
             if self.spool is not None:
-                self.spool.sync_folders()
+                self.spool.sync_files()
         except OSError as error:
             self._warn(error)
 
@@ -181,7 +182,7 @@ class Uploader:
         UploadPendingError
             If that takes longer than `timeout` seconds.
         McbError
-            If the server refuses a chain.
+            If the server refuses a chain; the others are waited for nevertheless.
         """
         deadline = time.monotonic() + timeout
         with self._changed:
@@ -193,14 +194,15 @@ class Uploader:
                     pending = sum(run.pending for run in runs)
                     if report is not None:
                         report(pending)
-                    for run in runs:
-                        if run.error is not None:
-                            raise run.error
-                    if not pending and all(chain.is_created for run in runs for chain in run.chains.values()):
-                        return
+                    chains = [chain for run in runs for chain in list(run.chains.values())]
+                    error = next((chain.error for chain in chains if chain.error is not None), None)
                     left = deadline - time.monotonic()
+                    if all(chain.error or (chain.is_created and not chain.pending) for chain in chains):
+                        if error is None:
+                            return
+                        raise error
                     if left <= 0:
-                        raise self._pending_error(runs, pending)
+                        raise error or self._pending_error(runs, pending)
                     self._changed.wait(min(left, 0.5))
             finally:
                 self._is_urgent -= 1
@@ -309,7 +311,10 @@ class Uploader:
         McbError
             For failures that may pass.
         """
-        batch = chain.next_batch(run.encoder)
+        try:
+            batch = chain.next_batch(run.encoder)
+        except SpoolError as error:
+            return _failed(run, chain, error)
         if batch is None:
             return False
         start, count, body = batch
@@ -368,19 +373,25 @@ def register(transport: Transport, run: RunWriter, chains: list[ChainWriter]) ->
     McbError
         For failures that may pass; what the server refuses for good becomes the chains' error.
     """
-    try:
-        if run.registration is None:
+    if run.registration is None:
+        try:
             run.is_registered_as(transport.request("PUT", run.path, body=run.meta.raw, patience=0.0).registration())
-        for chain in chains:
-            if not chain.is_created:
+        except ApiError as error:
+            if not error.is_verdict:
+                raise
+            for chain in chains:
+                _failed(run, chain, error)
+            return
+    for chain in chains:
+        if not chain.is_created:
+            try:
                 path = f"{run.path}/chains/{chain.number}"
                 transport.request("PUT", path, headers=run.headers(), patience=0.0).length()
                 chain.is_created = True
-    except ApiError as error:
-        if not error.is_verdict:
-            raise
-        for chain in chains:
-            _failed(run, chain, error)
+            except ApiError as error:
+                if not error.is_verdict:
+                    raise
+                _failed(run, chain, error)
 
 
 def create_chain(transport: Transport, run: RunWriter, number: int) -> int:
@@ -392,13 +403,28 @@ def create_chain(transport: Transport, run: RunWriter, number: int) -> int:
     """
     headers = {**run.headers(), "If-None-Match": "*"}
     path = f"{run.path}/chains/{number}"
-    try:
-        transport.request("PUT", path, headers=headers, patience=0.0, only_once=True)
-    except ServerUnreachableError:
-        # The answer may have been lost after the chain was made: an empty chain is as good as a new one.
-        length = chain_length(transport, path, run.headers())
-        if length:
-            raise ChainExistsError(412, "chain_exists", f"chain {number} has {length} draws already", {}) from None
+    deadline = time.monotonic() + transport.patience
+    delay = FIRST_DELAY
+    while True:
+        try:
+            transport.request("PUT", path, headers=headers, patience=0.0, only_once=True)
+            return 0
+        except ServerUnreachableError:
+            break
+        except ChainExistsError:
+            if delay == FIRST_DELAY:
+                raise
+            break
+        except ApiError as error:
+            wait = max(delay, error.retry_after or 0.0)
+            if not error.is_temporary or time.monotonic() + wait > deadline:
+                raise
+            time.sleep(wait)
+            delay = min(2 * delay, LAST_DELAY)
+    # The answer may have been lost after the chain was made: an empty chain is as good as a new one.
+    length = chain_length(transport, path, run.headers())
+    if length:
+        raise ChainExistsError(412, "chain_exists", f"chain {number} has {length} draws already", {})
     return 0
 
 

@@ -7,14 +7,15 @@ file reads and writes the message itself. `RunMeta` goes through the official ru
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from .columns import Column, Ragged, Rigid, Shape, Strings
-from .errors import ProtocolError
+from .columns import MOST_OBJECTS, Column, Ragged, Repeated, Rigid, Shape, Strings
+from .errors import AnswerTooLargeError, ProtocolError, shown
 from .ndarray import Array
 from .schema import Variable
 
@@ -22,6 +23,9 @@ from .schema import Variable
 _START, _COUNT, _STEP = 0x08, 0x10, 0x28
 _DRAWS, _STATS = 0x1A, 0x22
 _NAME, _DTYPE, _DATA, _SHAPES, _STRING = 0x0A, 0x12, 0x1A, 0x22, 0x2A
+# What arrays of every NumPy that this package runs on may have.
+_MOST_DIMENSIONS = 32
+_MOST_SHAPE_NUMBERS = 4 * MOST_OBJECTS
 _FIELD_NUMBERS = {1: "start", 2: "count", 3: "draws", 4: "stats", 5: "step"}
 
 
@@ -166,7 +170,7 @@ class _RawColumn:
         self.name = self.dtype = ""
         self.data: memoryview = memoryview(b"")
         self.strings: list[str] = []
-        shapes: list[Array] = []
+        self.shape_numbers = array("Q")
         reader = _Reader(data)
         for tag in reader.tags():
             if tag == _NAME:
@@ -176,24 +180,38 @@ class _RawColumn:
             elif tag == _DATA:
                 self.data = reader.bytes()
             elif tag == _SHAPES:
-                shapes.append(_unpack_varints(reader.bytes()))
+                _unpack_varints(reader.bytes(), self.shape_numbers)
             elif tag == _SHAPES & ~7:
-                shapes.append(np.array([reader.varint()]))
+                self.shape_numbers.append(reader.varint())
+                if len(self.shape_numbers) > _MOST_SHAPE_NUMBERS:
+                    raise too_many(len(self.shape_numbers), "lengths", self.name)
             elif tag == _STRING:
                 self.strings.append(str(reader.bytes(), "utf-8"))
+                if len(self.strings) > MOST_OBJECTS:
+                    raise too_many(len(self.strings), "strings", self.name)
             else:
                 reader.skip(tag & 7)
-        self.shape_numbers = np.concatenate(shapes).tolist() if shapes else []
 
 
-def _unpack_varints(data: memoryview) -> Array:
+def _unpack_varints(data: memoryview, values: array[int]) -> None:
+    """Appends packed integers to `values`."""
     raw = np.frombuffer(data, dtype=np.uint8)
+    count = len(values) + int(np.count_nonzero(raw < 0x80))
+    if count > _MOST_SHAPE_NUMBERS:
+        raise too_many(count, "lengths", "a column")
     if not raw.size or raw.max() < 0x80:
-        return raw.astype(np.int64)
-    reader, values = _Reader(data), []
+        values.frombytes(raw.astype(np.uint64).tobytes())
+        return
+    reader = _Reader(data)
     while reader.at < len(data):
         values.append(reader.varint())
-    return np.array(values)
+
+
+def too_many(count: int, what: str, name: str) -> AnswerTooLargeError:
+    return AnswerTooLargeError(
+        f"{count:,} {what} of {shown(name, 300)!r} are more than are taken into memory at once ({MOST_OBJECTS:,}): "
+        "read a shorter slice"
+    )
 
 
 def _zigzag(value: int) -> int:
@@ -209,13 +227,18 @@ def decode_batch(data: memoryview, variables: Mapping[str, Variable], sample_sta
         If the bytes are not a batch of these variables.
     """
     numbers = {"start": 0, "count": 0, "step": 1}
-    raw: dict[str, list[_RawColumn]] = {"draws": [], "stats": []}
+    raw: dict[str, dict[str, _RawColumn]] = {"draws": {}, "stats": {}}
     reader = _Reader(data)
     try:
         for tag in reader.tags():
             name = _FIELD_NUMBERS.get(tag >> 3)
             if name in raw and tag & 7 == 2:
-                raw[name].append(_RawColumn(reader.bytes()))
+                column = _RawColumn(reader.bytes())
+                if column.name not in (variables if name == "draws" else sample_stats):
+                    raise _not_registered(column)
+                if column.name in raw[name]:
+                    raise ProtocolError(f"an answer holds {column.name!r} twice")
+                raw[name][column.name] = column
             elif name in numbers and tag & 7 == 0:
                 value = reader.varint()
                 numbers[name] = value if name != "step" else _zigzag(value) or 1
@@ -229,18 +252,30 @@ def decode_batch(data: memoryview, variables: Mapping[str, Variable], sample_sta
         numbers["start"],
         count,
         numbers["step"],
-        {column.name: _column(column, count, variables, is_alone) for column in raw["draws"]},
-        {column.name: _column(column, count, sample_stats, is_alone) for column in raw["stats"]},
+        {column.name: _column(column, count, variables, is_alone) for column in raw["draws"].values()},
+        {column.name: _column(column, count, sample_stats, is_alone) for column in raw["stats"].values()},
     )
 
 
 def _column(raw: _RawColumn, count: int, variables: Mapping[str, Variable], is_alone: bool) -> Column:
     var = variables.get(raw.name)
     if var is None or var.dtype != raw.dtype:
-        raise ProtocolError(f"an answer holds {raw.name!r} of dtype {raw.dtype!r}, which is not registered")
+        raise _not_registered(raw)
+    if var.is_rigid and count * math.prod(length or 1 for length in var.shape) >= 2**59:
+        # NumPy has no place for it even if it is empty.
+        raise ProtocolError(f"an answer holds {count} draws of {raw.name!r}")
     if var.is_rigid and var.dtype != "str":
         return Rigid(_rigid_values(raw, var, count, is_alone))
-    shapes = [var.shape] * count if var.is_rigid else _shapes(raw, count)
+    size = math.prod(var.shape) if var.is_rigid else 1
+    if size == 0:
+        if raw.strings:
+            raise ProtocolError(f"an answer holds {len(raw.strings)} strings of {raw.name!r}, not 0")
+        return Strings(Repeated(var.shape, count), Repeated((), count))
+    if count > MOST_OBJECTS:
+        raise too_many(count, "draws", raw.name)
+    if var.is_rigid and count * size != len(raw.strings):
+        raise ProtocolError(f"an answer holds {len(raw.strings)} strings of {raw.name!r}, not {count * size}")
+    shapes = [var.shape] * count if var.is_rigid else _shapes(raw, var, count)
     sizes = [math.prod(shape) for shape in shapes]
     if var.dtype == "str":
         if len(raw.strings) != sum(sizes):
@@ -250,6 +285,11 @@ def _column(raw: _RawColumn, count: int, variables: Mapping[str, Variable], is_a
     if len(raw.data) != sum(sizes) * itemsize:
         raise ProtocolError(f"an answer holds {len(raw.data)} bytes of {raw.name!r}, not {sum(sizes) * itemsize}")
     return Ragged(shapes, [bytes(part) for part in _split(raw.data, [size * itemsize for size in sizes])])
+
+
+def _not_registered(raw: _RawColumn) -> ProtocolError:
+    name, dtype = shown(raw.name, 300), shown(raw.dtype, 100)
+    return ProtocolError(f"an answer holds {name!r} of dtype {dtype!r}, which is not registered")
 
 
 def _rigid_values(raw: _RawColumn, var: Variable, count: int, is_alone: bool) -> Array:
@@ -279,12 +319,25 @@ def find_draws(beginning: bytes) -> int:
     return 0
 
 
-def _shapes(raw: _RawColumn, count: int) -> list[Shape]:
+def _shapes(raw: _RawColumn, var: Variable, count: int) -> list[Shape]:
+    """The shape of each draw.
+
+    Raises
+    ------
+    ProtocolError
+        Also for one that the variable cannot have, or NumPy.
+    """
     shapes: list[Shape] = []
-    numbers, at = raw.shape_numbers, 0
-    while at < len(numbers):
+    checked: set[Shape] = set()
+    numbers, at = raw.shape_numbers.tolist(), 0
+    while at < len(numbers) and len(shapes) < count:
         end = at + 1 + numbers[at]
-        shapes.append(tuple(numbers[at + 1 : end]))
+        shape = tuple(numbers[at + 1 : end])
+        if shape not in checked:
+            if len(shape) > _MOST_DIMENSIONS or not var.fits(shape):
+                raise ProtocolError(f"an answer holds a draw of {raw.name!r} of an impossible shape")
+            checked.add(shape)
+        shapes.append(shape)
         at = end
     if len(shapes) != count or at != len(numbers):
         raise ProtocolError(f"an answer holds {len(shapes)} shapes of {raw.name!r}, not {count}")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Literal
+from zlib import crc32
 
 from numpy import ndarray
 from numpy.typing import ArrayLike
@@ -27,7 +28,7 @@ from .errors import (
     UnknownVariableError,
 )
 from .schema import Variable
-from .segment import FILLED, HEAP_BEGIN, Layout, Segment, encode_value
+from .segment import FILLED, HEAP_BEGIN, HEAP_USED, Layout, Segment, StoredSegment, encode_value, row_sum
 from .spool import RunSpool
 from .wire import BatchEncoder
 
@@ -65,12 +66,18 @@ class Stock:
             self._warn("this process may not open enough files for a spool of this many chains")
         return Segment.create(self.layout, None, start, capacity, heap_bytes)
 
-    def discard(self, segment: Segment) -> None:
+    def discard(self, segment: Segment | StoredSegment) -> None:
         if segment.path is not None:
-            self._open -= 1
+            self._open -= isinstance(segment, Segment)
             # One that stays is sent again by `sync`, which the server takes for the repetition that it is.
             with suppress(OSError):
                 segment.path.unlink(missing_ok=True)
+
+    def is_replaced(self, segment: Segment) -> None:
+        """Its file is another segment's now."""
+        if segment.path is not None:
+            self._open -= 1
+            segment.path = None
 
     def _warn(self, reason: str) -> None:
         if not self._has_warned:
@@ -111,13 +118,13 @@ class ChainWriter:
         self.wake: Callable[[], None] = _nothing
         self._stock = stock
         self._layout = stock.layout
-        self._segments: deque[Segment] = deque()
+        self._segments: deque[Segment | StoredSegment] = deque()
         self._batch_rows = 1_000_000
         self._heap_per_row = 128 * len(self._layout.heap)
         # The last segment, if there is one, and what `append` would otherwise ask it for each time.
         self._tail: Segment
         self._rows: Any = ()
-        self._counters = memoryview(bytearray())
+        self._counters = self._sums = memoryview(bytearray())
         self._start, self._filled, self._capacity = start, 0, 0
         self._has_no_heap = not self._layout.heap
         self._row_bytes = self._layout.row_bytes
@@ -126,12 +133,10 @@ class ChainWriter:
         self._prepare()
 
     @classmethod
-    def restored(cls, number: int, segments: Sequence[Segment], stock: Stock) -> ChainWriter:
+    def restored(cls, number: int, segments: Sequence[StoredSegment], stock: Stock) -> ChainWriter:
         """The log that another process has left."""
         writer = cls(number, segments[0].start if segments else 0, stock)
         writer._segments.extend(segments)
-        if segments:
-            writer._filled = writer._capacity = segments[-1].filled
         return writer
 
     @property
@@ -182,30 +187,49 @@ class ChainWriter:
             values = self._cast(values)
             are_arrays = are_arrays and all(type(cast) is ndarray for cast in values)
             break
-        row = self._filled
-        if row == self._capacity:
-            self._roll()
-            row = 0
         if are_arrays:
+            row = self._filled
+            if row == self._capacity:
+                self._roll()
+                row = 0
             begin = row * self._row_bytes
             try:
                 # The quickest copy of many small arrays that Python has; it takes C-ordered ones alone.
-                self._bytes[begin : begin + self._row_bytes] = b"".join(values)
+                joined = b"".join(values)
+                self._bytes[begin : begin + self._row_bytes] = joined
+                self._sums[row] = crc32(joined, row)
+                self._filled = self._counters[FILLED] = row + 1
+                return
             except (TypeError, ValueError, BufferError):
-                self._rows[row] = values
-        else:
-            row = self._assign(values, draw, stats or _NO_STATS)
-        self._filled = self._counters[FILLED] = row + 1
+                pass
+        self._assign(values, draw, stats or _NO_STATS)
 
-    def _assign(self, values: tuple[Any, ...], draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike]) -> int:
-        """Writes a row of values that are not all arrays of fixed shape; its index in the last segment."""
-        if not self._has_no_heap:
-            values += self._to_heap(draw, stats)
+    def _assign(self, values: tuple[Any, ...], draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike]) -> None:
+        """Writes a row of values that are not all C-ordered arrays of fixed shape."""
+        encoded = () if self._has_no_heap else self._encoded_values(draw, stats)
+        if self._filled == self._capacity:
+            self._roll(needed=sum(map(len, encoded)))
+        if encoded:
+            placed = self._tail.put(self._counters[HEAP_USED], encoded)
+            if placed is None:
+                self._roll(needed=sum(map(len, encoded)))
+                placed = self._tail.put(HEAP_BEGIN, encoded)
+                assert placed is not None
+            offsets, heap_used = placed
+            values += tuple(offsets)
+        row = self._filled
         try:
-            self._rows[self._filled] = values
+            self._rows[row] = values
         except OverflowError as error:
             raise DtypeMismatchError(f"a value is too large for its dtype: {error}") from error
-        return self._filled
+        begin = row * self._row_bytes
+        total = crc32(self._bytes[begin : begin + self._row_bytes], row)
+        if encoded:
+            for value in encoded:
+                total = crc32(value, total)
+            self._counters[HEAP_USED] = heap_used
+        self._sums[row] = total
+        self._filled = self._counters[FILLED] = row + 1
 
     def extend(self, draws: Mapping[str, Any], stats: Mapping[str, Any] | None = None) -> None:
         """Adds a block of iterations.
@@ -234,26 +258,33 @@ class ChainWriter:
 
     def _extend_tail(self, columns: Sequence[Column | None], done: int, count: int) -> int:
         """Puts as much as fits into the last segment; how many iterations those are."""
-        begin, layout = self._filled, self._layout
+        begin, layout, tail = self._filled, self._layout, self._tail
         room = min(self._capacity - begin, count - done)
+        heap_used = tail.heap_used
+        values: list[list[bytes]] = []
         if layout.heap:
             offsets = []
             for index in range(done, done + room):
                 encoded = [_encoded(layout.columns[i], columns[i], index) for i in layout.heap]
-                placed = self._tail.put(self._tail.heap_used, encoded)
+                placed = tail.put(heap_used, encoded)
                 if placed is None:
                     break
-                offsets.append(placed)
+                offsets.append(placed[0])
+                heap_used = placed[1]
+                values.append(encoded)
             room = len(offsets)
             if room == 0:
-                self._roll(count - done, sum(len(_encoded(layout.columns[i], columns[i], done)) for i in layout.heap))
+                self._roll(count - done, sum(map(len, encoded)))
                 return 0
             for i, column_offsets in zip(layout.heap, zip(*offsets)):
                 self._rows[f"c{i}"][begin : begin + room] = column_offsets
         for i in layout.rigid:
             column = columns[i]
-            values = column.values[done : done + room] if isinstance(column, Rigid) else layout.columns[i].fill()
-            self._rows[f"c{i}"][begin : begin + room] = values
+            rigid = column.values[done : done + room] if isinstance(column, Rigid) else layout.columns[i].fill()
+            self._rows[f"c{i}"][begin : begin + room] = rigid
+        for row in range(begin, begin + room):
+            self._sums[row] = row_sum(row, tail.row_bytes(row), values[row - begin] if values else ())
+        self._counters[HEAP_USED] = heap_used
         self._filled = self._counters[FILLED] = begin + room
         return room
 
@@ -318,8 +349,8 @@ class ChainWriter:
             for i, value, (dtype, shape, scalars) in zip(layout.rigid, values, self._checks)
         )
 
-    def _to_heap(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike]) -> tuple[int, ...]:
-        """Stores the values of varying shape of one draw; their offsets."""
+    def _encoded_values(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike]) -> tuple[bytes, ...]:
+        """The values of varying shape of one draw as the heap has them; b"" for a stat that is missing."""
         layout, values = self._layout, []
         cast = strict_cast if self.casting == "strict" else numpy_cast
         for i in layout.heap:
@@ -332,12 +363,7 @@ class ChainWriter:
             if not is_stat:
                 raise MissingVariableError(f"a draw lacks {var.name!r}")
             values.append(b"")
-        offsets = self._tail.put(self._tail.heap_used, values)
-        if offsets is None:
-            self._roll(needed=sum(map(len, values)))
-            offsets = self._tail.put(HEAP_BEGIN, values)
-            assert offsets is not None
-        return tuple(offsets)
+        return tuple(values)
 
     def _roll(self, rows: int = 0, needed: int = 0) -> None:
         """Begins a segment.
@@ -350,18 +376,25 @@ class ChainWriter:
         layout = self._layout
         if self._capacity:
             tail = self._tail
-            used = (tail.heap_used - HEAP_BEGIN) // max(1, self._filled)
+            used = (tail.heap_used - HEAP_BEGIN) // self._filled if self._filled else needed
             self._heap_per_row = max(used + used // 4, self._heap_per_row // 2) if layout.heap else 0
         per_row = layout.row_bytes + self._heap_per_row
         if rows * per_row > self._segment_bytes:
             self._segment_bytes = LARGEST_SEGMENT
         capacity = max(MIN_ROWS, self._segment_bytes // per_row)
         self._segment_bytes = min(4 * self._segment_bytes, LARGEST_SEGMENT)
-        heap = (HEAP_BEGIN + max(capacity * self._heap_per_row, 2 * needed)) if layout.heap else 0
-        self._tail = tail = self._stock.segment(self.number, self.length, capacity, heap)
+        # Values that fill a segment by themselves get one each: room for more would be written for nothing.
+        usual = min(capacity * self._heap_per_row, LARGEST_SEGMENT)
+        heap = (HEAP_BEGIN + max(usual, needed + min(needed, LARGEST_SEGMENT))) if layout.heap else 0
+        tail = self._stock.segment(self.number, self.length, capacity, heap)
+        if self._capacity and not self._filled and tail.path is not None:
+            for empty in list(self._segments):
+                # One without rows begins where the new one does, which has taken its name, and with it its file.
+                if isinstance(empty, Segment) and empty.start == tail.start:
+                    self._stock.is_replaced(empty)
         self._segments.append(tail)
-        self._rows, self._bytes, self._counters, self._capacity = tail.rows, tail.bytes, tail.counters, capacity
-        self._filled = 0
+        self._tail, self._rows, self._bytes, self._sums = tail, tail.rows, tail.bytes, tail.sums
+        self._counters, self._capacity, self._filled = tail.counters, capacity, 0
         self.wake()
 
     # -- the uploader's side -----------------------------------------------------------------------------------------

@@ -1,0 +1,116 @@
+"""HTTP answers that end: heads and lines of bounded length, and bytes that come at some pace.
+
+Python's HTTP client and urllib3 bound a header and the number of headers. They do not bound the line that tells the
+size of a chunk, trailers, `100 Continue` in front of an answer, nor the time that an answer takes whose server sends a
+byte now and then.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import time
+from typing import Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+LONGEST_LINE = 65536
+# Lines without anything else between them: an answer has at most 100 headers.
+MOST_LINES = 1000
+# Seconds that an answer may take from its first byte on, and bytes a second for which it may take longer.
+GRACE, SLOWEST = 60.0, 1024
+
+
+class _PacedIO(io.RawIOBase):
+    """What a socket receives.
+
+    Attributes
+    ----------
+    is_endless : whether the answer is a stream of events, which may take as long as it likes.
+    """
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._began = 0.0
+        self._received = 0
+        self.is_endless = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._received and not self.is_endless:
+            taken = time.monotonic() - self._began
+            if taken > GRACE + self._received / SLOWEST:
+                raise http.client.HTTPException(f"{self._received} bytes in {taken:.0f} s are too slow")
+        size: int | None = self._raw.readinto(buffer)
+        if not self._received:
+            self._began = time.monotonic()
+        self._received += size or 0
+        return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedReader(io.BufferedReader):
+    _lines = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self._lines += 1
+        is_open = size is None or size < 0
+        line = super().readline(LONGEST_LINE + 1 if is_open else size)
+        if self._lines > MOST_LINES or (is_open and len(line) > LONGEST_LINE):
+            raise http.client.HTTPException("the head of an answer, or of a chunk of it, does not end")
+        return line
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._lines = 0
+        if size is None or size < 0:
+            # Asked for by a chunk of negative size alone: it would read to the end, wherever that is.
+            raise http.client.HTTPException("a chunk of an answer has a negative size")
+        return super().read(size)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        self._lines = 0
+        return super().read1(size)
+
+    def readinto(self, buffer: Any, /) -> int:
+        self._lines = 0
+        return super().readinto(buffer)
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self._paced = _PacedIO(sock.makefile("rb", buffering=0))
+        self.fp = _BoundedReader(self._paced)
+
+    def begin(self) -> None:
+        super().begin()
+        self._paced.is_endless = self.headers.get_content_type() == "text/event-stream"
+
+
+class _Connection(HTTPConnection):
+    response_class = _BoundedResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _BoundedResponse
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+def bound(manager: urllib3.PoolManager) -> urllib3.PoolManager:
+    """The manager, of which all answers are bounded."""
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return manager
