@@ -213,17 +213,26 @@ function checkCount(spec: ColumnSpec, shape: readonly number[], expected: number
   )
 }
 
-function checkBools(spec: ColumnSpec, data: Uint8Array): void {
+function checkBools(spec: ColumnSpec, data: Bytes): void {
   if (spec.dtype !== 'bool') return
-  for (const byte of data) {
-    if (byte > 1) {
-      throw new McbError('dtype_mismatch', `"${spec.name}": a bool is one byte, 0 or 1, not ${byte}`, {
-        variable: spec.name,
-        expected: 'bool',
-        actual: 'uint8',
-      })
-    }
-  }
+  const wrong = data.subarray(boolsIn(data)).find((byte) => byte > 1)
+  if (wrong === undefined) return
+  throw new McbError('dtype_mismatch', `"${spec.name}": a bool is one byte, 0 or 1, not ${wrong}`, {
+    variable: spec.name,
+    expected: 'bool',
+    actual: 'uint8',
+  })
+}
+
+/** How many bytes from the beginning on are bools for sure; four at a time where they are aligned. */
+function boolsIn(data: Bytes): number {
+  const head = Math.min(data.length, (4 - (data.byteOffset % 4)) % 4)
+  for (let i = 0; i < head; i++) if ((data[i] ?? 0) > 1) return i
+  if (head === data.length) return head
+  const words = new Uint32Array(data.buffer, data.byteOffset + head, Math.floor((data.length - head) / 4))
+  let i = 0
+  while (i < words.length && ((words[i] ?? 0) & 0xfefefefe) === 0) i++
+  return head + i * 4
 }
 
 function* readStrings(body: Bytes, raw: RawColumn): Steps<{ lengths: Uint32Array; payload: Bytes }> {

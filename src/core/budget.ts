@@ -9,6 +9,9 @@ export interface BudgetLimits {
   readonly tenant: number
 }
 
+/** The part of a budget, one in so many, of which bodies may take more than they need at once. */
+const ROOMY = 4
+
 /** Seconds after which a body that was refused may find room. */
 const RETRY_AFTER = 1
 
@@ -50,6 +53,7 @@ export class BodyBudget {
     const hold: BodyHold = new BodyHold(
       (bytes) => this.resize(hold, tenant, bytes),
       () => this.arriving.delete(hold),
+      (bytes) => this.isRoomyFor(tenant, bytes - hold.bytes),
     )
     hold.tenant = tenant
     this.arriving.add(hold)
@@ -83,6 +87,11 @@ export class BodyBudget {
     })
   }
 
+  private isRoomyFor(tenant: string | undefined, more: number): boolean {
+    const used = tenant === undefined ? 0 : (this.usedBy.get(tenant) ?? 0)
+    return this.used + more <= this.limits.all / ROOMY && used + more <= this.limits.tenant / ROOMY
+  }
+
   /** Whose budget has no room for so many bytes more. */
   private missing(tenant: string | undefined, more: number): 'tenant' | 'all' | undefined {
     if (tenant !== undefined && (this.usedBy.get(tenant) ?? 0) + more > this.limits.tenant) return 'tenant'
@@ -111,10 +120,17 @@ export class BodyHold {
   private reason: McbError | undefined
   private readonly resize: (bytes: number) => void
   private readonly leave: () => void
+  private readonly look: (bytes: number) => boolean
 
-  constructor(resize: (bytes: number) => void, leave: () => void) {
+  constructor(resize: (bytes: number) => void, leave: () => void, look: (bytes: number) => boolean) {
     this.resize = resize
     this.leave = leave
+    this.look = look
+  }
+
+  /** Whether most of the budget is free even when the body takes so many bytes: more than it needs, but not than it soon will. */
+  isRoomyFor(bytes: number): boolean {
+    return this.look(bytes)
   }
 
   /**

@@ -1,8 +1,9 @@
 /** A request's body from Node's own stream: the web stream around it costs more than the copy. */
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { McbError } from '../core/errors.ts'
+import { free } from '../core/free.ts'
 import { readStandardBody } from '../routes/body.ts'
-import { Collector, release, stalled } from '../routes/collector.ts'
+import { Collector, stalled } from '../routes/collector.ts'
 import type { ReadBody } from '../routes/context.ts'
 
 export const readNodeBody: ReadBody = (c, wish) => {
@@ -31,7 +32,7 @@ export const readNodeBody: ReadBody = (c, wish) => {
       timer.refresh()
       try {
         collector.add(chunk)
-        release(chunk)
+        free(chunk)
       } catch (error) {
         fail(error)
       }

@@ -2,12 +2,12 @@
 import type { BodyHold } from '../core/budget.ts'
 import { McbError } from '../core/errors.ts'
 
-/** Bytes up to which a body has a buffer of its announced size at once. Most have no more. */
-const SMALL_BYTES = 64 * 1024
+/** Bytes of the first buffer, if as many are announced, and how many times larger the next one is. */
+const GROWTH = { roomy: { first: 1024 * 1024, factor: 4 }, scarce: { first: 64 * 1024, factor: 2 } }
 
 /**
  * One copy of what comes, and by doubling one more: memory is taken for no more than twice of what has come, whatever was
- * announced. A buffer that grows where it lies would save the second copy, and costs more than that: its pages come one by one,
+ * announced, and for no more than four times while most of the budget is free. A buffer that grows where it lies would save the second copy, and costs more than that: its pages come one by one,
  * and whoever goes through its bytes later is half as fast.
  */
 export class Collector {
@@ -53,20 +53,18 @@ export class Collector {
 
   private grow(length: number): void {
     const most = Math.max(this.most, length)
-    const size = Math.min(Math.max(SMALL_BYTES, this.bytes.length * 2, length), most)
-    this.hold.take(this.besides + size)
-    this.resize(size)
+    const sizeBy = ({ first, factor }: { readonly first: number; readonly factor: number }) =>
+      Math.min(Math.max(first, this.bytes.length * factor, length), most)
+    const roomy = this.besides + sizeBy(GROWTH.roomy)
+    const size = this.hold.isRoomyFor(roomy) ? roomy : this.besides + sizeBy(GROWTH.scarce)
+    this.hold.take(size)
+    this.resize(size - this.besides)
   }
 
   /** Frees the former buffer at once: what waits for a collection adds up. */
   private resize(size: number): void {
     this.bytes = new Uint8Array(this.bytes.buffer.transfer(size))
   }
-}
-
-/** Frees a piece that was copied: V8's collector sees only a small object, and lets tens of MiB lie behind such. */
-export function release({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 export function tooLarge(limit: number): McbError {

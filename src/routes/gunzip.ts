@@ -5,7 +5,8 @@
 import { createGunzip } from 'node:zlib'
 import type { BodyHold } from '../core/budget.ts'
 import { McbError } from '../core/errors.ts'
-import { Collector, release } from './collector.ts'
+import { free } from '../core/free.ts'
+import { Collector } from './collector.ts'
 
 /** Bytes of one piece of output. */
 const PIECE_BYTES = 64 * 1024
@@ -27,7 +28,7 @@ export async function gunzip(
     stream.end(sent)
     for await (const piece of stream) {
       collector.add(piece)
-      release(piece)
+      free(piece)
     }
     // It stops at a zero byte behind a member, and says nothing of it.
     if (stream.bytesWritten !== sent.length) throw new Error('there is more behind the last member')

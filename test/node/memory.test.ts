@@ -51,7 +51,7 @@ async function growth(work: () => Promise<unknown>): Promise<number> {
 }
 
 function head(length: number, more = ''): string {
-  return `POST ${DRAWS} HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: ${length}\r\n${more}\r\n`
+  return `POST ${DRAWS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: ${length}\r\n${more}\r\n`
 }
 
 const flushed = (raw: Raw) => expect.poll(() => raw.isClosed || raw.socket.writableLength === 0).toBe(true)
@@ -103,7 +103,7 @@ describe.runIf(process.platform === 'linux')('memory', () => {
       })
       expect((await server.api.request('POST', DRAWS, { body })).status).toBe(200)
     }
-    const request = `GET ${DRAWS} HTTP/1.1\r\nHost: x\r\n\r\n`
+    const request = `GET ${DRAWS} HTTP/1.1\r\nHost: localhost\r\n\r\n`
     const pipelined = await growth(async () => {
       client().socket.pause()
       clients[0]?.send(request.repeat(Math.floor(36_000 / request.length)))

@@ -1,6 +1,7 @@
 /** Appending exactly once: the table in section 3 of the contract, and where the new draws go. */
 import { newBlocks, overlapOf, requireSame } from '../../core/append.ts'
 import type { Batch } from '../../core/batch.ts'
+import { free } from '../../core/free.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Block } from '../../core/segment.ts'
 import type { ScanCursor, ScanPage } from '../../core/store.ts'
@@ -33,8 +34,9 @@ export function* appendBatch(
   if (from < to) yield* requireEqual(chain, schema, batch, to)
   if (!hasNew) return chain.length
   const end = batch.start + batch.count
-  const statements = yield* placeBlocks(chain, schema, newBlocks(schema, batch, chain.length), end, now)
+  const { statements, scratch } = yield* placeBlocks(chain, schema, newBlocks(schema, batch, chain.length), end, now)
   yield { guard: unchanged(chain), writes: statements }
+  for (const bytes of scratch) free(bytes)
   return end
 }
 
@@ -53,24 +55,31 @@ function* requireEqual(chain: ChainRow, schema: Schema, batch: Batch, to: number
   } while (cursor !== undefined)
 }
 
+interface Placed {
+  readonly statements: Statement[]
+  /** Memory that is free when the statements have been carried out. */
+  readonly scratch: readonly Uint8Array[]
+}
+
 function* placeBlocks(
   chain: ChainRow,
   schema: Schema,
   blocks: readonly Block[],
   end: number,
   now: number,
-): Program<Statement[]> {
+): Program<Placed> {
   const size = blocks.reduce((n, b) => n + (b.data?.length ?? 0), 0)
   const isFull = chain.tailRows >= TAIL_ROWS || chain.tailBytes + size > TAIL_BYTES || end - chain.folded > TAIL_DRAWS
   if (size >= STRAIGHT_BYTES || isFull) {
-    const { statements, bytes } = yield* foldStatements(chain, schema, blocks)
-    return [...statements, updateChain(chain, { length: end, folded: end, tailRows: 0, tailBytes: 0, bytes }, now)]
+    const { statements, bytes, scratch } = yield* foldStatements(chain, schema, blocks)
+    const update = updateChain(chain, { length: end, folded: end, tailRows: 0, tailBytes: 0, bytes }, now)
+    return { statements: [...statements, update], scratch }
   }
   const data = packTail(
     blocks.map((b) => b.data),
     size,
   )
-  return [
+  const statements = [
     {
       sql: 'INSERT INTO tail (id, start, count, data, sum) VALUES (?, ?, ?, ?, ?)',
       params: [chain.id * TAIL_SLOTS + chain.tailRows, chain.length, end - chain.length, data, tailSum(data)],
@@ -87,6 +96,7 @@ function* placeBlocks(
       now,
     ),
   ]
+  return { statements, scratch: [data] }
 }
 
 interface ChainChange {

@@ -52,7 +52,7 @@ interface NewChunk {
   readonly count: number
   readonly part: number
   readonly data: Segment
-  readonly sums: Segment
+  readonly damaged?: true
 }
 
 /** What becomes of one column: the chunks from `replacedFrom` on give way to new ones. */
@@ -72,17 +72,20 @@ export interface Fold {
   readonly statements: Statement[]
   /** How many more bytes the chain's rows have behind it. */
   readonly bytes: number
+  /** Memory that is free when the statements have been carried out. */
+  readonly scratch: readonly Bytes[]
 }
 
 /** What folds the tail of `chain` and, behind it, the blocks of `batch`. */
 export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly Block[]): Program<Fold> {
   const { tailRows, levels, levelsText } = yield* readTail(chain)
+  const scratch = tailRows.map((row) => bytesIn(row, 'data'))
   const tail = tailRows.map((row) => tailPieces(row, schema.columns.length))
   const planned = schema.columns.map((spec) => {
     const pieces = tail.flatMap((row) => row[spec.index] ?? [])
     const last = batch[spec.index]
     if (last !== undefined) pieces.push(last)
-    return planColumn(spec, gather(spec, pieces), levels[spec.index] ?? [], chain.folded)
+    return planColumn(spec, gather(spec, pieces, scratch), levels[spec.index] ?? [], chain.folded)
   })
   const { old, damaged } = yield* readJoined(chain, planned)
   // A damaged chunk stays where it is, and what is new begins another one.
@@ -90,7 +93,7 @@ export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly
     damaged.has(fold.spec.index) ? planColumn(fold.spec, fold.pieces, [], chain.folded) : fold,
   )
   const chunks: NewChunk[] = []
-  const nextLevels = folds.map((fold) => finishColumn(fold, old.get(fold.spec.index) ?? [], chunks))
+  const nextLevels = folds.map((fold) => finishColumn(fold, old.get(fold.spec.index) ?? [], chunks, scratch))
   const nextText = JSON.stringify(nextLevels)
   const replaced = folds.flatMap(({ spec, kept, joined }) =>
     joined > 0 ? (levels[spec.index] ?? []).slice(kept.length) : [],
@@ -109,7 +112,8 @@ export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly
       params: [chain.id, nextText],
     },
   ]
-  return { statements, bytes: behind - before }
+  for (const pieces of old.values()) for (const { data } of pieces) if (data !== null) scratch.push(data)
+  return { statements, bytes: behind - before, scratch }
 }
 
 function rowBytes(data: number): number {
@@ -146,7 +150,7 @@ function* readTail(chain: ChainRow): Program<{ tailRows: readonly Row[]; levels:
  * Joins the pieces of a column into as few as possible. Absent draws stay absent where their fill would be large, also
  * beside what was sent: else a stat that comes with every other batch would leave a chunk for each.
  */
-function gather(spec: ColumnSpec, pieces: readonly Piece[]): Piece[] {
+function gather(spec: ColumnSpec, pieces: readonly Piece[], scratch: Bytes[]): Piece[] {
   let absent = 0
   let sentBytes = 0
   let isSent = false
@@ -162,7 +166,7 @@ function gather(spec: ColumnSpec, pieces: readonly Piece[]): Piece[] {
   let group: { count: number; data: Bytes }[] = []
   const flush = () => {
     if (group.length === 0) return
-    gathered.push({ count: group.reduce((n, p) => n + p.count, 0), data: joinSegments(spec, group) })
+    gathered.push({ count: group.reduce((n, p) => n + p.count, 0), data: joined(spec, group, scratch) })
     group = []
   }
   for (const piece of pieces) {
@@ -250,26 +254,32 @@ function* readJoined(
 }
 
 /** Adds the chunks of a column to `chunks` and returns its new levels. */
-function finishColumn(fold: ColumnFold, old: readonly Piece[], chunks: NewChunk[]): Level[] {
+function finishColumn(fold: ColumnFold, old: readonly Piece[], chunks: NewChunk[], scratch: Bytes[]): Level[] {
   const [first, ...rest] = fold.pieces
   if (first === undefined) return fold.kept
   let start = fold.from
   let levels = fold.kept
-  for (const piece of [joinedHead(fold, old, first), ...rest]) {
-    for (const { count, data, damaged } of split(fold.spec, piece)) {
-      addRows(chunks, fold.spec.index, start, count, data, damaged ? DAMAGED_SUMS : undefined)
-      start += count
-      levels = damaged ? [] : withLevel(levels, [count, data?.length ?? -1])
+  for (const piece of [joinedHead(fold, old, first, scratch), ...rest]) {
+    for (const part of split(fold.spec, piece)) {
+      addRows(chunks, fold.spec.index, start, part)
+      start += part.count
+      levels = part.damaged ? [] : withLevel(levels, [part.count, part.data?.length ?? -1])
     }
   }
   return levels
 }
 
 /** The first piece behind the chunks that it is joined with. */
-function joinedHead(fold: ColumnFold, old: readonly Piece[], first: Piece): Piece {
+function joinedHead(fold: ColumnFold, old: readonly Piece[], first: Piece, scratch: Bytes[]): Piece {
   if (first.damaged) return first
-  const data = first.data === null ? null : joinSegments(fold.spec, withData([...old, first]))
+  const data = first.data === null ? null : joined(fold.spec, withData([...old, first]), scratch)
   return { count: first.count + fold.joined, data }
+}
+
+function joined(spec: ColumnSpec, blocks: { data: Bytes; count: number }[], scratch: Bytes[]): Bytes {
+  const data = joinSegments(spec, blocks)
+  if (blocks.length > 1) scratch.push(data)
+  return data
 }
 
 /** Only chunks of one kind, all absent or none, can ever be joined: what lies below another kind is done with. */
@@ -302,9 +312,9 @@ function split(spec: ColumnSpec, piece: Piece): Piece[] {
 }
 
 /** One row, or several when a single draw exceeds a row. */
-function addRows(chunks: NewChunk[], column: number, start: number, count: number, data: Segment, sums?: Bytes): void {
+function addRows(chunks: NewChunk[], column: number, start: number, { count, data, damaged }: Piece): void {
   const add = (part: number, bytes: Segment) =>
-    chunks.push({ column, start, count, part, data: bytes, sums: sums ?? (bytes && sumsOf(bytes)) })
+    chunks.push({ column, start, count, part, data: bytes, ...(damaged && { damaged }) })
   if (data === null || data.length <= CHUNK_BYTES) add(0, data)
   else {
     for (let offset = 0, part = 0; offset < data.length; offset += CHUNK_BYTES, part++) {
@@ -330,10 +340,14 @@ function insertChunks(chain: ChainRow, chunks: readonly NewChunk[]): Statement[]
   let bytes = 0
   const flush = () => {
     if (rows.length === 0) return
+    const inserted = rows
     const values = rows.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')
     statements.push({
       sql: `INSERT INTO chunks (chain_id, col, start, part, count, data, sums) VALUES ${values}`,
-      params: rows.flatMap((c) => [chain.id, c.column, c.start, c.part, c.count, c.data, c.sums]),
+      // Just before the bytes are read once more, so that they are in the processor's cache then.
+      get params() {
+        return inserted.flatMap((c) => [chain.id, c.column, c.start, c.part, c.count, c.data, sumsIn(c)])
+      },
     })
     rows = []
     bytes = 0
@@ -345,4 +359,8 @@ function insertChunks(chain: ChainRow, chunks: readonly NewChunk[]): Statement[]
   }
   flush()
   return statements
+}
+
+function sumsIn({ data, damaged }: NewChunk): Segment {
+  return damaged ? DAMAGED_SUMS : data && sumsOf(data)
 }

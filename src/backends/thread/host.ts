@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqlControl } from '../../control/sql.ts'
 import { McbError } from '../../core/errors.ts'
+import { free } from '../../core/free.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { toFailure } from '../remote.ts'
@@ -73,9 +74,9 @@ async function answer(driver: FileDriver, call: Call): Promise<void> {
   }
 }
 
-/** Frees the bodies that were handed over: left to the collector, they add up under load. */
+/** The bodies that were handed over. */
 function release(args: readonly unknown[]): void {
-  for (const arg of args) if (arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer) arg.buffer.transfer(0)
+  for (const arg of args) if (arg instanceof Uint8Array) free(arg)
 }
 
 function notice(sentence: string): void {

@@ -1,0 +1,7 @@
+/**
+ * Frees bytes that nobody will look at again, if they are all of their buffer. Left to the collector, which sees a small object
+ * and not what lies behind it, they add up to hundreds of MiB, and collecting them takes a tenth of the time of an append.
+ */
+export function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
+}
