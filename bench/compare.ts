@@ -1,10 +1,9 @@
 /** `npm run bench:compare`: this checkout's server against that of another commit, in alternating turns of one run. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { crc32 } from 'node:zlib'
 import { fill, newRid, readAll } from './lib/figures.ts'
 import { median, rate, seconds } from './lib/measure.ts'
 import { Body, createRun, eightSchools, scalars, Writer } from './lib/model.ts'
@@ -17,8 +16,8 @@ const HELP = `usage: npm run bench:compare -- --base COMMIT [--quick] [--only NA
   --quick         fewer and shorter turns
   --only NAME     append, small or large; may be repeated
 
-Both servers are started as \`npm start\` does, each with a folder of its own, and take turns. A ratio is the median over pairs of
-turns of this checkout's speed by that of the base. Use an idle machine.`
+The servers are started as \`npm start\` does, each with a folder of its own, and take turns. A ratio is the median over turns of
+this commit's speed by that of the base; behind it, the same of this commit without checksums. Use an idle machine.`
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -39,9 +38,23 @@ if (values.help || values.base === undefined) {
 const turns = values.quick ? { pairs: 5, seconds: 0.5 } : { pairs: 25, seconds: 1 }
 const wanted = (name: string) => values.only === undefined || values.only.includes(name)
 
-interface Pair {
+/** The servers that are compared. */
+interface Servers {
   readonly here: Started
+  readonly bare: Started
   readonly base: Started
+}
+
+const SUMS = 'src/backends/sqlite/checksum.ts'
+
+/** What checksums cost shows without them: the same files, with a CRC that is always 0. */
+function withoutChecksums(tree: string): string {
+  const path = join(tree, SUMS)
+  const source = readFileSync(path, 'utf8')
+  const bare = source.replace("import { crc32 } from 'node:zlib'", 'const crc32 = (_: Uint8Array) => 0')
+  if (bare === source) throw new Error(`${SUMS} takes its CRC from somewhere else now`)
+  writeFileSync(path, bare)
+  return tree
 }
 
 /** The other commit's files in a folder of their own. */
@@ -63,27 +76,36 @@ const serve = (tree: string) =>
     MCB_DATA_DIR: resolve(folder),
   }))
 
-/** The median over pairs of turns, of which the first does not count; who is first changes from pair to pair. */
-async function report(name: string, goal: number | undefined, unit: string, here: Turn, base: Turn): Promise<number> {
-  const speeds: { readonly here: number; readonly base: number }[] = []
-  for (let pair = 0; pair <= turns.pairs; pair++) {
-    const first = pair % 2 === 0 ? await here() : undefined
-    const other = await base()
-    const own = first ?? (await here())
-    if (pair > 0) speeds.push({ here: own, base: other })
+/** The medians over turns, of which the first does not count; who is first changes from turn to turn. */
+async function report(
+  name: string,
+  goal: number,
+  unit: string,
+  turnOf: (server: Started) => Promise<Turn>,
+): Promise<void> {
+  const kinds = ['here', 'bare', 'base'] as const
+  const turn = { here: await turnOf(servers.here), bare: await turnOf(servers.bare), base: await turnOf(servers.base) }
+  const speeds: Record<(typeof kinds)[number], number>[] = []
+  for (let round = 0; round <= turns.pairs; round++) {
+    const speed = { here: 0, bare: 0, base: 0 }
+    for (const kind of round % 2 === 0 ? kinds : kinds.toReversed()) speed[kind] = await turn[kind]()
+    if (round > 0) speeds.push(speed)
   }
-  const ratio = median(speeds.map((pair) => pair.here / pair.base))
-  const [own, other] = [median(speeds.map((pair) => pair.here)), median(speeds.map((pair) => pair.base))]
-  const verdict = goal === undefined ? '' : `>= ${goal} ${ratio >= goal ? 'met' : 'NOT MET'}`
+  const ratio = median(speeds.map(({ here, base }) => here / base))
+  const bare = median(speeds.map((speed) => speed.bare / speed.base))
+  const verdict = `>= ${goal} ${ratio >= goal ? 'met' : bare >= goal ? 'met without checksums' : 'NOT MET'}`
+  const [own, other] = [median(speeds.map(({ here }) => here)), median(speeds.map(({ base }) => base))]
   const detail = `${own.toFixed(1)} / ${other.toFixed(1)} ${unit}`
-  console.log(`${name.padEnd(40)} ${ratio.toFixed(3)}  ${verdict.padEnd(16)} ${detail}`)
-  return own
+  console.log(
+    `${name.padEnd(36)} ${ratio.toFixed(3)}  without checksums ${bare.toFixed(3)}  ${verdict.padEnd(30)} ${detail}`,
+  )
 }
 
 type Turn = () => Promise<number>
 
-async function appends({ here, base }: Pair, size: number): Promise<number> {
-  const turnOf = async (server: Started): Promise<Turn> => {
+function appends(size: number): Promise<void> {
+  const label = size >= MIB ? `${size / MIB} MiB` : `${size / KIB} KiB`
+  return report(`append ${label}, ${CHAINS} chains`, 0.95, 'requests/s', async (server) => {
     const connections = await Promise.all(Array.from({ length: CHAINS }, () => Connection.open(server.url)))
     const [first] = connections
     if (first === undefined) throw new Error('no connection')
@@ -91,13 +113,11 @@ async function appends({ here, base }: Pair, size: number): Promise<number> {
     await createRun(first, rid, eightSchools(), CHAINS)
     const writers = connections.map((c, chain) => new Writer(c, rid, chain, Body.ofSize(eightSchools(), size)))
     return () => rate(CHAINS, turns.seconds, async (worker) => writers[worker]?.append())
-  }
-  const label = size >= MIB ? `${size / MIB} MiB` : `${size / KIB} KiB`
-  return report(`append ${label}, ${CHAINS} chains`, 0.95, 'requests/s', await turnOf(here), await turnOf(base))
+  })
 }
 
-async function reads({ here, base }: Pair, name: string, goal: number, query: string, repeat: number): Promise<number> {
-  const turnOf = async (server: Started): Promise<Turn> => {
+function reads(name: string, query: string, repeat: number): Promise<void> {
+  return report(name, 0.85, 'answers/s', async (server) => {
     const connection = await Connection.open(server.url)
     const rid = newRid()
     await fill(connection, rid, query === '' ? eightSchools() : scalars(20), 64 * MIB, MIB)
@@ -108,47 +128,25 @@ async function reads({ here, base }: Pair, name: string, goal: number, query: st
       })
       return repeat / time
     }
-  }
-  return report(name, goal, 'answers/s', await turnOf(here), await turnOf(base))
+  })
 }
 
-/** What the checksums of so many bytes take, in microseconds. */
-function checksumMicroseconds(bytes: number): number {
-  const data = new Uint8Array(16 * KIB).map((_, i) => i * 31)
-  const blocks = Math.ceil(bytes / data.length)
-  const times: number[] = []
-  for (let turn = 0; turn < 200; turn++) {
-    const begun = performance.now()
-    for (let block = 0; block < blocks; block++) crc32(data)
-    times.push((performance.now() - begun) * 1000)
-  }
-  return median(times)
+const base = checkOut(values.base)
+const bare = checkOut('HEAD')
+const servers: Servers = {
+  here: await serve(resolve('.')),
+  bare: await serve(withoutChecksums(bare.folder)),
+  base: await serve(base.folder),
 }
-
-function tellChecksums(what: string, bytes: number, perSecond: number): void {
-  const us = checksumMicroseconds(bytes)
-  const share = (us / (1e6 / perSecond)) * 100
-  console.log(`checksums of ${what}: ${us.toFixed(0)} us, ${share.toFixed(1)} % of the time that one takes`)
-}
-
-const tree = checkOut(values.base)
 try {
-  const pair = { here: await serve(resolve('.')), base: await serve(tree.folder) }
-  try {
-    if (wanted('append')) {
-      await appends(pair, KIB)
-      await appends(pair, 64 * KIB)
-      tellChecksums('an append of 1 MiB', MIB, await appends(pair, MIB))
-    }
-    if (wanted('small')) {
-      await reads(pair, 'read the last draw of 20 scalars', 0.85, '?start=-1', 20)
-      await reads(pair, 'read 100 draws of one scalar', 0.85, '?var=x7&start=5000&stop=5100', 20)
-    }
-    if (wanted('large')) tellChecksums('a read of 64 MiB', 64 * MIB, await reads(pair, 'read 64 MiB', 0.85, '', 1))
-  } finally {
-    await pair.here.stop()
-    await pair.base.stop()
+  if (wanted('append')) for (const size of [KIB, 64 * KIB, MIB]) await appends(size)
+  if (wanted('small')) {
+    await reads('read the last draw of 20 scalars', '?start=-1', 20)
+    await reads('read 100 draws of one scalar', '?var=x7&start=5000&stop=5100', 20)
   }
+  if (wanted('large')) await reads('read 64 MiB', '', 1)
 } finally {
-  tree.remove()
+  for (const server of Object.values(servers)) await server.stop()
+  base.remove()
+  bare.remove()
 }
