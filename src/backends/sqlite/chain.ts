@@ -69,8 +69,10 @@ const ONE_CHUNK_SQL = `SELECT start, count, data, sums FROM chunks WHERE chain_i
 const TAIL_SQL =
   'SELECT start, count, data, sum FROM tail WHERE id >= ? AND id < ? AND start + count > ? AND start < ? ORDER BY id'
 
-export function tailRowsOf(chain: ChainRow, from: number, to: number): Statement {
-  return { sql: TAIL_SQL, params: [chain.id * TAIL_SLOTS, (chain.id + 1) * TAIL_SLOTS, from, to] }
+/** Rows of the tail; who looks at none of them must not trust their data. */
+export function tailRowsOf(chain: ChainRow, from: number, to: number, look?: (row: Row) => void): Statement {
+  const params = [chain.id * TAIL_SLOTS, (chain.id + 1) * TAIL_SLOTS, from, to]
+  return { sql: TAIL_SQL, params, ...(look && { look }) }
 }
 
 /** What a page asks of one column: `to` lies before the end of the request when the column is too long for a page. */
@@ -108,11 +110,22 @@ function planPage(chain: ChainRow, schema: Schema, request: ScanRequest): Column
   return plans
 }
 
-function chunksOf({ id, folded }: ChainRow, { spec, from, to }: ColumnPlan): Statement {
+/** The chunks of a page, verified as far as they will be read: to the end of the request. */
+function chunksOf({ id, folded }: ChainRow, { spec, from, to }: ColumnPlan, end: number): Statement {
   const column = [id, spec.index]
+  const look = (row: Row) => requireIntact(row, spec, from, end)
   return fixedWeight(spec) > 0
-    ? { sql: CHUNKS_SQL, params: [...column, Math.min(to, folded), ...column, from] }
-    : { sql: ONE_CHUNK_SQL, params: [...column, ...column, from] }
+    ? { sql: CHUNKS_SQL, params: [...column, Math.min(to, folded), ...column, from], look }
+    : { sql: ONE_CHUNK_SQL, params: [...column, ...column, from], look }
+}
+
+function requireIntact(row: Row, spec: ColumnSpec, from: number, to: number): void {
+  const start = numberIn(row, 'start')
+  const count = numberIn(row, 'count')
+  if (row.data === null || start >= to) return
+  const touched = count === 1 ? [] : bytesOfDraws(spec, from - start, Math.min(count, to - start))
+  if (isIntact(row, bytesIn(row, 'data'), ...touched)) return
+  throw new DamagedData(`the chunk of "${spec.name}" that begins at iteration ${start}`)
 }
 
 /** One page of an answer; see `Store.scan`. */
@@ -121,17 +134,18 @@ export function* scanPage(chain: ChainRow, schema: Schema, request: ScanRequest)
   const plans = planPage(chain, schema, request)
   const first = plans[0]
   const end = Math.max(...plans.map((p) => p.to))
-  const reads = plans.map((plan) => chunksOf(chain, plan))
+  const reads = plans.map((plan) => chunksOf(chain, plan, request.to))
   const inChunks = plans.some((p) => p.from < chain.folded)
   const chunkReads = inChunks ? reads : []
   const inTail = end > chain.folded
   const tailFrom = Math.min(...plans.map((p) => p.from))
-  const rows = yield { reads: inTail ? [...chunkReads, tailRowsOf(chain, tailFrom, end)] : chunkReads }
+  const rows = yield {
+    reads: inTail ? [...chunkReads, tailRowsOf(chain, tailFrom, end, requireIntactTail)] : chunkReads,
+  }
   const tail = inTail ? (rows[chunkReads.length] ?? []) : []
-  requireIntactTail(tail)
   const parts: ColumnBlocks[] = []
   for (const [i, plan] of plans.entries()) {
-    const blocks = [...chunkBlocks(inChunks ? (rows[i] ?? []) : [], plan, request.to)]
+    const blocks = [...chunkBlocks(inChunks ? (rows[i] ?? []) : [], request.to)]
     const clipped = clipBlocks(blocks, plan.spec, plan.from, request.to)
     let covered = clipped.at(-1)
     let at = covered === undefined ? plan.from : covered.start + covered.count
@@ -148,8 +162,8 @@ export function* scanPage(chain: ChainRow, schema: Schema, request: ScanRequest)
   return done < request.columns.length ? { parts, next: { position: done, from: request.from } } : { parts }
 }
 
-/** Chunks from rows that are ordered by start and part, verified as far as they will be read; parts of one are joined. */
-function* chunkBlocks(rows: readonly Row[], { spec, from }: ColumnPlan, to: number): Generator<Block> {
+/** Chunks from rows that are ordered by start and part; parts of one chunk are joined. */
+function* chunkBlocks(rows: readonly Row[], to: number): Generator<Block> {
   for (let i = 0; i < rows.length; ) {
     const row = rows[i]
     if (row === undefined) return
@@ -159,13 +173,7 @@ function* chunkBlocks(rows: readonly Row[], { spec, from }: ColumnPlan, to: numb
     const parts: Uint8Array<ArrayBuffer>[] = []
     let next = i
     for (let part = rows[next]; part !== undefined && part.start === start; part = rows[++next]) {
-      if (part.data === null) continue
-      const data = bytesIn(part, 'data')
-      const touched = count === 1 ? [] : bytesOfDraws(spec, from - start, Math.min(count, to - start))
-      if (!isIntact(part, data, ...touched)) {
-        throw new DamagedData(`the chunk of "${spec.name}" that begins at iteration ${start}`)
-      }
-      parts.push(data)
+      if (part.data !== null) parts.push(bytesIn(part, 'data'))
     }
     const [only] = parts
     const data = only === undefined ? null : parts.length === 1 ? only : concatBytes(parts)
@@ -186,9 +194,7 @@ export function* tailBlocks(rows: readonly Row[], spec: ColumnSpec, schema: Sche
   }
 }
 
-function requireIntactTail(rows: readonly Row[]): void {
-  for (const row of rows) {
-    if (isTailIntact(row, bytesIn(row, 'data'))) continue
-    throw new DamagedData(`the batch in the tail that begins at iteration ${numberIn(row, 'start')}`)
-  }
+function requireIntactTail(row: Row): void {
+  if (isTailIntact(row, bytesIn(row, 'data'))) return
+  throw new DamagedData(`the batch in the tail that begins at iteration ${numberIn(row, 'start')}`)
 }

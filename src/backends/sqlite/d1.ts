@@ -102,7 +102,12 @@ export class D1Driver implements SqlDriver {
     const results = await this.database.batch<{ [column: string]: string | number | null }>(prepared).catch((error) => {
       throw new BatchFailure(error instanceof Error ? error.message : String(error), { cause: error })
     })
-    return results.map(({ results: rows }) => rows.map(toRow))
+    return results.map(({ results: cells }, i) => {
+      const rows = cells.map(toRow)
+      const look = statements[i]?.look
+      if (look !== undefined) rows.forEach(look)
+      return rows
+    })
   }
 }
 

@@ -19,6 +19,8 @@ export const BYTE_COLUMNS: readonly string[] = ['data', 'sums']
 export interface Statement {
   readonly sql: string
   readonly params: readonly Param[]
+  /** Looks at each row as soon as it is read, while its bytes are in the processor's cache; what it throws ends the program. */
+  readonly look?: (row: Row) => void
 }
 
 export interface Reads {

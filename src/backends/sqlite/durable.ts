@@ -44,11 +44,13 @@ export class DurableDriver implements SqlDriver {
     return next.value
   }
 
-  private all({ sql, params }: Statement): Row[] {
-    return this.storage.sql
+  private all({ sql, params, look }: Statement): Row[] {
+    const rows = this.storage.sql
       .exec<Record<string, SqlStorageValue>>(sql, ...params)
       .toArray()
       .map(toRow)
+    if (look !== undefined) rows.forEach(look)
+    return rows
   }
 }
 

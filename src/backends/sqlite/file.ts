@@ -210,8 +210,15 @@ export class FileDriver implements SqlDriver {
     return next.value
   }
 
-  private all({ sql, params }: Statement): Row[] {
-    return this.prepare(sql).all(...params)
+  private all({ sql, params, look }: Statement): Row[] {
+    const statement = this.prepare(sql)
+    if (look === undefined) return statement.all(...params)
+    const rows: Row[] = []
+    for (const row of statement.iterate(...params)) {
+      look(row)
+      rows.push(row)
+    }
+    return rows
   }
 
   private prepare(sql: string): Database.Statement<unknown[], Row> {
