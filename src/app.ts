@@ -125,6 +125,8 @@ export function createApp({
     bounds,
     readBody,
     bodies,
+    documents: new BodyBudget({ all: bounds.documentsBytes, tenant: bounds.documentsBytes / 2 }),
+    whenAnswered,
     authorize: counted(authorize, openAnswers, whenAnswered),
     quotas,
   }

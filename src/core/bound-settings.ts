@@ -24,6 +24,7 @@ export function boundsOf(variables: BoundVariables, defaults: Bounds = DEFAULT_B
     bodiesBytes,
     tenantBodiesBytes:
       whole('MCB_TENANT_BODIES_MIB', MCB_TENANT_BODIES_MIB, MIB) ?? Math.min(defaults.tenantBodiesBytes, bodiesBytes),
+    documentsBytes: defaults.documentsBytes,
     answers: whole('MCB_ANSWERS', MCB_ANSWERS, 1) ?? defaults.answers,
     eventStreams: whole('MCB_EVENT_STREAMS', MCB_EVENT_STREAMS, 1) ?? defaults.eventStreams,
     stallMs: whole('MCB_STALL_SECONDS', MCB_STALL_SECONDS, 1000) ?? defaults.stallMs,

@@ -41,6 +41,8 @@ export interface Bounds {
   readonly bodiesBytes: number
   /** Bytes of these that are of one tenant, where there are several. */
   readonly tenantBodiesBytes: number
+  /** Bytes of whole documents, such as metadata, that are answers which nobody has taken yet; half of them of one tenant. */
+  readonly documentsBytes: number
   /** Answers to reads that are open at a time, for one tenant. */
   readonly answers: number
   /** Streams of events that are open at a time, for one tenant, apart from these. */
@@ -52,6 +54,7 @@ export interface Bounds {
 export const DEFAULT_BOUNDS: Bounds = {
   bodiesBytes: 512 * MIB,
   tenantBodiesBytes: 256 * MIB,
+  documentsBytes: 256 * MIB,
   answers: 256,
   eventStreams: 1024,
   stallMs: 60_000,

@@ -64,6 +64,9 @@ export interface Services {
   readonly limits: Limits
   readonly readBody: ReadBody
   readonly bodies: BodyBudget
+  /** What whole documents take of memory that are answers and have not left yet. */
+  readonly documents: BodyBudget
+  readonly whenAnswered: WhenAnswered
   readonly bounds: Bounds
   readonly quotas: Quotas
   /** Gives a request its caller and that caller's backend: the one place where that happens. */

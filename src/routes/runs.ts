@@ -8,6 +8,7 @@ import { jsonText, runMetaToJson } from '../core/meta-json.ts'
 import { ROW_BYTES } from '../core/usage.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
+import { countDocument, requireDocumentRoom } from './document.ts'
 import { JSON_TYPE, matchesETag, negotiate } from './negotiate.ts'
 import { describe, errors, runMetaAnswer, runMetaBody } from './openapi.ts'
 import { pageQuery, ridParam } from './params.ts'
@@ -46,9 +47,10 @@ export function runRoutes(
         const type = negotiate(c.req.header('Accept'))
         const rid = newRunId()
         const parsed = await accept(c, rid)
+        requireDocumentRoom(c, services, parsed.bytes.length)
         const run = await register(c, rid, parsed)
         c.header('Location', `/v1/runs/${rid}`)
-        return answerMeta(c, run, type, 201)
+        return answerMeta(c, services, run, type, 201)
       },
     },
     get: {
@@ -115,7 +117,7 @@ export function runRoutes(
         if (expected !== undefined && expected !== run.registration) {
           throw new McbError('run_replaced', `run "${rid}" was deleted and registered again`)
         }
-        return answerMeta(c, run, negotiate(c.req.header('Accept')), 200)
+        return answerMeta(c, services, run, negotiate(c.req.header('Accept')), 200)
       },
     },
     delete: {
@@ -142,13 +144,21 @@ function listRuns(c: AppContext): Promise<RunPage> {
   return c.get('backend').listRuns({ ...pageQuery(c), ...(run !== null && { rid: run }) })
 }
 
-function answerMeta(c: AppContext, run: StoreRun, type: string, status: 200 | 201): Response {
+function answerMeta(c: AppContext, services: Services, run: StoreRun, type: string, status: 200 | 201): Response {
   const etag = `"${run.registration}-${type.slice(type.indexOf('/') + 1)}"`
-  c.header('ETag', etag)
-  c.header(REGISTRATION, run.registration)
-  if (status === 200 && matchesETag(c, etag)) return c.body(null, 304)
+  const describe = () => {
+    c.header('ETag', etag)
+    c.header(REGISTRATION, run.registration)
+  }
+  if (status === 200 && matchesETag(c, etag)) {
+    describe()
+    return c.body(null, 304)
+  }
+  const bytes = type === JSON_TYPE ? new TextEncoder().encode(jsonText(runMetaToJson(run.meta))) : run.bytes
+  countDocument(c, services, bytes.length)
+  describe()
   c.header('Content-Type', type)
-  return c.body(type === JSON_TYPE ? jsonText(runMetaToJson(run.meta)) : run.bytes, status)
+  return c.body(bytes, status)
 }
 
 /** 16 characters of 32: as many ids as nobody will ever meet twice. */

@@ -1,0 +1,55 @@
+/**
+ * Whole documents as answers: each is in memory until its reader has taken it, so that those of all readers together have a
+ * bound, apart from that of bodies: who reads nothing must not stop those who write.
+ */
+import type { BodyBudget } from '../core/budget.ts'
+import { McbError } from '../core/errors.ts'
+import type { AppContext, WhenAnswered } from './context.ts'
+
+/** Smaller ones are not counted: the number of open answers is bounded as well. */
+const SMALL_BYTES = 64 * 1024
+
+export interface DocumentServices {
+  readonly documents: BodyBudget
+  readonly whenAnswered: WhenAnswered
+}
+
+/**
+ * Counts a document until its answer has left.
+ *
+ * @throws McbError `overloaded` when those that are not taken yet leave no room for it
+ */
+export function countDocument(c: AppContext, { documents, whenAnswered }: DocumentServices, bytes: number): void {
+  if (bytes < SMALL_BYTES || c.req.method === 'HEAD') return
+  const hold = openHold(documents, tenantOf(c), bytes)
+  // Where a platform does not tell when an answer has left, none can be counted.
+  if (!whenAnswered(c, () => hold.release())) hold.release()
+}
+
+/**
+ * For what is done before its document is answered, and cannot be undone.
+ *
+ * @throws McbError `overloaded` when there would be no room for the document
+ */
+export function requireDocumentRoom(c: AppContext, { documents }: DocumentServices, bytes: number): void {
+  if (bytes >= SMALL_BYTES) openHold(documents, tenantOf(c), bytes).release()
+}
+
+function tenantOf(c: AppContext): string | undefined {
+  const caller = c.get('caller')
+  return caller.kind === 'key' ? caller.tenant.storage : undefined
+}
+
+function openHold(documents: BodyBudget, tenant: string | undefined, bytes: number) {
+  try {
+    const hold = documents.open(tenant, bytes)
+    hold.take(bytes)
+    hold.settle()
+    return hold
+  } catch (error) {
+    if (!(error instanceof McbError) || error.code !== 'overloaded') throw error
+    throw new McbError('overloaded', 'answers that were not read yet take all the memory that there is for them', {
+      retryAfter: 1,
+    })
+  }
+}
