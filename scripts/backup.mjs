@@ -37,6 +37,9 @@ if (values.help || target === undefined || more.length > 0) {
 
 const source = join(process.env.MCB_DATA_DIR ?? './data', 'mcbackend.sqlite')
 if (!existsSync(source)) fail(`there is no "${source}"; set MCB_DATA_DIR to the folder of the server.`)
+// To open an empty one takes away the write-ahead log that may lie beside it, and hold all that there is.
+if (statSync(source).size === 0)
+  fail(`"${source}" is empty, and was left as it is; what lies beside it may be all that is left.`)
 if (existsSync(target)) fail(`"${target}" exists already; give the name of a new file.`)
 const partial = `${target}.partial`
 rmSync(partial, { force: true })

@@ -3,5 +3,5 @@
  * and not what lies behind it, they add up to hundreds of MiB, and collecting them takes a tenth of the time of an append.
  */
 export function free({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
+  if (buffer instanceof ArrayBuffer && !buffer.detached && buffer.byteLength === byteLength) buffer.transfer(0)
 }

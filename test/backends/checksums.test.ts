@@ -120,6 +120,17 @@ test('any flipped bit of the tail is found, and of strings as well', async () =>
   expectSameDraws(await chain.getDraws('x', { start: 50 }), numbers(2, 50))
 })
 
+test('a row of the tail that says another place or number of draws is found', async () => {
+  const chain = await newChain()
+  await append(chain, 0, numbers(1, 50))
+  for (const changed of ['count = 49', 'start = 1, count = 49']) {
+    change(`UPDATE tail SET ${changed}`)
+    await expect(chain.getDraws('x', { start: 5, stop: 6 })).rejects.toThrow(DAMAGED)
+    change('UPDATE tail SET start = 0, count = 50')
+  }
+  expectSameDraws(await chain.getDraws('x'), numbers(1, 50))
+})
+
 test('checksums that are cut off or gone wrong fit nothing', async () => {
   const chain = await newChain()
   await append(chain, 0, numbers(1, 40_000))

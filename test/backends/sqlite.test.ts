@@ -180,6 +180,31 @@ test('what was committed is acknowledged, also when the log cannot be copied', a
   driver.close()
 })
 
+test('a program that fails between its writes has written nothing, and others of its transaction are not its victims', async () => {
+  const driver = new FileDriver({ path: storage.path, migrations: MIGRATIONS })
+  const insert = (chain: number) => ({ sql: "INSERT INTO levels (chain_id, levels) VALUES (?, '[]')", params: [chain] })
+  const failing = driver.run(function* () {
+    yield {
+      writes: [
+        insert(1),
+        {
+          sql: insert(2).sql,
+          get params(): number[] {
+            throw new RangeError('Array buffer allocation failed')
+          },
+        },
+      ],
+    }
+  })
+  const other = driver.run(function* () {
+    yield { writes: [insert(3)] }
+  })
+  await expect(failing).rejects.toThrow('allocation failed')
+  await other
+  expect(look('SELECT chain_id FROM levels')).toEqual([{ chain_id: 3 }])
+  driver.close()
+})
+
 test('tenants see nothing of each other', async () => {
   const driver = new FileDriver({ path: storage.path, migrations: MIGRATIONS })
   const [a, b] = ['a', 'b'].map((tenant) => new StoreBackend(new SqliteStore(driver, tenant, DEFAULT_LIMITS)))

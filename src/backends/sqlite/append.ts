@@ -79,10 +79,12 @@ function* placeBlocks(
     blocks.map((b) => b.data),
     size,
   )
+  const start = chain.length
+  const count = end - start
   const statements = [
     {
       sql: 'INSERT INTO tail (id, start, count, data, sum) VALUES (?, ?, ?, ?, ?)',
-      params: [chain.id * TAIL_SLOTS + chain.tailRows, chain.length, end - chain.length, data, tailSum(data)],
+      params: [chain.id * TAIL_SLOTS + chain.tailRows, start, count, data, tailSum(start, count, data)],
     },
     updateChain(
       chain,

@@ -6,7 +6,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { Bytes } from '../../core/segment.ts'
-import { bytesIn, type Row } from './driver.ts'
+import { bytesIn, numberIn, type Row } from './driver.ts'
 
 const BLOCK_BYTES = 16 * 1024
 const SUM_BYTES = 4
@@ -52,12 +52,13 @@ export function isIntact(row: Row, data: Bytes, from = 0, to = data.length): boo
   return true
 }
 
-/** The checksum of a row of the tail. */
-export function tailSum(data: Bytes): number {
-  return crc32(data)
+/** The checksum of a row of the tail, over its place in the chain as well. */
+export function tailSum(start: number, count: number, data: Bytes): number {
+  return crc32(data, crc32(`${start} ${count}`))
 }
 
-/** Whether the data of a row of the tail is what was written. */
+/** Whether a row of the tail is what was written. */
 export function isTailIntact(row: Row, data: Bytes): boolean {
-  return row.sum === null || row.sum === undefined || row.sum === crc32(data)
+  if (row.sum === null || row.sum === undefined) return true
+  return row.sum === tailSum(numberIn(row, 'start'), numberIn(row, 'count'), data)
 }

@@ -59,6 +59,8 @@ export class FileDriver implements SqlDriver {
   onCommit: ((frames: number) => void) | undefined
   private jobs: Job[] = []
   private scheduled = false
+  /** Whether the program that runs has written something. */
+  private wrote = false
   private refusal: string | undefined
 
   /** @throws CannotOpen what of the file, the disk or another program is in the way */
@@ -103,10 +105,12 @@ export class FileDriver implements SqlDriver {
       this.jobs.push({
         bytes,
         execute: () => {
+          this.wrote = false
           try {
             outcome = { value: this.step(program()) }
           } catch (error) {
-            if (isDatabaseError(error)) throw error
+            // What has written a part must not be committed, whatever is wrong with it.
+            if (this.wrote || isDatabaseError(error)) throw error
             outcome = { error }
           }
         },
@@ -203,7 +207,10 @@ export class FileDriver implements SqlDriver {
         next = program.next(value.reads.map((statement) => this.all(statement)))
       } else {
         if (this.refusal !== undefined && value.writes.length > 0) throw unavailable(new Error(this.refusal))
-        for (const { sql, params } of value.writes) this.prepare(sql).run(...params)
+        for (const { sql, params } of value.writes) {
+          this.wrote = true
+          this.prepare(sql).run(...params)
+        }
         next = program.next([])
       }
     }
