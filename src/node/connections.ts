@@ -62,6 +62,13 @@ export class Connections {
     this.open.get(socket)?.end(text)
   }
 
+  /** Takes over a socket that Node's server has let go of, as it does behind CONNECT, until its last answer is said. */
+  left(socket: Socket): void {
+    socket.on('error', () => socket.destroy())
+    socket.on('timeout', () => this.rested(socket))
+    socket.on('drain', () => this.open.get(socket)?.goOn())
+  }
+
   /** Nothing has come or gone on a socket for `stallMs`, or its time between two requests is over. */
   rested(socket: Socket): void {
     if (this.open.get(socket)?.isIdle !== false) socket.destroy()
@@ -160,6 +167,11 @@ class Connection {
   closeWhenIdle(): void {
     this.isClosing = true
     if (this.current === undefined) this.socket.destroySoon()
+  }
+
+  /** The network takes more of the answer that is being written. */
+  goOn(): void {
+    this.current?.response.emit('drain')
   }
 
   /** The connection ends: nobody waits any more. */

@@ -246,6 +246,35 @@ describe('what is malformed behind a request', () => {
     },
   )
 
+  test.each(['short', 'long'])('also when it is CONNECT, and the answer before it is %s', async (what) => {
+    const all = await start()
+    await withDraws(all.api, what === 'short' ? 5 : 0)
+    const body = drawBatch(iterations(0, 50_000))
+    if (what === 'long') expect((await all.api.request('POST', DRAWS, { body })).status).toBe(200)
+    const read = `GET ${DRAWS}?var=x HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n`
+    const raw = client(all)
+    // It does not fit into the buffers of the network, and goes on only when it is read.
+    raw.socket.pause()
+    raw.send(`${read.repeat(40)}CONNECT attacker.example:443 HTTP/1.1\r\nHost: attacker.example\r\n\r\nhello`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    raw.socket.resume()
+    const answer = await raw.whole()
+    expect(raw.statuses).toEqual([...Array.from({ length: 40 }, () => 200), 400])
+    expect(problemIn(answer.slice(answer.lastIndexOf('HTTP/1.1')))).toMatchObject({ code: 'invalid_parameter' })
+  })
+
+  test('CONNECT alone is a problem, and whoever sends it may go away at any time', async () => {
+    const all = await start()
+    const connect = 'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n'
+    expect(problemIn(await client(all).send(connect).whole())).toMatchObject({ status: 400, code: 'invalid_parameter' })
+    for (let i = 0; i < 20; i++) {
+      const raw = client(all).send(`GET /docs HTTP/1.1\r\nHost: x\r\n\r\n${connect}`)
+      await new Promise((resolve) => setTimeout(resolve, i))
+      raw.socket.resetAndDestroy()
+    }
+    expect((await all.api.get('/healthz')).status).toBe(200)
+  })
+
   test('also when it is the body of the last one', async () => {
     const all = await start()
     await withDraws(all.api, 5)
