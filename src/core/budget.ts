@@ -9,6 +9,18 @@ export interface BudgetLimits {
   readonly tenant: number
 }
 
+/** What a body has to do that is to keep its memory while others wait for it. */
+export interface BudgetPace {
+  /** Bytes that come of it between two looks, at least. */
+  readonly slowBytes: number
+  /** Milliseconds between two looks, at least. */
+  readonly slowMs: number
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number
+}
+
+const PACE: BudgetPace = { slowBytes: 64 * 1024, slowMs: 10_000, now: () => performance.now() }
+
 /** The part of a budget, one in so many, of which bodies may take more than they need at once. */
 const ROOMY = 4
 
@@ -17,7 +29,8 @@ const RETRY_AFTER = 1
 
 /**
  * Counts bytes that are allocated, not those that are announced. When a body grows beyond the budget, the youngest of those
- * that still arrive yields, be it this one or another: the oldest always comes to its end, and makes room.
+ * that still arrive yields, be it this one or another: the oldest always comes to its end, and makes room. So that this is
+ * soon, those that only trickle yield before all others, the oldest first; while there is room, nobody looks at them.
  */
 export class BodyBudget {
   private readonly limits: BudgetLimits
@@ -25,9 +38,11 @@ export class BodyBudget {
   private readonly usedBy = new Map<string, number>()
   /** Bodies that may still be cut, the oldest first. */
   private readonly arriving = new Set<BodyHold>()
+  private readonly pace: BudgetPace
 
-  constructor(limits: BudgetLimits) {
+  constructor(limits: BudgetLimits, pace: Partial<BudgetPace> = {}) {
     this.limits = limits
+    this.pace = { ...PACE, ...pace }
   }
 
   /** Bytes that are held now. */
@@ -41,7 +56,8 @@ export class BodyBudget {
   }
 
   /**
-   * Begins to count a body. One that is announced as larger than what is left is the youngest, and is refused at once.
+   * Begins to count a body. One that is announced as larger than what is left, also without those that trickle, is the
+   * youngest, and is refused at once.
    *
    * @param tenant whose budget it counts against as well; undefined where there is one tenant alone
    * @param announced bytes, 0 when they are not known
@@ -49,7 +65,9 @@ export class BodyBudget {
    */
   open(tenant: string | undefined, announced: number): BodyHold {
     this.requirePossible(tenant, announced)
-    if (this.missing(tenant, Math.max(1, announced)) !== undefined) throw overloaded()
+    const least = Math.max(1, announced)
+    this.cutSlow(undefined, tenant, least)
+    if (this.missing(tenant, least) !== undefined) throw overloaded()
     const hold: BodyHold = new BodyHold(
       (bytes) => this.resize(hold, tenant, bytes),
       () => this.arriving.delete(hold),
@@ -64,6 +82,7 @@ export class BodyBudget {
     const more = bytes - hold.bytes
     if (more > 0) {
       this.requirePossible(tenant, bytes)
+      this.cutSlow(hold, tenant, more)
       for (let missing = this.missing(tenant, more); missing !== undefined; missing = this.missing(tenant, more)) {
         const youngest = this.youngest(hold, missing === 'tenant' ? tenant : undefined)
         if (youngest === hold) throw overloaded()
@@ -98,6 +117,20 @@ export class BodyBudget {
     return this.used + more > this.limits.all ? 'all' : undefined
   }
 
+  /**
+   * Where there is no room for so many bytes more, looks at those that arrive, and cuts as many of those that trickle as
+   * it needs. A look at all of them: each has its time from the first one on that found no room.
+   */
+  private cutSlow(asking: BodyHold | undefined, tenant: string | undefined, more: number): void {
+    if (this.missing(tenant, more) === undefined) return
+    const now = this.pace.now()
+    for (const hold of this.arriving) {
+      if (hold === asking || hold.bytes === 0 || !hold.isSlow(now, this.pace)) continue
+      const missing = this.missing(tenant, more)
+      if (missing === 'all' || (missing === 'tenant' && hold.tenant === tenant)) hold.cut(overloaded())
+    }
+  }
+
   /** The last one that came, of those that hold something, and of `hold` itself. */
   private youngest(hold: BodyHold, tenant: string | undefined): BodyHold {
     let youngest = hold
@@ -118,6 +151,9 @@ export class BodyHold {
   /** Told when the body is cut, so that its memory goes at once. */
   onCut: ((reason: McbError) => void) | undefined
   private reason: McbError | undefined
+  /** Bytes of it that have come, and how it was at the last look that could have cut it. */
+  private received = 0
+  private seen: { readonly received: number; readonly at: number } | undefined
   private readonly resize: (bytes: number) => void
   private readonly leave: () => void
   private readonly look: (bytes: number) => boolean
@@ -141,6 +177,20 @@ export class BodyHold {
   take(bytes: number): void {
     if (this.reason !== undefined) throw this.reason
     this.resize(bytes)
+  }
+
+  /** Says that so many more bytes of the body have come. */
+  arrived(bytes: number): void {
+    this.received += bytes
+  }
+
+  /** Whether less has come since an earlier look, that is long enough ago, than has to; a look that it stands begins anew. */
+  isSlow(now: number, { slowBytes, slowMs }: BudgetPace): boolean {
+    const { received, seen } = this
+    if (seen !== undefined && now - seen.at < slowMs) return false
+    if (seen !== undefined && received - seen.received < slowBytes) return true
+    this.seen = { received, at: now }
+    return false
   }
 
   /** The body has come whole: it is not cut any more. */

@@ -7,14 +7,20 @@ const HOST = /^(\[[0-9a-f:.]+\]|[^\s:/?#@[\]\\]+)(?::\d{0,5})?$/i
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`)
 
+/** A name as it is compared: that with a final dot is the same one (RFC 1034, section 3.1). */
+export function plainName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '')
+}
+
 /** The host name of a `Host` header in lower case, without port and final dot; undefined when it is malformed. */
 function hostNameIn(host: string): string | undefined {
-  return HOST.exec(host)?.[1]?.toLowerCase().replace(/\.$/, '')
+  const name = HOST.exec(host)?.[1]
+  return name === undefined ? undefined : plainName(name)
 }
 
 /**
  * Whether the text of a `Host` header names this server: by an address, which nobody's name server can make up, by a name
- * of loopback, which never reaches a name server (RFC 6761), or by one of `names` (lower case). Ports do not matter.
+ * of loopback, which never reaches a name server (RFC 6761), or by one of `names` (as `plainName` gives them). Ports do not matter.
  */
 export function isOwnHost(host: string, names: ReadonlySet<string>): boolean {
   const name = hostNameIn(host)

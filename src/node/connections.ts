@@ -50,13 +50,23 @@ export class Connections {
       answer()
     }
     const connection = this.open.get(request.socket)
-    connection?.add({ request, response, begin })
-    if (this.waiting > MOST_WAITING) request.socket.destroy()
+    const isQueued = connection?.add({ request, response, begin }) === true
+    if (!isQueued || this.waiting <= MOST_WAITING) return
+    // At once, and not when the socket has closed: those that others send meanwhile find room.
+    connection.forget()
+    request.socket.destroy()
   }
 
   /** Answers what is malformed in its turn: `text` never stands where a client looks for another answer. */
   malformed(socket: Socket, text: string): void {
     this.open.get(socket)?.end(text)
+  }
+
+  /** Takes over a socket that Node's server has let go of, as it does behind CONNECT, until its last answer is said. */
+  left(socket: Socket): void {
+    socket.on('error', () => socket.destroy())
+    socket.on('timeout', () => this.rested(socket))
+    socket.on('drain', () => this.open.get(socket)?.goOn())
   }
 
   /** Nothing has come or gone on a socket for `stallMs`, or its time between two requests is over. */
@@ -125,15 +135,17 @@ class Connection {
     return now - this.movedAt
   }
 
-  add(exchange: Exchange): void {
-    if (this.last !== undefined) return
+  /** Whether the request has to wait for others. None is begun whose answer could not be sent any more. */
+  add(exchange: Exchange): boolean {
+    if (this.last !== undefined || !this.socket.writable) return false
     if (this.current === undefined) {
       this.begin(exchange)
-      return
+      return false
     }
     this.waiting.push(exchange)
     this.count(1)
     this.socket.pause()
+    return true
   }
 
   end(text: string): void {
@@ -157,7 +169,12 @@ class Connection {
     if (this.current === undefined) this.socket.destroySoon()
   }
 
-  /** The socket is closed: nobody waits any more. */
+  /** The network takes more of the answer that is being written. */
+  goOn(): void {
+    this.current?.response.emit('drain')
+  }
+
+  /** The connection ends: nobody waits any more. */
   forget(): void {
     this.count(-this.waiting.length)
     this.waiting = []
@@ -174,7 +191,12 @@ class Connection {
   private answered(exchange: Exchange): void {
     if (this.current !== exchange) return
     this.current = undefined
-    if (this.socket.destroyed) return
+    if (!this.socket.writable) {
+      // Behind an answer that says "Connection: close" nothing is done any more (RFC 9112, section 9.6): Node has ended the
+      // socket before it tells that the answer is out.
+      this.forget()
+      return
+    }
     if (!exchange.request.complete) {
       this.unread = exchange
       drain(exchange, this.patience)

@@ -16,8 +16,17 @@ export function refuse(error: unknown): Response {
 }
 
 /** Of bytes that Node's parser refuses with this error, as it goes over the wire. */
-export async function malformed({ code, message }: NodeJS.ErrnoException): Promise<string> {
-  const { status, headers, body } = await stray(problemOf(code, message))
+export function malformed({ code, message }: NodeJS.ErrnoException): Promise<string> {
+  return onTheWire(problemOf(code, message))
+}
+
+/** Of CONNECT, for which Node has no answer that could be written to, as it goes over the wire. */
+export function noTunnel(): Promise<string> {
+  return onTheWire(new McbError('invalid_parameter', 'CONNECT asks for a tunnel, and this server is no proxy'))
+}
+
+async function onTheWire(error: McbError): Promise<string> {
+  const { status, headers, body } = await stray(error)
   const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`
 }

@@ -1,6 +1,7 @@
 /** Listening and stopping on Node. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { McbError } from '../core/errors.ts'
@@ -8,7 +9,7 @@ import { DEFAULT_BOUNDS } from '../core/limits.ts'
 import type { AppEnv, WhenAnswered } from '../routes/context.ts'
 import { messagesOf } from './body.ts'
 import { Connections } from './connections.ts'
-import { defectOf, MAX_HEADER_BYTES, malformed, refuse, refuseBefore, unexpected } from './malformed.ts'
+import { defectOf, MAX_HEADER_BYTES, malformed, noTunnel, refuse, refuseBefore, unexpected } from './malformed.ts'
 import { CountedRequest, CountedResponse } from './messages.ts'
 
 export interface Listening {
@@ -49,14 +50,20 @@ export function listen(
     })
   }
   server.on('request', answer)
+  const end = (socket: Duplex, text: string) => {
+    if (socket instanceof Socket && socket.writable) connections.malformed(socket, text)
+    else socket.destroy()
+  }
   // Left to itself, Node says "100 Continue" before anything is looked at; who reads the body says it.
   server.on('checkContinue', answer)
   server.on('checkExpectation', (request, response) => answer(request, response, unexpected(request)))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    void malformed(error).then((text) => {
-      if (socket instanceof Socket && socket.writable) connections.malformed(socket, text)
-      else socket.destroy()
-    })
+    void malformed(error).then((text) => end(socket, text))
+  })
+  server.on('connect', (_request, socket) => {
+    // Without a listener Node ends the connection, and with it the answers that come before.
+    if (socket instanceof Socket) connections.left(socket)
+    void noTunnel().then((text) => end(socket, text))
   })
   server.on('connection', (socket) => connections.add(socket))
   server.on('timeout', (socket) => connections.rested(socket))

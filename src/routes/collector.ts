@@ -29,6 +29,7 @@ export class Collector {
 
   /** @throws McbError `payload_too_large`, `overloaded` */
   add(chunk: Uint8Array): void {
+    this.hold.arrived(chunk.length)
     const length = this.length + chunk.length
     if (length > this.limit) throw tooLarge(this.limit)
     if (length > this.bytes.length) this.grow(length)

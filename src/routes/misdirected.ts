@@ -1,7 +1,7 @@
 /** 421 for what is not meant for this server, before anything else is looked at; see the contract, section 12. */
 import type { MiddlewareHandler } from 'hono'
 import { McbError } from '../core/errors.ts'
-import { hostOf, isOriginOf, isOwnHost } from '../core/own-host.ts'
+import { hostOf, isOriginOf, isOwnHost, plainName } from '../core/own-host.ts'
 import type { AppEnv } from './context.ts'
 
 export interface OwnAddress {
@@ -17,8 +17,11 @@ const SHOWN = 100
 
 export function misdirected({ hosts, origins, publicUrl }: OwnAddress): MiddlewareHandler<AppEnv> {
   const ours = publicUrl === undefined ? undefined : new URL(publicUrl)
-  const names = new Set([...hosts, ...(ours === undefined ? [] : [ours.hostname])].map((name) => name.toLowerCase()))
-  const allowed = new Set([...origins, ...(ours === undefined ? [] : [ours.origin])])
+  const names = new Set([...hosts, ...(ours === undefined ? [] : [ours.hostname])].map(plainName))
+  const allowed = new Set([
+    ...origins,
+    ...(ours === undefined ? [] : [ours.origin, ours.origin.replace(/\.(?=:\d+$|$)/, '')]),
+  ])
   const requireOwn = (host: string) => {
     if (isOwnHost(host, names)) return
     const detail = `"${host.slice(0, SHOWN)}" is no name of this server; its operator lists further ones in MCB_HOSTS`

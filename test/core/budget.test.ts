@@ -69,16 +69,63 @@ test('a tenant has a part of the budget, and its own bodies yield to it', () => 
   expect(codeOf(() => budget.open('a', 61))).toBe('payload_too_large')
 })
 
+test('those that trickle yield to whoever finds no room, the oldest first, and not before they had their time', () => {
+  let now = 0
+  const budget = new BodyBudget({ all: 100, tenant: 100 }, { slowBytes: 10, slowMs: 1000, now: () => now })
+  const cut: string[] = []
+  const arriving = ['first', 'second', 'brisk', 'third'].map((name) => {
+    const hold = budget.open(undefined, 0)
+    hold.onCut = () => cut.push(name)
+    hold.take(25)
+    hold.arrived(24)
+    return hold
+  })
+  // Nobody wants their room: they may take as long as they like.
+  now = 100_000
+  expect(codeOf(() => budget.open(undefined, 10))).toBe('overloaded')
+  const trickle = (brisk: number) => {
+    for (const [i, hold] of arriving.entries()) hold.arrived(i === 2 ? brisk : 1)
+  }
+  now += 999
+  trickle(10)
+  expect(codeOf(() => budget.open(undefined, 10))).toBe('overloaded')
+  now += 1
+  expect(codeOf(() => budget.open(undefined, 10).take(25))).toBe(undefined)
+  expect([cut, budget.bytes]).toEqual([['first'], 100])
+  expect(codeOf(() => budget.open(undefined, 50))).toBe(undefined)
+  expect([cut, budget.bytes]).toEqual([['first', 'second', 'third'], 50])
+  // One that goes on has its time anew.
+  now += 999
+  expect(codeOf(() => budget.open(undefined, 100))).toBe('overloaded')
+  now += 1
+  trickle(9)
+  expect(codeOf(() => budget.open(undefined, 100))).toBe(undefined)
+  expect(cut).toEqual(['first', 'second', 'third', 'brisk'])
+})
+
+test('a body that trickles yields within its tenant only, if the tenant is what has no room', () => {
+  let now = 0
+  const budget = new BodyBudget({ all: 100, tenant: 50 }, { slowBytes: 10, slowMs: 1000, now: () => now })
+  const [other, own] = [budget.open('b', 0), budget.open('a', 0)]
+  other.take(40)
+  own.take(40)
+  expect(codeOf(() => budget.open('a', 20))).toBe('overloaded')
+  now += 1000
+  expect(codeOf(() => budget.open('a', 20))).toBe(undefined)
+  expect([other.bytes, own.bytes]).toEqual([40, 0])
+})
+
 test('behind any mixture of bodies nothing is counted, and never more than the budget', () => {
   const step = fc.record({
     body: fc.nat(9),
     tenant: fc.constantFrom('a', 'b', undefined),
-    what: fc.constantFrom('open', 'take', 'take', 'take', 'settle', 'release'),
+    what: fc.constantFrom('open', 'take', 'take', 'take', 'settle', 'release', 'arrive', 'wait'),
     bytes: fc.nat(120),
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const budget = new BodyBudget({ all: 100, tenant: 70 })
+      let now = 0
+      const budget = new BodyBudget({ all: 100, tenant: 70 }, { slowBytes: 50, slowMs: 100, now: () => now })
       const holds = new Map<number, BodyHold>()
       for (const { body, tenant, what, bytes } of steps) {
         codeOf(() => {
@@ -88,6 +135,8 @@ test('behind any mixture of bodies nothing is counted, and never more than the b
             holds.delete(body)
             holds.set(body, budget.open(tenant, bytes))
           } else if (what === 'take') hold?.take(bytes)
+          else if (what === 'arrive') hold?.arrived(bytes)
+          else if (what === 'wait') now += bytes
           else if (what === 'settle') hold?.settle()
           else {
             hold?.release()

@@ -1,7 +1,8 @@
 /** Edges of HTTP on a real socket: what is ambiguous, what is malformed and where that is told, bodies that no one wants. */
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
-import { DRAWS, drawBatch, expectProblem, iterations, PROTOBUF, runMeta, withDraws } from '../http/api.ts'
+import { MemoryStore } from '../../src/backends/memory.ts'
+import { DRAWS, drawBatch, expectProblem, iterations, META, PROTOBUF, runMeta, withDraws } from '../http/api.ts'
 import { Raw, type Served, serve } from './serve.ts'
 
 let served: Served | undefined
@@ -176,6 +177,61 @@ describe('a body that no one wants', () => {
   })
 })
 
+describe('behind an answer that ends the connection nothing is done', () => {
+  const body = Buffer.from(runMeta(META))
+  const put = (rid: string, more: string) =>
+    `PUT /v1/runs/${rid} HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: ${body.length}\r\n${more}\r\n`
+
+  test.each([
+    ['two Host headers', 'GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
+    ['100 Continue that was not said', 'GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n', 200],
+    ['an expectation that is not known', 'GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: 200-maybe\r\n\r\n', 417],
+  ])('%s', async (_what, first, status) => {
+    const all = await start()
+    const raw = client(all).send(Buffer.concat([Buffer.from(first + put('r', '')), body]))
+    await raw.whole()
+    expect(raw.statuses).toEqual([status])
+    expect((await all.api.get('/v1/runs/r')).status).toBe(404)
+    // What comes before it is served.
+    const other = client(all).send(Buffer.concat([Buffer.from(put('r', '')), body, Buffer.from(first + put('r', ''))]))
+    await other.whole()
+    expect(other.statuses).toEqual([201, status])
+  })
+})
+
+describe('requests that wait for the one before them', () => {
+  test('are so many at most, and whoever sends none too many is served', { timeout: 60_000 }, async () => {
+    const gate = Promise.withResolvers<void>()
+    let held = 0
+    class SlowStore extends MemoryStore {
+      override async append(...args: Parameters<MemoryStore['append']>) {
+        held++
+        await gate.promise
+        return super.append(...args)
+      }
+    }
+    const all = await start({}, new SlowStore())
+    await withDraws(all.api, 0)
+    const body = drawBatch(iterations(0, 3))
+    const post = `POST ${DRAWS} HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: ${body.length}\r\n\r\n`
+    const greedy = Array.from({ length: 6 }, () => client(all))
+    for (const raw of greedy) raw.send(post).send(body)
+    const others = Array.from({ length: 6 }, () => client(all).send('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'))
+    await expect.poll(() => held, { timeout: 20_000 }).toBe(greedy.length)
+    await expect.poll(() => others.every((raw) => raw.statuses.length === 1), { timeout: 20_000 }).toBe(true)
+    // One piece of a socket has room for some 2,400 of them.
+    for (const raw of greedy) raw.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2400))
+    for (const raw of others) raw.send('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
+    await expect.poll(() => greedy.some((raw) => raw.isClosed), { timeout: 20_000 }).toBe(true)
+    await expect
+      .poll(() => others.map((raw) => raw.statuses), { timeout: 20_000 })
+      .toEqual(others.map(() => [200, 200]))
+    const isServed = greedy.filter((raw) => !raw.isClosed)
+    expect(isServed.length).toBeGreaterThanOrEqual(3)
+    gate.resolve()
+  })
+})
+
 describe('what is malformed behind a request', () => {
   test.each(['hello\r\n\r\n', 'GET / HTTP/1.1\r\n\r\n'])(
     'is answered behind the answer of that, never in its place: %j',
@@ -189,6 +245,35 @@ describe('what is malformed behind a request', () => {
       expect(raw.text.match(/"draws":\{"x":\[0,1,2,3,4\]\}/g)).toHaveLength(2)
     },
   )
+
+  test.each(['short', 'long'])('also when it is CONNECT, and the answer before it is %s', async (what) => {
+    const all = await start()
+    await withDraws(all.api, what === 'short' ? 5 : 0)
+    const body = drawBatch(iterations(0, 50_000))
+    if (what === 'long') expect((await all.api.request('POST', DRAWS, { body })).status).toBe(200)
+    const read = `GET ${DRAWS}?var=x HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n`
+    const raw = client(all)
+    // It does not fit into the buffers of the network, and goes on only when it is read.
+    raw.socket.pause()
+    raw.send(`${read.repeat(40)}CONNECT attacker.example:443 HTTP/1.1\r\nHost: attacker.example\r\n\r\nhello`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    raw.socket.resume()
+    const answer = await raw.whole()
+    expect(raw.statuses).toEqual([...Array.from({ length: 40 }, () => 200), 400])
+    expect(problemIn(answer.slice(answer.lastIndexOf('HTTP/1.1')))).toMatchObject({ code: 'invalid_parameter' })
+  })
+
+  test('CONNECT alone is a problem, and whoever sends it may go away at any time', async () => {
+    const all = await start()
+    const connect = 'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n'
+    expect(problemIn(await client(all).send(connect).whole())).toMatchObject({ status: 400, code: 'invalid_parameter' })
+    for (let i = 0; i < 20; i++) {
+      const raw = client(all).send(`GET /docs HTTP/1.1\r\nHost: x\r\n\r\n${connect}`)
+      await new Promise((resolve) => setTimeout(resolve, i))
+      raw.socket.resetAndDestroy()
+    }
+    expect((await all.api.get('/healthz')).status).toBe(200)
+  })
 
   test('also when it is the body of the last one', async () => {
     const all = await start()

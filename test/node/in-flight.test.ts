@@ -98,6 +98,39 @@ test('a body that makes no progress is cut, one that trickles is not', async () 
   await nothingIn(all)
 })
 
+test('bodies that trickle keep nobody out for long, and live on while nobody needs their room', async () => {
+  let now = 0
+  const all = await start({ bodiesBytes: 4 * MIB }, new MemoryStore(), () => now)
+  const length = 2 * MIB
+  const slow = [post(all, length, length - 10), post(all, length, length - 10)]
+  await expect.poll(() => all.bodies.bytes).toBe(4 * MIB)
+  const trickle = () => {
+    for (const raw of slow) raw.send(new Uint8Array(1))
+  }
+  const append = async () => {
+    const { status } = await all.api.request('POST', DRAWS, { body: drawBatch(iterations(0, 5)) })
+    return status
+  }
+  now += 300_000
+  trickle()
+  expect(await append()).toBe(503)
+  now += 9000
+  trickle()
+  expect(await append()).toBe(503)
+  expect(slow.map((raw) => raw.text)).toEqual(['', ''])
+  now += 1000
+  trickle()
+  expect(await append()).toBe(200)
+  // The oldest one made room enough: it is told so, and may send its body again.
+  const [oldest, other] = slow
+  await expect
+    .poll(() => oldest?.text)
+    .toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nretry-after: \d+\r\n[\s\S]*"code":"overloaded"/i)
+  other?.send(new Uint8Array(7))
+  await expect.poll(() => other?.statuses).toEqual([400])
+  await nothingIn(all)
+})
+
 describe('behind any end nothing is counted', () => {
   const batch = drawBatch(iterations(0, 5000))
   const zipped = gzipSync(batch)

@@ -130,6 +130,20 @@ describe('npm start with names', () => {
     await server.stop('SIGKILL')
   })
 
+  test('a final dot changes no name', async () => {
+    const server = await startServer({ MCB_STORAGE: 'memory', MCB_PUBLIC_URL: 'https://Draws.example.org.:8443' })
+    const ask = (host: string, ...more: string[]) =>
+      statusOf(server.url, 'GET /healthz HTTP/1.1', `Host: ${host}`, ...more)
+    for (const host of ['draws.example.org', 'draws.example.org.', 'draws.example.org.:8443']) {
+      expect([host, await ask(host)]).toEqual([host, [200, '']])
+    }
+    for (const origin of ['https://draws.example.org:8443', 'https://draws.example.org.:8443']) {
+      expect([origin, await ask('127.0.0.1', `Origin: ${origin}`)]).toEqual([origin, [200, '']])
+    }
+    expect(await ask('draws.example.org..')).toEqual(MISDIRECTED)
+    await server.stop('SIGKILL')
+  })
+
   test('with keys any name will do', async () => {
     const server = await startServer({
       MCB_STORAGE: 'memory',

@@ -19,10 +19,15 @@ export interface Served {
   readonly reports: unknown[]
 }
 
-export async function serve(bounds: Partial<Bounds> = {}, store: Store = new MemoryStore()): Promise<Served> {
+/** @param now the clock by which bodies trickle, in milliseconds */
+export async function serve(
+  bounds: Partial<Bounds> = {},
+  store: Store = new MemoryStore(),
+  now: () => number = () => performance.now(),
+): Promise<Served> {
   const all = { ...DEFAULT_BOUNDS, ...bounds }
   const backend = new StoreBackend(store)
-  const bodies = new BodyBudget({ all: all.bodiesBytes, tenant: all.tenantBodiesBytes })
+  const bodies = new BodyBudget({ all: all.bodiesBytes, tenant: all.tenantBodiesBytes }, { now })
   const openAnswers = new OpenAnswers(all)
   const reports: unknown[] = []
   const app = createApp({
