@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,29 @@ def test_damage_is_found_again_after_a_restart(client: Client, spool: Path, row:
         restart(path)
     assert sync(spool, say=silent).failed == 1
     assert path.is_dir()
+
+
+def test_the_name_of_run_json_never_comes_before_its_content(
+    client: Client, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on the disk as a whole when it gets its name."""
+    synced: set[tuple[int, int]] = set()
+    fsync, replace = os.fsync, Path.replace
+    named: list[bool] = []
+
+    def noting_fsync(file: int) -> None:
+        fsync(file)
+        status = os.fstat(file)
+        synced.add((status.st_ino, status.st_size))
+
+    def noting_replace(self: Path, target: Path) -> Path:
+        if target.name == "run.json":
+            named.append((self.stat().st_ino, self.stat().st_size) in synced)
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(Path, "replace", noting_replace)
+    folder = RunSpool.create(spool, client._transport.url, build_run_meta(mcb.new_rid(), variables={"x": 0.0}), None)
+    folder.save()
+    folder.remove()
+    assert named == [True, True]
