@@ -24,7 +24,7 @@ import mcbackend_edge as mcb
 from mcbackend_edge import Client, writer
 from mcbackend_edge.columns import draw_at
 from mcbackend_edge.schema import build_run_meta
-from mcbackend_edge.segment import Layout, Segment
+from mcbackend_edge.segment import HEADER_BYTES, Layout, Segment
 from mcbackend_edge.spool import RunSpool, folders
 from mcbackend_edge.sync import load, sync
 from mcbackend_edge.uploader import RunWriter
@@ -161,7 +161,7 @@ def test_the_message_at_exit_says_how_many_draws_are_where(own_server: RunningSe
         check_draws(client, rid, 400)
 
 
-def test_after_a_restart_of_the_machine_only_synced_rows_count(client: Client, spool: Path) -> None:
+def test_after_a_restart_of_the_machine_rows_count_that_reached_the_disk(client: Client, spool: Path) -> None:
     """As if the machine had gone down: run.json names another start of it, and pages behind the last fsync are lost."""
     meta = build_run_meta(mcb.new_rid(), variables={"x": 0.0, "s": ""})
     folder = RunSpool.create(spool, client._transport.url, meta, None)
@@ -174,10 +174,14 @@ def test_after_a_restart_of_the_machine_only_synced_rows_count(client: Client, s
     folder.leave()
     assert load(RunSpool.open(folder.path)).pending == 11
     _release(folder.path)
+    [file] = (folder.path / "0").glob("*.rows")
+    with file.open("r+b") as rows:
+        rows.seek(HEADER_BYTES + 10 * 16)
+        rows.write(bytes(16))
     about = json.loads((folder.path / "run.json").read_text())
     (folder.path / "run.json").write_text(json.dumps({**about, "boot": "another"}))
     outcome = sync(spool, say=_silent)
-    assert (outcome.draws, outcome.failed) == (10, 0)
+    assert (outcome.draws, outcome.failed) == (10, 1)
     assert client.run(meta.rid).chain(0).get_draws("x").tolist() == list(map(float, range(10)))
 
 

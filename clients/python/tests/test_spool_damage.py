@@ -138,7 +138,7 @@ def test_the_number_of_rows_is_not_believed(client: Client, spool: Path, filled:
 
 @pytest.mark.usefixtures("small")
 def test_a_row_torn_by_the_loss_of_power_is_the_end_of_the_chain(client: Client, spool: Path) -> None:
-    """Behind what is known to be on disk; what was known to be there, and is not, is damage."""
+    """Behind what is known to be on disk; it is reported, with those behind it, and what lies before it is sent."""
     path = leave(client, spool, chains=1, draws=10)
     segment = segments(path, 0)[-1]
     with segment.open("r+b") as file:
@@ -153,9 +153,12 @@ def test_a_row_torn_by_the_loss_of_power_is_the_end_of_the_chain(client: Client,
             header = other.read_bytes()
             file.seek(8 * 8)
             file.write(header[8 * 6 : 8 * 7])
-    outcome = sync(spool, say=silent)
-    assert (outcome.sent, outcome.failed) == (1, 0)
+    said: list[str] = []
+    outcome = sync(spool, say=said.append)
+    assert (outcome.sent, outcome.failed) == (0, 1)
+    assert f"{segment} lacks the draws {start_of(segment) + 2} to 9: they have not reached the disk" in said[-1]
     check(client, path, {0: start_of(segment) + 2})
+    assert segment.exists()
 
 
 def garbage(name: str) -> Callable[[Path], None]:

@@ -47,6 +47,26 @@ def test_without_an_address_the_mark_tells(server: RunningServer, spool: Path) -
         assert (mine.keys, others.keys) == ({f"Bearer {KEY}"}, {None})
 
 
+def test_a_spool_without_a_mark_gets_no_key(server: RunningServer, spool: Path) -> None:
+    """An earlier version has left it: nothing tells that the key is for its server, whatever else lies in the spool."""
+    refusal = Reply(401, b'{"code":"unauthorized","detail":"no key"}')
+    with Gate(server.port, lambda *_: None) as mine, Gate(server.port, lambda *_: refusal) as others:
+        unmarked = leave(Client(others.url), spool)
+        json_of(format=1, keyMark=None)(unmarked)
+        for options in ([], ["--rid", rid_of(unmarked)]):
+            done = run_sync(*options, MCB_TOKEN=KEY)
+            assert done.returncode == 1
+            assert (
+                f"set MCB_URL to that address, or: python -m mcbackend_edge sync --rid {rid_of(unmarked)}"
+                in done.stdout
+            )
+        leave(Client(mine.url), spool, token=KEY)
+        run_sync(MCB_TOKEN=KEY)
+        assert (mine.keys, others.keys) == ({f"Bearer {KEY}"}, {None})
+        run_sync(MCB_TOKEN=KEY, MCB_URL=others.url)
+        assert others.keys == {None, f"Bearer {KEY}"}
+
+
 def test_no_redirect_carries_a_key_away(server: RunningServer, spool: Path) -> None:
     with Gate(server.port, lambda *_: None) as elsewhere:
         target = Reply(307, b"", {"Location": f"{elsewhere.url}/v1/runs"})

@@ -13,8 +13,8 @@ a row counts once `filled` in the header says so, which is written after the row
 
 Version 1 had no checksums. A file gets its name once it has a whole header, so one without is damaged.
 
-The operating system writes the pages to disk when it likes. `sync` makes sure; rows that came after it count only if
-the machine has not been restarted since (see `spool.py`).
+The operating system writes the pages to disk when it likes. `sync` makes sure; if the machine has been restarted since
+(see `spool.py`), rows that came after it count as far as their checksums fit, and those of version 1 do not.
 """
 
 from __future__ import annotations
@@ -283,7 +283,8 @@ class StoredSegment:
         """
         Parameters
         ----------
-        only_synced : the machine has been restarted: of the rows that were not known to be on disk none counts.
+        only_synced : the machine has been restarted: a row that was not known to be on disk counts if its checksum
+            fits, and none of version 1 does. `problem` tells of those that do not count.
 
         Raises
         ------
@@ -296,12 +297,18 @@ class StoredSegment:
         intact = segment.first_damaged(0, claimed) if is_told else 0
         if is_told and intact < claimed:
             return cls(layout, path, segment.start, intact, f"{path} is damaged from draw {segment.start + intact} on")
-        # The process may have died between a row and the counter; and the counter may have been damaged.
-        while segment.has_sums and not only_synced and intact < segment.capacity and segment.sums[intact]:
+        # The process may have died between a row and the counter; the counter may have been damaged; and the machine
+        # may have written more to the disk than it was asked to.
+        filled = segment.filled if 0 <= segment.filled <= segment.capacity else 0
+        while segment.has_sums and intact < segment.capacity and (intact < filled or segment.sums[intact]):
             if segment.first_damaged(intact, intact + 1) == intact:
                 break
             intact += 1
         problem = "" if is_told else f"{path} is damaged: it does not tell how many draws it holds"
+        if is_told and intact < segment.filled:
+            reason = "they have not reached the disk" if segment.has_sums else "nothing tells that they are on the disk"
+            lost = f"{segment.start + intact} to {segment.end - 1}"
+            problem = f"{path} lacks the draws {lost}: {reason}, and the machine has been restarted"
         return cls(layout, path, segment.start, intact, problem)
 
     def columns(self, begin: int, end: int) -> list[Column]:
@@ -318,10 +325,12 @@ class StoredSegment:
         return segment.columns(begin, end)
 
     def sync(self) -> None:
-        """As `Segment.sync`."""
+        """As `Segment.sync`. The counters of a file with a problem stay as they are, so that it is found again."""
         file = open_own(self.path, os.O_RDWR)
         try:
             os.fsync(file)
+            if self.problem:
+                return
             os.pwrite(file, struct.pack("=q", self.end - self.start), 8 * _SYNCED)
             os.fsync(file)
         finally:

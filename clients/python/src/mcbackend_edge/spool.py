@@ -268,6 +268,8 @@ class RunSpool:
         }
         draft = self.path / "run.json.draft"
         draft.write_text(json.dumps(about, indent=1), encoding="utf-8")
+        # Else the name could reach the disk before what it stands for, and a loss of power leave an empty file.
+        sync_path(draft)
         draft.replace(self.path / "run.json")
 
     def segment_path(self, chain: int, start: int) -> Path:

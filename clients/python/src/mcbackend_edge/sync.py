@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import AccessError, McbError, SpoolError, SpoolGoneError, SpoolInUseError, shown
 from .names import check_rid
-from .spool import About, RunSpool, folders, is_foreign, is_mark_of
+from .spool import RunSpool, folders, is_foreign, is_mark_of
 from .transport import Transport, is_same_server
 from .uploader import RunWriter, Uploader
 from .writer import ChainWriter
@@ -34,22 +34,20 @@ class Key:
 
     Attributes
     ----------
-    url : that server; None where nobody has said so. Then the marks of the spools tell, and those that an earlier
-        version of this package has left, as long as they all name one server.
+    url : that server; None where nobody has said so. Then the marks of the spools tell. One that an earlier version
+        of this package has left has no mark, so nothing tells for which server the key is.
     """
 
     token: str | None
     url: str | None
 
-    def for_spool(self, url: str, mark: str | None, unmarked: frozenset[str]) -> str | None:
+    def for_spool(self, url: str, mark: str | None) -> str | None:
         """The key, if it belongs to the server `url` of a spool; else None."""
         if not self.token:
             return None
         if self.url is not None:
             return self.token if is_same_server(self.url, url) else None
-        if mark is not None:
-            return self.token if is_mark_of(mark, self.token, url) else None
-        return self.token if len(unmarked) == 1 else None
+        return self.token if mark is not None and is_mark_of(mark, self.token, url) else None
 
 
 def sync(
@@ -81,7 +79,6 @@ def sync(
     outcome = Outcome()
     paths = [path for path in folders(root) if rid is None or path.name.rpartition("~")[0] == rid]
     key = Key(token, url or server)
-    unmarked = frozenset(_unmarked_servers(paths)) if token and not key.url else frozenset()
     for path in paths:
         try:
             if is_foreign(path):
@@ -101,7 +98,7 @@ def sync(
             continue
         own = None
         try:
-            own = key.for_spool(url or spool.url, spool.key_mark, unmarked)
+            own = key.for_spool(url or spool.url, spool.key_mark)
             outcome.draws += _send(spool, Transport(url or spool.url, own), timeout, say, report)
             if spool.gaps:
                 raise SpoolError(f"{'; '.join(spool.gaps)}. The folder is left as it is")
@@ -111,7 +108,8 @@ def sync(
             say(_sentence(path, error))
             if isinstance(error, AccessError) and token and not own:
                 say(
-                    f"{path}: the key was not sent, since nothing tells that it is for {spool.url}. If it is: "
+                    f"{path}: the key was not sent, since nothing tells that it is for {spool.url}. If it is, set "
+                    "MCB_URL to that address, or: "
                     f"python -m mcbackend_edge sync --rid {spool.meta.rid} --url {spool.url}"
                 )
         finally:
@@ -175,17 +173,6 @@ def _stored(transport: Transport, run: RunWriter) -> dict[int, int]:
     except McbError:
         # Sending will say what is wrong, if anything is.
         return {}
-
-
-def _unmarked_servers(paths: list[Path]) -> Iterator[str]:
-    """The servers of those spools that do not tell for which key they are."""
-    for path in paths:
-        try:
-            about = None if is_foreign(path) else About.read(path)
-        except (SpoolError, OSError):
-            continue
-        if about is not None and about.key_mark is None:
-            yield about.url
 
 
 def _sentence(path: Path, error: Exception) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -282,10 +283,18 @@ class ChainWriter:
             column = columns[i]
             rigid = column.values[done : done + room] if isinstance(column, Rigid) else layout.columns[i].fill()
             self._rows[f"c{i}"][begin : begin + room] = rigid
-        for row in range(begin, begin + room):
-            self._sums[row] = row_sum(row, tail.row_bytes(row), values[row - begin] if values else ())
-        self._counters[HEAP_USED] = heap_used
-        self._filled = self._counters[FILLED] = begin + room
+        rows = range(begin, begin + room)
+        sums = array("I", (row_sum(row, tail.row_bytes(row), values[row - begin] if values else ()) for row in rows))
+        try:
+            # A row whose checksum fits is taken for a draw (see `StoredSegment.open`): all of them at once, or none.
+            self._sums[begin : begin + room] = memoryview(sums)
+            self._counters[HEAP_USED] = heap_used
+            self._filled = self._counters[FILLED] = begin + room
+        except BaseException:
+            if tail.filled == begin:
+                self._filled = begin
+                self._sums[begin : begin + room] = memoryview(array("I", bytes(sums.itemsize * room)))
+            raise
         return room
 
     def _block(self, draws: Mapping[str, Any], stats: Mapping[str, Any]) -> list[Column | None]:
