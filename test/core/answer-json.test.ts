@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import type { NdArray } from '../../src/core/ndarray.ts'
 import { expectSameDraws, floats, named, numbers, texts } from '../conformance/arrays.ts'
 import { type Column, Content, indicesOf, variableOf } from '../conformance/columns.ts'
+import { turnsWhile } from '../support/turns.ts'
 
 /** One array as nested lists, by recursion. */
 function nested(array: NdArray, shape: readonly number[] = array.shape, offset = 0): unknown {
@@ -113,21 +114,11 @@ test('lists of no element that would be endless are too large an answer', async 
   }
 })
 
-/** Turns of the event loop while an answer is written whose reader never waits for anything. */
-async function turnsWhile(answer: {
-  readonly body: AsyncIterable<Uint8Array>
-}): Promise<{ turns: number; bytes: number }> {
-  let turns = 0
-  let isDone = false
-  const count = () => {
-    turns++
-    if (!isDone) setImmediate(count)
-  }
-  setImmediate(count)
+/** Bytes of an answer whose reader never waits for anything. */
+async function sizeOf(answer: { readonly body: AsyncIterable<Uint8Array> }): Promise<number> {
   let bytes = 0
   for await (const piece of answer.body) bytes += piece.length
-  isDone = true
-  return { turns, bytes }
+  return bytes
 }
 
 test('others have a turn every 64 KiB of text', async () => {
@@ -150,7 +141,8 @@ test('others have a turn every 64 KiB of text', async () => {
   )
   await chain.appendBatch({ start: 0, count, draws })
   for (const spec of chain.run.schema.columns) {
-    const { turns, bytes } = await turnsWhile(await jsonAnswer(chain.select([spec], {}, count), DEFAULT_LIMITS))
+    const answer = await jsonAnswer(chain.select([spec], {}, count), DEFAULT_LIMITS)
+    const { turns, value: bytes } = await turnsWhile(() => sizeOf(answer))
     expect(turns, spec.name).toBeGreaterThan(bytes / (3 * 64 * 1024))
   }
 })

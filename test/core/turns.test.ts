@@ -6,6 +6,7 @@ import { decodeBatch, prepareBatch } from '../../src/core/batch.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { buildSchema } from '../../src/core/schema.ts'
 import { concatBytes, fieldHead, writeVarint } from '../../src/core/wire.ts'
+import { turnsWhile } from '../support/turns.ts'
 
 const MIB = 1024 * 1024
 const encoder = new TextEncoder()
@@ -54,15 +55,7 @@ const CASES = {
 test.each(Object.entries(CASES))('parsing %s', async (_, body) => {
   const dtype = body === CASES['strings of no character'] ? 'str' : 'int8'
   const schema = buildSchema([{ name: 'c', dtype, undefinedNdim: true }], [], DEFAULT_LIMITS)
-  let turns = 0
-  let isDone = false
-  const count = () => {
-    turns++
-    if (!isDone) setImmediate(count)
-  }
-  setImmediate(count)
-  const decode = await prepareBatch(body, schema, DEFAULT_LIMITS)
-  isDone = true
+  const { turns, value: decode } = await turnsWhile(() => prepareBatch(body, schema, DEFAULT_LIMITS))
   expect(turns).toBeGreaterThan(40)
   // What it comes to is what it comes to at once.
   const outcome = (parse: () => unknown) => {
