@@ -2,11 +2,11 @@
 
 import { ChunkWriter } from '../../src/backends/clickhouse/chunk.ts'
 import type { Settings } from '../../src/backends/clickhouse/connection.ts'
-import { newBlocks } from '../../src/core/append.ts'
-import { decodeBatch } from '../../src/core/batch.ts'
+import { newBlocks } from '../../src/core/draws/append-rule.ts'
+import type { Schema } from '../../src/core/draws/columns.ts'
+import type { Bytes } from '../../src/core/draws/segment.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import type { Schema } from '../../src/core/schema.ts'
-import type { Bytes } from '../../src/core/segment.ts'
+import { decodeBatch } from '../../src/core/wire/read-batch.ts'
 
 /** The settings of an insert of one block, which the engine stores even if it has had the same rows before. */
 export function oneBlock(): Settings {

@@ -1,8 +1,9 @@
 /** The runs that the benchmarks write: what samplers send, and the bodies for it. */
-import { encodeSegments } from '../../src/core/encode.ts'
+
+import { buildSchema, type Schema } from '../../src/core/draws/columns.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { encodeRunMeta, mcbackend } from '../../src/core/meta.ts'
-import { buildSchema, type Schema } from '../../src/core/schema.ts'
+import { encodeRunMeta, mcbackend } from '../../src/core/wire/run-meta.ts'
+import { encodeSegments } from '../../src/core/wire/write-batch.ts'
 import { type Connection, expectStatus, requestHead } from './wire.ts'
 
 type Variable = { name: string; dtype: string; shape: number[] }

@@ -1,6 +1,6 @@
 /** What stores hand on of a read: few large blocks, however small the batches were. */
-import type { ColumnSpec } from '../core/schema.ts'
-import { type Block, joinSegments, weightOf } from '../core/segment.ts'
+import type { ColumnSpec } from '../core/draws/columns.ts'
+import { type Block, joinSegments, weightOf } from '../core/draws/segment.ts'
 
 /** A block of this weight, in bytes, is not joined with its neighbours any more. */
 const SMALL_BYTES = 64 * 1024

@@ -1,12 +1,10 @@
 /** A store in this process's memory: for tests, demonstrations and short runs. It ends with the process. */
-import { clipBlocks, newBlocks, overlapOf, requireSame } from '../core/append.ts'
-import { prepareBatch } from '../core/batch.ts'
+import { clipBlocks, newBlocks, overlapOf, requireSame } from '../core/draws/append-rule.ts'
+import type { Schema } from '../core/draws/columns.ts'
+import { type Block, joinSegments, weightOf } from '../core/draws/segment.ts'
 import { McbError } from '../core/errors.ts'
 import type { RunSummary } from '../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
-import { equalRunMeta, parseRunMeta } from '../core/meta.ts'
-import type { Schema } from '../core/schema.ts'
-import { type Block, joinSegments, weightOf } from '../core/segment.ts'
 import type {
   ChainState,
   ColumnBlocks,
@@ -18,6 +16,8 @@ import type {
   Usage,
 } from '../core/store.ts'
 import { ROW_BYTES } from '../core/usage.ts'
+import { prepareBatch } from '../core/wire/read-batch.ts'
+import { equalRunMeta, parseRunMeta } from '../core/wire/run-meta.ts'
 
 /** Neighbouring small blocks are joined up to this weight, in bytes, as the digits of a binary counter are carried. */
 const GROWN_BYTES = 64 * 1024

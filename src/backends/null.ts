@@ -2,13 +2,13 @@
  * A store that accepts and forgets, for measuring samplers. Runs, chains and their lengths are real, and every batch is
  * validated; its draws are gone, so a retry is believed, and reading draws is an error.
  */
-import { overlapOf } from '../core/append.ts'
-import { prepareBatch } from '../core/batch.ts'
+import { overlapOf } from '../core/draws/append-rule.ts'
+import type { Schema } from '../core/draws/columns.ts'
 import { McbError } from '../core/errors.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
-import { parseRunMeta } from '../core/meta.ts'
-import type { Schema } from '../core/schema.ts'
 import type { ChainState, Registration, ScanPage, Store } from '../core/store.ts'
+import { prepareBatch } from '../core/wire/read-batch.ts'
+import { parseRunMeta } from '../core/wire/run-meta.ts'
 import { MemoryStore } from './memory.ts'
 
 export class NullStore implements Store {

@@ -1,24 +1,14 @@
 /** Backend, Run and Chain over any Store; what the routes serve. */
 import { pieces, requireSelectionFits, type ScanColumns, type Selection } from '../core/answer.ts'
-import { RunDescription } from '../core/describe.ts'
-import { encodeBatch } from '../core/encode.ts'
+import { RunDescription } from '../core/description.ts'
+import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import type { NdArray } from '../core/draws/ndarray.ts'
+import { resolveSlice, type Slice } from '../core/draws/slice.ts'
+import { arrayOf, drawAt, drawsOf } from '../core/draws/values.ts'
 import { McbError } from '../core/errors.ts'
 import type { Backend, Chain, DrawBatch, Draws, Run, RunPage, Values } from '../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import { LruMap } from '../core/lru.ts'
-import {
-  acceptRunMeta,
-  encodeRunMeta,
-  isChainNumber,
-  isRunId,
-  type mcbackend,
-  type ParsedMeta,
-  parseRunMeta,
-  type RunMeta,
-} from '../core/meta.ts'
-import type { NdArray } from '../core/ndarray.ts'
-import type { ColumnSpec, Schema } from '../core/schema.ts'
-import { resolveSlice, type Slice } from '../core/slice.ts'
 import type {
   Ahead,
   ColumnBlocks,
@@ -29,7 +19,17 @@ import type {
   SeenChain,
   Store,
 } from '../core/store.ts'
-import { arrayOf, drawAt, drawsOf } from '../core/values.ts'
+import {
+  acceptRunMeta,
+  encodeRunMeta,
+  isChainNumber,
+  isRunId,
+  type mcbackend,
+  type ParsedMeta,
+  parseRunMeta,
+  type RunMeta,
+} from '../core/wire/run-meta.ts'
+import { encodeBatch } from '../core/wire/write-batch.ts'
 import { LocalWatches } from './watches.ts'
 
 interface KnownRun {

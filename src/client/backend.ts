@@ -2,7 +2,7 @@
 import { McbError } from '../core/errors.ts'
 import type { Backend, RunPage } from '../core/interfaces.ts'
 import type { Limits } from '../core/limits.ts'
-import { encodeRunMeta, isRunId, type mcbackend, parseRunMeta } from '../core/meta.ts'
+import { encodeRunMeta, isRunId, type mcbackend, parseRunMeta } from '../core/wire/run-meta.ts'
 import type { HttpChain } from './chain.ts'
 import { finishAll } from './finish.ts'
 import { readRunPage } from './json.ts'

@@ -1,12 +1,13 @@
 /** Appended draws, column by column in arrays that grow: a draw costs neither an object nor an encoding. */
-import { bytesOf, type NumericArray, TYPED_ARRAYS, viewAs } from '../core/dtype.ts'
-import type { ColumnSegment } from '../core/encode.ts'
+
+import type { ColumnSpec, RigidNumbers, Schema } from '../core/draws/columns.ts'
+import { bytesOf, type NumericArray, TYPED_ARRAYS, viewAs } from '../core/draws/dtype.ts'
+import type { NdArray } from '../core/draws/ndarray.ts'
+import { type Bytes, fillSegment, fillSize, isSizeless, joinSegments, weightOf } from '../core/draws/segment.ts'
+import { arrayOf, drawAt, drawsOf, segmentOf } from '../core/draws/values.ts'
 import { McbError } from '../core/errors.ts'
 import type { Value, Values } from '../core/interfaces.ts'
-import type { NdArray } from '../core/ndarray.ts'
-import type { ColumnSpec, RigidNumbers, Schema } from '../core/schema.ts'
-import { type Bytes, fillSegment, fillSize, isSizeless, joinSegments, weightOf } from '../core/segment.ts'
-import { arrayOf, drawAt, drawsOf, segmentOf } from '../core/values.ts'
+import type { ColumnSegment } from '../core/wire/write-batch.ts'
 
 interface BufferColumn {
   readonly spec: ColumnSpec

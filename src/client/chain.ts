@@ -1,11 +1,12 @@
 /** A chain on the server: draws are gathered here and sent in batches, each stored exactly once. */
-import { batchSegments, encodeSegments } from '../core/encode.ts'
+
+import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import type { NdArray } from '../core/draws/ndarray.ts'
+import type { Bytes } from '../core/draws/segment.ts'
+import type { Slice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
 import type { Chain, DrawBatch, Draws, Values } from '../core/interfaces.ts'
-import type { NdArray } from '../core/ndarray.ts'
-import type { ColumnSpec, Schema } from '../core/schema.ts'
-import type { Bytes } from '../core/segment.ts'
-import type { Slice } from '../core/slice.ts'
+import { batchSegments, encodeSegments } from '../core/wire/write-batch.ts'
 import { DrawBuffer } from './buffer.ts'
 import { after, isTurnDue, nextTurn } from './clock.ts'
 import { type ChainAnswer, readChain } from './json.ts'

@@ -1,4 +1,7 @@
 /** The client SDK: McBackend's Backend, Run and Chain on a server, with nothing but `fetch`. */
+
+export { decodeNdArray, encodeNdArray, type LabelArray, type NdArray } from '../core/draws/ndarray.ts'
+export type { Slice } from '../core/draws/slice.ts'
 export { type ErrorCode, type ErrorFields, McbError } from '../core/errors.ts'
 export type {
   Backend,
@@ -11,9 +14,7 @@ export type {
   Value,
   Values,
 } from '../core/interfaces.ts'
-export type { RunMeta } from '../core/meta.ts'
-export { decodeNdArray, encodeNdArray, type LabelArray, type NdArray } from '../core/ndarray.ts'
-export type { Slice } from '../core/slice.ts'
+export type { RunMeta } from '../core/wire/run-meta.ts'
 export { HttpBackend } from './backend.ts'
 export { HttpChain } from './chain.ts'
 export type { Fetch, FlushOptions, HttpBackendOptions, RetryOptions } from './options.ts'

@@ -1,12 +1,13 @@
 /** Reads of one chain: slices in pages, so that the memory it takes is the result's and one page's. */
-import { type DecodedAnswer, decodeAnswer } from '../core/decode.ts'
-import { bytesOf } from '../core/dtype.ts'
+
+import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import { bytesOf } from '../core/draws/dtype.ts'
+import { type NdArray, numericArray } from '../core/draws/ndarray.ts'
+import { type ResolvedSlice, resolveSlice, type Slice } from '../core/draws/slice.ts'
+import { drawAt, drawsOf, isDrawList } from '../core/draws/values.ts'
 import { McbError } from '../core/errors.ts'
 import type { Draws } from '../core/interfaces.ts'
-import { type NdArray, numericArray } from '../core/ndarray.ts'
-import type { ColumnSpec, Schema } from '../core/schema.ts'
-import { type ResolvedSlice, resolveSlice, type Slice } from '../core/slice.ts'
-import { drawAt, drawsOf, isDrawList } from '../core/values.ts'
+import { type DecodedAnswer, decodeAnswer } from '../core/wire/read-answer.ts'
 import { readChain } from './json.ts'
 import { JSON_TYPE, PROTOBUF, type Transport } from './transport.ts'
 

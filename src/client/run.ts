@@ -1,9 +1,9 @@
 /** A run on the server: its metadata, which never change, and the way to its chains. */
-import { RunDescription } from '../core/describe.ts'
+import { RunDescription } from '../core/description.ts'
+import type { Schema } from '../core/draws/columns.ts'
 import { McbError } from '../core/errors.ts'
 import type { Run } from '../core/interfaces.ts'
-import type { ParsedMeta, RunMeta } from '../core/meta.ts'
-import type { Schema } from '../core/schema.ts'
+import type { ParsedMeta, RunMeta } from '../core/wire/run-meta.ts'
 import { HttpChain, type RunContext } from './chain.ts'
 import { finishAll } from './finish.ts'
 import { type ChainAnswer, readChain, readChains } from './json.ts'

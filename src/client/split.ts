@@ -1,7 +1,8 @@
 /** Large batches as several requests. */
-import type { ColumnSegment } from '../core/encode.ts'
+
+import { sliceSegment } from '../core/draws/segment.ts'
 import { DEFAULT_LIMITS } from '../core/limits.ts'
-import { sliceSegment } from '../core/segment.ts'
+import type { ColumnSegment } from '../core/wire/write-batch.ts'
 
 /** Consecutive iterations of a batch, small enough for one request. */
 export interface BatchPart {

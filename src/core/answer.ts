@@ -1,8 +1,6 @@
 /** A read of one chain as a stream: what was resolved, and the bytes of the answer in protobuf or JSON. */
-import { shapesField, stringFields } from './column-fields.ts'
-import { McbError } from './errors.ts'
-import type { Limits } from './limits.ts'
-import type { ColumnSpec } from './schema.ts'
+
+import type { ColumnSpec } from './draws/columns.ts'
 import {
   type Block,
   type Bytes,
@@ -12,11 +10,14 @@ import {
   pickSegment,
   sliceSegment,
   unpackSegment,
-} from './segment.ts'
-import { type ResolvedSlice, rangeOf, resolveSlice } from './slice.ts'
+} from './draws/segment.ts'
+import { type ResolvedSlice, rangeOf, resolveSlice } from './draws/slice.ts'
+import { McbError } from './errors.ts'
+import type { Limits } from './limits.ts'
 import type { Ahead, ColumnBlocks, ScanRequest } from './store.ts'
 import { Pace, turn } from './turn.ts'
-import { fieldHead, varintSize } from './wire.ts'
+import { shapesField, stringFields } from './wire/column-fields.ts'
+import { fieldHead, varintSize } from './wire/protobuf.ts'
 
 /** Blocks of the columns of a selection, column by column; each column rising and without a hole. */
 export type ScanColumns = (columns: readonly number[], from: number, to: number) => AsyncIterable<ColumnBlocks>

@@ -1,9 +1,9 @@
 /** The three interfaces of McBackend: a Backend holds runs, a Run holds chains, a Chain holds draws and sampler stats. */
 
-import type { mcbackend, RunMeta } from './meta.ts'
-import type { LabelArray, NdArray } from './ndarray.ts'
-import type { Schema } from './schema.ts'
-import type { Slice } from './slice.ts'
+import type { Schema } from './draws/columns.ts'
+import type { LabelArray, NdArray } from './draws/ndarray.ts'
+import type { Slice } from './draws/slice.ts'
+import type { mcbackend, RunMeta } from './wire/run-meta.ts'
 
 /**
  * One value of one variable in one draw. A typed array has the registered shape; an array with a shape of its own is

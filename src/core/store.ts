@@ -5,9 +5,10 @@
  * addressed by its registration, which no other run ever has. All errors are McbError; `run_not_found` for a registration
  * that is gone, `chain_not_found` for a chain that was never created.
  */
+
+import type { Block } from './draws/segment.ts'
+import type { Slice } from './draws/slice.ts'
 import type { RunSummary } from './interfaces.ts'
-import type { Block } from './segment.ts'
-import type { Slice } from './slice.ts'
 
 export interface StoredRun {
   readonly registration: string

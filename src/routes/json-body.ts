@@ -1,8 +1,8 @@
 /** JSON bodies of the routes for tenants and keys: small, and held to what is known. */
 import * as v from 'valibot'
 import { McbError } from '../core/errors.ts'
-import { isRunId } from '../core/meta.ts'
 import { SCOPES } from '../core/tenants.ts'
+import { isRunId } from '../core/wire/run-meta.ts'
 import { type BodyServices, readWhole } from './body.ts'
 import type { AppContext } from './context.ts'
 import { JSON_TYPE } from './negotiate.ts'

@@ -1,8 +1,9 @@
 /** Paths and queries, parsed once. */
+
+import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import type { Slice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
-import { isChainNumber, isRunId } from '../core/meta.ts'
-import type { ColumnSpec, Schema } from '../core/schema.ts'
-import type { Slice } from '../core/slice.ts'
+import { isChainNumber, isRunId } from '../core/wire/run-meta.ts'
 import type { AppContext } from './context.ts'
 import { TENANT_NAME, TENANT_TEXT } from './json-body.ts'
 

@@ -1,7 +1,7 @@
 /** Arrays for tests: made from numbers or from a seed, joined to columns, and compared bit by bit. */
 import { expect } from 'vitest'
+import { type NdArray, numericArray } from '../../src/core/draws/ndarray.ts'
 import type { Draws } from '../../src/core/interfaces.ts'
-import { type NdArray, numericArray } from '../../src/core/ndarray.ts'
 
 /** Bytes of one element, as the contract has them; written down here and not taken from what is under test. */
 export const ITEM_BYTES = {

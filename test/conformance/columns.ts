@@ -1,6 +1,7 @@
 /** Columns of invented content: every value follows from a seed and its place, so any slice can be computed again. */
+
+import { type NdArray, numericArray } from '../../src/core/draws/ndarray.ts'
 import type { DrawBatch, Draws } from '../../src/core/interfaces.ts'
-import { type NdArray, numericArray } from '../../src/core/ndarray.ts'
 import { type AnyDtype, fromBits, numbers, product, randomArray, randomWords, stack, texts } from './arrays.ts'
 import type { VariableSpec } from './suite.ts'
 

@@ -1,7 +1,7 @@
 /** Every dtype, with the values at which an implementation may stumble, bit by bit. */
 import { describe, expect, test } from 'vitest'
+import type { NdArray } from '../../src/core/draws/ndarray.ts'
 import type { Value } from '../../src/core/interfaces.ts'
-import type { NdArray } from '../../src/core/ndarray.ts'
 import { expectSameArray, expectSameDraws, fromBits, NUMERIC, numbers, texts } from './arrays.ts'
 import type { Topic } from './suite.ts'
 

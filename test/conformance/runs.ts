@@ -1,6 +1,6 @@
 /** Registering, opening and describing runs. */
 import { expect, test } from 'vitest'
-import { encodeNdArray, type LabelArray } from '../../src/core/ndarray.ts'
+import { encodeNdArray, type LabelArray } from '../../src/core/draws/ndarray.ts'
 import { expectSameArray, floats, numbers, texts } from './arrays.ts'
 import type { Topic, VariableSpec } from './suite.ts'
 

@@ -1,6 +1,6 @@
 /** Draws of size zero: any number of them has no bytes, and nothing may be held for each of them. */
 import { expect, test } from 'vitest'
-import type { NdArray } from '../../src/core/ndarray.ts'
+import type { NdArray } from '../../src/core/draws/ndarray.ts'
 import { expectSameDraws, floats, named, texts } from './arrays.ts'
 import type { Topic } from './suite.ts'
 

@@ -1,6 +1,6 @@
 /** Many variables, large draws, many small batches. */
 import { expect, test } from 'vitest'
-import type { NdArray } from '../../src/core/ndarray.ts'
+import type { NdArray } from '../../src/core/draws/ndarray.ts'
 import { expectSameArray, expectSameDraws, floats, named, randomArray, randomWords, stack, texts } from './arrays.ts'
 import { type Column, Content, indicesOf, variableOf } from './columns.ts'
 import type { Topic } from './suite.ts'

@@ -8,7 +8,7 @@
  */
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { Backend, Chain, Run } from '../../src/core/interfaces.ts'
-import type { mcbackend } from '../../src/core/meta.ts'
+import type { mcbackend } from '../../src/core/wire/run-meta.ts'
 
 /** A backend that was opened for a test. */
 export interface Opened {

@@ -1,11 +1,11 @@
 /** DrawBatch messages of the official protobuf runtime, in all the ways that a parser must take. */
 import { describe, expect, test } from 'vitest'
-import { decodeBatch } from '../../src/core/batch.ts'
-import { encodeSegments } from '../../src/core/encode.ts'
+import { buildSchema, type Schema } from '../../src/core/draws/columns.ts'
+import { unpackSegment } from '../../src/core/draws/segment.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { mcbackend, parseRunMeta } from '../../src/core/meta.ts'
-import { buildSchema, type Schema } from '../../src/core/schema.ts'
-import { unpackSegment } from '../../src/core/segment.ts'
+import { decodeBatch } from '../../src/core/wire/read-batch.ts'
+import { mcbackend, parseRunMeta } from '../../src/core/wire/run-meta.ts'
+import { encodeSegments } from '../../src/core/wire/write-batch.ts'
 import { type GoldenBatch, type GoldenColumn, goldenBatch, goldenBytes, goldenNames, goldenText } from './golden.ts'
 
 const ITEM: { readonly [dtype: string]: number } = {

@@ -4,11 +4,17 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { decodeNdArray, encodeNdArray, type LabelArray, type NdArrayMessage } from '../../src/core/draws/ndarray.ts'
 import { McbError } from '../../src/core/errors.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { acceptRunMeta, decodeRunMeta, encodeRunMeta, equalRunMeta, type RunMeta } from '../../src/core/meta.ts'
-import { jsonText, runMetaToJson } from '../../src/core/meta-json.ts'
-import { decodeNdArray, encodeNdArray, type LabelArray, type NdArrayMessage } from '../../src/core/ndarray.ts'
+import {
+  acceptRunMeta,
+  decodeRunMeta,
+  encodeRunMeta,
+  equalRunMeta,
+  type RunMeta,
+} from '../../src/core/wire/run-meta.ts'
+import { jsonText, runMetaToJson } from '../../src/core/wire/run-meta-json.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
 import { type GoldenArray, goldenBytes, goldenNames, goldenRun, goldenText } from './golden.ts'
 

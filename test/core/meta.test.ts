@@ -11,7 +11,7 @@ import {
   isRunId,
   type mcbackend,
   parseRunMeta,
-} from '../../src/core/meta.ts'
+} from '../../src/core/wire/run-meta.ts'
 import { goldenBytes, goldenNames } from './golden.ts'
 
 function bytesOf(hex: string): Uint8Array<ArrayBuffer> {

@@ -1,8 +1,7 @@
 /** Segments: what is joined, cut and picked is what was there. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { buildSchema, type ColumnSpec } from '../../src/core/schema.ts'
+import { buildSchema, type ColumnSpec } from '../../src/core/draws/columns.ts'
 import {
   cutSegment,
   equalSegments,
@@ -11,8 +10,9 @@ import {
   joinSegments,
   pickSegment,
   sliceSegment,
-} from '../../src/core/segment.ts'
-import { drawsOf, segmentOf } from '../../src/core/values.ts'
+} from '../../src/core/draws/segment.ts'
+import { drawsOf, segmentOf } from '../../src/core/draws/values.ts'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { expectSameDraws, NUMERIC } from '../conformance/arrays.ts'
 import {
   type Column,

@@ -1,7 +1,7 @@
 /** Python's slices as arithmetic: every row of the oracle, and chains too long to be made. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { rangeOf, resolveSlice, type Slice } from '../../src/core/slice.ts'
+import { rangeOf, resolveSlice, type Slice } from '../../src/core/draws/slice.ts'
 import { pythonSlice } from '../conformance/columns.ts'
 import table from '../golden/files/slices.json' with { type: 'json' }
 

@@ -2,10 +2,10 @@
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
-import { decodeBatch, prepareBatch } from '../../src/core/batch.ts'
+import { buildSchema } from '../../src/core/draws/columns.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { buildSchema } from '../../src/core/schema.ts'
-import { concatBytes, fieldHead, writeVarint } from '../../src/core/wire.ts'
+import { concatBytes, fieldHead, writeVarint } from '../../src/core/wire/protobuf.ts'
+import { decodeBatch, prepareBatch } from '../../src/core/wire/read-batch.ts'
 import { turnsWhile } from '../support/turns.ts'
 
 const MIB = 1024 * 1024

@@ -11,7 +11,7 @@ import {
   varintSize,
   WireReader,
   writeVarint,
-} from '../../src/core/wire.ts'
+} from '../../src/core/wire/protobuf.ts'
 
 const uint = fc.oneof(
   fc.nat(),

@@ -1,6 +1,6 @@
 /** Requests that must be refused, and how: the form of the tables beside this file, and what they are made of. */
 import type { ErrorCode } from '../../src/core/errors.ts'
-import type { mcbackend } from '../../src/core/meta.ts'
+import type { mcbackend } from '../../src/core/wire/run-meta.ts'
 import { type Body, DRAWS, drawBatch, iterations, type RequestOptions, runMeta } from './api.ts'
 
 export const LIMITS = {

@@ -1,6 +1,6 @@
 /** Runs and chains over HTTP: registering, listing, deleting, and the identity of a registration. */
 import { describe, expect, test } from 'vitest'
-import type { mcbackend } from '../../src/core/meta.ts'
+import type { mcbackend } from '../../src/core/wire/run-meta.ts'
 import {
   bytesOf,
   DRAWS,

@@ -1,6 +1,6 @@
 /** Writing reference draws through any backend, and reading them back. Knows no platform. */
 import { expect } from 'vitest'
-import { bytesOf } from '../../src/core/dtype.ts'
+import { bytesOf } from '../../src/core/draws/dtype.ts'
 import type { Backend, Chain, Draws } from '../../src/core/interfaces.ts'
 
 /** Iterations of one batch, so that a chain takes several. */

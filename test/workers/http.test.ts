@@ -2,7 +2,7 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { NdArray } from '../../src/core/ndarray.ts'
+import type { NdArray } from '../../src/core/draws/ndarray.ts'
 import { createWorker, type Env } from '../../src/worker/handler.ts'
 import { d1Only, fetchD1Worker, openBackend } from './local.ts'
 

@@ -3,7 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { afterAll, expect, test } from 'vitest'
 import type { Catalogue } from '../../src/backends/durable/catalogue.ts'
 import { HttpBackend } from '../../src/client/index.ts'
-import { encodeRunMeta } from '../../src/core/meta.ts'
+import { encodeRunMeta } from '../../src/core/wire/run-meta.ts'
 import { fetchWorker } from './local.ts'
 import { objectOf, quiet } from './objects.ts'
 

@@ -1,10 +1,10 @@
 /** Appending exactly once: the table in section 3 of the contract on a database without transactions. */
-import { newBlocks, overlapOf, requireSame } from '../../core/append.ts'
-import type { Batch } from '../../core/batch.ts'
+import { newBlocks, overlapOf, requireSame } from '../../core/draws/append-rule.ts'
+import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
-import type { Schema } from '../../core/schema.ts'
 import type { ChainState, ScanCursor } from '../../core/store.ts'
+import type { Batch } from '../../core/wire/read-batch.ts'
 import { type Append, chainSince, discard, type RunKey, requireChain, stateAfter } from './chains.ts'
 import { ChunkWriter } from './chunk.ts'
 import type { Attempted, Commits } from './commit.ts'

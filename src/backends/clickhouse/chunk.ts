@@ -1,7 +1,8 @@
 /** Rows of the table `chunks`: from the segments of a batch, and back to blocks. */
-import { ITEM_SIZE, type NumericDtype } from '../../core/dtype.ts'
-import { sizeOf } from '../../core/ndarray.ts'
-import type { ColumnSpec } from '../../core/schema.ts'
+
+import type { ColumnSpec } from '../../core/draws/columns.ts'
+import { ITEM_SIZE, type NumericDtype } from '../../core/draws/dtype.ts'
+import { sizeOf } from '../../core/draws/ndarray.ts'
 import {
   type Block,
   type Bytes,
@@ -10,8 +11,8 @@ import {
   sliceSegment,
   unpackSegment,
   weightOf,
-} from '../../core/segment.ts'
-import { concatBytes } from '../../core/wire.ts'
+} from '../../core/draws/segment.ts'
+import { concatBytes } from '../../core/wire/protobuf.ts'
 import { type Append, Winners } from './chains.ts'
 import { RowReader, RowWriter } from './row-binary.ts'
 

@@ -1,5 +1,5 @@
 /** Inserting attempts and learning what has come of them: each by itself, or those of many writers together. */
-import type { Bytes } from '../../core/segment.ts'
+import type { Bytes } from '../../core/draws/segment.ts'
 import { type Outcome, outcomesOf, type Place } from './chains.ts'
 import { INSERT_CHUNKS } from './chunk.ts'
 import { type Connection, type Settings, unavailable } from './connection.ts'

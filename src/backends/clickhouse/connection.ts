@@ -3,8 +3,9 @@
  *
  * https://clickhouse.com/docs/interfaces/http
  */
+
+import type { Bytes } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
-import type { Bytes } from '../../core/segment.ts'
 
 export type Params = Readonly<Record<string, string | number | readonly string[]>>
 export type Settings = Readonly<Record<string, string | number>>

@@ -1,8 +1,8 @@
 /** ClickHouse through `@clickhouse/client`, on Node. */
 import { Readable } from 'node:stream'
 import { type ClickHouseClient, createClient } from '@clickhouse/client'
-import type { Bytes } from '../../core/segment.ts'
-import { concatBytes } from '../../core/wire.ts'
+import type { Bytes } from '../../core/draws/segment.ts'
+import { concatBytes } from '../../core/wire/protobuf.ts'
 import {
   type Connection,
   type ConnectionOptions,

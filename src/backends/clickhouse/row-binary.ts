@@ -3,8 +3,8 @@
  *
  * https://clickhouse.com/docs/interfaces/formats/RowBinary
  */
-import type { Bytes } from '../../core/segment.ts'
-import { varintSize, writeVarint } from '../../core/wire.ts'
+import type { Bytes } from '../../core/draws/segment.ts'
+import { varintSize, writeVarint } from '../../core/wire/protobuf.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -2,12 +2,13 @@
  * The table of runs. A rid has generations: each deletion ends one. Of the registrations of a generation the one that the
  * server took first is the run, so that a registration that arrives late changes nothing.
  */
+
+import type { Bytes } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
-import { equalRunMeta } from '../../core/meta.ts'
-import type { Bytes } from '../../core/segment.ts'
 import type { Registration } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
+import { equalRunMeta } from '../../core/wire/run-meta.ts'
 import { newAttempt } from './append.ts'
 import { ORDER } from './chains.ts'
 import { type Connection, type Settings, unavailable } from './connection.ts'

@@ -1,11 +1,10 @@
 /** The runs of one tenant in ClickHouse, in tables that all tenants share (migrations/clickhouse). */
-import { prepareBatch } from '../../core/batch.ts'
+
+import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
-import { parseRunMeta } from '../../core/meta.ts'
-import type { Schema } from '../../core/schema.ts'
 import type {
   Ahead,
   ChainState,
@@ -16,6 +15,8 @@ import type {
   Store,
   StoredRun,
 } from '../../core/store.ts'
+import { prepareBatch } from '../../core/wire/read-batch.ts'
+import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import { appendBatch, createChain } from './append.ts'
 import { chainSince, findChain, listChains, type RunKey } from './chains.ts'
 import { type Commits, commitsOf, type Inserts } from './commit.ts'

@@ -1,6 +1,6 @@
 /** Which iterations of a batch are warmup, as the samplers' own stats say. */
-import type { ColumnSpec, Schema } from '../../core/schema.ts'
-import type { Block } from '../../core/segment.ts'
+import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
+import type { Block } from '../../core/draws/segment.ts'
 
 /** Names under which samplers tell it; a prefix such as `sampler_0__` may stand before them. */
 const NAMES = ['tune', 'in_warmup', 'warmup', 'is_warmup']

@@ -3,8 +3,8 @@
  * itself: the client's `insert` takes text only, and its `exec` would drop the body.
  */
 import { ClickHouseError, createClient } from '@clickhouse/client-web'
-import type { Bytes } from '../../core/segment.ts'
-import { concatBytes } from '../../core/wire.ts'
+import type { Bytes } from '../../core/draws/segment.ts'
+import { concatBytes } from '../../core/wire/protobuf.ts'
 import {
   type Connection,
   type ConnectionOptions,

@@ -1,6 +1,6 @@
 /** What passes between a Worker and the run objects: the methods of `Store`, with bytes as bytes and errors as data. */
 import type { WebSocket } from '@cloudflare/workers-types'
-import type { Block } from '../../core/segment.ts'
+import type { Block } from '../../core/draws/segment.ts'
 import type { ChainState, Registration, ScanCursor, ScanPage, ScanRequest, StoredRun } from '../../core/store.ts'
 import type { Outcome } from '../remote.ts'
 

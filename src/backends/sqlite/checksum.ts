@@ -5,7 +5,7 @@
  * touches and nothing else; a row of the tail has one. Rows of databases from before have none, and are taken as they are.
  */
 import { crc32 } from 'node:zlib'
-import type { Bytes } from '../../core/segment.ts'
+import type { Bytes } from '../../core/draws/segment.ts'
 import { bytesIn, numberIn, type Row } from './driver.ts'
 
 const BLOCK_BYTES = 16 * 1024

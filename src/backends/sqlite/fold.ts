@@ -7,7 +7,7 @@
  *
  * What was damaged stays so: it is written on with checksums that never fit, while the sampler goes on behind it.
  */
-import type { ColumnSpec, Schema } from '../../core/schema.ts'
+import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
 import {
   type Block,
   type Bytes,
@@ -18,7 +18,7 @@ import {
   type Segment,
   sliceSegment,
   weightOf,
-} from '../../core/segment.ts'
+} from '../../core/draws/segment.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import { CHUNK_BYTES, type ChainRow, fixedWeight, TAIL_SLOTS, tailRowsOf } from './chain.ts'
 import { DAMAGED_SUMS, isIntact, isTailIntact, sumsOf, sumsSize } from './checksum.ts'

@@ -1,10 +1,10 @@
 /** Programs for runs and the list of them. */
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
-import { equalRunMeta } from '../../core/meta.ts'
 import type { ChainState, Registration, StoredRun, Usage } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
-import { concatBytes } from '../../core/wire.ts'
+import { concatBytes } from '../../core/wire/protobuf.ts'
+import { equalRunMeta } from '../../core/wire/run-meta.ts'
 import { findChain, requireRun, TAIL_SLOTS } from './chain.ts'
 import { bytesIn, numberIn, type Program, type Statement, textIn } from './driver.ts'
 

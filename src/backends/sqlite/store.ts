@@ -1,12 +1,13 @@
 /** A Store on any SQLite: the programs of this folder behind the interface, for one tenant. */
-import { prepareBatch } from '../../core/batch.ts'
+
+import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import type { Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
-import { parseRunMeta } from '../../core/meta.ts'
-import type { Schema } from '../../core/schema.ts'
 import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun, Usage } from '../../core/store.ts'
+import { prepareBatch } from '../../core/wire/read-batch.ts'
+import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import { appendBatch } from './append.ts'
 import { findChain, requireChain, requireRun, scanPage } from './chain.ts'
 import type { SqlDriver } from './driver.ts'

@@ -1,5 +1,5 @@
 /** The blob of one tail row: for each column its u32 byte length (2^32 - 1: absent), then all segments. */
-import type { Bytes, Segment } from '../../core/segment.ts'
+import type { Bytes, Segment } from '../../core/draws/segment.ts'
 
 const ABSENT = 0xffffffff
 

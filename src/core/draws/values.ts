@@ -1,12 +1,13 @@
 /** Between stored segments and the arrays that users hold. */
+
+import { McbError } from '../errors.ts'
+import type { Draws, Value } from '../interfaces.ts'
+import { concatBytes } from '../wire/protobuf.ts'
+import type { ColumnSpec } from './columns.ts'
+import { fitsShape } from './columns.ts'
 import { bytesOf, type NumericDtype, viewAs } from './dtype.ts'
-import { McbError } from './errors.ts'
-import type { Draws, Value } from './interfaces.ts'
 import { type NdArray, numericArray, sizeOf } from './ndarray.ts'
-import type { ColumnSpec } from './schema.ts'
-import { fitsShape } from './schema.ts'
 import { type Bytes, joinSegments, type Parts, packSegment, unpackSegment } from './segment.ts'
-import { concatBytes } from './wire.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -1,11 +1,11 @@
 /** RunMeta at the border: bytes in, validated once, with the schema of the run and the bytes to give back. */
 import protobuf from 'protobufjs/minimal.js'
-import { McbError } from './errors.ts'
-import { google, mcbackend, npproto } from './generated/messages.js'
-import type { Limits } from './limits.ts'
-import { checkJsonMapping } from './meta-json.ts'
-import { buildSchema, type Schema } from './schema.ts'
-import { concatBytes, fieldHead, LENGTH_DELIMITED, WireReader } from './wire.ts'
+import { buildSchema, type Schema } from '../draws/columns.ts'
+import { McbError } from '../errors.ts'
+import { google, mcbackend, npproto } from '../generated/messages.js'
+import type { Limits } from '../limits.ts'
+import { concatBytes, fieldHead, LENGTH_DELIMITED, WireReader } from './protobuf.ts'
+import { checkJsonMapping } from './run-meta-json.ts'
 
 const { Reader, Writer } = protobuf
 

@@ -1,6 +1,7 @@
 /** What a run's metadata says of coordinates, dimensions and data, as McBackend's `Run` gives it. */
-import type { RunMeta } from './meta.ts'
-import { decodeNdArray, type LabelArray } from './ndarray.ts'
+
+import { decodeNdArray, type LabelArray } from './draws/ndarray.ts'
+import type { RunMeta } from './wire/run-meta.ts'
 
 export class RunDescription {
   readonly meta: RunMeta

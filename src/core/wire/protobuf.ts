@@ -1,5 +1,5 @@
 /** Reading and writing protobuf's wire format where the generated code would build an object per field. */
-import { McbError } from './errors.ts'
+import { McbError } from '../errors.ts'
 
 export const VARINT = 0
 export const FIXED64 = 1

@@ -1,6 +1,6 @@
 /** The canonical proto3 JSON mapping of RunMeta (protobuf.dev/programming-guides/json). */
-import { McbError } from './errors.ts'
-import type { google, mcbackend, npproto } from './generated/messages.js'
+import { McbError } from '../errors.ts'
+import type { google, mcbackend, npproto } from '../generated/messages.js'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 

@@ -7,13 +7,13 @@ import {
   requireAnswerFits,
   requireSelectionFits,
   type Selection,
-} from './answer.ts'
-import type { Limits } from './limits.ts'
-import { type NdArray, numericArray, sizeOf } from './ndarray.ts'
-import type { ColumnSpec } from './schema.ts'
-import { unpackSegment } from './segment.ts'
-import { Pace, turn } from './turn.ts'
-import { decodeUtf8 } from './wire.ts'
+} from '../answer.ts'
+import type { ColumnSpec } from '../draws/columns.ts'
+import { type NdArray, numericArray, sizeOf } from '../draws/ndarray.ts'
+import { unpackSegment } from '../draws/segment.ts'
+import type { Limits } from '../limits.ts'
+import { Pace, turn } from '../turn.ts'
+import { decodeUtf8 } from '../wire/protobuf.ts'
 
 const encoder = new TextEncoder()
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n

@@ -1,12 +1,13 @@
 /** A DrawBatch of the server as columns: what a client reads. */
-import { McbError } from './errors.ts'
-import { mcbackend } from './generated/messages.js'
-import type { Draws } from './interfaces.ts'
-import { sizeOf } from './ndarray.ts'
-import type { ColumnSpec, Schema } from './schema.ts'
-import { type Bytes, packSegment } from './segment.ts'
-import { drawsOf } from './values.ts'
-import { concatBytes } from './wire.ts'
+
+import type { ColumnSpec, Schema } from '../draws/columns.ts'
+import { sizeOf } from '../draws/ndarray.ts'
+import { type Bytes, packSegment } from '../draws/segment.ts'
+import { drawsOf } from '../draws/values.ts'
+import { McbError } from '../errors.ts'
+import { mcbackend } from '../generated/messages.js'
+import type { Draws } from '../interfaces.ts'
+import { concatBytes } from './protobuf.ts'
 
 export interface DecodedAnswer {
   readonly start: number

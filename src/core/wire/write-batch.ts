@@ -1,11 +1,12 @@
 /** The wire form of a DrawBatch from segments: what a client posts. */
+
+import type { ColumnSpec, Schema } from '../draws/columns.ts'
+import { type Bytes, unpackSegment } from '../draws/segment.ts'
+import { segmentOf } from '../draws/values.ts'
+import { McbError } from '../errors.ts'
+import type { DrawBatch } from '../interfaces.ts'
 import { shapesField, stringFields } from './column-fields.ts'
-import { McbError } from './errors.ts'
-import type { DrawBatch } from './interfaces.ts'
-import type { ColumnSpec, Schema } from './schema.ts'
-import { type Bytes, unpackSegment } from './segment.ts'
-import { segmentOf } from './values.ts'
-import { concatBytes, fieldHead, varintSize, writeVarint } from './wire.ts'
+import { concatBytes, fieldHead, varintSize, writeVarint } from './protobuf.ts'
 
 const encoder = new TextEncoder()
 

@@ -1,7 +1,8 @@
 /** What a run's columns look like: the validated form of its variables and sampler stats. */
+
+import { McbError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 import { type Dtype, ITEM_SIZE, isDtype, type NumericDtype } from './dtype.ts'
-import { McbError } from './errors.ts'
-import type { Limits } from './limits.ts'
 import { type Int64, sizeOf } from './ndarray.ts'
 
 interface ColumnBase {

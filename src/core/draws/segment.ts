@@ -9,10 +9,11 @@
  * Everything is little-endian and in C order. `null` stands for draws that were not sent: they read as the fill value,
  * and take no room however large their shape is.
  */
+
+import { concatBytes, equalBytes } from '../wire/protobuf.ts'
+import type { ColumnSpec, RigidNumbers } from './columns.ts'
+import { fillShape } from './columns.ts'
 import { sizeOf } from './ndarray.ts'
-import type { ColumnSpec, RigidNumbers } from './schema.ts'
-import { fillShape } from './schema.ts'
-import { concatBytes, equalBytes } from './wire.ts'
 
 export type Bytes = Uint8Array<ArrayBuffer>
 export type Segment = Bytes | null

@@ -1,5 +1,5 @@
 /** Python's slices: `slice.indices` for integers of any size. */
-import { McbError } from './errors.ts'
+import { McbError } from '../errors.ts'
 
 /** Start, stop and step as in Python's `slice(start, stop, step)`; a number must be a safe integer. */
 export interface Slice {

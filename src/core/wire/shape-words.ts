@@ -1,8 +1,9 @@
 /** The shapes of a ragged column as they lie in a message: checked word by word before memory is taken for any of them. */
-import { McbError } from './errors.ts'
-import type { ColumnSpec } from './schema.ts'
-import { STEP_SIZE, type Steps } from './turn.ts'
-import { LENGTH_DELIMITED, VARINT, WireReader } from './wire.ts'
+
+import type { ColumnSpec } from '../draws/columns.ts'
+import { McbError } from '../errors.ts'
+import { STEP_SIZE, type Steps } from '../turn.ts'
+import { LENGTH_DELIMITED, VARINT, WireReader } from './protobuf.ts'
 
 /** Field number of `Column.shapes`. */
 const SHAPES = 4

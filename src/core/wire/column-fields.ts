@@ -1,6 +1,6 @@
 /** The fields of a Column that vary in size, each column's as one piece of bytes however many elements there are. */
-import type { Bytes, Parts } from './segment.ts'
-import { fieldHead, varintSize, writeVarint } from './wire.ts'
+import type { Bytes, Parts } from '../draws/segment.ts'
+import { fieldHead, varintSize, writeVarint } from './protobuf.ts'
 
 /** The packed field `shapes`, of some neighbouring segments. */
 export function shapesField(words: readonly Uint32Array[]): Bytes {

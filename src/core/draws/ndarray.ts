@@ -1,6 +1,7 @@
 /** Arrays with a shape, and their npproto wire form (the contract, section 1). */
+
+import { McbError } from '../errors.ts'
 import { type ArrayOf, bytesOf, type Dtype, isNumericDtype, type NumericDtype, viewAs } from './dtype.ts'
-import { McbError } from './errors.ts'
 
 /** An array in C order: `data.length` is the product of `shape`; `[]` is a scalar. */
 export interface NdArrayOf<D extends Dtype> {

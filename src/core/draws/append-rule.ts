@@ -1,7 +1,8 @@
 /** The append table of the contract (section 3): what a batch means for a chain of a given length. */
-import type { Batch } from './batch.ts'
-import { McbError } from './errors.ts'
-import type { ColumnSpec, Schema } from './schema.ts'
+
+import { McbError } from '../errors.ts'
+import type { Batch } from '../wire/read-batch.ts'
+import type { ColumnSpec, Schema } from './columns.ts'
 import { type Block, equalSegments, type Segment, sliceSegment } from './segment.ts'
 
 /** Iterations that the batch says again, and whether it has new ones behind them. */

@@ -1,11 +1,12 @@
 /** A posted DrawBatch at the border: bytes in, one validated segment a column out. */
-import { McbError } from './errors.ts'
-import type { Limits } from './limits.ts'
-import type { ColumnSpec, RigidNumbers, Schema } from './schema.ts'
-import { type Bytes, packSegment, type Segment } from './segment.ts'
+
+import type { ColumnSpec, RigidNumbers, Schema } from '../draws/columns.ts'
+import { type Bytes, packSegment, type Segment } from '../draws/segment.ts'
+import { McbError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import { atOnce, inTurns, STEP_SIZE, type Steps } from '../turn.ts'
+import { checkUtf8, LENGTH_DELIMITED, VARINT, WireReader } from './protobuf.ts'
 import { checkShapes, readShapes } from './shape-words.ts'
-import { atOnce, inTurns, STEP_SIZE, type Steps } from './turn.ts'
-import { checkUtf8, LENGTH_DELIMITED, VARINT, WireReader } from './wire.ts'
 
 /** A validated batch: iterations `start … start + count`, one segment a column of the schema. */
 export interface Batch {
