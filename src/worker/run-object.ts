@@ -14,14 +14,14 @@ import { journal, migrations } from '../backends/durable/generated/migrations.ts
 import { gather, newRegistration, packPage, type RunStub } from '../backends/durable/protocol.ts'
 import { Watchers } from '../backends/durable/watchers.ts'
 import { type Outcome, outcomeOf } from '../backends/remote.ts'
-import { D1Driver } from '../backends/sqlite/d1.ts'
-import { DurableDriver } from '../backends/sqlite/durable.ts'
-import { newestUnknown } from '../backends/sqlite/migrated.ts'
 import { hiddenRuns } from '../backends/sqlite/runs.ts'
 import { purgeHidden, SqliteStore } from '../backends/sqlite/store.ts'
 import { McbError } from '../core/errors.ts'
 import { describeError } from '../core/log-text.ts'
 import type { Registration, ScanRequest } from '../core/store.ts'
+import { D1Driver } from '../sql/d1.ts'
+import { newestUnknown } from '../sql/migrated.ts'
+import { DurableDriver } from '../sql/object.ts'
 import { type LimitVariables, limitsOf } from './limits.ts'
 
 export interface RunObjectEnv extends LimitVariables {

@@ -1,11 +1,11 @@
 /** What is the SQLite file's own: how draws lie in it, and what happens when it cannot be written. */
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { FileDriver } from '../../src/backends/sqlite/file.ts'
 import { purgeHidden, SqliteStore } from '../../src/backends/sqlite/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { FileDriver } from '../../src/sql/file.ts'
 import { expectSameDraws, floats, named, randomArray, randomWords } from '../conformance/arrays.ts'
 import { countRows, MIGRATIONS, openFile, openThread, type TestStorage } from '../support/storage.ts'
 

@@ -2,10 +2,10 @@
 
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { FileDriver } from '../../src/backends/sqlite/file.ts'
 import { openThreadStorage } from '../../src/backends/thread/client.ts'
 import { SqlControl } from '../../src/control/sql.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { FileDriver } from '../../src/sql/file.ts'
 import { expectProblem, jsonOf } from '../http/api.ts'
 import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
 import { keyBounds } from './key-bounds.ts'

@@ -2,11 +2,11 @@
 import { expect } from 'vitest'
 import { type AppOptions, createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { FileDriver } from '../../src/backends/sqlite/file.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import { SqlControl } from '../../src/control/sql.ts'
 import type { ControlStore, Scope, TenantLimits } from '../../src/core/tenants.ts'
 import type { AuditEntry } from '../../src/routes/audit.ts'
+import { FileDriver } from '../../src/sql/file.ts'
 import { type Api, apiOf, jsonOf, META, PROTOBUF, runMeta } from '../http/api.ts'
 import { MIGRATIONS } from '../support/storage.ts'
 

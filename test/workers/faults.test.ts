@@ -1,12 +1,12 @@
 /** What becomes of a program when D1 fails: before it has done anything, or after, or for good. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
-import { type BatchDatabase, D1Driver } from '../../src/backends/sqlite/d1.ts'
-import type { Program, Statement } from '../../src/backends/sqlite/driver.ts'
 import { purgeHidden, SqliteStore } from '../../src/backends/sqlite/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import type { DrawBatch } from '../../src/core/interfaces.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { type BatchDatabase, D1Driver } from '../../src/sql/d1.ts'
+import type { Program, Statement } from '../../src/sql/program.ts'
 import worker from '../../src/worker.ts'
 import { countRows, database } from './local.ts'
 

@@ -4,10 +4,10 @@ import { env } from 'cloudflare:workers'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Catalogue, SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
 import { DurableStore } from '../../src/backends/durable/store.ts'
-import { D1Driver } from '../../src/backends/sqlite/d1.ts'
-import { DurableDriver } from '../../src/backends/sqlite/durable.ts'
 import { hideRun } from '../../src/backends/sqlite/runs.ts'
 import { StoreBackend, type StoreRun } from '../../src/backends/stored.ts'
+import { D1Driver } from '../../src/sql/d1.ts'
+import { DurableDriver } from '../../src/sql/object.ts'
 import { objectOf, quiet, rowsIn, tablesIn } from './objects.ts'
 
 const catalogue = new SqlCatalogue(new D1Driver(env.DB))

@@ -2,9 +2,9 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { D1Driver } from '../../src/backends/sqlite/d1.ts'
 import { SqlControl } from '../../src/control/sql.ts'
 import { encodeRunMeta } from '../../src/core/wire/run-meta.ts'
+import { D1Driver } from '../../src/sql/d1.ts'
 import { createWorker, type Env } from '../../src/worker/handler.ts'
 import { quiet } from './objects.ts'
 

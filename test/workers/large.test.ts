@@ -3,8 +3,8 @@ import { env } from 'cloudflare:workers'
 import { afterAll, expect, test } from 'vitest'
 import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
 import { DurableStore } from '../../src/backends/durable/store.ts'
-import { D1Driver } from '../../src/backends/sqlite/d1.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
+import { D1Driver } from '../../src/sql/d1.ts'
 import { quiet } from './objects.ts'
 
 afterAll(quiet)

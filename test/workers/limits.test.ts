@@ -1,9 +1,9 @@
 /** D1's limits, which workerd's own D1 does not hold to: 100 parameters, 100 KB of SQL, 2,000,000 bytes a row. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
-import { D1Driver } from '../../src/backends/sqlite/d1.ts'
-import type { Param, Program, Row } from '../../src/backends/sqlite/driver.ts'
 import type { DrawBatch, Draws } from '../../src/core/interfaces.ts'
+import { D1Driver } from '../../src/sql/d1.ts'
+import type { Param, Program, Row } from '../../src/sql/program.ts'
 import { database, openBackend } from './local.ts'
 
 const driver = new D1Driver(database)

@@ -3,10 +3,10 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import type { D1Database } from '@cloudflare/workers-types'
-import { type BatchDatabase, D1Driver } from '../../src/backends/sqlite/d1.ts'
 import { SqliteStore } from '../../src/backends/sqlite/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { type BatchDatabase, D1Driver } from '../../src/sql/d1.ts'
 import { createWorker } from '../../src/worker/handler.ts'
 
 /**

@@ -8,11 +8,11 @@ import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
 import { journal, migrations } from '../../src/backends/durable/generated/migrations.ts'
 import { newRegistration } from '../../src/backends/durable/protocol.ts'
 import { DurableStore } from '../../src/backends/durable/store.ts'
-import { D1Driver } from '../../src/backends/sqlite/d1.ts'
-import { DurableDriver } from '../../src/backends/sqlite/durable.ts'
 import { SqliteStore } from '../../src/backends/sqlite/store.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { D1Driver } from '../../src/sql/d1.ts'
+import { DurableDriver } from '../../src/sql/object.ts'
 import { objectOf, quiet, rowsIn, tablesIn } from './objects.ts'
 
 afterAll(quiet)

@@ -6,7 +6,7 @@
  */
 import type { RunSummary } from '../../core/interfaces.ts'
 import type { Usage } from '../../core/store.ts'
-import { numberIn, type Program, type SqlDriver, textIn } from '../sqlite/driver.ts'
+import { numberIn, type Program, type SqlDriver, textIn } from '../../sql/program.ts'
 
 /** A run as its object tells of it. */
 export interface CatalogueEntry {

@@ -5,9 +5,9 @@ import { type Block, isSizeless, weightOf } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import type { ColumnBlocks, ScanPage, ScanRequest } from '../../core/store.ts'
 import { concatBytes } from '../../core/wire/protobuf.ts'
+import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement } from '../../sql/program.ts'
 import { joinSmall } from '../join.ts'
 import { DamagedData, isIntact, isTailIntact } from './checksum.ts'
-import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement } from './driver.ts'
 import { segmentIn } from './tail.ts'
 
 export interface ChainRow {

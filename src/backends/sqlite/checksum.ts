@@ -6,7 +6,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { Bytes } from '../../core/draws/segment.ts'
-import { bytesIn, numberIn, type Row } from './driver.ts'
+import { bytesIn, numberIn, type Row } from '../../sql/program.ts'
 
 const BLOCK_BYTES = 16 * 1024
 const SUM_BYTES = 4

@@ -1,6 +1,6 @@
 /** A database file that belongs to this process alone, with its folder. */
-import { cannotOpen } from './cannot-open.ts'
-import { FileDriver, type FileOptions } from './file.ts'
+import { cannotOpen } from '../../sql/cannot-open.ts'
+import { FileDriver, type FileOptions } from '../../sql/file.ts'
 import { DataFolder } from './folder.ts'
 
 export interface OwnedFile {

@@ -5,8 +5,8 @@ import type { ChainState, Registration, StoredRun, Usage } from '../../core/stor
 import { ROW_BYTES } from '../../core/usage.ts'
 import { concatBytes } from '../../core/wire/protobuf.ts'
 import { equalRunMeta } from '../../core/wire/run-meta.ts'
+import { bytesIn, numberIn, type Program, type Statement, textIn } from '../../sql/program.ts'
 import { findChain, requireRun, TAIL_SLOTS } from './chain.ts'
-import { bytesIn, numberIn, type Program, type Statement, textIn } from './driver.ts'
 
 /** A RunMeta of up to 16 MiB lies in rows of this many bytes. */
 const META_BYTES = 1024 * 1024

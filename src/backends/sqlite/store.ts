@@ -8,9 +8,9 @@ import { LruMap } from '../../core/lru.ts'
 import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun, Usage } from '../../core/store.ts'
 import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
+import type { SqlDriver } from '../../sql/program.ts'
 import { appendBatch } from './append.ts'
 import { findChain, requireChain, requireRun, scanPage } from './chain.ts'
-import type { SqlDriver } from './driver.ts'
 import {
   createChain,
   findRun,

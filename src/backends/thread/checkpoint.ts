@@ -9,7 +9,7 @@
  * backup. Neither loses anything that was acknowledged. It is tried again after a pause, until it succeeds.
  */
 import { Worker } from 'node:worker_threads'
-import type { FileDriver, Progress } from '../sqlite/file.ts'
+import type { FileDriver, Progress } from '../../sql/file.ts'
 import type { CheckpointResult, Notice } from './protocol.ts'
 
 /** Frames (pages of 16 KiB) that are written before a checkpoint begins: 16 MiB. */

@@ -1,7 +1,7 @@
 /** A thread that copies the write-ahead log into the database while its writer goes on. */
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
-import type { Progress } from '../sqlite/file.ts'
+import type { Progress } from '../../sql/file.ts'
 import type { CheckpointResult } from './protocol.ts'
 
 if (parentPort === null) throw new Error('this module runs in a worker thread')

@@ -1,8 +1,8 @@
 /** What passes between the thread that serves HTTP and the thread that owns the SQLite file. */
 import type { Store } from '../../core/store.ts'
 import type { ControlStore } from '../../core/tenants.ts'
+import type { Progress } from '../../sql/file.ts'
 import type { Outcome } from '../remote.ts'
-import type { Progress } from '../sqlite/file.ts'
 
 export type Method = Exclude<keyof Store, 'watch'>
 

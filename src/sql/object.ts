@@ -6,8 +6,8 @@
  * https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/
  */
 import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-types'
-import { McbError } from '../../core/errors.ts'
-import type { Program, Row, SqlDriver, Statement } from './driver.ts'
+import { McbError } from '../core/errors.ts'
+import type { Program, Row, SqlDriver, Statement } from './program.ts'
 
 export class DurableDriver implements SqlDriver {
   private readonly storage: DurableObjectStorage

@@ -11,7 +11,7 @@
  * https://developers.cloudflare.com/d1/observability/debug-d1/#error-list
  */
 import type { D1Database } from '@cloudflare/workers-types'
-import { McbError } from '../../core/errors.ts'
+import { McbError } from '../core/errors.ts'
 import {
   BYTE_COLUMNS,
   type Param,
@@ -20,7 +20,7 @@ import {
   type SqlDriver,
   StaleRead,
   type Statement,
-} from './driver.ts'
+} from './program.ts'
 
 /** What D1 allows; workerd's own D1 allows more, so that exceeding it would show only once deployed. */
 const MAX_PARAMS = 100

@@ -8,10 +8,10 @@
  */
 import { createRequire } from 'node:module'
 import Database from 'better-sqlite3'
-import { McbError } from '../../core/errors.ts'
+import { McbError } from '../core/errors.ts'
 import { CannotOpen, cannotOpen, damaged, newer } from './cannot-open.ts'
-import type { Cell, Program, Row, SqlDriver, Statement } from './driver.ts'
 import { newestUnknown } from './migrated.ts'
+import type { Cell, Program, Row, SqlDriver, Statement } from './program.ts'
 
 // As CommonJS, in a tenth of the time: for each of its many ES modules Node reads drizzle's package.json of 180 KB anew.
 const require = createRequire(import.meta.url)
