@@ -1,8 +1,8 @@
 /** The embedded default: the application on Node, with its draws in a SQLite file. */
 import { parseArgs } from 'node:util'
+import { accessSettings, isLoopback } from './access/settings.ts'
+import { sweepTenants } from './access/sweep.ts'
 import { createApp } from './app.ts'
-import { sweepTenants } from './control/sweep.ts'
-import { accessSettings, isLoopback } from './core/access-settings.ts'
 import { boundsOf } from './core/bound-settings.ts'
 import { describeError } from './core/log-text.ts'
 import { readNodeBody } from './node/body.ts'

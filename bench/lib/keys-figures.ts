@@ -1,5 +1,5 @@
 /** What keys cost: two servers that differ in nothing else, in turns; and what a guess costs against a valid request. */
-import { newKey } from '../../src/core/keys.ts'
+import { newKey } from '../../src/access/key-format.ts'
 import { atLeast, atMost, type Figure, newRid, type Scale } from './figures.ts'
 import { compare, pairedRatio, rate } from './measure.ts'
 import { Body, createRun, eightSchools, Writer } from './model.ts'

@@ -2,8 +2,9 @@
  * What the log says of failures: a defect with its stack; a storage that cannot take something now in one line, and only
  * now and then, since each request meets it.
  */
+
+import { withoutKeys } from '../access/key-format.ts'
 import { McbError } from '../core/errors.ts'
-import { withoutKeys } from '../core/keys.ts'
 
 /** Milliseconds between two lines that tell the same. */
 const PAUSE_MS = 10_000

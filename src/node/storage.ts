@@ -1,6 +1,8 @@
 /** Which storage the Node entry uses. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { ControlStore } from '../access/records.ts'
+import { SqlControl } from '../access/sql/control.ts'
 import { commitsOf, insertsOf } from '../backends/clickhouse/commit.ts'
 import { NodeConnection } from '../backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../backends/clickhouse/store.ts'
@@ -9,9 +11,7 @@ import { NullStore } from '../backends/null.ts'
 import { openOwned } from '../backends/sqlite/owned.ts'
 import { StoreBackend } from '../backends/stored.ts'
 import { openThreadStorage } from '../backends/thread/client.ts'
-import { SqlControl } from '../control/sql.ts'
 import type { Store } from '../core/store.ts'
-import type { ControlStore } from '../core/tenants.ts'
 import { FileDriver } from '../sql/file.ts'
 import { clickHouseOptions } from './clickhouse.ts'
 

@@ -1,12 +1,12 @@
 /** Who a request is from, and whether it may do what it asks for: 401, 403 and 429, before anything else is looked at. */
 import { createMiddleware } from 'hono/factory'
+import { KeyFailures } from '../access/failures.ts'
+import { equalInConstantTime } from '../access/key-format.ts'
+import type { Defer, Keyring } from '../access/keyring.ts'
+import { Rates } from '../access/rates.ts'
+import { effectiveScopes, type FoundKey, type KeyRecord } from '../access/records.ts'
 import type { StoreBackend } from '../backends/stored.ts'
-import { KeyFailures } from '../control/failures.ts'
-import type { Defer, Keyring } from '../control/keyring.ts'
-import { Rates } from '../control/rates.ts'
 import { McbError } from '../core/errors.ts'
-import { equalInConstantTime } from '../core/keys.ts'
-import { effectiveScopes, type FoundKey, type KeyRecord } from '../core/tenants.ts'
 import type { AddressOf, AppContext, AppEnv, Caller, Need, Services } from './context.ts'
 
 type Authorize = Services['authorize']

@@ -1,7 +1,7 @@
 /** JSON bodies of the routes for tenants and keys: small, and held to what is known. */
 import * as v from 'valibot'
+import { SCOPES } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
-import { SCOPES } from '../core/tenants.ts'
 import { isRunId } from '../core/wire/run-meta.ts'
 import { type BodyServices, readWhole } from './body.ts'
 import type { AppContext } from './context.ts'

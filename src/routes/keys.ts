@@ -1,9 +1,9 @@
 /** /v1/keys, /v1/keys/{id} and /v1/tenants/{tenant}/keys. */
 import type { Hono } from 'hono'
 import * as v from 'valibot'
+import { isKeyId } from '../access/key-format.ts'
+import type { KeyRecord, Tenant } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
-import { isKeyId } from '../core/keys.ts'
-import type { KeyRecord, Tenant } from '../core/tenants.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { keyName, readJson, runId, scopeList, time } from './json-body.ts'
 import { addKey, keyOf, type Management, managed, requireFuture, requireWithin, timeText } from './management.ts'

@@ -1,9 +1,10 @@
 /** What the routes for tenants and keys share. */
-import type { Keyring } from '../control/keyring.ts'
+
+import { hashOf, newKey } from '../access/key-format.ts'
+import type { Keyring } from '../access/keyring.ts'
+import type { ControlStore, KeyRecord, Tenant } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
-import { hashOf, newKey } from '../core/keys.ts'
 import type { Limits } from '../core/limits.ts'
-import type { ControlStore, KeyRecord, Tenant } from '../core/tenants.ts'
 import { noKeysHere } from './access.ts'
 import type { Audit } from './audit.ts'
 import type { AppContext } from './context.ts'

@@ -2,9 +2,10 @@
  * How many answers to reads are open at a time, for each tenant: each holds a page of draws, or a whole document, for as long
  * as its reader takes. Streams of events are counted apart from them.
  */
+
+import { LOCAL_TENANT } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { Bounds } from '../core/limits.ts'
-import { LOCAL_TENANT } from '../core/tenants.ts'
 import type { Caller, Services, WhenAnswered } from './context.ts'
 
 type Kind = 'answers' | 'events'

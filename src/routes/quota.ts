@@ -1,8 +1,8 @@
 /** The limits of the request's tenant on what it may send and keep. In open mode there are none. */
-import type { Quotas } from '../control/quotas.ts'
+import type { Quotas } from '../access/quotas.ts'
+import { NO_LIMITS, type TenantLimits } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { Usage } from '../core/store.ts'
-import { NO_LIMITS, type TenantLimits } from '../core/tenants.ts'
 import { tenantOf } from './access.ts'
 import type { AppContext } from './context.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
-import { KEY_PATTERN, withoutKeys } from '../core/keys.ts'
+import { KEY_PATTERN, withoutKeys } from '../access/key-format.ts'
 import { type AppEnv, resource, type Services } from './context.ts'
 import { pagePolicy } from './page.ts'
 import { ridParam } from './params.ts'

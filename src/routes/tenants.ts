@@ -1,10 +1,10 @@
 /** /v1/tenants and /v1/tenants/{tenant}: what the operator does. */
 import type { Hono } from 'hono'
 import * as v from 'valibot'
+import { LIMIT_NAMES, NO_LIMITS, type Tenant, type TenantLimits } from '../access/records.ts'
 import type { StoreBackend } from '../backends/stored.ts'
 import { McbError } from '../core/errors.ts'
 import type { Usage } from '../core/store.ts'
-import { LIMIT_NAMES, NO_LIMITS, type Tenant, type TenantLimits } from '../core/tenants.ts'
 import { type AppEnv, resource, type Services } from './context.ts'
 import { limitsBody, readJson, tenantName } from './json-body.ts'
 import { type Management, managed, timeText } from './management.ts'

@@ -1,6 +1,6 @@
 /** /v1/whoami: what the server takes the sender of a request for. */
 import type { Hono } from 'hono'
-import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../core/tenants.ts'
+import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../access/records.ts'
 import { type AppEnv, resource, type Services } from './context.ts'
 import { describe, errors, jsonAnswer } from './openapi.ts'
 import { bodyLimit, limitsOf } from './quota.ts'

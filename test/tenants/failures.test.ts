@@ -1,8 +1,8 @@
 /** Keys that are not known, one after the other: the address that sends them is held up, and nobody who has a key is. */
 import { describe, expect, test } from 'vitest'
-import { KeyFailures } from '../../src/control/failures.ts'
-import { networkOf } from '../../src/core/address.ts'
-import { keyIdOf, newKey } from '../../src/core/keys.ts'
+import { networkOf } from '../../src/access/address.ts'
+import { KeyFailures } from '../../src/access/failures.ts'
+import { keyIdOf, newKey } from '../../src/access/key-format.ts'
 import { expectProblem } from '../http/api.ts'
 import { bearer, makeKey, newControl, newLab, newWorld, OPERATOR, type World } from './world.ts'
 

@@ -2,8 +2,8 @@
 
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { SqlControl } from '../../src/access/sql/control.ts'
 import { openThreadStorage } from '../../src/backends/thread/client.ts'
-import { SqlControl } from '../../src/control/sql.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { FileDriver } from '../../src/sql/file.ts'
 import { expectProblem, jsonOf } from '../http/api.ts'

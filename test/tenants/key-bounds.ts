@@ -5,8 +5,8 @@
  * keyBounds({ name: 'memory', open: () => new SqlControl(driver) })
  */
 import { describe, expect, test } from 'vitest'
-import { hashOf, newKey } from '../../src/core/keys.ts'
-import { type ControlStore, type KeyRecord, NO_LIMITS } from '../../src/core/tenants.ts'
+import { hashOf, newKey } from '../../src/access/key-format.ts'
+import { type ControlStore, type KeyRecord, NO_LIMITS } from '../../src/access/records.ts'
 
 export interface BoundsSubject {
   readonly name: string

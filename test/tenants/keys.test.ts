@@ -10,8 +10,8 @@ import {
   newKey,
   newSecret,
   withoutKeys,
-} from '../../src/core/keys.ts'
-import type { ControlStore } from '../../src/core/tenants.ts'
+} from '../../src/access/key-format.ts'
+import type { ControlStore } from '../../src/access/records.ts'
 import { jsonOf } from '../http/api.ts'
 import { makeKey, newControl, newLab, newRun, newWorld, OPERATOR } from './world.ts'
 

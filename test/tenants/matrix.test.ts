@@ -1,6 +1,6 @@
 /** Every route × every kind of credential, with the status that is expected; a route that is not in the table fails. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { newKey } from '../../src/core/keys.ts'
+import { newKey } from '../../src/access/key-format.ts'
 import { type Body, drawBatch, iterations, jsonOf, META, PROTOBUF, runMeta } from '../http/api.ts'
 import { bearer, makeKey, newLab, newRun, newWorld, OPERATOR, type World } from './world.ts'
 

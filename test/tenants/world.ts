@@ -1,10 +1,10 @@
 /** A server with tenants and keys in memory, on a clock that tests move. */
 import { expect } from 'vitest'
+import type { ControlStore, Scope, TenantLimits } from '../../src/access/records.ts'
+import { SqlControl } from '../../src/access/sql/control.ts'
 import { type AppOptions, createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { StoreBackend } from '../../src/backends/stored.ts'
-import { SqlControl } from '../../src/control/sql.ts'
-import type { ControlStore, Scope, TenantLimits } from '../../src/core/tenants.ts'
 import type { AuditEntry } from '../../src/routes/audit.ts'
 import { FileDriver } from '../../src/sql/file.ts'
 import { type Api, apiOf, jsonOf, META, PROTOBUF, runMeta } from '../http/api.ts'

@@ -4,9 +4,9 @@
  * Bytes of a large body are handed over, not copied: who calls `append` gives them away.
  */
 import { Worker } from 'node:worker_threads'
+import type { ControlStore } from '../../access/records.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Store } from '../../core/store.ts'
-import type { ControlStore } from '../../core/tenants.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
 import { fromFailure } from '../remote.ts'

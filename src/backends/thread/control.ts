@@ -1,5 +1,5 @@
 /** Tenants and keys in the file of the storage thread. */
-import type { ControlStore } from '../../core/tenants.ts'
+import type { ControlStore } from '../../access/records.ts'
 
 type Method = keyof ControlStore
 export type CallControl = <M extends Method>(

@@ -1,6 +1,6 @@
 /** The thread that owns the SQLite file: it answers calls to the stores of all tenants, and to the control store. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { SqlControl } from '../../control/sql.ts'
+import { SqlControl } from '../../access/sql/control.ts'
 import { McbError } from '../../core/errors.ts'
 import { free } from '../../core/free.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'

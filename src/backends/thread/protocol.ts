@@ -1,6 +1,7 @@
 /** What passes between the thread that serves HTTP and the thread that owns the SQLite file. */
+
+import type { ControlStore } from '../../access/records.ts'
 import type { Store } from '../../core/store.ts'
-import type { ControlStore } from '../../core/tenants.ts'
 import type { Progress } from '../../sql/file.ts'
 import type { Outcome } from '../remote.ts'
 

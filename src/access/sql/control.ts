@@ -1,7 +1,7 @@
 /** Tenants and keys on any SQLite, through the same drivers as the draws. */
 
-import type { ControlStore, KeyRecord, TenantChange, TenantLimits } from '../core/tenants.ts'
-import type { SqlDriver } from '../sql/program.ts'
+import type { SqlDriver } from '../../sql/program.ts'
+import type { ControlStore, KeyRecord, TenantChange, TenantLimits } from '../records.ts'
 import { addKey, findKey, listKeys, removeKey } from './keys.ts'
 import { createTenant, findTenant, listTenants, retiredTenants, retireTenant, updateTenant } from './tenants.ts'
 

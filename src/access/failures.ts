@@ -1,6 +1,7 @@
 /** Keys that were not known, by the address that sent them: whoever guesses is told to wait, and is told nothing else. */
-import { networkOf } from '../core/address.ts'
+
 import { LruMap } from '../core/lru.ts'
+import { networkOf } from './address.ts'
 import { TokenBucket } from './rates.ts'
 
 /** Failures a minute of one address: those of a lab that has forgotten to change a key, and no more. */

@@ -1,8 +1,8 @@
 /** Programs for the table of keys. */
 
-import { McbError } from '../core/errors.ts'
-import { type FoundKey, type KeyRecord, SCOPES } from '../core/tenants.ts'
-import { numberIn, type Program, type Row, textIn } from '../sql/program.ts'
+import { McbError } from '../../core/errors.ts'
+import { numberIn, type Program, type Row, textIn } from '../../sql/program.ts'
+import { type FoundKey, type KeyRecord, SCOPES } from '../records.ts'
 import { TENANT_COLUMNS, tenantIn } from './tenants.ts'
 
 const COLUMNS = 'k.id, k.name, k.scopes, k.run, k.share, k.created_at, k.expires_at, k.last_used_at'

@@ -1,6 +1,6 @@
 /** Completes the deletion of tenants: what was cut off, and what a writer that did not know yet has left since. */
 import type { StoreBackend } from '../backends/stored.ts'
-import type { ControlStore } from '../core/tenants.ts'
+import type { ControlStore } from './records.ts'
 
 /** Milliseconds after which nothing can be under way any more that knew the tenant. */
 const REMEMBER_MS = 7 * 24 * 3600_000

@@ -1,8 +1,8 @@
 /** Programs for the table of tenants. */
 
-import { McbError } from '../core/errors.ts'
-import type { RetiredTenant, Tenant, TenantChange, TenantLimits } from '../core/tenants.ts'
-import { numberIn, type Program, type Row, textIn } from '../sql/program.ts'
+import { McbError } from '../../core/errors.ts'
+import { numberIn, type Program, type Row, textIn } from '../../sql/program.ts'
+import type { RetiredTenant, Tenant, TenantChange, TenantLimits } from '../records.ts'
 
 /** Prefixed, since a row of `keys` is read together with its tenant. */
 export const TENANT_COLUMNS =

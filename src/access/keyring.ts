@@ -8,9 +8,10 @@
  * A guess costs a checksum or an authentication code (core/keys.ts), and never a look-up. The look-ups that are left are of
  * ids that the server has made: nobody who holds a valid key waits for those that hold none.
  */
-import { equalInConstantTime, hashOf, KeyIds, keyIdOf, newSecret } from '../core/keys.ts'
+
 import { LruMap } from '../core/lru.ts'
-import type { ControlStore, FoundKey } from '../core/tenants.ts'
+import { equalInConstantTime, hashOf, KeyIds, keyIdOf, newSecret } from './key-format.ts'
+import type { ControlStore, FoundKey } from './records.ts'
 
 /** Milliseconds that a look-up stays true. */
 export const FRESH_MS = 40_000
