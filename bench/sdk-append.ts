@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util'
 import { createApp } from '../src/app.ts'
 import { NullStore } from '../src/backends/null.ts'
-import { StoreBackend } from '../src/backends/stored.ts'
 import { HttpBackend } from '../src/client/index.ts'
+import { StoreBackend } from '../src/runs/backend.ts'
 import { median } from './lib/measure.ts'
 
 const { values } = parseArgs({ options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })

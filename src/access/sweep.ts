@@ -1,5 +1,5 @@
 /** Completes the deletion of tenants: what was cut off, and what a writer that did not know yet has left since. */
-import type { StoreBackend } from '../backends/stored.ts'
+import type { StoreBackend } from '../runs/backend.ts'
 import type { ControlStore } from './records.ts'
 
 /** Milliseconds after which nothing can be under way any more that knew the tenant. */

@@ -5,8 +5,8 @@ import { equalInConstantTime } from '../access/key-format.ts'
 import type { Defer, Keyring } from '../access/keyring.ts'
 import { Rates } from '../access/rates.ts'
 import { effectiveScopes, type FoundKey, type KeyRecord } from '../access/records.ts'
-import type { StoreBackend } from '../backends/stored.ts'
 import { McbError } from '../core/errors.ts'
+import type { StoreBackend } from '../runs/backend.ts'
 import type { AddressOf, AppContext, AppEnv, Caller, Need, Services } from './context.ts'
 
 type Authorize = Services['authorize']

@@ -1,8 +1,8 @@
 /** /v1/runs/{rid}/chains and …/chains/{chain}. */
 import type { Hono } from 'hono'
-import type { StoreRun } from '../backends/stored.ts'
 import type { ChainState } from '../core/store.ts'
 import { ROW_BYTES } from '../core/usage.ts'
+import type { StoreRun } from '../runs/backend.ts'
 import { type AppEnv, resource, type Services } from './context.ts'
 import { chainAnswer, describe, errors } from './openapi.ts'
 import { chainParam, ridParam } from './params.ts'

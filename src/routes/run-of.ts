@@ -1,7 +1,8 @@
 /** Finding the run that a request names, and holding it to the registration that the client means. */
-import type { StoreChain, StoreRun } from '../backends/stored.ts'
+
 import { McbError } from '../core/errors.ts'
 import type { Ahead } from '../core/store.ts'
+import type { StoreChain, StoreRun } from '../runs/backend.ts'
 import type { AppContext } from './context.ts'
 
 export const REGISTRATION = 'Mcb-Registration'

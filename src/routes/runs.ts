@@ -1,11 +1,11 @@
 /** /v1/runs and /v1/runs/{rid}. */
 import type { Hono } from 'hono'
-import type { StoreRun } from '../backends/stored.ts'
 import { McbError } from '../core/errors.ts'
 import type { RunPage } from '../core/interfaces.ts'
 import { ROW_BYTES } from '../core/usage.ts'
 import { acceptRunMeta, type ParsedMeta } from '../core/wire/run-meta.ts'
 import { jsonText, runMetaToJson } from '../core/wire/run-meta-json.ts'
+import type { StoreRun } from '../runs/backend.ts'
 import { readProtobuf } from './body.ts'
 import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
 import { countDocument, requireDocumentRoom } from './document.ts'

@@ -2,8 +2,8 @@
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import type { Chain, Draws } from '../../src/core/interfaces.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { expectSameDraws, floats, named, randomArray, randomWords, texts } from '../conformance/arrays.ts'
 import { openFile, type TestStorage } from '../support/storage.ts'
 

@@ -4,8 +4,8 @@ import { type Commits, commitsOf, insertsOf } from '../../src/backends/clickhous
 import type { Connection, Settings } from '../../src/backends/clickhouse/connection.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import type { Chain, DrawBatch } from '../../src/core/interfaces.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
 import { Relay } from '../support/relay.ts'
 

@@ -5,8 +5,8 @@ import type { Connection, Params, Settings } from '../../src/backends/clickhouse
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
 import { RowReader } from '../../src/backends/clickhouse/row-binary.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
 import { Relay } from '../support/relay.ts'
 

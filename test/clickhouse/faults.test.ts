@@ -12,9 +12,9 @@ import type { Connection, ConnectionOptions } from '../../src/backends/clickhous
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { WebConnection } from '../../src/backends/clickhouse/web.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import { type Fetch, HttpBackend } from '../../src/client/index.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
 import { type Fault, FaultyProxy } from '../support/faulty-proxy.ts'
 

@@ -2,7 +2,7 @@
 import { vi } from 'vitest'
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { conformance } from '../conformance/index.ts'
 import { openDatabase } from '../support/clickhouse.ts'
 

@@ -1,6 +1,7 @@
 /** Runs with real draws for questions in SQL, with stats that say which are warmup and which diverge. */
-import type { StoreBackend } from '../../src/backends/stored.ts'
+
 import type { Draws } from '../../src/core/interfaces.ts'
+import type { StoreBackend } from '../../src/runs/backend.ts'
 import { type ReferenceDraws, referenceDraws } from '../support/posteriordb.ts'
 
 export const WARMUP = 200

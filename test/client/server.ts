@@ -1,9 +1,9 @@
 /** A real server in this process, and a network in front of it that fails as networks do. */
 import { createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { StoreBackend, type StoreChain } from '../../src/backends/stored.ts'
 import type { Fetch } from '../../src/client/index.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts'
+import { StoreBackend, type StoreChain } from '../../src/runs/backend.ts'
 
 export const URL_OF_APP = 'http://app.test'
 

@@ -2,11 +2,11 @@
 import { createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { NullStore } from '../../src/backends/null.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import { HttpBackend, HttpChain } from '../../src/client/index.ts'
 import type { Store } from '../../src/core/store.ts'
 import { readNodeBody } from '../../src/node/body.ts'
 import { listen } from '../../src/node/server.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { countRows, openThread } from '../support/storage.ts'
 import { conformance } from './index.ts'
 

@@ -1,6 +1,6 @@
 /** The suite on the memory backend. */
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { conformance } from './index.ts'
 
 conformance({

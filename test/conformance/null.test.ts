@@ -1,7 +1,7 @@
 /** The suite on the null backend, as far as it applies, and what is its own. */
 import { expect, test } from 'vitest'
 import { NullStore } from '../../src/backends/null.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { floats } from './arrays.ts'
 import { conformance } from './index.ts'
 

@@ -1,5 +1,5 @@
 /** The suite on a SQLite file. */
-import { StoreBackend } from '../../src/backends/stored.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { countRows, openFile } from '../support/storage.ts'
 import { conformance } from './index.ts'
 

@@ -1,5 +1,5 @@
 /** The suite on a SQLite file in a thread of its own. */
-import { StoreBackend } from '../../src/backends/stored.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { countRows, openThread } from '../support/storage.ts'
 import { conformance } from './index.ts'
 

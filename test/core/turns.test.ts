@@ -1,11 +1,11 @@
 /** Work that one body or one answer can make long lets others have their turns. */
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import { buildSchema } from '../../src/core/draws/columns.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { concatBytes, fieldHead, writeVarint } from '../../src/core/wire/protobuf.ts'
 import { decodeBatch, prepareBatch } from '../../src/core/wire/read-batch.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { turnsWhile } from '../support/turns.ts'
 
 const MIB = 1024 * 1024

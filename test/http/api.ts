@@ -2,10 +2,10 @@
 import { expect } from 'vitest'
 import { type AppOptions, createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts'
 import type { Store } from '../../src/core/store.ts'
 import { mcbackend } from '../../src/core/wire/run-meta.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 
 export const PROTOBUF = 'application/x-protobuf'
 export const JSON_TYPE = 'application/json'

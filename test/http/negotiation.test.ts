@@ -232,7 +232,7 @@ describe('bodies', () => {
   test('a body that comes in pieces of unknown number', async () => {
     const { createApp } = await import('../../src/app.ts')
     const { MemoryStore } = await import('../../src/backends/memory.ts')
-    const { StoreBackend } = await import('../../src/backends/stored.ts')
+    const { StoreBackend } = await import('../../src/runs/backend.ts')
     const backend = new StoreBackend(new MemoryStore())
     const app = createApp({ openBackend: () => backend })
     await withDraws(

@@ -1,7 +1,7 @@
 /** Sends every body of bodies.ts to the application in this process and prints the statuses: for a process with a small heap. */
 import { createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { APPENDS, REGISTRATIONS } from './bodies.ts'
 
 const backend = new StoreBackend(new MemoryStore())

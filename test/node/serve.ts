@@ -2,13 +2,13 @@
 import { connect, type Socket } from 'node:net'
 import { createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import { BodyBudget } from '../../src/core/budget.ts'
 import { type Bounds, DEFAULT_BOUNDS } from '../../src/core/limits.ts'
 import type { Store } from '../../src/core/store.ts'
 import { readNodeBody } from '../../src/node/body.ts'
 import { type Listening, listen, whenNodeAnswered } from '../../src/node/server.ts'
 import { OpenAnswers } from '../../src/routes/open-answers.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { type Api, apiOf } from '../http/api.ts'
 
 export interface Served {

@@ -4,12 +4,12 @@ import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import { McbError } from '../../src/core/errors.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import type { ScanCursor, ScanPage, ScanRequest } from '../../src/core/store.ts'
 import { readNodeBody } from '../../src/node/body.ts'
 import { type Listening, listen } from '../../src/node/server.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import {
   type Api,
   apiOf,

@@ -6,9 +6,9 @@
  * tenantStores({ name: 'memory', open: async () => ({ openStore, countRows, close }) })
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { StoreBackend } from '../../src/backends/stored.ts'
 import type { DrawBatch, Draws } from '../../src/core/interfaces.ts'
 import type { OpenStore } from '../../src/core/store.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 
 export interface OpenedStores {
   /** Each call gives another store on the same data, with caches of its own. */

@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
 import { DurableStore } from '../../src/backends/durable/store.ts'
-import { StoreBackend } from '../../src/backends/stored.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { D1Driver } from '../../src/sql/d1.ts'
 import { conformance } from '../conformance/index.ts'
 import { countRows } from './local.ts'

@@ -2,7 +2,7 @@
 import { inject } from 'vitest'
 import { ClickHouseStore } from '../../../src/backends/clickhouse/store.ts'
 import { WebConnection } from '../../../src/backends/clickhouse/web.ts'
-import { StoreBackend } from '../../../src/backends/stored.ts'
+import { StoreBackend } from '../../../src/runs/backend.ts'
 import { conformance } from '../../conformance/index.ts'
 import { SAME_AS_ON_NODE } from '../left-out.ts'
 
