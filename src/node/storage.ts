@@ -8,12 +8,12 @@ import { NodeConnection } from '../backends/clickhouse/node.ts'
 import { ClickHouseStore } from '../backends/clickhouse/store.ts'
 import { MemoryStore } from '../backends/memory.ts'
 import { NullStore } from '../backends/null.ts'
-import { openOwned } from '../backends/sqlite/owned.ts'
-import { openThreadStorage } from '../backends/thread/client.ts'
 import type { Store } from '../core/store.ts'
 import { StoreBackend } from '../runs/backend.ts'
 import { FileDriver } from '../sql/file.ts'
 import { clickHouseOptions } from './clickhouse.ts'
+import { openOwned } from './owned-database.ts'
+import { openThreadStorage } from './storage-thread/client.ts'
 
 export const STORAGES = ['sqlite', 'clickhouse', 'memory', 'null'] as const
 export type StorageKind = (typeof STORAGES)[number]

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { SqliteStore } from '../../src/backends/sqlite/store.ts'
-import { openThreadStorage } from '../../src/backends/thread/client.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import type { Store } from '../../src/core/store.ts'
+import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
 import { FileDriver } from '../../src/sql/file.ts'
 
 export const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))

@@ -2,8 +2,8 @@
 import Database from 'better-sqlite3'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { NullStore } from '../../src/backends/null.ts'
-import { openThreadStorage } from '../../src/backends/thread/client.ts'
 import type { OpenStore, Store } from '../../src/core/store.ts'
+import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
 import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
 import { tenantStores } from './stores.ts'
 

@@ -7,7 +7,7 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
-import { CannotOpen } from '../../sql/cannot-open.ts'
+import { CannotOpen } from '../sql/cannot-open.ts'
 
 /** Milliseconds that a server waits for the one before it, which may be finishing what it has accepted. */
 const WAIT_MS = 10_000

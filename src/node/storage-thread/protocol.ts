@@ -1,9 +1,9 @@
 /** What passes between the thread that serves HTTP and the thread that owns the SQLite file. */
 
 import type { ControlStore } from '../../access/records.ts'
+import type { Outcome } from '../../backends/remote.ts'
 import type { Store } from '../../core/store.ts'
 import type { Progress } from '../../sql/file.ts'
-import type { Outcome } from '../remote.ts'
 
 export type Method = Exclude<keyof Store, 'watch'>
 

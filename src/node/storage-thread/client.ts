@@ -5,11 +5,11 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { ControlStore } from '../../access/records.ts'
+import { fromFailure } from '../../backends/remote.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Store } from '../../core/store.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
-import { fromFailure } from '../remote.ts'
 import { ThreadControl } from './control.ts'
 import type { Call, Method, Notice, Noticed, Opened, Reply } from './protocol.ts'
 

@@ -1,7 +1,7 @@
 /** A database file that belongs to this process alone, with its folder. */
-import { cannotOpen } from '../../sql/cannot-open.ts'
-import { FileDriver, type FileOptions } from '../../sql/file.ts'
-import { DataFolder } from './folder.ts'
+import { cannotOpen } from '../sql/cannot-open.ts'
+import { FileDriver, type FileOptions } from '../sql/file.ts'
+import { DataFolder } from './data-folder.ts'
 
 export interface OwnedFile {
   readonly driver: FileDriver

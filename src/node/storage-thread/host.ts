@@ -1,15 +1,15 @@
 /** The thread that owns the SQLite file: it answers calls to the stores of all tenants, and to the control store. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqlControl } from '../../access/sql/control.ts'
+import { toFailure } from '../../backends/remote.ts'
+import { purgeHidden, SqliteStore } from '../../backends/sqlite/store.ts'
 import { McbError } from '../../core/errors.ts'
 import { free } from '../../core/free.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { cannotOpen } from '../../sql/cannot-open.ts'
 import type { FileDriver, FileOptions } from '../../sql/file.ts'
-import { toFailure } from '../remote.ts'
-import { type OwnedFile, openOwned } from '../sqlite/owned.ts'
-import { purgeHidden, SqliteStore } from '../sqlite/store.ts'
+import { type OwnedFile, openOwned } from '../owned-database.ts'
 import { BackgroundCheckpoint } from './checkpoint.ts'
 import type { Call, Noticed, Opened, Reply } from './protocol.ts'
 
