@@ -4,8 +4,8 @@ import { defineConfig } from 'drizzle-kit'
 export default defineConfig({
   dialect: 'sqlite',
   schema: [
-    './src/backends/sqlite/schema.ts',
-    './src/backends/durable/catalogue-schema.ts',
+    './src/backends/sqlite/tables.ts',
+    './src/backends/durable/catalogue-tables.ts',
     './src/access/sql/tables.ts',
   ],
   out: './migrations',

@@ -4,5 +4,5 @@ import { readWorkersBody } from '../../src/worker/body.ts'
 import { createWorker } from '../../src/worker/handler.ts'
 import { mountBaselines } from '../lib/baselines.ts'
 
-export { RunObject } from '../../src/worker/run-object.ts'
+export { RunObject } from '../../src/backends/durable/run-object.ts'
 export default createWorker((app) => mountBaselines(app, readWorkersBody))

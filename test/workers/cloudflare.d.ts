@@ -19,7 +19,7 @@ declare module 'cloudflare:test' {
   type Stub = import('@cloudflare/workers-types').DurableObjectStub
   type Id = import('@cloudflare/workers-types').DurableObjectId
   type State = import('@cloudflare/workers-types').DurableObjectState
-  type RunObject = import('../../src/worker/run-object.ts').RunObject
+  type RunObject = import('../../src/backends/durable/run-object.ts').RunObject
   export function runInDurableObject<R>(
     stub: Stub,
     callback: (instance: RunObject, state: State) => R | Promise<R>,

@@ -2,7 +2,7 @@
 import type { WebSocket } from '@cloudflare/workers-types'
 import type { Block } from '../../core/draws/segment.ts'
 import type { ChainState, Registration, ScanCursor, ScanPage, ScanRequest, StoredRun } from '../../core/store.ts'
-import type { Outcome } from '../remote.ts'
+import type { Outcome } from '../outcome.ts'
 
 /**
  * Bytes that one message may carry; what is larger travels as a stream. The runtime allows 32 MiB.

@@ -18,7 +18,7 @@ import type {
   StoredRun,
   Usage,
 } from '../../core/store.ts'
-import { type Outcome, resultOf } from '../remote.ts'
+import { type Outcome, resultOf } from '../outcome.ts'
 import type { SqlCatalogue } from './catalogue.ts'
 import { objectName, packBody, type RunNamespace, type RunStub, ridOf, unpackPage, watchUrl } from './protocol.ts'
 import { watchSocket } from './watchers.ts'

@@ -5,7 +5,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { ControlStore } from '../../access/records.ts'
-import { fromFailure } from '../../backends/remote.ts'
+import { fromFailure } from '../../backends/outcome.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Store } from '../../core/store.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'

@@ -1,7 +1,7 @@
 /** The thread that owns the SQLite file: it answers calls to the stores of all tenants, and to the control store. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqlControl } from '../../access/sql/control.ts'
-import { toFailure } from '../../backends/remote.ts'
+import { toFailure } from '../../backends/outcome.ts'
 import { purgeHidden, SqliteStore } from '../../backends/sqlite/store.ts'
 import { McbError } from '../../core/errors.ts'
 import { free } from '../../core/free.ts'

@@ -1,7 +1,7 @@
 /** What passes between the thread that serves HTTP and the thread that owns the SQLite file. */
 
 import type { ControlStore } from '../../access/records.ts'
-import type { Outcome } from '../../backends/remote.ts'
+import type { Outcome } from '../../backends/outcome.ts'
 import type { Store } from '../../core/store.ts'
 import type { Progress } from '../../sql/file.ts'
 
