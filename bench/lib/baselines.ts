@@ -1,9 +1,9 @@
 /** What an append and a read are compared with: a sink that reads the same body, and a source that sends as many bytes. */
 import type { Hono } from 'hono'
-import { BodyBudget } from '../../src/core/budget.ts'
 import { DEFAULT_BOUNDS, DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { readProtobuf } from '../../src/routes/body.ts'
-import type { AppEnv, ReadBody } from '../../src/routes/context.ts'
+import { readProtobuf } from '../../src/http/body.ts'
+import { BodyBudget } from '../../src/http/body-budget.ts'
+import type { AppEnv, ReadBody } from '../../src/http/context.ts'
 
 const BLOCK = new Uint8Array(1024 * 1024).fill(7)
 

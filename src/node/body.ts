@@ -2,9 +2,9 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { McbError } from '../core/errors.ts'
 import { free } from '../core/free.ts'
-import { readStandardBody } from '../routes/body.ts'
-import { Collector, stalled } from '../routes/collector.ts'
-import type { ReadBody } from '../routes/context.ts'
+import { readStandardBody } from '../http/body.ts'
+import { Collector, stalled } from '../http/collector.ts'
+import type { ReadBody } from '../http/context.ts'
 
 export const readNodeBody: ReadBody = (c, wish) => {
   const { limit, hold, stallMs } = wish

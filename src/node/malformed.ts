@@ -3,7 +3,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { RequestError } from '@hono/node-server'
 import { McbError } from '../core/errors.ts'
 import { describeError } from '../core/log-text.ts'
-import { strayProblem } from '../routes/problem.ts'
+import { strayProblem } from '../http/problem.ts'
 
 /** Bytes of a request's headers, its address among them: the names of some thousand variables. */
 export const MAX_HEADER_BYTES = 256 * 1024

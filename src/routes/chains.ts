@@ -2,12 +2,12 @@
 import type { Hono } from 'hono'
 import type { ChainState } from '../core/store.ts'
 import { ROW_BYTES } from '../core/usage.ts'
+import { type AppEnv, resource, type Services } from '../http/context.ts'
+import { chainAnswer, describe, errors } from '../http/openapi/describe.ts'
+import { chainParam, ridParam } from '../http/params.ts'
+import { countAdded, requireRoom } from '../http/quota.ts'
+import { requireChain, withRun } from '../http/run-of-request.ts'
 import type { StoreRun } from '../runs/backend.ts'
-import { type AppEnv, resource, type Services } from './context.ts'
-import { chainAnswer, describe, errors } from './openapi.ts'
-import { chainParam, ridParam } from './params.ts'
-import { countAdded, requireRoom } from './quota.ts'
-import { requireChain, withRun } from './run-of.ts'
 
 export function chainRoutes(app: Hono<AppEnv>, { authorize, quotas }: Services): void {
   resource(app, '/v1/runs/:rid/chains', authorize, {

@@ -2,9 +2,9 @@
 import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
 import { generateSpecs } from 'hono-openapi'
-import { type AppEnv, resource, type Services } from './context.ts'
-import { documentation } from './openapi.ts'
-import { pagePolicy } from './page.ts'
+import { type AppEnv, resource, type Services } from '../http/context.ts'
+import { documentation } from '../http/openapi/describe.ts'
+import { pagePolicy } from '../http/page-policy.ts'
 
 type Document = Awaited<ReturnType<typeof generateSpecs>>
 

@@ -1,11 +1,11 @@
 /** /v1/runs/{rid}/events: how a run grows, while it does. */
 import type { Hono } from 'hono'
-import { type AppContext, type AppEnv, resource, type Services } from './context.ts'
-import { EventFeed } from './event-feed.ts'
-import { describe, errors } from './openapi.ts'
-import { ridParam } from './params.ts'
-import { withRun } from './run-of.ts'
-import { streamOf } from './stream.ts'
+import { type AppContext, type AppEnv, resource, type Services } from '../http/context.ts'
+import { EventFeed } from '../http/event-feed.ts'
+import { describe, errors } from '../http/openapi/describe.ts'
+import { ridParam } from '../http/params.ts'
+import { withRun } from '../http/run-of-request.ts'
+import { streamOf } from '../http/stream.ts'
 
 const TYPE = 'text/event-stream'
 

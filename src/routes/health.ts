@@ -1,7 +1,7 @@
 /** /healthz: whether this server can do its work. */
 import type { Hono } from 'hono'
-import { type AppEnv, resource, type Services } from './context.ts'
-import { describe, errors } from './openapi.ts'
+import { type AppEnv, resource, type Services } from '../http/context.ts'
+import { describe, errors } from '../http/openapi/describe.ts'
 
 export function healthRoutes(app: Hono<AppEnv>, { authorize }: Services, ping: () => Promise<void>): void {
   resource(app, '/healthz', authorize, {

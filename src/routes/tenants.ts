@@ -4,12 +4,12 @@ import * as v from 'valibot'
 import { LIMIT_NAMES, NO_LIMITS, type Tenant, type TenantLimits } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { Usage } from '../core/store.ts'
+import { type AppEnv, resource, type Services } from '../http/context.ts'
+import { limitsBody, readJson, tenantName } from '../http/json-body.ts'
+import { type Management, managed, timeText } from '../http/management.ts'
+import { describe, errors, jsonAnswer, jsonBody } from '../http/openapi/describe.ts'
+import { tenantParam } from '../http/params.ts'
 import type { StoreBackend } from '../runs/backend.ts'
-import { type AppEnv, resource, type Services } from './context.ts'
-import { limitsBody, readJson, tenantName } from './json-body.ts'
-import { type Management, managed, timeText } from './management.ts'
-import { describe, errors, jsonAnswer, jsonBody } from './openapi.ts'
-import { tenantParam } from './params.ts'
 
 const newTenant = v.strictObject({ tenant: tenantName, limits: v.optional(limitsBody, {}) })
 const change = v.strictObject({

@@ -1,9 +1,9 @@
 /** /v1/whoami: what the server takes the sender of a request for. */
 import type { Hono } from 'hono'
 import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../access/records.ts'
-import { type AppEnv, resource, type Services } from './context.ts'
-import { describe, errors, jsonAnswer } from './openapi.ts'
-import { bodyLimit, limitsOf } from './quota.ts'
+import { type AppEnv, resource, type Services } from '../http/context.ts'
+import { describe, errors, jsonAnswer } from '../http/openapi/describe.ts'
+import { bodyLimit, limitsOf } from '../http/quota.ts'
 
 export function whoamiRoutes(app: Hono<AppEnv>, { authorize, limits }: Services): void {
   resource(app, '/v1/whoami', authorize, {

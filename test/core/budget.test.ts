@@ -1,8 +1,8 @@
 /** The budget of bodies in flight: the youngest yields, and nothing is left of it behind any mixture of bodies. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BodyBudget, type BodyHold } from '../../src/core/budget.ts'
 import { McbError } from '../../src/core/errors.ts'
+import { BodyBudget, type BodyHold } from '../../src/http/body-budget.ts'
 
 function codeOf(act: () => unknown): string | undefined {
   try {

@@ -1,6 +1,6 @@
 /** Which media type an `Accept` asks for (the contract, section 2). */
 import { expect, test } from 'vitest'
-import { negotiate } from '../../src/routes/negotiate.ts'
+import { negotiate } from '../../src/http/negotiate.ts'
 
 const PROTOBUF = 'application/x-protobuf'
 const ALIAS = 'application/protobuf'

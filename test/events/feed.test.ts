@@ -1,6 +1,6 @@
 /** What a feed holds while nobody reads, and what an idle connection carries. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { EventFeed } from '../../src/routes/event-feed.ts'
+import { EventFeed } from '../../src/http/event-feed.ts'
 import { newApp, withDraws } from '../http/api.ts'
 
 afterEach(() => {

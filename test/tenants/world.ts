@@ -4,7 +4,7 @@ import type { ControlStore, Scope, TenantLimits } from '../../src/access/records
 import { SqlControl } from '../../src/access/sql/control.ts'
 import { type AppOptions, createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import type { AuditEntry } from '../../src/routes/audit.ts'
+import type { AuditEntry } from '../../src/http/audit.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { FileDriver } from '../../src/sql/file.ts'
 import { type Api, apiOf, jsonOf, META, PROTOBUF, runMeta } from '../http/api.ts'

@@ -1,6 +1,7 @@
 /** Bodies of requests: media type, encoding, size and budget, in the contract's order, before a byte is parsed. */
-import type { BodyBudget, BodyHold } from '../core/budget.ts'
+
 import { McbError } from '../core/errors.ts'
+import type { BodyBudget, BodyHold } from './body-budget.ts'
 import { Collector, tooLarge } from './collector.ts'
 import type { AppContext, Caller, ReadBody, Services } from './context.ts'
 import { gunzip } from './gunzip.ts'

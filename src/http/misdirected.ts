@@ -1,8 +1,8 @@
 /** 421 for what is not meant for this server, before anything else is looked at; see the contract, section 12. */
 import type { MiddlewareHandler } from 'hono'
 import { McbError } from '../core/errors.ts'
-import { hostOf, isOriginOf, isOwnHost, plainName } from '../core/own-host.ts'
 import type { AppEnv } from './context.ts'
+import { hostOf, isOriginOf, isOwnHost, plainName } from './own-host.ts'
 
 export interface OwnAddress {
   /** Host names of this server beside addresses, those of loopback and that of `publicUrl`. */

@@ -1,5 +1,5 @@
 /** The memory that bodies of requests may take together, from their first byte until the request is answered. */
-import { McbError } from './errors.ts'
+import { McbError } from '../core/errors.ts'
 
 /** Bytes at most. */
 export interface BudgetLimits {

@@ -1,7 +1,7 @@
 /** Headers of every answer, and those that pages of other origins may send and see. */
 import type { MiddlewareHandler } from 'hono'
 import type { AppEnv } from './context.ts'
-import { NOTHING_POLICY } from './page.ts'
+import { NOTHING_POLICY } from './page-policy.ts'
 
 /** What every answer carries, beside its `X-Request-Id`. */
 export const COMMON_HEADERS: readonly [string, string][] = [

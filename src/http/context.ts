@@ -4,12 +4,12 @@ import type { DescribeRouteOptions } from 'hono-openapi'
 import { describeRoute } from 'hono-openapi'
 import type { Quotas } from '../access/quotas.ts'
 import type { KeyRecord, Tenant } from '../access/records.ts'
-import type { BodyBudget, BodyHold } from '../core/budget.ts'
 import { McbError } from '../core/errors.ts'
 import type { Bounds, Limits } from '../core/limits.ts'
 import type { StoreBackend } from '../runs/backend.ts'
+import type { BodyBudget, BodyHold } from './body-budget.ts'
 import type { Place } from './open-answers.ts'
-import { described } from './openapi.ts'
+import { described } from './openapi/describe.ts'
 
 export interface AppEnv {
   Variables: {

@@ -2,8 +2,9 @@
  * Whole documents as answers: each is in memory until its reader has taken it, so that those of all readers together have a
  * bound, apart from that of bodies: who reads nothing must not stop those who write.
  */
-import type { BodyBudget } from '../core/budget.ts'
+
 import { McbError } from '../core/errors.ts'
+import type { BodyBudget } from './body-budget.ts'
 import type { AppContext, WhenAnswered } from './context.ts'
 
 /** Smaller ones are not counted: the number of open answers is bounded as well. */

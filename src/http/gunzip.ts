@@ -3,9 +3,9 @@
  * a second member; node:zlib is there on Node and, with nodejs_compat, on Workers.
  */
 import { createGunzip } from 'node:zlib'
-import type { BodyHold } from '../core/budget.ts'
 import { McbError } from '../core/errors.ts'
 import { free } from '../core/free.ts'
+import type { BodyHold } from './body-budget.ts'
 import { Collector } from './collector.ts'
 
 /** Bytes of one piece of output. */

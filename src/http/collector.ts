@@ -1,6 +1,7 @@
 /** Gathers the pieces of a body in one buffer. */
-import type { BodyHold } from '../core/budget.ts'
+
 import { McbError } from '../core/errors.ts'
+import type { BodyHold } from './body-budget.ts'
 
 /** Bytes of the first buffer, if as many are announced, and how many times larger the next one is. */
 const GROWTH = { roomy: { first: 1024 * 1024, factor: 4 }, scarce: { first: 64 * 1024, factor: 2 } }

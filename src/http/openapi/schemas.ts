@@ -1,5 +1,5 @@
 /** Schemas of what tenants and keys look like, for /openapi.json. */
-import { SCOPES } from '../access/records.ts'
+import { SCOPES } from '../../access/records.ts'
 
 const text = { type: 'string' as const }
 const count = { type: 'integer' as const, minimum: 0 }

@@ -1,9 +1,9 @@
 /** What the routes say of themselves in /openapi.json. */
 import type { DescribeRouteOptions } from 'hono-openapi'
-import { ERRORS } from '../core/errors.ts'
-import type { Operation } from './context.ts'
-import { JSON_TYPE, PROTOBUF } from './negotiate.ts'
-import { MANAGEMENT_SCHEMAS } from './openapi-management.ts'
+import { ERRORS } from '../../core/errors.ts'
+import type { Operation } from '../context.ts'
+import { JSON_TYPE, PROTOBUF } from '../negotiate.ts'
+import { MANAGEMENT_SCHEMAS } from './schemas.ts'
 
 type Responses = NonNullable<DescribeRouteOptions['responses']>
 type Parameters = NonNullable<DescribeRouteOptions['parameters']>
