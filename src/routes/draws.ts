@@ -1,9 +1,11 @@
 /** /v1/runs/{rid}/chains/{chain}/draws: batches in, slices out. */
 import type { Hono } from 'hono'
-import { type Answer, protobufAnswer, type Selection } from '../core/answer.ts'
 import type { Slice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
+import type { Answer } from '../core/formats/answer.ts'
 import { jsonAnswer } from '../core/formats/json.ts'
+import { protobufAnswer } from '../core/formats/protobuf.ts'
+import type { Selection } from '../core/selection.ts'
 import type { Ahead } from '../core/store.ts'
 import { COLUMN_BYTES, ROW_BYTES } from '../core/usage.ts'
 import { prepareBatch } from '../core/wire/read-batch.ts'

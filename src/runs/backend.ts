@@ -1,14 +1,16 @@
 /** Backend, Run and Chain over any Store; what the routes serve. */
-import { pieces, requireSelectionFits, type ScanColumns, type Selection } from '../core/answer.ts'
+
 import { RunDescription } from '../core/description.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
 import type { NdArray } from '../core/draws/ndarray.ts'
 import { resolveSlice, type Slice } from '../core/draws/slice.ts'
 import { arrayOf, drawAt, drawsOf } from '../core/draws/values.ts'
 import { McbError } from '../core/errors.ts'
+import { requireSelectionFits } from '../core/formats/answer.ts'
 import type { Backend, Chain, DrawBatch, Draws, Run, RunPage, Values } from '../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import { LruMap } from '../core/lru.ts'
+import { pieces, type ScanColumns, type Selection } from '../core/selection.ts'
 import type {
   Ahead,
   ColumnBlocks,

@@ -1,9 +1,10 @@
 /** Pages of a read: one query for as many columns as a page holds, or for a part of one. */
-import { firstScan } from '../../core/answer.ts'
+
 import { clipBlocks } from '../../core/draws/append-rule.ts'
 import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
 import { type Bytes, weightOf } from '../../core/draws/segment.ts'
 import type { Limits } from '../../core/limits.ts'
+import { firstScan } from '../../core/selection.ts'
 import type { Ahead, ChainState, ColumnBlocks, ScanPage, ScanRequest, SeenChain } from '../../core/store.ts'
 import { joinSmall } from '../join.ts'
 import { chainSince, lastState, OF_RUN, type RunKey, requireChain, requireLive, runParams } from './chains.ts'

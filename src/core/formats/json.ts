@@ -1,19 +1,13 @@
 /** The JSON form of a read, for people and plain scripts (the contract, section 2). */
-import {
-  type Answer,
-  PACE_BYTES,
-  type Piece,
-  pieces,
-  requireAnswerFits,
-  requireSelectionFits,
-  type Selection,
-} from '../answer.ts'
+
 import type { ColumnSpec } from '../draws/columns.ts'
 import { type NdArray, numericArray, sizeOf } from '../draws/ndarray.ts'
 import { unpackSegment } from '../draws/segment.ts'
 import type { Limits } from '../limits.ts'
+import { PACE_BYTES, type Piece, pieces, type Selection } from '../selection.ts'
 import { Pace, turn } from '../turn.ts'
 import { decodeUtf8 } from '../wire/protobuf.ts'
+import { type Answer, requireAnswerFits, requireSelectionFits } from './answer.ts'
 
 const encoder = new TextEncoder()
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n
