@@ -7,7 +7,7 @@ import { Rates } from '../access/rates.ts'
 import { effectiveScopes, type FoundKey, type KeyRecord } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { StoreBackend } from '../runs/backend.ts'
-import type { AddressOf, AppContext, AppEnv, Caller, Need, Services } from './context.ts'
+import type { AddressOf, AppContext, AppEnv, Caller, Need, Services } from './operation.ts'
 
 type Authorize = Services['authorize']
 

@@ -7,7 +7,7 @@ import { McbError } from '../core/errors.ts'
 import type { Limits } from '../core/limits.ts'
 import { noKeysHere } from './access.ts'
 import type { Audit } from './audit.ts'
-import type { AppContext } from './context.ts'
+import type { AppContext } from './operation.ts'
 
 /** What manages tenants and keys; there is none in open mode. */
 export interface Management {

@@ -3,10 +3,8 @@
  * as its reader takes. Streams of events are counted apart from them.
  */
 
-import { LOCAL_TENANT } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { Bounds } from '../core/limits.ts'
-import type { Caller, Services, WhenAnswered } from './context.ts'
 
 type Kind = 'answers' | 'events'
 
@@ -58,29 +56,5 @@ export class OpenAnswers {
   /** Answers of this kind that are open, of all tenants. */
   count(kind: Kind): number {
     return [...this.open[kind].values()].reduce((sum, n) => sum + n, 0)
-  }
-}
-
-/** Gives each read that was let in its place until it is answered. */
-export function counted(
-  authorize: Services['authorize'],
-  open: OpenAnswers,
-  whenAnswered: WhenAnswered,
-): Services['authorize'] {
-  return (operation) => {
-    const authorized = authorize(operation)
-    return (c, next) =>
-      authorized(c, async () => {
-        const caller: Caller | undefined = c.get('caller')
-        const isRead = c.req.method === 'GET' || c.req.method === 'HEAD'
-        if (!isRead || caller === undefined || caller.kind === 'operator') return next()
-        const tenant = caller.kind === 'key' ? caller.tenant.storage : LOCAL_TENANT
-        const place = open.take(tenant, operation.answer ?? 'answers')
-        c.set('place', place)
-        place.isWatched = whenAnswered(c, place.release)
-        if (place.isWatched) return next()
-        await next()
-        if (!place.isStreamed) place.release()
-      })
   }
 }

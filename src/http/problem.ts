@@ -2,8 +2,8 @@
 import type { ErrorHandler, NotFoundHandler } from 'hono'
 import { withoutKeys } from '../access/key-format.ts'
 import { McbError } from '../core/errors.ts'
-import type { AppContext, AppEnv } from './context.ts'
 import { COMMON_HEADERS } from './headers.ts'
+import type { AppContext, AppEnv } from './operation.ts'
 
 const RETRY_AFTER_SECONDS = 1
 

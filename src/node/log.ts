@@ -15,7 +15,7 @@ import { percentDecoded, withoutKeys } from '../access/key-format.ts'
 import { LOCAL_TENANT } from '../access/records.ts'
 import { describeError, loggable, oneLine } from '../core/log-text.ts'
 import type { AuditEntry } from '../http/audit.ts'
-import type { AppContext, AppEnv, Caller } from '../http/context.ts'
+import type { AppContext, AppEnv, Caller } from '../http/operation.ts'
 import { type LineKind, LogWriter } from './log-writer.ts'
 import { type Messages, messagesIn } from './messages.ts'
 

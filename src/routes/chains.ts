@@ -2,10 +2,11 @@
 import type { Hono } from 'hono'
 import type { ChainState } from '../core/store.ts'
 import { ROW_BYTES } from '../core/usage.ts'
-import { type AppEnv, resource, type Services } from '../http/context.ts'
 import { chainAnswer, describe, errors } from '../http/openapi/describe.ts'
+import type { AppEnv, Services } from '../http/operation.ts'
 import { chainParam, ridParam } from '../http/params.ts'
 import { countAdded, requireRoom } from '../http/quota.ts'
+import { resource } from '../http/resource.ts'
 import { requireChain, withRun } from '../http/run-of-request.ts'
 import type { StoreRun } from '../runs/backend.ts'
 

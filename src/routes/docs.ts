@@ -2,9 +2,10 @@
 import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
 import { generateSpecs } from 'hono-openapi'
-import { type AppEnv, resource, type Services } from '../http/context.ts'
 import { documentation } from '../http/openapi/describe.ts'
+import type { AppEnv, Services } from '../http/operation.ts'
 import { pagePolicy } from '../http/page-policy.ts'
+import { resource } from '../http/resource.ts'
 
 type Document = Awaited<ReturnType<typeof generateSpecs>>
 

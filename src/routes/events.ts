@@ -1,9 +1,10 @@
 /** /v1/runs/{rid}/events: how a run grows, while it does. */
 import type { Hono } from 'hono'
-import { type AppContext, type AppEnv, resource, type Services } from '../http/context.ts'
 import { EventFeed } from '../http/event-feed.ts'
 import { describe, errors } from '../http/openapi/describe.ts'
+import type { AppContext, AppEnv, Services } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
+import { resource } from '../http/resource.ts'
 import { withRun } from '../http/run-of-request.ts'
 import { streamOf } from '../http/stream.ts'
 

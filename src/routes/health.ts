@@ -1,7 +1,8 @@
 /** /healthz: whether this server can do its work. */
 import type { Hono } from 'hono'
-import { type AppEnv, resource, type Services } from '../http/context.ts'
 import { describe, errors } from '../http/openapi/describe.ts'
+import type { AppEnv, Services } from '../http/operation.ts'
+import { resource } from '../http/resource.ts'
 
 export function healthRoutes(app: Hono<AppEnv>, { authorize }: Services, ping: () => Promise<void>): void {
   resource(app, '/healthz', authorize, {

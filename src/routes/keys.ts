@@ -4,11 +4,12 @@ import * as v from 'valibot'
 import { isKeyId } from '../access/key-format.ts'
 import type { KeyRecord, Tenant } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
-import { type AppContext, type AppEnv, resource, type Services } from '../http/context.ts'
 import { keyName, readJson, runId, scopeList, time } from '../http/json-body.ts'
 import { addKey, keyOf, type Management, managed, requireFuture, requireWithin, timeText } from '../http/management.ts'
 import { describe, errors, jsonAnswer, jsonBody } from '../http/openapi/describe.ts'
+import type { AppContext, AppEnv, Services } from '../http/operation.ts'
 import { tenantParam } from '../http/params.ts'
+import { resource } from '../http/resource.ts'
 
 const keyBody = v.strictObject({
   name: keyName,

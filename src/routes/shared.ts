@@ -5,9 +5,10 @@
 import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
 import { KEY_PATTERN, withoutKeys } from '../access/key-format.ts'
-import { type AppEnv, resource, type Services } from '../http/context.ts'
+import type { AppEnv, Services } from '../http/operation.ts'
 import { pagePolicy } from '../http/page-policy.ts'
 import { ridParam } from '../http/params.ts'
+import { resource } from '../http/resource.ts'
 
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }

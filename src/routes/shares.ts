@@ -1,11 +1,12 @@
 /** /v1/runs/{rid}/shares: read-only keys of one run, to send to somebody. */
 import type { Hono } from 'hono'
 import * as v from 'valibot'
-import { type AppEnv, resource, type Services } from '../http/context.ts'
 import { readJson, time } from '../http/json-body.ts'
 import { addKey, keyOf, type Management, managed, requireFuture, requireWithin, timeText } from '../http/management.ts'
 import { describe, errors, jsonAnswer, jsonBody } from '../http/openapi/describe.ts'
+import type { AppEnv, Services } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
+import { resource } from '../http/resource.ts'
 import { runNotFound } from '../http/run-of-request.ts'
 
 const shareBody = v.strictObject({ expiresAt: v.optional(time, null) })

@@ -4,11 +4,12 @@ import * as v from 'valibot'
 import { LIMIT_NAMES, NO_LIMITS, type Tenant, type TenantLimits } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { Usage } from '../core/store.ts'
-import { type AppEnv, resource, type Services } from '../http/context.ts'
 import { limitsBody, readJson, tenantName } from '../http/json-body.ts'
 import { type Management, managed, timeText } from '../http/management.ts'
 import { describe, errors, jsonAnswer, jsonBody } from '../http/openapi/describe.ts'
+import type { AppEnv, Services } from '../http/operation.ts'
 import { tenantParam } from '../http/params.ts'
+import { resource } from '../http/resource.ts'
 import type { StoreBackend } from '../runs/backend.ts'
 
 const newTenant = v.strictObject({ tenant: tenantName, limits: v.optional(limitsBody, {}) })

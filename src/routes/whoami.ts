@@ -1,9 +1,10 @@
 /** /v1/whoami: what the server takes the sender of a request for. */
 import type { Hono } from 'hono'
 import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../access/records.ts'
-import { type AppEnv, resource, type Services } from '../http/context.ts'
 import { describe, errors, jsonAnswer } from '../http/openapi/describe.ts'
+import type { AppEnv, Services } from '../http/operation.ts'
 import { bodyLimit, limitsOf } from '../http/quota.ts'
+import { resource } from '../http/resource.ts'
 
 export function whoamiRoutes(app: Hono<AppEnv>, { authorize, limits }: Services): void {
   resource(app, '/v1/whoami', authorize, {

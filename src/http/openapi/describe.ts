@@ -1,8 +1,8 @@
 /** What the routes say of themselves in /openapi.json. */
 import type { DescribeRouteOptions } from 'hono-openapi'
 import { ERRORS } from '../../core/errors.ts'
-import type { Operation } from '../context.ts'
 import { JSON_TYPE, PROTOBUF } from '../negotiate.ts'
+import type { Operation } from '../operation.ts'
 import { MANAGEMENT_SCHEMAS } from './schemas.ts'
 
 type Responses = NonNullable<DescribeRouteOptions['responses']>

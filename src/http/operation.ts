@@ -1,15 +1,12 @@
-/** What every handler of this folder gets, and how resources are mounted. */
-import type { Context, Handler, Hono, MiddlewareHandler } from 'hono'
+/** What every handler gets, and what an operation of a resource says of itself. */
+import type { Context, Handler, MiddlewareHandler } from 'hono'
 import type { DescribeRouteOptions } from 'hono-openapi'
-import { describeRoute } from 'hono-openapi'
 import type { Quotas } from '../access/quotas.ts'
 import type { KeyRecord, Tenant } from '../access/records.ts'
-import { McbError } from '../core/errors.ts'
 import type { Bounds, Limits } from '../core/limits.ts'
 import type { StoreBackend } from '../runs/backend.ts'
 import type { BodyBudget, BodyHold } from './body-budget.ts'
 import type { Place } from './open-answers.ts'
-import { described } from './openapi/describe.ts'
 
 export interface AppEnv {
   Variables: {
@@ -73,9 +70,6 @@ export interface Services {
   readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun' | 'answer'>) => MiddlewareHandler<AppEnv>
 }
 
-const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const
-type Method = (typeof METHODS)[number]
-
 export interface Operation {
   readonly needs: Need
   /**
@@ -87,36 +81,4 @@ export interface Operation {
   readonly answer?: 'events'
   readonly describe: DescribeRouteOptions
   readonly handler: Handler<AppEnv>
-}
-
-/** Mounts a resource with its methods; any other method is 405 with `Allow`, before a key is looked at. */
-export function resource(
-  app: Hono<AppEnv>,
-  path: string,
-  authorize: Services['authorize'],
-  operations: { readonly [M in Method]?: Operation },
-): void {
-  const allow: string[] = []
-  for (const method of METHODS) {
-    const operation = operations[method]
-    if (operation === undefined) continue
-    allow.push(method.toUpperCase(), ...(method === 'get' ? ['HEAD'] : []))
-    const describe = describeRoute(described(operation))
-    const { handler } = operation
-    app.on(method.toUpperCase(), path, describe, authorize(operation), method === 'get' ? handler : releasing(handler))
-  }
-  app.all(path, () => {
-    throw new McbError('method_not_allowed', `this resource knows ${allow.join(', ')}`, { allow })
-  })
-}
-
-/** Gives back what a body takes of the budget when its request is answered, whatever the answer. */
-function releasing(handler: Handler<AppEnv>): Handler<AppEnv> {
-  return async (c, next) => {
-    try {
-      return await handler(c, next)
-    } finally {
-      c.get('hold')?.release()
-    }
-  }
 }
