@@ -37,7 +37,9 @@ if (args.length > 0) {
   const environment = python('--only-install')
   const installation = environment && begin('Environment of the Python package', environment, 'pipe')
   await step('Formatting and lint', ours('node_modules/@biomejs/biome/bin/biome', 'check', '.'))
-  await step('Types', ours('node_modules/typescript/bin/tsc', '-p', '.'))
+  for (const project of ['.', 'src/core', 'src/client']) {
+    await step(`Types of ${project}`, ours('node_modules/typescript/bin/tsc', '-p', project))
+  }
   await step('Tests inside workerd', vitest('--project', 'workers', '--project', 'workers-clickhouse'))
   await installation?.ended()
   await step('Tests on Node', vitest('--project', 'node'))

@@ -21,24 +21,6 @@ const KEY = new RegExp(`^mcb_(${ID})_[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENG
 /** Of a whole key, as a regular expression. */
 export const KEY_PATTERN = KEY.source
 
-/** A character in percent-encoding, however often it was applied. */
-const encoded = (hex: string) => `%(?:25)*${hex}`
-const letter = (plain: string, hex: string) => `(?:${plain}|${encoded(`[46]${hex}`)})`
-const UNDERSCORE = `(?:_|${encoded('5f')})`
-const DIGIT = `(?:[0-9a-z]|${encoded('(?:3[0-9]|[46][1-9a-f]|[57][0-9a])')})`
-/** In any spelling, and also where the end is missing. */
-const KEYS_IN_TEXT = new RegExp(
-  `${letter('m', 'd')}${letter('c', '3')}${letter('b', '2')}${UNDERSCORE}(${DIGIT}+)${UNDERSCORE}${DIGIT}+`,
-  'gi',
-)
-/** What follows the name of a scheme is a key, or was meant for one. */
-const CREDENTIALS = /\b(basic|bearer)((?:[\s+:]|%(?:25)*20)+)[^\s"'&]+/gi
-/** `mcb_` in base64, at each of its three places among the bytes. */
-const KEY_IN_BASE64 = /bWNiX|1jYl[89]|tY2Jf/
-const WORDS = /[\w%+/=-]{20,}/g
-/** No text without one of these has anything in it; nearly none has. */
-const SUSPICIOUS = /mcb_|%|basic|bearer|bWNiX|1jYl|tY2Jf/i
-
 /** The id in a key; undefined for a text that is no key, or was copied badly. */
 export function keyIdOf(text: string): string | undefined {
   const id = KEY.exec(text)?.[1]
@@ -60,28 +42,6 @@ export function newKey(id: string): string {
 /** What is kept of a key: its SHA-256 in base64. */
 export async function hashOf(key: string): Promise<string> {
   return base64(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key)))
-}
-
-/** The text without the secrets of the keys in it, in whatever spelling: percent-encoded, in base64, in other case. */
-export function withoutKeys(text: string): string {
-  if (!SUSPICIOUS.test(text)) return text
-  return text
-    .replace(CREDENTIALS, '$1$2…')
-    .replace(KEYS_IN_TEXT, 'mcb_$1_…')
-    .replace(WORDS, (word) => (hidesKey(percentDecoded(word)) ? '…' : word))
-}
-
-function hidesKey(word: string): boolean {
-  return KEY_IN_BASE64.test(word) || word.search(KEYS_IN_TEXT) >= 0
-}
-
-/** Without percent-encoding of ASCII, however often it was applied. */
-export function percentDecoded(text: string): string {
-  let last = text
-  for (let round = 0; round < 8 && last.includes('%'); round++) {
-    last = last.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  }
-  return last
 }
 
 /** Compares in a time that does not depend on where two texts differ. */

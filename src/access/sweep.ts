@@ -1,13 +1,18 @@
 /** Completes the deletion of tenants: what was cut off, and what a writer that did not know yet has left since. */
-import type { StoreBackend } from '../runs/backend.ts'
 import type { ControlStore } from './records.ts'
 
 /** Milliseconds after which nothing can be under way any more that knew the tenant. */
 const REMEMBER_MS = 7 * 24 * 3600_000
 
+/** Keeps the runs of one tenant. */
+interface Retirable {
+  /** Deletes them for good, and takes no new ones. */
+  retire(): Promise<void>
+}
+
 export interface Sweep {
   readonly control: ControlStore
-  readonly openBackend: (storage: string) => StoreBackend
+  readonly openBackend: (storage: string) => Retirable
   /** Forgets what `openBackend` keeps. */
   readonly closeBackend: (storage: string) => void
 }

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
-import { withoutKeys } from '../access/key-format.ts'
+import { withoutKeys } from '../core/redaction.ts'
 import { COMMANDS, type Command, type Given } from './commands.ts'
 import { CliError } from './errors.ts'
 import { profilePath, readProfile, removeProfile, requireAddress, requireToken, writeProfile } from './profile.ts'

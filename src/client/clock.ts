@@ -1,5 +1,7 @@
 /** Time for a client on any platform: pauses that can be ended, and turns of the event loop. */
 
+import { turn } from '../core/turn.ts'
+
 /** Longest delay that timers take; a longer one would fire at once. */
 const MAX_DELAY = 2 ** 31 - 1
 
@@ -37,14 +39,7 @@ export function isTurnDue(): boolean {
 }
 
 /** Resolves in the next turn of the event loop. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const turned = () => {
-      lastTurn = performance.now()
-      resolve()
-    }
-    // Timers have a least delay of 1 to 4 ms; where there are immediates, they have none.
-    if (typeof setImmediate === 'function') setImmediate(turned)
-    else setTimeout(turned, 0)
-  })
+export async function nextTurn(): Promise<void> {
+  await turn()
+  lastTurn = performance.now()
 }

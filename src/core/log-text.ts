@@ -1,5 +1,5 @@
 /** Text of others on its way to a log: each entry stays on its line, moves no cursor, and holds no key. */
-import { withoutKeys } from '../access/key-format.ts'
+import { withoutKeys } from './redaction.ts'
 
 /** Characters of one text that a log takes: an address may have a quarter of a million. */
 const LONGEST = 4096

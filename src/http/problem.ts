@@ -1,7 +1,7 @@
 /** Errors as application/problem+json (RFC 9457). */
 import type { ErrorHandler, NotFoundHandler } from 'hono'
-import { withoutKeys } from '../access/key-format.ts'
 import { McbError } from '../core/errors.ts'
+import { withoutKeys } from '../core/redaction.ts'
 import { COMMON_HEADERS } from './headers.ts'
 import type { AppContext, AppEnv } from './operation.ts'
 

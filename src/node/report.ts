@@ -3,8 +3,8 @@
  * now and then, since each request meets it.
  */
 
-import { withoutKeys } from '../access/key-format.ts'
 import { McbError } from '../core/errors.ts'
+import { withoutKeys } from '../core/redaction.ts'
 
 /** Milliseconds between two lines that tell the same. */
 const PAUSE_MS = 10_000

@@ -4,7 +4,8 @@
  */
 import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
-import { KEY_PATTERN, withoutKeys } from '../access/key-format.ts'
+import { KEY_PATTERN } from '../access/key-format.ts'
+import { withoutKeys } from '../core/redaction.ts'
 import type { AppEnv, Services } from '../http/operation.ts'
 import { pagePolicy } from '../http/page-policy.ts'
 import { ridParam } from '../http/params.ts'

@@ -13,6 +13,7 @@ import type { RunNamespace } from '../backends/durable/protocol.ts'
 import { DurableStore } from '../backends/durable/store.ts'
 import { purgeHidden, SqliteStore } from '../backends/sqlite/store.ts'
 import { McbError } from '../core/errors.ts'
+import { type LimitVariables, limitsOf, workerBoundsOf } from '../core/limit-settings.ts'
 import type { Limits } from '../core/limits.ts'
 import { reportLine } from '../core/log-text.ts'
 import { LruMap } from '../core/lru.ts'
@@ -22,7 +23,6 @@ import { StoreBackend } from '../runs/backend.ts'
 import { D1Driver } from '../sql/d1.ts'
 import { drain, readWorkersBody } from './body.ts'
 import { toWorkersResponse, withClientEncoding } from './http.ts'
-import { type LimitVariables, limitsOf, workerBoundsOf } from './limits.ts'
 
 /** Tenants whose backends an isolate keeps at a time. */
 const BACKENDS = 1000

@@ -1,9 +1,10 @@
 /** What a log may hold of the text of others: one line, nothing unseen, and no key. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { newKey, percentDecoded, withoutKeys } from '../../src/access/key-format.ts'
+import { newKey } from '../../src/access/key-format.ts'
 import { McbError } from '../../src/core/errors.ts'
 import { describeError, loggable, oneLine, reportLine } from '../../src/core/log-text.ts'
+import { percentDecoded, withoutKeys } from '../../src/core/redaction.ts'
 
 const KEY = newKey('0123456789abcdefGH')
 const SECRET = KEY.slice(23)

@@ -9,9 +9,9 @@ import {
   keyIdOf,
   newKey,
   newSecret,
-  withoutKeys,
 } from '../../src/access/key-format.ts'
 import type { ControlStore } from '../../src/access/records.ts'
+import { withoutKeys } from '../../src/core/redaction.ts'
 import { jsonOf } from '../http/api.ts'
 import { makeKey, newControl, newLab, newRun, newWorld, OPERATOR } from './world.ts'
 

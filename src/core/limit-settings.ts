@@ -1,5 +1,5 @@
-/** The bounds that a deployment sets in its environment or variables. */
-import { type Bounds, DEFAULT_BOUNDS } from './limits.ts'
+/** The limits and bounds that a deployment sets in its environment or variables. */
+import { type Bounds, DEFAULT_BOUNDS, DEFAULT_LIMITS, type Limits } from './limits.ts'
 
 const MIB = 1024 * 1024
 
@@ -38,4 +38,22 @@ function whole(name: string, given: string | number | undefined, unit: number): 
   // A timer takes 2^31 - 1 milliseconds.
   if (Number.isInteger(value) && value >= 1 && value <= 2_000_000) return value * unit
   throw new Error(`${name} must be a whole number from 1 to 2000000, not "${given}"`)
+}
+
+export interface LimitVariables extends BoundVariables {
+  /** Largest body of a request, in MiB. @default 64 */
+  readonly MCB_BODY_MIB?: string | number
+}
+
+export function limitsOf({ MCB_BODY_MIB = 64 }: LimitVariables): Limits {
+  const mib = Number(MCB_BODY_MIB)
+  if (!Number.isInteger(mib) || mib < 1) throw new Error(`MCB_BODY_MIB must be a whole number, not "${MCB_BODY_MIB}"`)
+  return { ...DEFAULT_LIMITS, bodyBytes: mib * MIB, runMetaBytes: Math.min(mib * MIB, DEFAULT_LIMITS.runMetaBytes) }
+}
+
+/** An isolate has 128 MB for all that it does: its bodies may take this much of them, whoever sends them. */
+const ISOLATE_BODIES = 96 * MIB
+
+export function workerBoundsOf(variables: LimitVariables): Bounds {
+  return boundsOf(variables, { ...DEFAULT_BOUNDS, bodiesBytes: ISOLATE_BODIES, tenantBodiesBytes: ISOLATE_BODIES })
 }
