@@ -1,4 +1,4 @@
-/** What an IP address belongs to, for counting what comes from there. */
+/** The network that an IP address belongs to, for counting what comes from there. */
 
 const MAPPED = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i
 

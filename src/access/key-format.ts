@@ -6,7 +6,7 @@
  * - The secret is 26 random characters (154 bits) and a checksum of 6 over all before it, so that a key is recognised in a
  *   text that leaked, and one that was copied badly is refused before anything is looked up.
  *
- * Of a key the server keeps its SHA-256. A hash made slow for passwords would add nothing: there is no list of likely
+ * The server keeps the SHA-256 of a key. A hash made slow for passwords would add nothing: there is no list of likely
  * secrets of 154 random bits.
  */
 
@@ -18,7 +18,7 @@ const CHECKSUM_LENGTH = 6
 
 const ID = `[0-9A-Za-z]{${NAME_LENGTH + CODE_LENGTH}}`
 const KEY = new RegExp(`^mcb_(${ID})_[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`)
-/** Of a whole key, as a regular expression. */
+/** A whole key, as a regular expression. */
 export const KEY_PATTERN = KEY.source
 
 /** The id in a key; undefined for a text that is no key, or was copied badly. */
@@ -39,7 +39,7 @@ export function newKey(id: string): string {
   return body + checksumOf(body)
 }
 
-/** What is kept of a key: its SHA-256 in base64. */
+/** The SHA-256 of a key in base64: all that is kept of it. */
 export async function hashOf(key: string): Promise<string> {
   return base64(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key)))
 }

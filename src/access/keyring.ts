@@ -1,7 +1,7 @@
 /**
  * The keys in use, as this process or isolate knows them: most requests ask no database.
  *
- * What is known of a key is true for `FRESH_MS`; after that it is looked up again. So a key that is revoked elsewhere, or
+ * A key that was looked up is trusted for `FRESH_MS`; after that it is looked up again. So a key that is revoked elsewhere, or
  * whose tenant is suspended there, stops working within that time, and an event stream, which asks at least every 15 s,
  * ends within a minute.
  *

@@ -1,6 +1,6 @@
 /**
- * What tenants keep, against what they may keep, without asking the storage for each request: what it said last, and what
- * this process or isolate has let in since.
+ * Quotas without asking the storage for each request: the usage that it told last, and all that this process or isolate has
+ * let in since.
  *
  * So a tenant may exceed its quota by what other isolates have let in since then, and by what is under way.
  */
@@ -26,7 +26,7 @@ export class Quotas {
     this.now = now
   }
 
-  /** What the tenant keeps as far as is known here. `read` asks the storage. */
+  /** Usage of the tenant as far as it is known here. `read` asks the storage. */
   async usage(tenant: string, read: () => Promise<Usage>): Promise<Usage> {
     let entry = this.entries.get(tenant)
     if (entry === undefined || entry.until <= this.now()) {

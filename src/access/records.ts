@@ -12,7 +12,7 @@ export function effectiveScopes(scopes: readonly Scope[]): readonly Scope[] {
   return SCOPES.slice(0, Math.max(...scopes.map((scope) => SCOPES.indexOf(scope))) + 1)
 }
 
-/** What a tenant may use; null is no limit. */
+/** Limits of a tenant; null is no limit. */
 export interface TenantLimits {
   readonly requestsPerMinute: number | null
   /** Bytes of metadata and draws. */
@@ -55,7 +55,7 @@ export interface KeyRecord {
   readonly scopes: readonly Scope[]
   /** The one run that it is for. */
   readonly run: string | null
-  /** Whether it is a share, which goes with its run. */
+  /** True for a share, which goes with its run. */
   readonly share: boolean
   readonly createdAt: number
   readonly expiresAt: number | null

@@ -1,4 +1,4 @@
-/** Whether a server asks for keys, as its environment says. */
+/** Keys or none: what a server asks for, as its environment says. */
 
 export interface AccessVariables {
   readonly MCB_AUTH?: string | undefined

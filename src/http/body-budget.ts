@@ -3,13 +3,13 @@ import { McbError } from '../core/errors.ts'
 
 /** Bytes at most. */
 export interface BudgetLimits {
-  /** Of all bodies. */
+  /** Bytes of all bodies. */
   readonly all: number
-  /** Of one tenant's. */
+  /** Bytes of one tenant's bodies. */
   readonly tenant: number
 }
 
-/** What a body has to do that is to keep its memory while others wait for it. */
+/** The pace of a body that keeps its memory while others wait for it. */
 export interface BudgetPace {
   /** Bytes that come of it between two looks, at least. */
   readonly slowBytes: number
@@ -111,15 +111,15 @@ export class BodyBudget {
     return this.used + more <= this.limits.all / ROOMY && used + more <= this.limits.tenant / ROOMY
   }
 
-  /** Whose budget has no room for so many bytes more. */
+  /** The budget that has no room for so many bytes more. */
   private missing(tenant: string | undefined, more: number): 'tenant' | 'all' | undefined {
     if (tenant !== undefined && (this.usedBy.get(tenant) ?? 0) + more > this.limits.tenant) return 'tenant'
     return this.used + more > this.limits.all ? 'all' : undefined
   }
 
   /**
-   * Where there is no room for so many bytes more, looks at those that arrive, and cuts as many of those that trickle as
-   * it needs. A look at all of them: each has its time from the first one on that found no room.
+   * Makes room for so many bytes more: looks at the bodies that arrive, and cuts as many of those that trickle as it needs.
+   * It looks at all of them, so that each has its time from the first look on that found no room.
    */
   private cutSlow(asking: BodyHold | undefined, tenant: string | undefined, more: number): void {
     if (this.missing(tenant, more) === undefined) return
@@ -164,7 +164,7 @@ export class BodyHold {
     this.look = look
   }
 
-  /** Whether most of the budget is free even when the body takes so many bytes: more than it needs, but not than it soon will. */
+  /** True when most of the budget stays free even if the body takes so many bytes: more than it needs now, but soon will. */
   isRoomyFor(bytes: number): boolean {
     return this.look(bytes)
   }
@@ -184,7 +184,7 @@ export class BodyHold {
     this.received += bytes
   }
 
-  /** Whether less has come since an earlier look, that is long enough ago, than has to; a look that it stands begins anew. */
+  /** True when too little has come since an earlier look that is long enough ago; a look that it stands begins anew. */
   isSlow(now: number, { slowBytes, slowMs }: BudgetPace): boolean {
     const { received, seen } = this
     if (seen !== undefined && now - seen.at < slowMs) return false

@@ -23,7 +23,7 @@ export interface DocumentServices {
 export function countDocument(c: AppContext, { documents, whenAnswered }: DocumentServices, bytes: number): void {
   if (bytes < SMALL_BYTES || c.req.method === 'HEAD') return
   const hold = openHold(documents, tenantOf(c), bytes)
-  // Where a platform does not tell when an answer has left, none can be counted.
+  // A platform that does not tell when an answer has left leaves nothing to count.
   if (!whenAnswered(c, () => hold.release())) hold.release()
 }
 

@@ -116,7 +116,7 @@ export class EventFeed implements RunWatcher {
     return `id: ${this.id()}\ndata: ${JSON.stringify({ chain, length })}\n\n`
   }
 
-  /** What the watcher knows: chains only come and grow, so equal numbers mean equal chains. */
+  /** The watcher's knowledge in short: chains only come and grow, so equal numbers mean equal chains. */
   private id(): string {
     return `${this.told.size}-${this.draws}-${this.registration}`
   }

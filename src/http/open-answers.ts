@@ -1,6 +1,6 @@
 /**
- * How many answers to reads are open at a time, for each tenant: each holds a page of draws, or a whole document, for as long
- * as its reader takes. Streams of events are counted apart from them.
+ * Answers to reads that are open at a time, for each tenant: each holds a page of draws, or a whole document, for as long as
+ * its reader takes. Streams of events are counted apart from them.
  */
 
 import { McbError } from '../core/errors.ts'
@@ -8,11 +8,11 @@ import type { Bounds } from '../core/limits.ts'
 
 type Kind = 'answers' | 'events'
 
-/** Of one answer; it is given back once, by whoever is first to know that the answer has ended. */
+/** The place of one answer, given back once, by the first to learn that the answer has ended. */
 export class Place {
-  /** Whether the answer goes on when its handler has returned, and then ends the place itself. */
+  /** True for an answer that goes on when its handler has returned, and then ends the place itself. */
   isStreamed = false
-  /** Whether the platform ends the answer of a reader that does not read. */
+  /** True where the platform ends the answer of a reader that does not read. */
   isWatched = false
   private end: (() => void) | undefined
 

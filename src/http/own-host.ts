@@ -1,6 +1,6 @@
 /**
- * Whether a request is meant for this server. Where there are no keys, that is all that keeps web pages away: a page whose
- * own host name is made to point at 127.0.0.1 (DNS rebinding) is of one origin with the server, as far as a browser knows.
+ * Requests that are meant for this server. Without keys, nothing else keeps web pages away: a page whose own host name is
+ * made to point at 127.0.0.1 (DNS rebinding) is of one origin with the server, as far as a browser knows.
  */
 
 const HOST = /^(\[[0-9a-f:.]+\]|[^\s:/?#@[\]\\]+)(?::\d{0,5})?$/i
@@ -19,7 +19,7 @@ function hostNameIn(host: string): string | undefined {
 }
 
 /**
- * Whether the text of a `Host` header names this server: by an address, which nobody's name server can make up, by a name
+ * True for the text of a `Host` header that names this server: by an address, which nobody's name server can make up, by a name
  * of loopback, which never reaches a name server (RFC 6761), or by one of `names` (as `plainName` gives them). Ports do not matter.
  */
 export function isOwnHost(host: string, names: ReadonlySet<string>): boolean {
@@ -29,7 +29,7 @@ export function isOwnHost(host: string, names: ReadonlySet<string>): boolean {
   return name.startsWith('[') ? URL.canParse(`http://${name}/`) : IPV4.test(name)
 }
 
-/** Whether a page of this origin was served under this host, be it over TLS that ends before this server. */
+/** True for a page of this origin that was served under this host, be it over TLS that ends before this server. */
 export function isOriginOf(origin: string, host: string): boolean {
   const page = URL.parse(origin)
   if (page?.protocol !== 'http:' && page?.protocol !== 'https:') return false

@@ -1,4 +1,4 @@
-/** What the pages of this server are allowed to do: their own style and script, and requests to this server. */
+/** Rights of this server's pages: their own style and script, and requests to this server. */
 
 const policies = new Map<string, Promise<string>>()
 
@@ -13,7 +13,7 @@ export function pagePolicy({ style, script }: { readonly style: string; readonly
   return policy
 }
 
-/** Of answers that are no pages. */
+/** The policy of answers that are no pages. */
 export const NOTHING_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 async function compose(style: string, script: string | undefined): Promise<string> {

@@ -56,7 +56,7 @@ function ended(): McbError {
   return new McbError('invalid_protobuf', 'the body ended before it was complete')
 }
 
-/** Whether the client sends its body only when it is told to go on (RFC 9110, section 10.1.1). */
+/** True for a client that sends its body only when it is told to go on (RFC 9110, section 10.1.1). */
 export function isWaitedFor({ httpVersion, headers }: IncomingMessage): boolean {
   return httpVersion === '1.1' && /(?:^|\W)100-continue(?:$|\W)/i.test(headers.expect ?? '')
 }
@@ -67,7 +67,7 @@ function goOn(outgoing: ServerResponse): void {
   outgoing.writeContinue()
 }
 
-/** Where the server's adapter puts Node's own request and answer. */
+/** Node's own request and answer, as the server's adapter hands them on. */
 export function messagesOf(env: unknown): {
   readonly incoming: IncomingMessage | undefined
   readonly outgoing: ServerResponse | undefined

@@ -4,7 +4,7 @@ import { BlockList, isIP } from 'node:net'
 import type { AddressOf } from '../http/operation.ts'
 import { messagesIn } from './messages.ts'
 
-/** Whether `X-Forwarded-For` is believed of whoever has this address, behind so many other proxies of the operator. */
+/** True for an address whose `X-Forwarded-For` is believed, behind so many other proxies of the operator. */
 type IsTrusted = (address: string, proxiesBefore: number) => boolean
 
 /**

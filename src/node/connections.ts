@@ -10,7 +10,7 @@ import { drain, type Exchange } from './exchange.ts'
  */
 const MOST_WAITING = 10_000
 
-/** How often a connection is looked at in the time that its answer may stall. */
+/** Looks at a connection in the time that its answer may stall. */
 const LOOKS = 8
 
 /** Milliseconds that a body is read on behalf of its client when its answer has gone. */
@@ -107,10 +107,10 @@ class Connection {
   private waiting: Exchange[] = []
   /** The last one that was answered, if its body has not come whole. */
   private unread: Exchange | undefined
-  /** What is to be said behind all answers, and then the end. */
+  /** Said behind all answers, and then the end. */
   private last: string | undefined
   private isClosing = false
-  /** What was seen at the last look, and when that was first so. */
+  /** As it was at the last look, and the time when that was first so. */
   private pending = 0
   private written = 0
   private movedAt = 0
@@ -135,7 +135,7 @@ class Connection {
     return now - this.movedAt
   }
 
-  /** Whether the request has to wait for others. None is begun whose answer could not be sent any more. */
+  /** True when the request has to wait for others. None is begun whose answer could not be sent any more. */
   add(exchange: Exchange): boolean {
     if (this.last !== undefined || !this.socket.writable) return false
     if (this.current === undefined) {
@@ -152,7 +152,7 @@ class Connection {
     if (this.last !== undefined) return
     const youngest = this.waiting.at(-1) ?? this.current ?? this.unread
     if (youngest?.request.complete === false) {
-      // What is malformed is its body: the answer takes its place.
+      // Its body is malformed: the answer takes its place.
       if (this.waiting.pop() !== undefined) this.count(-1)
       else if (youngest.response.headersSent) {
         this.socket.destroy()

@@ -80,7 +80,7 @@ export class LogWriter {
       }),
     ])
     clearTimeout(timer)
-    // What is not written yet never will be.
+    // Lines that are not written yet never will be.
     this.isRead = false
     this.output.destroy()
   }

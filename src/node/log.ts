@@ -37,7 +37,7 @@ interface RequestEntry {
   readonly tenant: string | null
   /** The id of the key. */
   readonly key: string | null
-  /** Whether the connection ended before the answer did. */
+  /** True when the connection ended before the answer did. */
   readonly cut: boolean
   readonly requestId: string
 }
@@ -50,7 +50,7 @@ type Entry =
 
 export interface LogOptions {
   readonly form: LogForm
-  /** What may stand nowhere in the log, such as the operator's token. */
+  /** Texts that may stand nowhere in the log, such as the operator's token. */
   readonly secrets: readonly string[]
 }
 
@@ -78,7 +78,7 @@ export class Log {
     this.put({ kind: 'error', requestId: this.clean(requestId), error: this.withoutSecrets(describeError(error)) })
   }
 
-  /** What the server says of itself. */
+  /** A line of the server about itself. */
   say(message: string): void {
     this.put({ kind: 'server', message })
     this.writer.flush()
@@ -109,7 +109,7 @@ export class Log {
   }
 
   private requestEntry(c: AppContext, { request, response }: Messages, begun: number): RequestEntry {
-    // What was refused before it was looked at has no caller.
+    // A request that was refused before it was looked at has no caller.
     const caller: Caller | undefined = c.get('caller')
     return {
       kind: 'request',
@@ -179,7 +179,7 @@ function textOf(entry: Entry): string {
   }
 }
 
-/** What names of keys and tenants bring into a line of audit; the texts of requests and errors are clean already. */
+/** The line without what names of keys and tenants bring into an audit; texts of requests and errors are clean already. */
 function cleanLine(line: string, kind: Entry['kind']): string {
   return oneLine(kind === 'audit' ? withoutKeys(line) : line)
 }

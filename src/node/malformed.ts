@@ -8,19 +8,19 @@ import { strayProblem } from '../http/problem.ts'
 /** Bytes of a request's headers, its address among them: the names of some thousand variables. */
 export const MAX_HEADER_BYTES = 256 * 1024
 
-/** Of a request whose address is none. */
+/** The answer to a request whose address is none. */
 export function refuse(error: unknown): Response {
   if (error instanceof RequestError) return strayProblem(new McbError('invalid_parameter', error.message))
   console.error(`${new Date().toISOString()} error - ${describeError(error)}`)
   return strayProblem(new McbError('internal_error', 'the server has met a defect; its log tells more'))
 }
 
-/** Of bytes that Node's parser refuses with this error, as it goes over the wire. */
+/** The answer to bytes that Node's parser refuses with this error, as it goes over the wire. */
 export function malformed({ code, message }: NodeJS.ErrnoException): Promise<string> {
   return onTheWire(problemOf(code, message))
 }
 
-/** Of CONNECT, for which Node has no answer that could be written to, as it goes over the wire. */
+/** The answer to CONNECT, as it goes over the wire: Node has none for it that could be written to. */
 export function noTunnel(): Promise<string> {
   return onTheWire(new McbError('invalid_parameter', 'CONNECT asks for a tunnel, and this server is no proxy'))
 }
@@ -31,7 +31,7 @@ async function onTheWire(error: McbError): Promise<string> {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`
 }
 
-/** What is wrong with the head of a request that Node's parser lets through (RFC 9112, section 3.2). */
+/** The defect in the head of a request that Node's parser lets through (RFC 9112, section 3.2). */
 export function defectOf({ httpVersion, rawHeaders }: IncomingMessage): McbError | undefined {
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -1,6 +1,6 @@
 /**
- * What the log says of failures: a defect with its stack; a storage that cannot take something now in one line, and only
- * now and then, since each request meets it.
+ * Failures in the log: a defect with its stack; a storage that cannot take something now in one line, and only now and
+ * then, since each request meets it.
  */
 
 import { McbError } from '../core/errors.ts'
@@ -13,7 +13,7 @@ const CAUSES = 100
 
 interface Told {
   readonly at: number
-  /** How often it was not told since. */
+  /** Times that it was not told since. */
   more: number
 }
 

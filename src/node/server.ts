@@ -18,7 +18,7 @@ export interface Listening {
   close(): Promise<void>
 }
 
-/** What the log and the throttle of keys know a request by. */
+/** Request and answer that count their bytes, for the log. */
 const COUNTED = { IncomingMessage: CountedRequest, ServerResponse: CountedResponse }
 
 /** Requests that are still sending after this long are cut off when the server stops. */

@@ -1,4 +1,4 @@
-/** Which storage the Node entry uses. */
+/** The storage of the Node entry, as its environment chooses it. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ControlStore } from '../access/records.ts'

@@ -127,7 +127,7 @@ function settingsOf(env: Env): AccessSettings {
   return setUp(() => accessSettings(env, 'others'))
 }
 
-/** What is missing or wrong is an error of who set the Worker up. */
+/** Reads settings; an error in them is told to the operator, since clients can do nothing about it. */
 function setUp<T>(read: () => T): T {
   try {
     return read()
@@ -136,7 +136,7 @@ function setUp<T>(read: () => T): T {
   }
 }
 
-/** What a server that cannot start looks like here, also to /healthz; its log says what is missing. */
+/** The answer of a server that cannot start, also to /healthz; its log says what is missing. */
 function notSetUp(): Response {
   const error = new McbError('storage_unavailable', 'this server is not set up yet; its log says what is missing')
   const { code, status, title, message: detail } = error
@@ -145,7 +145,7 @@ function notSetUp(): Response {
   return new Response(JSON.stringify(body), { status, headers })
 }
 
-/** Where the draws lie: in ClickHouse where that is chosen, in run objects where those are bound, else in D1. */
+/** The stores of the draws: ClickHouse where that is chosen, run objects where those are bound, else D1. */
 function storesOf(env: Env, limits: Limits): OpenStore {
   const { DB, RUNS } = env
   if (env.MCB_STORAGE === 'clickhouse') return clickHouseStoresOf(env, limits)

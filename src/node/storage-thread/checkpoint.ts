@@ -80,7 +80,7 @@ export class BackgroundCheckpoint {
     else this.attempt(() => this.goOn(result))
   }
 
-  /** What the disk refuses to the writer's own part is tried again as well. */
+  /** The writer's own part, tried again as well when the disk refuses it. */
   private attempt(work: () => void): void {
     try {
       work()

@@ -90,7 +90,7 @@ class Calls {
     const id = ++this.lastId
     const message = { ...call, id }
     return new Promise<T>((resolve, reject) => {
-      // What cannot be sent is not waited for.
+      // A message that cannot be sent throws here, and is not waited for.
       this.worker.postMessage(message, [...transfer])
       this.waiting.set(id, { resolve: (value) => resolve(value as T), reject })
     })

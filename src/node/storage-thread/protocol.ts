@@ -1,4 +1,4 @@
-/** What passes between the thread that serves HTTP and the thread that owns the SQLite file. */
+/** Messages between the thread that serves HTTP and the thread that owns the SQLite file. */
 
 import type { ControlStore } from '../../access/records.ts'
 import type { Outcome } from '../../backends/outcome.ts'
@@ -28,12 +28,12 @@ export type Opened = { readonly opened: true } | { readonly opened: false; reado
 
 export type Reply = { readonly id: number } & Outcome<unknown>
 
-/** What whoever runs the server should know, for the log. */
+/** News for the operator, for the log. */
 export interface Noticed {
   readonly notice: string
 }
 
 export type Notice = (sentence: string) => void
 
-/** What a checkpoint in its own thread came to, or why the disk did not take it. */
+/** The end of a checkpoint in its own thread: its progress, or the reason why the disk did not take it. */
 export type CheckpointResult = Progress | { readonly failure: string }
