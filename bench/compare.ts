@@ -47,7 +47,7 @@ interface Servers {
 
 const SUMS = 'src/backends/sqlite/checksum.ts'
 
-/** What checksums cost shows without them: the same files, with a CRC that is always 0. */
+/** The same files with a CRC that is always 0, to show the cost of checksums. */
 function withoutChecksums(tree: string): string {
   const path = join(tree, SUMS)
   const source = readFileSync(path, 'utf8')

@@ -1,4 +1,4 @@
-/** What `append` of ten float64 scalars costs in the sampler's thread, against a loop that does nothing with them. */
+/** Cost of `append` of ten float64 scalars in the sampler's thread, against a loop that does nothing with them. */
 import { parseArgs } from 'node:util'
 import { createApp } from '../src/app.ts'
 import { NullStore } from '../src/backends/null.ts'

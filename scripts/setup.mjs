@@ -13,11 +13,11 @@ if (process.argv.includes('--help')) {
 
 const MARKER = 'node_modules/.setup'
 const installedBefore = existsSync(MARKER) ? readFileSync(MARKER, 'utf8') : ''
-// What tests need is not taken away again by a start.
+// A start does not take away again what tests need.
 const onlyRunning = !existsSync('node_modules') || installedBefore.startsWith('production')
 const production = process.argv.includes('--production') && onlyRunning
 const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
-// What tests need includes what running needs.
+// Installing for tests includes what running needs.
 if (installedBefore === `all ${lock}` || (production && installedBefore === `production ${lock}`)) process.exit(0)
 
 console.log(production ? 'Installing what running needs …' : 'Installing what running and testing need …')

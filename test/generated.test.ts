@@ -1,4 +1,4 @@
-/** What is generated is up to date: the code of the messages, and the migrations of the tables. */
+/** Generated files are up to date: the code of the messages, and the migrations of the tables. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'

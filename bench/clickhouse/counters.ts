@@ -1,5 +1,5 @@
 /**
- * What the engine counts of its queries: rows and bytes that they read, as `X-ClickHouse-Summary` of a server says it. The
+ * The engine's counters of its queries: rows and bytes that they read, as `X-ClickHouse-Summary` of a server says it. The
  * counters are the server's, so that nobody else may ask it anything meanwhile.
  *
  * https://clickhouse.com/docs/operations/system-tables/events
@@ -25,7 +25,7 @@ const difference = (a: Counters, b: Counters): Counters => {
   return { queries: a.queries - b.queries, rows: a.rows - b.rows, bytes: a.bytes - b.bytes }
 }
 
-/** What the queries of `work` read. Looking costs a query as well, some hundred rows, which is measured and taken off. */
+/** Rows and bytes that the queries of `work` read. Looking costs a query as well, some hundred rows, which is measured and taken off. */
 export async function readBy(engine: Connection, work: () => Promise<void>): Promise<Counters> {
   const first = await counters(engine)
   const before = await counters(engine)

@@ -1,4 +1,4 @@
-/** What draws take on disk, and what a read touches among many runs. */
+/** Bytes of draws on disk, and those that a read touches among many runs. */
 import { gzipSync } from 'node:zlib'
 import { INSERT_CHUNKS } from '../../src/backends/clickhouse/chunk.ts'
 import type { Connection as Database } from '../../src/backends/clickhouse/connection.ts'

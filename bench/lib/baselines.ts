@@ -1,4 +1,4 @@
-/** What an append and a read are compared with: a sink that reads the same body, and a source that sends as many bytes. */
+/** Baselines of an append and a read: a sink that reads the same body, and a source that sends as many bytes. */
 import type { Hono } from 'hono'
 import { DEFAULT_BOUNDS, DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { readProtobuf } from '../../src/http/body.ts'

@@ -11,7 +11,7 @@ export interface Figure {
   readonly name: string
   readonly value: number
   readonly unit: string
-  /** What it should be: at least, or at most. */
+  /** The value that it should have: at least, or at most. */
   readonly goal: string
   readonly met: boolean | null
   readonly detail: string

@@ -1,4 +1,4 @@
-/** What keys cost: two servers that differ in nothing else, in turns; and what a guess costs against a valid request. */
+/** The cost of keys: two servers that differ in nothing else, in turns; and that of a guess against a valid request. */
 import { newKey } from '../../src/access/key-format.ts'
 import { atLeast, atMost, type Figure, newRid, type Scale } from './figures.ts'
 import { compare, pairedRatio, rate } from './measure.ts'
@@ -59,7 +59,7 @@ async function appendFigure(open: Started, keyed: Started, key: string, { rounds
   return atLeast('append 1 KiB, 4 chains: keys / no keys', ratio, 0.95, detail)
 }
 
-/** What a server has done in all its turns, and the CPU time that it took. */
+/** Requests of a server in all its turns, and the CPU time that it took. */
 class Served {
   private readonly pid: number
   private readonly begun: number

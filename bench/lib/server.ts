@@ -56,7 +56,7 @@ export function residentMiB(pid: number): number {
 
 /** CPU time that a process has used, all threads, in milliseconds; in steps of 10. */
 export function cpuMs(pid: number): number {
-  // What stands in parentheses may hold spaces; utime and stime are fields 14 and 15, in hundredths of a second.
+  // The name in parentheses may hold spaces; utime and stime are fields 14 and 15, in hundredths of a second.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) * 10
 }

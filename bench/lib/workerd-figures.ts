@@ -39,7 +39,7 @@ async function on<T>(storage: 'objects' | 'd1', measure: (server: Started) => Pr
 
 const named = (what: string, figure: Figure): Figure => ({ ...figure, name: `${what}: ${figure.name}` })
 
-/** Of the slower figures of D1, which have no goal, a part of the data tells enough, and so do fewer turns. */
+/** Share of the data for the slower figures of D1, which have no goal: it tells enough, and so do fewer turns. */
 const PART = 0.05
 const TURNS = 3
 

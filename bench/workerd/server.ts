@@ -26,7 +26,7 @@ interface Statement {
   run(): Promise<{ readonly results: readonly { readonly name: string }[] }>
 }
 
-/** What is used of Miniflare: the one that wrangler brings, so that it is the runtime of `npm run dev`. */
+/** The part of Miniflare that is used: the one that wrangler brings, so that it is the runtime of `npm run dev`. */
 interface Miniflare {
   readonly ready: Promise<URL>
   getD1Database(binding: string, worker: string): Promise<{ prepare(sql: string): Statement }>

@@ -182,7 +182,7 @@ test('a damaged batch of the tail stays damaged when it is folded, and the sampl
     await expect(chain.getDraws(name)).rejects.toThrow(DAMAGED)
   }
   for (const i of [0, 2, 3, 4]) await expectPart(chain, i, numbers(i, 100))
-  // Who sends the damaged iterations again is not told that they are stored.
+  // A sampler that sends the damaged iterations again is not told that they are stored.
   await expect(append(chain, 100, numbers(1, 100))).rejects.toThrow(DAMAGED)
 })
 

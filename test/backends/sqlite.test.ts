@@ -1,4 +1,4 @@
-/** What is the SQLite file's own: how draws lie in it, and what happens when it cannot be written. */
+/** The SQLite file itself: how draws lie in it, and what happens when it cannot be written. */
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { purgeHidden, SqliteStore } from '../../src/backends/sqlite/store.ts'

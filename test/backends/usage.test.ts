@@ -1,4 +1,4 @@
-/** What counts against a quota is what the rows take, whatever the batches look like. */
+/** Usage is what the rows take, however the draws were batched. */
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'

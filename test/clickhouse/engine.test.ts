@@ -32,7 +32,7 @@ const CLIENTS = [
 
 const NASTY = `it's "a" \\ back\\'slash \`tick\` {x:String} -- no\n comment /* */ \t; μ \0 end`
 
-/** What a parameter of a type is, and what it reads back as in JSON. */
+/** Parameters by type, and the JSON that they read back as. */
 const VALUES: readonly (readonly [type: string, value: unknown, read?: unknown])[] = [
   ['String', NASTY],
   ['String', ''],

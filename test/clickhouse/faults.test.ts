@@ -19,7 +19,7 @@ import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
 import { type Fault, FaultyProxy } from '../support/faulty-proxy.ts'
 
 const CHAINS = 4
-/** Of each kind and way, 50 and more over all ways; a silence is one whether the insert arrives at once or late. */
+/** Faults of each kind and way, 50 and more over all ways; a silence counts the same for inserts that arrive at once or late. */
 const EACH: Readonly<Record<Fault, number>> = { refused: 17, reset: 17, silent: 9, late: 8, failed: 17 }
 const PASSING = 30
 /** Milliseconds after which the store takes silence for a failure; 30,000 where it is not told, which takes half an hour here. */
@@ -79,7 +79,7 @@ describe('ingest through faults', () => {
       }
     }
     await check()
-    // What arrives when all is done changes nothing.
+    // An insert that arrives when all is done changes nothing.
     await proxy.settled()
     await check()
     expect(Object.fromEntries(proxy.injected)).toEqual(EACH)

@@ -86,7 +86,7 @@ test('what was acknowledged stays, whatever arrives when', async () => {
         )
         for (const connection of connections) if (delivers) await connection.deliver()
         const values = await valuesOf(other)
-        // What was read before is read again, and an acknowledged batch follows it.
+        // The values of the read before are read again, and an acknowledged batch follows them.
         expect(values.slice(0, seen.length)).toEqual(seen)
         for (const [w, outcome] of outcomes.entries()) {
           const { data } = batchOf(length, counts[w] ?? 1, 2 * round + w).draws.get('x') ?? { data: [] }

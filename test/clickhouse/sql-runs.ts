@@ -43,7 +43,7 @@ export const RUNS: Readonly<Record<string, readonly Variable[]>> = {
 export const isWarmup = (draw: number) => draw < WARMUP
 export const diverges = (chain: number, draw: number) => draw % (7 + chain) === 3
 
-/** What was sampled after warmup: one sequence a chain. */
+/** Values that were sampled after warmup: one sequence a chain. */
 export function sampled({ width, chains }: Variable, index: number): number[][] {
   return chains.map((values) => values.filter((_, i) => i % width === index && !isWarmup(Math.floor(i / width))))
 }

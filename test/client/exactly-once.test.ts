@@ -1,4 +1,4 @@
-/** Whatever the network does, a chain holds what was appended: nothing is lost, nothing doubled, nothing moved. */
+/** A chain holds what was appended, on the worst of networks: nothing is lost, nothing doubled, nothing moved. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HttpBackend, type NdArray } from '../../src/client/index.ts'

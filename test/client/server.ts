@@ -9,7 +9,7 @@ export const URL_OF_APP = 'http://app.test'
 
 export interface TestServer {
   readonly fetch: Fetch
-  /** What is stored, seen without HTTP. */
+  /** The storage, seen without HTTP. */
   readonly backend: StoreBackend
 }
 
@@ -27,7 +27,7 @@ export async function storedChain({ backend }: TestServer, rid: string, number =
 }
 
 /**
- * What happens to one exchange.
+ * The fate of one exchange.
  *
  * - `refused`: it does not reach the server
  * - `lost`: the server does it, the answer does not arrive

@@ -134,10 +134,10 @@ export const appends: Topic = {
 
     test('any sequence of appends does what the table says', async () => {
       const operation = fc.record({
-        /** How far before the end of the chain the batch begins; behind it when negative. */
+        /** Draws from the beginning of the batch to the end of the chain; negative when it begins behind that. */
         back: fc.integer({ min: -2, max: 40 }),
         count: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 400 })),
-        /** Where among the iterations that are sent again one draw is another one. */
+        /** Index, among the iterations that are sent again, of a draw that is another one. */
         differs: fc.option(fc.nat(), { nil: undefined, freq: 4 }),
       })
       await fc.assert(

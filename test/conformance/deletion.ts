@@ -72,7 +72,7 @@ export const deletion: Topic = {
         await new Promise((resolve) => setTimeout(resolve, 5 + round * 3))
         expect(await suite.other.deleteRun(run.rid)).toBe(true)
         for (const outcome of await outcomes) {
-          // Whether the writer learns that the run is gone or that another one is there, it stops.
+          // The writer stops, be it told that the run is gone or that another one is there.
           expect(outcome).toMatchObject({
             status: 'rejected',
             reason: { code: expect.stringMatching(/^(run_not_found|run_replaced|chain_not_found)$/) },

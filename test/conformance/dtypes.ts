@@ -63,7 +63,7 @@ const SCALARS: readonly (readonly [string, Value, NdArray])[] = [
   ['str', '😀', texts([], ['😀'])],
 ]
 
-/** What no dtype of that name can hold. */
+/** Values that no dtype of that name can hold. */
 const IMPOSSIBLE: readonly (readonly [string, Value])[] = [
   ['bool', 1],
   ['int8', 128],

@@ -25,7 +25,7 @@ export const races: Topic = {
       // Fewer only where a round is as slow as on ClickHouse.
       const rounds = Math.min(200, suite.rounds(2000))
       for (let round = 0; round < rounds; round++) {
-        // Of equal and of different length; who calls first takes turns.
+        // Batches of equal and of different length; the writers take turns in calling first.
         const counts = [1 + (round % 7), 1 + (round % 3)]
         const order = round % 2 === 0 ? [0, 1] : [1, 0]
         const outcomes = await Promise.allSettled(

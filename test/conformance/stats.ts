@@ -155,7 +155,7 @@ export const stats: Topic = {
       expect(await chain.appendBatch({ start: last, count: 3, draws: x(last, 3), stats: lp })).toBe(last + 3)
       expectSameDraws(await chain.getStats('lp', { start: -4 }), floats([4], [3, 1, 2, 3]))
       expectSameDraws(await chain.getStats('huge', { start: last + 3 }), floats([0, 2 ** 31], []))
-      // What an answer would hold is refused before it is made.
+      // An answer that would be too large is refused before it is made.
       for (const name of ['huge', 'words']) {
         await expect(chain.getStats(name)).rejects.toMatchObject({ code: 'payload_too_large' })
         await expect(chain.getStats(name, { step: -1 })).rejects.toMatchObject({ code: 'payload_too_large' })

@@ -17,7 +17,7 @@ export interface Opened {
   readonly other: Backend
   /** Waits until what `append` has buffered is stored; for backends that buffer. */
   flush?(chain: Chain): Promise<void>
-  /** How many rows, of whatever kind, the storage holds. */
+  /** Rows of all kinds that the storage holds. */
   countRows?(): Promise<number>
   close(): Promise<void>
 }
@@ -29,7 +29,7 @@ export interface Subject {
   readonly keepsDraws: boolean
   /** Topics that say nothing here which they do not say elsewhere, and why. */
   readonly leftOut?: { readonly topics: readonly string[]; readonly why: string }
-  /** Of tables of cases that differ in nothing but dtype, shape or value, every how-manieth is run; 1 when absent. */
+  /** Stride through tables of cases that differ in nothing but dtype, shape or value; 1 when absent: all of them. */
   readonly every?: number
   /** Factor for numbers of rounds and batches, where each call is expensive; 1 when absent. */
   readonly scale?: number
@@ -38,7 +38,7 @@ export interface Subject {
 
 export type VariableSpec = mcbackend.Variable.$Properties
 
-/** What the tests of a topic get. */
+/** The subject of the tests of a topic, and what they need of it. */
 export class Suite {
   readonly keepsDraws: boolean
   private readonly subject: Subject
@@ -76,7 +76,7 @@ export class Suite {
     return Math.max(least, Math.round(number * (this.subject.scale ?? 1)))
   }
 
-  /** Of cases that differ in nothing but their values those that this backend can afford, spread over all. */
+  /** Cases that this backend can afford of those that differ in nothing but their values, spread over all. */
   cases<T>(all: readonly T[]): T[] {
     return all.filter((_, i) => i % (this.subject.every ?? 1) === 0)
   }
@@ -117,7 +117,7 @@ export class Suite {
 /** Tests of one subject matter. */
 export interface Topic {
   readonly name: string
-  /** Whether the tests read draws back. */
+  /** True for tests that read draws back. */
   readonly reads: boolean
   define(suite: Suite): void
 }

@@ -1,4 +1,4 @@
-/** What a log may hold of the text of others: one line, nothing unseen, and no key. */
+/** Text of others in a log: one line, nothing unseen, and no key. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { newKey } from '../../src/access/key-format.ts'

@@ -159,7 +159,7 @@ describe('limits', () => {
     const elements = (shape: number[]) => parseRunMeta(shaped(shape), DEFAULT_LIMITS).schema.columns[0]
     expect(elements([2 ** 31])).toMatchObject({ elements: 2 ** 31 })
     expect(elements([2 ** 31, -1])).toMatchObject({ layout: 'ragged' })
-    // Whatever the other dimensions are, there is nothing in such an array.
+    // A dimension of 0 leaves nothing in such an array, however large the others are.
     expect(elements([...new Array(40).fill(2 ** 31), 0])).toMatchObject({ elements: 0, stride: 0 })
     for (const shape of [[2 ** 31 + 1], [2 ** 16, 2 ** 16], [2 ** 31 + 1, 0], [2 ** 31, 2, -1], [2 ** 62]]) {
       expect(() => parseRunMeta(shaped(shape), DEFAULT_LIMITS), String(shape)).toThrow(

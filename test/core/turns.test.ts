@@ -57,7 +57,7 @@ test.each(Object.entries(CASES))('parsing %s', async (_, body) => {
   const schema = buildSchema([{ name: 'c', dtype, undefinedNdim: true }], [], DEFAULT_LIMITS)
   const { turns, value: decode } = await turnsWhile(() => prepareBatch(body, schema, DEFAULT_LIMITS))
   expect(turns).toBeGreaterThan(40)
-  // What it comes to is what it comes to at once.
+  // The outcome is the same as without turns.
   const outcome = (parse: () => unknown) => {
     try {
       return parse()

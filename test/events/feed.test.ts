@@ -1,4 +1,4 @@
-/** What a feed holds while nobody reads, and what an idle connection carries. */
+/** Bounds of a feed while nobody reads, and the traffic of an idle connection. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { EventFeed } from '../../src/http/event-feed.ts'
 import { newApp, withDraws } from '../http/api.ts'

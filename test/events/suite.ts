@@ -1,4 +1,4 @@
-/** What `GET /v1/runs/{rid}/events` and `run.watch()` promise, on any server. */
+/** Promises of `GET /v1/runs/{rid}/events` and `run.watch()`, on any server. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { readEvents, type ServerEvent } from '../../src/client/events.ts'
 import { type ChainGrowth, type Fetch, HttpBackend } from '../../src/client/index.ts'

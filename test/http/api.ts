@@ -38,7 +38,7 @@ export function apiOf(send: (request: Request) => Response | Promise<Response>, 
 export interface TestApp {
   readonly api: Api
   readonly store: Store
-  /** What the server has reported as its own failures. */
+  /** Failures that the server has reported as its own. */
   readonly reports: unknown[]
 }
 
@@ -159,7 +159,7 @@ export async function snapshot(api: Api): Promise<unknown> {
   return all
 }
 
-/** What every answer carries. */
+/** Expects the headers that every answer carries. */
 export function expectCommonHeaders(response: Response): void {
   expect(response.headers.get('X-Request-Id')).toMatch(/^[\w=-]{8,255}$/)
   expect(response.headers.get('Cache-Control')).toBe('private, no-cache')

@@ -95,6 +95,6 @@ export const REGISTRATIONS: readonly (readonly [string, () => Uint8Array])[] = [
   ['a Struct in a Struct in a …', () => field(5, field(2, field(5, nestedIn([5, 2, 1], 3000))))],
   ['a list in a list in a …', () => field(5, field(2, field(6, nestedIn([6, 1], 3000))))],
   ['groups in groups', () => Buffer.concat([repeated([0x7b], 1_000_000), repeated([0x7c], 1_000_000)])],
-  // What is unknown here may be anything, however deep it is.
+  // An unknown field may be anything, however deep it is.
   ['messages in unknown messages', () => nestedIn([15], 10_000)],
 ]

@@ -84,7 +84,7 @@ describe('damaged bodies', () => {
         const response = await api.request('PUT', RUN, { body })
         expect([200, 201, 400, 409, 413, 422]).toContain(response.status)
         if (!response.ok) return
-        // What was taken can be given back, in both forms.
+        // A body that was taken can be given back, in both forms.
         for (const accept of ['application/json', 'application/x-protobuf']) {
           expect((await api.get(RUN, { Accept: accept })).status).toBe(200)
         }

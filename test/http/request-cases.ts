@@ -1,4 +1,4 @@
-/** What is wrong with a request before its content is judged: 400, 404, 405, 406, 415. */
+/** Requests that are wrong before their content is judged: 400, 404, 405, 406, 415. */
 import { gzipSync } from 'node:zlib'
 import { DRAWS, drawBatch, iterations, META, PROTOBUF, runMeta } from './api.ts'
 import { append, bytes, type Case, get, LENGTH } from './case.ts'

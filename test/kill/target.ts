@@ -21,7 +21,7 @@ const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.met
 
 type Environment = Readonly<Record<string, string>>
 
-/** How a process is started that says where it is listening. */
+/** The start of a process that says where it is listening. */
 interface Launch {
   readonly args: readonly string[]
   readonly env: Environment
@@ -43,11 +43,11 @@ function engine(folder: string, port: number): Launch {
 }
 
 export class Target {
-  /** Of the API. */
+  /** The address of the API. */
   readonly url: string
   private readonly launch: Launch
   private child: ChildProcess | undefined
-  /** What goes on beside it, in the order in which it is ended. */
+  /** Processes that go on beside it, in the order in which they are ended. */
   private readonly lasting: (() => Promise<void>)[] = []
 
   private constructor(url: string, launch: Launch) {

@@ -7,7 +7,7 @@ import { clientOf, listFaults, Writer } from './writer.ts'
 
 export interface TrialOptions {
   readonly target: TargetName
-  /** How often the server is killed. */
+  /** Times that the server is killed. */
   readonly rounds: number
   /** Seconds of writing without a kill, after the last round. */
   readonly seconds: number
@@ -21,13 +21,13 @@ export interface TrialResult {
   readonly draws: number
   /** Draws that were acknowledged in the time of each kill and restart; many zeros mean that little was risked. */
   readonly writtenByRound: readonly number[]
-  /** What is not as it must be; empty when all is well. */
+  /** A sentence for each thing that is not as it must be; empty when all is well. */
   readonly faults: readonly string[]
 }
 
-/** How long the server lives before it is killed: from its start-up to a while of writing. */
+/** Milliseconds that the server lives before it is killed: from its start-up to a while of writing. */
 const LIFE_MS = { least: 20, most: 1500 }
-/** What the list of runs may take to agree with the chains. */
+/** Milliseconds that the list of runs may take to agree with the chains. */
 const LAG_MS = 15_000
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))

@@ -8,7 +8,7 @@ const VARIABLES = [
   { name: 'word', dtype: 'str' },
 ]
 
-/** What draw `i` of a chain is: each value tells which draw of which chain it belongs to. */
+/** Draw `i` of a chain: each value tells its draw, its chain and its run. */
 function drawOf(run: number, chain: number, i: number) {
   const at = run * 1e9 + chain * 1e6 + i
   return { index: BigInt(at), theta: Float64Array.of(at, -at, at / 3, i), word: `${run}/${chain}/${i}` }
@@ -85,7 +85,7 @@ export function clientOf(url: string): HttpBackend {
   })
 }
 
-/** What the list of runs says wrongly of what the writers have written; empty when it agrees. */
+/** Faults of the list of runs, compared with what the writers have written; empty when it agrees. */
 export async function listFaults(url: string, writers: readonly Writer[], runs: number): Promise<string[]> {
   const lines = new Map<string, RunSummary>()
   const client = clientOf(url)

@@ -82,7 +82,7 @@ test('36 KB of reads whose answers nobody takes begin one of them', async () => 
   store.pages = 0
   const raw = deaf(all, READ.repeat(Math.floor(36_000 / READ.length)))
   await expect.poll(() => store.pages).toBeGreaterThan(0)
-  // What the network takes on its way, and a page; each answer has 64.
+  // A page, and as many as the network takes on its way; each answer has 64.
   expect(await settled(() => store.pages)).toBeLessThan(20)
   expect(all.openAnswers.count('answers')).toBe(1)
   raw.destroy()
@@ -147,7 +147,7 @@ describe('open answers', () => {
       expect(Number(refused.headers.get('Retry-After'))).toBeGreaterThan(0)
       expect(await expectProblem(refused, 503, 'overloaded')).toMatchObject({ limit: 3 })
     }
-    // What needs no tenant is served, and so is what writes.
+    // Requests that need no tenant are served, and so are writes.
     expect((await all.api.get('/healthz')).status).toBe(200)
     expect((await all.api.request('PUT', '/v1/runs/r/chains/1')).status).toBe(201)
     const watch = 'GET /v1/runs/r/events HTTP/1.1\r\nHost: x\r\n\r\n'

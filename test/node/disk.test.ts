@@ -87,7 +87,7 @@ function framesLeft(folder: string): number {
 const takes = (api: Api, length: number) =>
   expect.poll(async () => (await append(api, length)).status, { timeout: 30_000 }).toBe(200)
 
-/** What was printed since, without a line a request. */
+/** Lines that were printed since, without those of requests. */
 const complaints = (server: ServerProcess) =>
   server
     .output()
@@ -107,7 +107,7 @@ test('a full disk: 503 for writes, reads go on, and so does everything when ther
   expect(length).toBeGreaterThan(0)
   await expect.poll(() => server.output(), { timeout: 30_000 }).toContain('write-ahead log cannot be copied')
 
-  // Whoever hammers at it does not fill the log as well.
+  // A client that hammers at it does not fill the log as well.
   for (let i = 0; i < 40; i++) await expectProblem(await append(api, length), 503, 'storage_unavailable')
   const said = complaints(server)
   expect(said.length).toBeLessThan(10)

@@ -1,4 +1,4 @@
-/** What draws can do to the server as it is started, and what a disk can do to draws. */
+/** Hostile draws against the server as it is started, and a hostile disk against draws. */
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { batchOf, drawBatch, expectProblem, jsonOf, PROTOBUF, runMeta } from '../http/api.ts'

@@ -192,7 +192,7 @@ describe('behind an answer that ends the connection nothing is done', () => {
     await raw.whole()
     expect(raw.statuses).toEqual([status])
     expect((await all.api.get('/v1/runs/r')).status).toBe(404)
-    // What comes before it is served.
+    // The request before it is served.
     const other = client(all).send(Buffer.concat([Buffer.from(put('r', '')), body, Buffer.from(first + put('r', ''))]))
     await other.whole()
     expect(other.statuses).toEqual([201, status])

@@ -126,7 +126,7 @@ describe.each(['requests', 'json'])('MCB_LOG=%s', (MCB_LOG) => {
       expect(plain(text)).not.toContain(part.toLowerCase())
     expect(plain(text)).not.toContain(OPERATOR.slice(9, 30))
     for (const part of basic) expect(plain(text)).not.toContain(part.slice(12, 40).toLowerCase())
-    // What is no secret stays, so that what a leaked key did can be found.
+    // The id, which is no secret, stays, so that the deeds of a leaked key can be found.
     expect(text).toContain(`mcb_${id}_`)
   }, 120_000)
 

@@ -1,4 +1,4 @@
-/** What the Node entry takes of memory while callers send without end, inflate, and read nothing: a process of its own. */
+/** Memory of the Node entry, a process of its own, while callers send without end, inflate, and read nothing. */
 import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -56,7 +56,7 @@ function head(length: number, more = ''): string {
 
 const flushed = (raw: Raw) => expect.poll(() => raw.isClosed || raw.socket.writableLength === 0).toBe(true)
 
-// Where /proc tells what a process takes.
+// On Linux, /proc tells the memory of a process.
 describe.runIf(process.platform === 'linux')('memory', () => {
   test('of a hundred bodies of 64 MiB that are announced, of which a MiB comes', async () => {
     const piece = new Uint8Array(MIB)

@@ -21,7 +21,7 @@ const FOREIGN = [
   'attacker.example.',
 ]
 
-/** What holds for both entries. */
+/** Tests of both entries. */
 function answersToItsOwn(url: () => string): void {
   const ask = (host: string, ...more: string[]) => statusOf(url(), 'GET /healthz HTTP/1.1', `Host: ${host}`, ...more)
 
@@ -114,7 +114,7 @@ describe('npm start with names', () => {
     const ask = (host: string, ...more: string[]) => statusOf(url, 'GET /healthz HTTP/1.1', `Host: ${host}`, ...more)
     for (const host of ['lab-server:8787', 'draws.lab.example', 'draws.example.org', '127.0.0.1', 'http']) {
       expect([host, await ask(host)]).toEqual([host, [200, '']])
-      // Whatever was asked for just before, and whatever the name begins with.
+      // The request just before it, and the beginning of the name, make no difference.
       for (const foreign of ['attacker.example', `${host.split(':')[0]}.attacker.example`, 'lab-server2']) {
         expect([foreign, await ask(foreign)]).toEqual([foreign, MISDIRECTED])
       }

@@ -1,4 +1,4 @@
-/** What the log says of a storage that fails: once in a while, in one line; of a defect: everything. */
+/** Failures in the log: a storage that fails once in a while, in one line; a defect each time, with everything. */
 import { expect, test } from 'vitest'
 import { McbError } from '../../src/core/errors.ts'
 import { reportTo } from '../../src/node/report.ts'

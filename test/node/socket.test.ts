@@ -28,7 +28,7 @@ import { openThread } from '../support/storage.ts'
 
 /** A store whose scans give pages of some draws, and fail when told to. */
 class FailingStore extends MemoryStore {
-  /** How many pages are given before the storage fails. */
+  /** Pages that are given before the storage fails. */
   pages = Number.POSITIVE_INFINITY
   each = 100
 

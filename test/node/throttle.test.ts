@@ -39,7 +39,7 @@ test('X-Forwarded-For of anybody is not believed', () =>
   }))
 
 test.each([
-  // What stands left of the last address was sent by whoever guesses.
+  // All that stands left of the last address was sent by the guesser.
   ['1', (i: number) => `10.9.${i}.1, 198.51.100.7`, 'one'],
   ['1', (i: number) => `198.51.100.${i}`, 'many'],
   ['2', (i: number) => `10.9.${i}.1, 198.51.100.7, 10.0.0.1`, 'one'],

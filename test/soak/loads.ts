@@ -1,4 +1,4 @@
-/** What the soak does to a server: each load goes on until time is over, and leaves nothing open of its own. */
+/** Loads of the soak: each goes on until time is over, and leaves nothing open of its own. */
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'

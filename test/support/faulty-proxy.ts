@@ -25,7 +25,7 @@ interface Answer {
 }
 
 export class FaultyProxy {
-  /** What has been done to inserts. */
+  /** Faults that inserts have met, by kind. */
   readonly injected = new Map<Fault, number>()
   private readonly target: URL
   private readonly plan: (Fault | undefined)[]

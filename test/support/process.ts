@@ -10,7 +10,7 @@ export interface ServerProcess {
   readonly url: string
   readonly api: Api
   readonly process: ChildProcess
-  /** What it has printed so far. */
+  /** The text that it has printed so far. */
   output(): string
   /** Sends a signal and waits for the end; its exit code, null when the signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>

@@ -1,4 +1,4 @@
-/** How often others have their turn. */
+/** Counts the turns that others have. */
 
 /** Does the work and counts the turns of the event loop meanwhile. */
 export async function turnsWhile<T>(work: () => Promise<T>): Promise<{ readonly turns: number; readonly value: T }> {

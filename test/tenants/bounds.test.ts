@@ -1,4 +1,4 @@
-/** What one tenant has under way never stops another: bodies in flight and open answers. */
+/** Bodies in flight and open answers of one tenant never stop another. */
 import { expect, test } from 'vitest'
 import { DEFAULT_BOUNDS } from '../../src/core/limits.ts'
 import { DRAWS, drawBatch, expectProblem, iterations, PROTOBUF } from '../http/api.ts'

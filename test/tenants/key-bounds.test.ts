@@ -1,4 +1,4 @@
-/** How many keys and shares there may be: in a file, through the storage thread, and over HTTP. */
+/** Bounds of keys and shares: in a file, through the storage thread, and over HTTP. */
 
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -37,7 +37,7 @@ describe('over HTTP', () => {
     for (let i = 0; i < 2; i++) expect((await share()).status).toBe(201)
     expect(await expectProblem(await share(), 403, 'quota_exceeded')).toMatchObject({ limit: 2 })
     expect((await jsonOf(await world.call(admin, 'GET', '/v1/keys'))).keys).toHaveLength(5)
-    // What was there works, and what was refused has left nothing.
+    // The keys that were there work, and those that were refused have left nothing.
     expect((await world.call(admin, 'DELETE', '/v1/runs/r')).status).toBe(204)
     expect((await jsonOf(await world.call(admin, 'GET', '/v1/keys'))).keys).toHaveLength(3)
   })

@@ -1,5 +1,5 @@
 /**
- * How many keys a tenant, and how many shares a run may have: what every control store promises. Knows no platform.
+ * Bounds of a tenant's keys and of a run's shares, which every control store promises. Knows no platform.
  *
  * @example
  * keyBounds({ name: 'memory', open: () => new SqlControl(driver) })

@@ -60,7 +60,7 @@ describe('the form of a key', () => {
   })
 
   test('HalfSipHash-2-4 gives the vectors of its reference', () => {
-    // Of the bytes 0, 1, 2, … under the key 0, 1, …, 7: vectors.h of the reference implementation.
+    // Codes of the bytes 0, 1, 2, … under the key 0, 1, …, 7: vectors.h of the reference implementation.
     const vectors = [0x5b9f35a9, 0xb85a4727, 0x03a662fa, 0x04e7fe8a, 0x89466e2a, 0x69b6fac5, 0x23fc6358, 0xc563cf8b]
     const text = String.fromCharCode(0, 1, 2, 3, 4, 5, 6, 7)
     const hashes = vectors.map((_, length) => halfSipHash(text.slice(0, length), 0x03020100, 0x07060504))
@@ -202,7 +202,7 @@ describe('100,000 guesses', () => {
     // One of 62^6 invented ids is taken for an own one.
     expect(calls.findKey - before).toBeLessThan(3)
     expect(calls.touchKey).toBe(1)
-    // Who has a key notices nothing of it.
+    // The holder of a key notices nothing of it.
     expect((await world.call(key, 'GET', '/v1/whoami')).status).toBe(200)
     expect(calls.findKey - before).toBeLessThan(3)
   }, 600_000)

@@ -65,7 +65,7 @@ describe('stored bytes', () => {
     const refused = await expectProblem(await append(world, key, 100, 10), 403, 'quota_exceeded')
     expect(refused.limit).toBe(storedBytes)
     await expectProblem(await put(world, key, 'more'), 403, 'quota_exceeded')
-    // What was acknowledged is acknowledged again: a retry adds nothing.
+    // An acknowledged batch is acknowledged again: a retry adds nothing.
     expect(await jsonOf(await append(world, key, 90, 10))).toEqual({ chain: 0, length: 100 })
     expect((await put(world, key, 'r')).status).toBe(200)
     expect((await append(world, key, 95, 10)).status).toBe(403)

@@ -4,7 +4,7 @@ import { newKey } from '../../src/access/key-format.ts'
 import { type Body, drawBatch, iterations, jsonOf, META, PROTOBUF, runMeta } from '../http/api.ts'
 import { bearer, makeKey, newLab, newRun, newWorld, OPERATOR, type World } from './world.ts'
 
-/** Who is let in beside what all routes have in common. */
+/** Callers that are let in, beside the rules that all routes have in common. */
 type Rule = 'public' | 'read' | 'write' | 'admin' | 'any key' | 'operator' | 'operator or admin'
 
 interface Route {
@@ -12,9 +12,9 @@ interface Route {
   /** `{key}` and `{tenant}` stand for some that are made for the request. */
   readonly path: string
   readonly body?: 'meta' | 'meta without rid' | 'draws' | object
-  /** What succeeds answers with this. */
+  /** Status of a success. */
   readonly ok: number
-  /** What a key for run "r" gets instead, where the path does not name a run. */
+  /** Status for a key for run "r" instead, if the path does not name a run. */
   readonly oneRun?: number
 }
 
@@ -93,7 +93,7 @@ const REFUSED: Partial<Record<Credential, number>> = {
   'suspended tenant': 403,
 }
 const LEVELS = ['read', 'write', 'admin']
-/** What another tenant's key finds where it may look: nothing of this tenant. */
+/** Status for another tenant's key, which finds nothing of this tenant. */
 const ELSEWHERE: Readonly<Record<string, number>> = {
   'GET /v1/runs': 200,
   'POST /v1/runs': 201,
@@ -163,12 +163,12 @@ beforeAll(async () => {
   }
 }, 120_000)
 
-/** What the request is about must be there, whatever the one before has deleted. */
+/** Makes what the request is about once more, since the one before may have deleted it. */
 async function restore(): Promise<{ key: string; tenant: string }> {
   const admin = tokens.admin ?? ''
   const there = await world.call(admin, 'GET', '/v1/runs/r')
   if (there.status === 404) await newRun(world, admin, 'r')
-  // What the other tenant registered under the same id is its own business.
+  // The other tenant's run of the same id is its own business.
   await world.call(tokens["other tenant's admin"], 'DELETE', '/v1/runs/r')
   const tenant = `gone-${++made}`
   await world.call(OPERATOR, 'POST', '/v1/tenants', { tenant })

@@ -109,7 +109,7 @@ export function tenantStores(subject: StoresSubject): void {
       if (subject.keepsDraws) for (const { owner, tenant } of owners) await expectOwn(openFor(tenant), owner)
       const [first, second] = owners.map(({ tenant }) => tenant)
       const registrationOf = async (tenant = '') => (await openFor(tenant).getRun('same'))?.registration ?? ''
-      // Whoever knows a registration of another tenant has nothing of it.
+      // Knowing a registration of another tenant helps nobody.
       const stolen = await registrationOf(second)
       expect(stolen).not.toBe(await registrationOf(first))
       const thief = opened.openStore(first ?? '')

@@ -1,4 +1,4 @@
-/** What an isolate holds at a time, and gzip of several members: the Worker's own ways to the bytes of a body. */
+/** Bounds of an isolate, and gzip of several members: the Worker's own ways to the bytes of a body. */
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterAll, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** What the modules of workerd's test runner give to the tests of this folder. */
+/** Modules of workerd's test runner, as the tests of this folder use them. */
 declare module 'cloudflare:workers' {
   export const env: import('../../src/worker/handler.ts').Env & {
     readonly RUNS: import('../../src/backends/durable/protocol.ts').RunNamespace &

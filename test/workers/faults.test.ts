@@ -1,4 +1,4 @@
-/** What becomes of a program when D1 fails: before it has done anything, or after, or for good. */
+/** Programs when D1 fails: before it has done anything, or after, or for good. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
 import { purgeHidden, SqliteStore } from '../../src/backends/sqlite/store.ts'

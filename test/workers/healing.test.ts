@@ -21,7 +21,7 @@ beforeEach(() => {
 })
 afterAll(quiet)
 
-/** What D1 does when it is not there: before it was asked, or after it has done what it was asked but could not say so. */
+/** A D1 that is not there: it was never asked, or it has done what it was asked but could not say so. */
 const NEVER_ASKED: Catalogue = {
   put: () => Promise.reject(new Error('the catalogue cannot be reached')),
   remove: () => Promise.reject(new Error('the catalogue cannot be reached')),
@@ -126,7 +126,7 @@ describe.each([
 test('a deletion that ended after the run was hidden is completed by the next life', async () => {
   const run = await backend.initRun({ rid, variables: X })
   await append(run, 0, 40_000)
-  // What `remove` does first; then the object crashes.
+  // The first step of `remove`; then the object crashes.
   await runInDurableObject(objectOf(rid), async (_, state) => {
     await new DurableDriver(state.storage).run(() => hideRun('local', rid))
     expect(rowsIn(state)).toBeGreaterThan(0)

@@ -1,4 +1,4 @@
-/** What a worker owes to HTTP beyond the application: lengths, encodings, bodies that are refused, answers that break off. */
+/** HTTP on workerd beyond the application: lengths, encodings, bodies that are refused, answers that break off. */
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -192,7 +192,7 @@ describe('long answers', () => {
     await reader?.cancel()
     const atCancel = batches()
     await new Promise((resolve) => setTimeout(resolve, 300))
-    // What is under way, and the page ahead.
+    // The page under way, and the one ahead.
     expect(batches()).toBeLessThanOrEqual(atCancel + 4)
     expect(errors).not.toHaveBeenCalled()
     const whole = await isolate(bindings)('/v1/runs/stopped/chains/0/draws?var=x')

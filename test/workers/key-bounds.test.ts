@@ -1,4 +1,4 @@
-/** How many keys and shares there may be, on D1: what has been read may change before it is written. */
+/** Bounds of keys and shares on D1, where a count may change between reading and writing. */
 import { env } from 'cloudflare:workers'
 import { SqlControl } from '../../src/access/sql/control.ts'
 import { D1Driver } from '../../src/sql/d1.ts'

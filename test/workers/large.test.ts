@@ -1,4 +1,4 @@
-/** What is larger than a message between a Worker and an object may be (32 MiB). */
+/** Draws that are larger than a message between a Worker and an object may be (32 MiB). */
 import { env } from 'cloudflare:workers'
 import { afterAll, expect, test } from 'vitest'
 import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'

@@ -43,7 +43,7 @@ test.each([1, 40_000])('a run of %i draws of the first schema is read, written a
     const store = new SqliteStore(new DurableDriver(storage), 'local', DEFAULT_LIMITS, newRegistration)
     const run = await new StoreBackend(store).initRun({ rid, variables: X })
     await (await run.initChain(0)).appendBatch(batch(0, count))
-    // What later migrations have added is taken away again.
+    // The additions of later migrations are taken away again.
     for (const sql of TO_FIRST_SCHEMA) storage.sql.exec(sql)
   })
   expect(await runInDurableObject(stub, (_, state) => tablesIn(state))).not.toContain('announcement')

@@ -1,7 +1,7 @@
 /** ClickHouse's engine in this process: sessions of chdb on one data folder, each used by one query at a time. */
 import { createRequire } from 'node:module'
 
-/** What this server uses of chdb; the package is installed by `scripts/clickhouse.mjs`, not with the project. */
+/** The part of chdb that this server uses; the package is installed by `scripts/clickhouse.mjs`, not with the project. */
 interface ChdbSession {
   queryAsync(sql: string, options: { format: string }): Promise<ChdbResult>
   close(): void
@@ -35,7 +35,7 @@ export class EngineError extends Error {
 
 export interface Result {
   readonly bytes: Uint8Array
-  /** Of the answer; the package does not tell what the engine read for it (`system.events` does). */
+  /** Rows of the answer; the package does not tell what the engine read for it (`system.events` does). */
   readonly resultRows: number
   readonly resultBytes: number
   /** Seconds. */

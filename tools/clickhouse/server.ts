@@ -90,7 +90,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return headerOf(request, 'content-encoding') === 'gzip' ? gunzipSync(bytes) : bytes
 }
 
-/** Where the data begin in a body that holds `INSERT … FORMAT name` and then, behind white space, the data. */
+/** Index of the data in a body that holds `INSERT … FORMAT name` and then, behind white space, the data. */
 function endOfInsertHead(body: Buffer): number {
   const start = body.toString('latin1', 0, 4096)
   const head = /^\s*INSERT\s[^;]*?\bFORMAT\s+(?!Values\b)[A-Za-z][A-Za-z0-9]*[ \t]*\r?\n?/i.exec(start)
