@@ -5,7 +5,7 @@
  * whose tenant is suspended there, stops working within that time, and an event stream, which asks at least every 15 s,
  * ends within a minute.
  *
- * A guess costs a checksum or an authentication code (core/keys.ts), and never a look-up. The look-ups that are left are of
+ * A guess costs a checksum or an authentication code (key-format.ts), and never a look-up. The look-ups that are left are of
  * ids that the server has made: nobody who holds a valid key waits for those that hold none.
  */
 

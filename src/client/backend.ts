@@ -28,7 +28,7 @@ const SERVER_LIMITS: Limits = {
  * Runs on a McBackend server.
  *
  * Failures that may pass are retried as `retry` says; all else rejects with an `McbError` whose `code` is one of the
- * contract's, `storage_unavailable` when the server cannot be reached.
+ * protocol's, `storage_unavailable` when the server cannot be reached.
  *
  * @example
  * const backend = new HttpBackend({ url: 'http://127.0.0.1:8787' })

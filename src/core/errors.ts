@@ -7,7 +7,7 @@
  * }
  */
 
-/** Status and title of every code; see the contract, section 4. */
+/** Status and title of every code; see docs/protocol.md §4. */
 export const ERRORS = {
   invalid_protobuf: [400, 'The body is not a valid protobuf message'],
   invalid_slice: [400, 'The slice is malformed'],
@@ -48,7 +48,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** What an error says beside its code; each field is documented with the code in the contract. */
+/** What an error says beside its code; each field is documented with the code in docs/protocol.md §4. */
 export interface ErrorFields {
   readonly variable?: string
   readonly expected?: string | readonly number[]

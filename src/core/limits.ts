@@ -1,4 +1,4 @@
-/** Limits of one deployment (the contract, section 5). */
+/** Limits of one deployment (docs/protocol.md §5). */
 
 export interface Limits {
   /** Bytes of a decoded body. */
@@ -35,7 +35,7 @@ export const DEFAULT_LIMITS: Limits = {
   shares: 1_000,
 }
 
-/** What one server holds at a time for all its callers (the contract, section 5). */
+/** What one server holds at a time for all its callers (docs/protocol.md §5). */
 export interface Bounds {
   /** Bytes that bodies of requests take together, compressed and decoded, until their requests are answered. */
   readonly bodiesBytes: number

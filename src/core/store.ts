@@ -99,7 +99,7 @@ export interface Store {
   /** A store that is asked through a network may answer `ahead` at once; most look at the chain and leave it at that. */
   chain(registration: string, chain: number, ahead?: Ahead): Promise<SeenChain | undefined>
   /**
-   * Appends an encoded DrawBatch exactly once (the table in section 3 of the contract) and resolves, when it is
+   * Appends an encoded DrawBatch exactly once (the table of docs/protocol.md §3) and resolves, when it is
    * durable, to the chain's length.
    */
   append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number>

@@ -1,4 +1,4 @@
-/** Bodies of requests: media type, encoding, size and budget, in the contract's order, before a byte is parsed. */
+/** Bodies of requests: media type, encoding, size and budget, in the order of docs/protocol.md §2, before a byte is parsed. */
 
 import { McbError } from '../core/errors.ts'
 import type { BodyBudget, BodyHold } from './body-budget.ts'

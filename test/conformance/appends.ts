@@ -1,4 +1,4 @@
-/** The append table of the contract (section 3), case by case, and as a game against a model. */
+/** The append table (docs/protocol.md §3), case by case, and as a game against a model. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Chain, DrawBatch, Draws } from '../../src/core/interfaces.ts'

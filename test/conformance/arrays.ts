@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { type NdArray, numericArray } from '../../src/core/draws/ndarray.ts'
 import type { Draws } from '../../src/core/interfaces.ts'
 
-/** Bytes of one element, as the contract has them; written down here and not taken from what is under test. */
+/** Bytes of one element, as docs/protocol.md §1 has them; written down here and not taken from what is under test. */
 export const ITEM_BYTES = {
   bool: 1,
   int8: 1,

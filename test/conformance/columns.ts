@@ -25,7 +25,7 @@ export function drawsOf(column: Column, draws: readonly NdArray[]): Draws {
   return isRigid(column) ? stack(column.dtype, column.shape, draws) : draws
 }
 
-/** The value that an absent sampler stat reads as (the contract, section 1). */
+/** The value that an absent sampler stat reads as (docs/protocol.md §1). */
 export function fillOf({ dtype, shape }: Column): NdArray {
   const filled = (shape ?? []).map((n) => (n === -1 ? 0 : n))
   const count = product(filled)

@@ -1,8 +1,8 @@
 /** Python's slices, compared with Python's own answers and with a walk over random ones. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import table from '../../conformance/golden/files/slices.json' with { type: 'json' }
 import type { Chain } from '../../src/core/interfaces.ts'
-import table from '../golden/files/slices.json' with { type: 'json' }
 import { expectSameDraws, floats } from './arrays.ts'
 import { type Column, Content, indicesOf, pythonSlice, variableOf } from './columns.ts'
 import type { Suite, Topic } from './suite.ts'

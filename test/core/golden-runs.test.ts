@@ -164,7 +164,7 @@ describe('RunMeta that this project wrote', () => {
     for (const golden of written) {
       writeFileSync(join(folder, `${golden}.bin`), rewritten(goldenBytes(`runmeta/${golden}`)))
     }
-    const script = fileURLToPath(new URL('../golden/make_golden.py', import.meta.url))
+    const script = fileURLToPath(new URL('../../conformance/golden/make_golden.py', import.meta.url))
     let lines: string
     try {
       lines = execFileSync(python ?? '', [script, '--check', folder], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })

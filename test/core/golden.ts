@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const ROOT = fileURLToPath(new URL('../golden/files/', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../conformance/golden/files/', import.meta.url))
 
 export interface GoldenArray {
   readonly dtype: string

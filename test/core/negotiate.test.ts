@@ -1,4 +1,4 @@
-/** The media type that an `Accept` asks for (the contract, section 2). */
+/** The media type that an `Accept` asks for (docs/protocol.md §2). */
 import { expect, test } from 'vitest'
 import { negotiate } from '../../src/http/negotiate.ts'
 

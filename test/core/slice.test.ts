@@ -1,9 +1,9 @@
 /** Python's slices as arithmetic: every row of the oracle, and chains too long to be made. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import table from '../../conformance/golden/files/slices.json' with { type: 'json' }
 import { rangeOf, resolveSlice, type Slice } from '../../src/core/draws/slice.ts'
 import { pythonSlice } from '../conformance/columns.ts'
-import table from '../golden/files/slices.json' with { type: 'json' }
 
 function sliceOf(start: unknown, stop: unknown, step: unknown): Slice {
   const bound = (value: unknown) => (typeof value === 'string' ? BigInt(value) : undefined)

@@ -1,4 +1,4 @@
-/** An independent client of the HTTP contract: plain requests, messages from the generated code, and what must hold of every answer. */
+/** An independent client of the HTTP protocol: plain requests, messages from the generated code, and what must hold of every answer. */
 import { expect } from 'vitest'
 import { type AppOptions, createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'

@@ -1,4 +1,4 @@
-/** Every error code of the contract (section 4), but for keys and tenants: provoked, and nothing is changed by it. */
+/** Every error code (docs/protocol.md §4), but for keys and tenants: provoked, and nothing is changed by it. */
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { ERRORS, McbError } from '../../src/core/errors.ts'

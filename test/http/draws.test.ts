@@ -1,9 +1,9 @@
 /** Draws over HTTP: the append table, reads of slices and columns, JSON, and what an ETag saves. */
 import { describe, expect, test } from 'vitest'
+import table from '../../conformance/golden/files/slices.json' with { type: 'json' }
 import { MemoryStore } from '../../src/backends/memory.ts'
 import type { Store } from '../../src/core/store.ts'
 import { goldenBatch, goldenBytes } from '../core/golden.ts'
-import table from '../golden/files/slices.json' with { type: 'json' }
 import {
   batchOf,
   bytesOf,

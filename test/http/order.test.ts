@@ -1,4 +1,4 @@
-/** The order of checks (the contract, section 2): of two things wrong with a request, the first one is told. */
+/** The order of checks (docs/protocol.md §2): of two things wrong with a request, the first one is told. */
 import { describe, expect, test } from 'vitest'
 import {
   type Api,

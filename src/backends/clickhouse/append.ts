@@ -1,4 +1,4 @@
-/** Appending exactly once: the table in section 3 of the contract on a database without transactions. */
+/** Appending exactly once: the table of docs/protocol.md §3 on a database without transactions. */
 import { newBlocks, overlapOf, requireSame } from '../../core/draws/append-rule.ts'
 import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'

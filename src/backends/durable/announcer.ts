@@ -10,7 +10,7 @@ import { describeError } from '../../core/log-text.ts'
 import { RUN_BYTES } from '../sqlite/runs.ts'
 import type { Catalogue } from './catalogue.ts'
 
-/** Milliseconds from a write to its announcement: the contract lets lists lag by 2 s. */
+/** Milliseconds from a write to its announcement: docs/protocol.md §3 lets lists lag by 2 s. */
 const DELAY_MS = 1000
 /** Milliseconds after which a catalogue that does not answer is taken for one that failed. */
 const CALL_MS = 5000

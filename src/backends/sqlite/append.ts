@@ -1,4 +1,4 @@
-/** Appending exactly once: the table in section 3 of the contract, and where the new draws go. */
+/** Appending exactly once: the table of docs/protocol.md §3, and where the new draws go. */
 import { newBlocks, overlapOf, requireSame } from '../../core/draws/append-rule.ts'
 import type { Schema } from '../../core/draws/columns.ts'
 import type { Block } from '../../core/draws/segment.ts'

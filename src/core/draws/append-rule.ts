@@ -1,4 +1,4 @@
-/** The append table of the contract (section 3): what a batch means for a chain of a given length. */
+/** The append table (docs/protocol.md §3): what a batch means for a chain of a given length. */
 
 import { McbError } from '../errors.ts'
 import type { Batch } from '../wire/read-batch.ts'

@@ -1,4 +1,4 @@
-/** Arrays with a shape, and their npproto wire form (the contract, section 1). */
+/** Arrays with a shape, and their npproto wire form (docs/protocol.md §1). */
 
 import { McbError } from '../errors.ts'
 import { type ArrayOf, bytesOf, type Dtype, isNumericDtype, type NumericDtype, viewAs } from './dtype.ts'

@@ -1,4 +1,4 @@
-/** The JSON form of a read, for people and plain scripts (the contract, section 2). */
+/** The JSON form of a read, for people and plain scripts (docs/protocol.md §2). */
 
 import type { ColumnSpec } from '../draws/columns.ts'
 import { type NdArray, numericArray, sizeOf } from '../draws/ndarray.ts'

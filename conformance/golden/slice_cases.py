@@ -54,7 +54,7 @@ def slice_table() -> list[list[object]]:
 
 
 def _spelled_out() -> list[list[object]]:
-    """The slices that the contract's text uses as examples, and all of the tiny ones."""
+    """The slices that the protocol's text uses as examples, and all of the tiny ones."""
     rows: list[list[object]] = []
     cases = [(20, -8, None, None), (20, 15, 2, -3), (20, None, None, -1), (20, None, None, None)]
     cases += [(3, *rest) for rest in product([None, -4, -1, 0, 2, 4], [None, -4, -1, 0, 2, 4], [None, 1, -1, 2, -2])]

@@ -32,7 +32,7 @@ def describe(arr: np.ndarray) -> dict[str, object]:
 
 
 def from_c_ordered_bytes(data: bytes, dtype: str, shape: list[int]) -> np.ndarray:
-    """Reads an ndarray message by its shape alone, the way the contract says."""
+    """Reads an ndarray message by its shape alone, the way docs/protocol.md says."""
     if dtype.startswith("datetime64"):
         return np.frombuffer(data, dtype="<i8").reshape(shape).astype(dtype)
     # numpy refuses to view an empty buffer.

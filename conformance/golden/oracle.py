@@ -1,6 +1,6 @@
-"""The messages of the HTTP contract in the official protobuf runtime, which is the oracle for bytes and JSON.
+"""The messages of the HTTP protocol in the official protobuf runtime, which is the oracle for bytes and JSON.
 
-The descriptors are built here from the contract's table of field numbers, so that nothing is compiled and nothing
+The descriptors are built here from the protocol's table of field numbers, so that nothing is compiled and nothing
 is shared with the implementation under test.
 """
 
