@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import os
 import re
 import subprocess
@@ -53,6 +55,49 @@ def test_files_are_short_and_begin_with_what_they_are_for() -> None:
             continue
         assert re.match(r'(#!.*\n)?"""\S', text), path
         assert text.count("\n") < 500, path
+
+
+def import_graph(package: Path) -> dict[str, set[str]]:
+    """The modules and folders of a package, and those of it that each imports: anywhere, also within functions."""
+    modules = {path.stem: [path] for path in package.glob("*.py")}
+    modules |= {path.name: list(path.rglob("*.py")) for path in package.iterdir() if path.is_dir()}
+    graph: dict[str, set[str]] = {}
+    for name, paths in modules.items():
+        graph[name] = set()
+        for node in (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                base = package.name if node.level else ""
+                module = ".".join(filter(None, (base, node.module)))
+                targets = [f"{module}.{alias.name}" for alias in node.names]
+            else:
+                continue
+            for target in targets:
+                first, _, rest = target.partition(".")
+                if first == package.name:
+                    inner = rest.partition(".")[0]
+                    graph[name].add(inner if inner in modules else "__init__")
+    return {name: targets - {name} for name, targets in graph.items()}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = import_graph(PACKAGE / "src" / "mcbackend_edge")
+    assert {"reader", "inference"} <= graph["run"]
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("back", ["from .a import x", "from . import a", "import pack.a", "from pack.a import x"])
+def test_circles_are_found_wherever_they_hide(tmp_path: Path, back: str) -> None:
+    package = tmp_path / "pack"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .a import x\n")
+    (package / "a.py").write_text("from .b import y\n")
+    (package / "b.py").write_text("def y():\n    import os\n    return os\n")
+    graphlib.TopologicalSorter(import_graph(package)).prepare()
+    (package / "b.py").write_text(f"def y():\n    {back}\n")
+    with pytest.raises(graphlib.CycleError):
+        graphlib.TopologicalSorter(import_graph(package)).prepare()
 
 
 @pytest.mark.slow

@@ -7,14 +7,14 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from .ndarray import Array
 from .progress import ProgressBar
 from .reader import groups_by_size, wants_progress
-from .run import Chain, Run
+from .schema import Variable
 from .stat_names import arviz_names, warmup_stat
 
 if TYPE_CHECKING:
@@ -25,6 +25,54 @@ log = logging.getLogger("mcbackend_edge")
 
 StatNames = Literal["arviz", "stored"]
 Group = dict[str, list[Array]]
+
+
+class StoredChain(Protocol):
+    """What this file asks of a chain; `mcbackend_edge.Chain` is one."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def is_own(self) -> bool: ...
+
+    def get_many(
+        self, var_names: Sequence[str], stat_names: Sequence[str], slc: slice, *, progress: bool | None
+    ) -> tuple[dict[str, Array], dict[str, Array]]: ...
+
+
+class StoredRun(Protocol):
+    """What this file asks of a run; `mcbackend_edge.Run` is one."""
+
+    @property
+    def rid(self) -> str: ...
+
+    @property
+    def variables(self) -> Mapping[str, Variable]: ...
+
+    @property
+    def sample_stats(self) -> Mapping[str, Variable]: ...
+
+    @property
+    def coords(self) -> Mapping[str, Array]: ...
+
+    @property
+    def dims(self) -> Mapping[str, Sequence[str]]: ...
+
+    @property
+    def constant_data(self) -> Mapping[str, Array]: ...
+
+    @property
+    def observed_data(self) -> Mapping[str, Array]: ...
+
+    @property
+    def attributes(self) -> Mapping[str, Any]: ...
+
+    def get_chains(self) -> Sequence[StoredChain]: ...
+
+    def lengths(self) -> Mapping[int, int]: ...
 
 
 @dataclass
@@ -41,7 +89,7 @@ class Groups:
 
 
 def to_inferencedata(
-    run: Run,
+    run: StoredRun,
     *,
     equalize_chain_lengths: bool = True,
     stat_names: StatNames = "arviz",
@@ -83,7 +131,7 @@ def to_inferencedata(
 
 
 def to_datatree(
-    run: Run,
+    run: StoredRun,
     *,
     equalize_chain_lengths: bool = True,
     stat_names: StatNames = "arviz",
@@ -114,7 +162,7 @@ def to_datatree(
     return tree
 
 
-def collect(run: Run, equalize: bool, stat_names: StatNames, progress: bool | None) -> Groups:
+def collect(run: StoredRun, equalize: bool, stat_names: StatNames, progress: bool | None) -> Groups:
     """Downloads all draws and stats and splits them by the warmup mark."""
     ragged = [name for name, var in run.variables.items() if not var.is_rigid]
     if ragged:
@@ -154,14 +202,14 @@ def collect(run: Run, equalize: bool, stat_names: StatNames, progress: bool | No
     return groups
 
 
-def _requests(run: Run, length: int) -> list[tuple[list[str], bool]]:
+def _requests(run: StoredRun, length: int) -> list[tuple[list[str], bool]]:
     """Names to ask for together, and whether they are stats."""
     draws = [([var.name for var in group], False) for group in groups_by_size(list(run.variables.values()), length)]
     stats = [([var.name for var in group], True) for group in groups_by_size(list(run.sample_stats.values()), length)]
     return draws + stats
 
 
-def _lengths(run: Run, chains: Sequence[Chain], equalize: bool) -> list[int]:
+def _lengths(run: StoredRun, chains: Sequence[StoredChain], equalize: bool) -> list[int]:
     """How much of each chain is taken: fixed now, for the run may be growing."""
     on_server = {} if all(chain.is_own for chain in chains) else run.lengths()
     lengths = {chain.number: len(chain) if chain.is_own else on_server[chain.number] for chain in chains}

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from .columns import to_numpy
 from .errors import McbError, UnknownVariableError
 from .events import Feed
+from .inference import to_datatree, to_inferencedata
 from .mirror import Mirror
 from .names import check_chain, check_rid
 from .ndarray import Array
@@ -227,14 +228,10 @@ class Run:
 
     def to_inferencedata(self, **options: Any) -> arviz.InferenceData:
         """The run as ArviZ 0.x keeps it; see `mcbackend_edge.inference.to_inferencedata` for the options."""
-        from .inference import to_inferencedata
-
         return to_inferencedata(self, **options)
 
     def to_datatree(self, **options: Any) -> xarray.DataTree:
         """The run as ArviZ 1.x keeps it; see `mcbackend_edge.inference.to_datatree` for the options."""
-        from .inference import to_datatree
-
         return to_datatree(self, **options)
 
     def _reader(self, number: int) -> ChainReader:
@@ -401,5 +398,4 @@ def _one(idx: int) -> slice:
 
 
 def _element(values: Array) -> Array:
-
     return np.asarray(values[0])
