@@ -1,4 +1,4 @@
-"""A run as ArviZ's InferenceData (0.x) or DataTree (1.x), split into warmup and posterior as McBackend does it."""
+"""A run as ArviZ's InferenceData (0.x) or DataTree (1.x), split into warmup and posterior."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .ndarray import Array
 from .progress import ProgressBar
 from .reader import groups_by_size, wants_progress
 from .schema import Variable
-from .stat_names import arviz_names, warmup_stat
+from .stat_names import arviz_names
+from .warmup import is_warmup_flag, warmup_flag, warmup_length
 
 if TYPE_CHECKING:
     import arviz
@@ -163,14 +164,14 @@ def to_datatree(
 
 
 def collect(run: StoredRun, equalize: bool, stat_names: StatNames, progress: bool | None) -> Groups:
-    """Downloads all draws and stats and splits them by the warmup mark."""
+    """Downloads all draws and stats and splits each chain where its warmup ends."""
     ragged = [name for name, var in run.variables.items() if not var.is_rigid]
     if ragged:
         raise NotImplementedError(f"InferenceData has no place for variables without a fixed shape: {ragged}")
     chains = run.get_chains()
     lengths = _lengths(run, chains, equalize)
-    mark = warmup_stat(list(run.sample_stats))
-    if mark is None:
+    flag = warmup_flag(run.sample_stats.values())
+    if flag is None:
         log.warning("No 'tune' stat found. Assuming all iterations are posterior draws.")
     groups = Groups()
     total = sum(lengths) * (len(run.variables) + len(run.sample_stats))
@@ -187,16 +188,18 @@ def collect(run: StoredRun, equalize: bool, stat_names: StatNames, progress: boo
                 done += length * len(names)
                 if wants_progress(progress):
                     bar.update(done)
-            tune = stats[mark].astype(bool) if mark else np.full(length, False)
+            end = warmup_length(stats[flag]) if flag else 0
             if stat_names == "arviz":
-                stats = _renamed(stats)
+                # Groups tell what the flags told.
+                flags = [stat.name for stat in run.sample_stats.values() if is_warmup_flag(stat)]
+                stats = _renamed({name: array for name, array in stats.items() if name not in flags})
             for values, warmup, posterior in (
                 (draws, groups.warmup_posterior, groups.posterior),
                 (stats, groups.warmup_sample_stats, groups.sample_stats),
             ):
                 for name, array in values.items():
-                    warmup.setdefault(name, []).append(array[tune])
-                    posterior.setdefault(name, []).append(array[~tune])
+                    warmup.setdefault(name, []).append(array[:end])
+                    posterior.setdefault(name, []).append(array[end:])
     if equalize:
         _equalize_groups(groups)
     return groups

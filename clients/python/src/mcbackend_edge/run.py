@@ -24,6 +24,7 @@ from .reader import ChainReader, wants_progress
 from .schema import RunMeta, Variable
 from .transport import Transport
 from .uploader import RunWriter, Uploader, chain_length, create_chain
+from .warmup import warmup_flag, warmup_length
 from .writer import Casting, ChainWriter
 
 if TYPE_CHECKING:
@@ -272,6 +273,14 @@ class Chain:
 
     def __len__(self) -> int:
         return self._writer.length if self._writer else self._reader.length()
+
+    def warmup_length(self) -> int:
+        """Number of draws at the beginning that are warmup. Of the chain, only the stat that marks them is read.
+
+        Draws behind the first that is not marked are posterior; without such a stat (a bool such as ``tune``) all are.
+        """
+        flag = warmup_flag(self.run.sample_stats.values())
+        return 0 if flag is None else warmup_length(self.get_stats(flag, progress=False))
 
     def append(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike] | None = None) -> None:
         """Adds one iteration: copies it into a buffer, from which a background thread sends it.
