@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .columns import to_numpy
+from .columns import Column, to_numpy
+from .elements import ElementIndex, Elements
 from .errors import McbError, UnknownVariableError
 from .events import Feed
 from .inference import to_datatree, to_inferencedata
@@ -20,7 +21,7 @@ from .mirror import Mirror
 from .names import check_chain, check_rid
 from .ndarray import Array
 from .progress import ProgressBar
-from .reader import ChainReader, wants_progress
+from .reader import ChainReader, Wanted, wants_progress
 from .schema import RunMeta, Variable
 from .transport import Transport
 from .uploader import RunWriter, Uploader, chain_length, create_chain
@@ -315,25 +316,51 @@ class Chain:
             raise self._not_writable()
         self._writer.extend(draws, stats)
 
-    def get_draws(self, var_name: str, slc: slice = ALL, *, progress: bool | None = None) -> Array:
+    def get_draws(
+        self,
+        var_name: str,
+        slc: slice = ALL,
+        *,
+        elements: Iterable[ElementIndex] | None = None,
+        progress: bool | None = None,
+    ) -> Array:
         """Draws of a variable: an array of shape (draws, \\*shape), or an object array of arrays if the shape varies.
+
+            chain.get_draws("theta", slice(-100, None), elements=[0, 3, slice(10, 20)])
+
+        Parameters
+        ----------
+        elements : indices into the flattened (C order) value, and slices of such, 10,000 elements at most. The array
+            then has shape (draws, elements), in the order asked for. A scalar has element 0. The variable must have a
+            fixed shape. A server of an earlier version sends whole draws, of which these elements are taken here.
 
         Raises
         ------
         UnknownVariableError
+        TypeError, IndexError, ValueError
+            If `elements` makes no sense for the variable.
         """
-        self._check(var_name, self.run.variables, "variable")
+        var = self._known(var_name, self.run.variables, "variable")
+        chosen = None if elements is None else Elements.of(var, elements)
         if self._mirror is not None:
-            return self._mirror.draws(var_name, slc)
-        draws, _ = self._read([var_name], [], slc, progress)
+            return self._mirror.draws(var_name, slc, chosen)
+        draws, _ = self._read(Wanted([var_name], [], chosen), slc, progress)
         return draws[var_name]
 
-    def get_stats(self, stat_name: str, slc: slice = ALL, *, progress: bool | None = None) -> Array:
+    def get_stats(
+        self,
+        stat_name: str,
+        slc: slice = ALL,
+        *,
+        elements: Iterable[ElementIndex] | None = None,
+        progress: bool | None = None,
+    ) -> Array:
         """Values of a sampler stat; as `get_draws`."""
-        self._check(stat_name, self.run.sample_stats, "sampler stat")
+        var = self._known(stat_name, self.run.sample_stats, "sampler stat")
+        chosen = None if elements is None else Elements.of(var, elements)
         if self._mirror is not None:
-            return self._mirror.stats(stat_name, slc)
-        _, stats = self._read([], [stat_name], slc, progress)
+            return self._mirror.stats(stat_name, slc, chosen)
+        _, stats = self._read(Wanted([], [stat_name], chosen), slc, progress)
         return stats[stat_name]
 
     def get_draws_at(self, idx: int, var_names: Sequence[str]) -> dict[str, Array]:
@@ -345,19 +372,19 @@ class Chain:
             If the chain has no such iteration.
         """
         for name in var_names:
-            self._check(name, self.run.variables, "variable")
+            self._known(name, self.run.variables, "variable")
         if self._mirror is not None:
             return self._mirror.draws_at(idx, var_names)
-        draws, _ = self._read(var_names, [], _one(idx), False)
+        draws, _ = self._read(Wanted(var_names, []), _one(idx), False)
         return self._only(idx, draws)
 
     def get_stats_at(self, idx: int, stat_names: Sequence[str]) -> dict[str, Array]:
         """One iteration of the named sampler stats."""
         for name in stat_names:
-            self._check(name, self.run.sample_stats, "sampler stat")
+            self._known(name, self.run.sample_stats, "sampler stat")
         if self._mirror is not None:
             return self._mirror.stats_at(idx, stat_names)
-        _, stats = self._read([], stat_names, _one(idx), False)
+        _, stats = self._read(Wanted([], stat_names), _one(idx), False)
         return self._only(idx, stats)
 
     def get_many(
@@ -371,28 +398,30 @@ class Chain:
                 {name: self._mirror.draws(name, fixed) for name in var_names},
                 {name: self._mirror.stats(name, fixed) for name in stat_names},
             )
-        return self._read(var_names, stat_names, slc, progress)
+        return self._read(Wanted(var_names, stat_names), slc, progress)
 
-    def _read(
-        self, draws: Sequence[str], stats: Sequence[str], slc: slice, progress: bool | None
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
+    def _read(self, wanted: Wanted, slc: slice, progress: bool | None) -> tuple[dict[str, Array], dict[str, Array]]:
         if self._writer is not None and self._writer.pending:
             self.run.flush(progress=False)
-        variables, sample_stats = self.run.variables, self.run.sample_stats
-        read_draws, read_stats = self._reader.read(draws, stats, slc, progress=progress)
-        return (
-            {name: to_numpy(variables[name], column) for name, column in read_draws.items()},
-            {name: to_numpy(sample_stats[name], column) for name, column in read_stats.items()},
-        )
+        draws, stats = self._reader.read(wanted, slc, progress=progress)
+        elements = wanted.elements
+
+        def arrays(columns: Mapping[str, Column], known: Mapping[str, Variable]) -> dict[str, Array]:
+            held = {name: known[name] if elements is None else elements.variable(known[name]) for name in columns}
+            return {name: to_numpy(held[name], column) for name, column in columns.items()}
+
+        return arrays(draws, self.run.variables), arrays(stats, self.run.sample_stats)
 
     def _only(self, idx: int, columns: Mapping[str, Array]) -> dict[str, Array]:
         if any(len(values) == 0 for values in columns.values()):
             raise IndexError(f"chain {self.number} has no iteration {idx}")
         return {name: _element(values) for name, values in columns.items()}
 
-    def _check(self, name: str, known: Mapping[str, Variable], what: str) -> None:
-        if name not in known:
-            raise UnknownVariableError(f"run {self.run.rid} has no {what} {name!r}")
+    def _known(self, name: str, known: Mapping[str, Variable], what: str) -> Variable:
+        try:
+            return known[name]
+        except KeyError:
+            raise UnknownVariableError(f"run {self.run.rid} has no {what} {name!r}") from None
 
     def _refuse_writing(self, *_: object) -> None:
         raise self._not_writable()
