@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -124,6 +126,18 @@ def test_the_licence_is_that_of_the_repository() -> None:
 
 
 def test_the_version_is_one() -> None:
-    from importlib.metadata import version
+    """That of pyproject.toml is the installed one, and that of the server in the same checkout."""
+    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == mcbackend_edge.__version__
+    told = subprocess.run(
+        [sys.executable, "-m", "mcbackend_edge", "--version"], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == f"mcbackend-edge {project['version']}\n"
+    if (REPOSITORY / "package.json").exists():
+        server = json.loads((REPOSITORY / "package.json").read_text(encoding="utf-8"))
+        assert server["version"] == project["version"]
 
-    assert version("mcbackend-edge") == mcbackend_edge.__version__
+
+def test_the_version_stands_in_no_other_file() -> None:
+    for path in (PACKAGE / "src").rglob("*.py"):
+        assert not re.search(r"""^__version__ = ["']""", path.read_text(encoding="utf-8"), re.MULTILINE), path
