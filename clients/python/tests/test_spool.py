@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 import mcbackend_edge as mcb
 from mcbackend_edge import Client, writer
 from mcbackend_edge.columns import draw_at
+from mcbackend_edge.run_writer import RunWriter
 from mcbackend_edge.schema import build_run_meta
 from mcbackend_edge.segment import HEADER_BYTES, Layout, Segment
 from mcbackend_edge.spool import RunSpool, folders
 from mcbackend_edge.sync import load, sync
-from mcbackend_edge.uploader import RunWriter
 
 from . import strategies
 from .server import RunningServer

@@ -9,11 +9,11 @@ import pytest
 
 import mcbackend_edge as mcb
 from mcbackend_edge import Client
+from mcbackend_edge.run_writer import RunWriter
 from mcbackend_edge.schema import build_run_meta
 from mcbackend_edge.segment import HEADER_BYTES
 from mcbackend_edge.spool import RunSpool
 from mcbackend_edge.sync import load, sync
-from mcbackend_edge.uploader import RunWriter
 
 from .dead import json_of, rid_of, segments, silent
 

@@ -13,10 +13,10 @@ from .client import Client
 from .errors import McbError, SpoolGoneError, shown
 from .progress import ProgressBar
 from .reader import wants_progress
+from .run_writer import RunWriter
 from .spool import RunSpool, default_root, folders, is_foreign
 from .sync import load, sync
 from .tail import Tail
-from .uploader import RunWriter
 
 _ENVIRONMENT = """environment:
   MCB_URL         the server

@@ -25,10 +25,11 @@ from numpy.typing import ArrayLike
 from .errors import ApiError, ProtocolError, ServerUnreachableError, is_length, shown
 from .names import check_rid
 from .run import Run
+from .run_writer import RunWriter
 from .schema import DataVariable, RunMeta, Variables, build_run_meta
 from .spool import RunSpool, default_root
 from .transport import MOST_META, PROTOBUF, Transport
-from .uploader import EXIT_TIMEOUT, INTERVAL, RunWriter, Uploader
+from .uploader import EXIT_TIMEOUT, INTERVAL, Uploader
 
 log = logging.getLogger("mcbackend_edge")
 

@@ -22,9 +22,10 @@ from .names import check_chain, check_rid
 from .ndarray import Array
 from .progress import ProgressBar
 from .reader import ChainReader, Wanted, wants_progress
+from .run_writer import RunWriter
 from .schema import RunMeta, Variable
 from .transport import Transport
-from .uploader import RunWriter, Uploader, chain_length, create_chain
+from .uploader import Uploader, chain_length, create_chain
 from .warmup import warmup_flag, warmup_length
 from .writer import Casting, ChainWriter
 

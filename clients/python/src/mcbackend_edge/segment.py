@@ -230,19 +230,25 @@ class Segment:
                 return row
         return end
 
-    def sync(self) -> None:
-        """Makes sure that all present rows are on disk (not only in the page cache)."""
-        filled = self.filled
-        if self.path is None or filled == self.counters[_SYNCED]:
-            return
+    def sync(self) -> bool:
+        """Makes sure that all present rows are on disk (not only in the page cache); whether some were not known to be.
+
+        Raises
+        ------
+        OSError
+        """
+        filled, path = self.filled, self.path
+        if path is None or filled == self.counters[_SYNCED]:
+            return False
         # fsync covers mapped pages as msync does, but lets other threads run meanwhile.
-        file = os.open(self.path, os.O_RDWR)
+        file = os.open(path, os.O_RDWR)
         try:
             os.fsync(file)
             self.counters[_SYNCED] = filled
             os.fsync(file)
         finally:
             os.close(file)
+        return True
 
     def columns(self, begin: int, end: int) -> list[Column]:
         """The iterations [begin, end), by absolute index, column by column in the layout's order."""
@@ -277,6 +283,7 @@ class StoredSegment:
 
     def __init__(self, layout: Layout, path: Path, start: int, filled: int, problem: str) -> None:
         self.layout, self.path, self.start, self.end, self.problem = layout, path, start, start + filled, problem
+        self._is_synced = False
 
     @classmethod
     def open(cls, layout: Layout, path: Path, *, only_synced: bool) -> StoredSegment:
@@ -324,17 +331,20 @@ class StoredSegment:
             raise SpoolError(f"{self.path} has been damaged while it was sent")
         return segment.columns(begin, end)
 
-    def sync(self) -> None:
+    def sync(self) -> bool:
         """As `Segment.sync`. The counters of a file with a problem stay as they are, so that it is found again."""
+        if self._is_synced:
+            return False
         file = open_own(self.path, os.O_RDWR)
         try:
             os.fsync(file)
-            if self.problem:
-                return
-            os.pwrite(file, struct.pack("=q", self.end - self.start), 8 * _SYNCED)
-            os.fsync(file)
+            if not self.problem:
+                os.pwrite(file, struct.pack("=q", self.end - self.start), 8 * _SYNCED)
+                os.fsync(file)
         finally:
             os.close(file)
+        self._is_synced = True
+        return True
 
 
 def row_sum(row: int, data: bytes | memoryview, values: Iterable[bytes]) -> int:

@@ -8,8 +8,8 @@
         <chain>/<start>.new         a segment that is being made: there are no draws in it yet
 
 Guarantee: once `append` has returned, the draw survives the death of its process. It survives the death of the machine
-if it is older than `FSYNC_SECONDS` at that time; while the server acknowledges draws that time is of no importance,
-since what is acknowledged is durable there.
+if it is older than `FSYNC_SECONDS` at that time: what the server acknowledges sooner is durable there, and the rest is
+brought to the disk here (see disk_sync.py).
 """
 
 from __future__ import annotations
@@ -368,7 +368,7 @@ _WRITTEN = ("run.json.draft", "run.pb", "run.json", "lock")
 
 
 def _is_empty(path: Path) -> bool:
-    """Whether a process died before it had written what the folder is about, or while it removed it: no draws in it."""
+    """True if there are no draws: the process died before it had written run.json and run.pb, or removing them."""
     if (path / "run.json").exists() and (path / "run.pb").exists():
         return False
     try:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from .errors import AccessError, McbError, SpoolError, SpoolGoneError, SpoolInUseError, shown
 from .names import check_rid
+from .run_writer import RunWriter
 from .spool import RunSpool, folders, is_foreign, is_mark_of
 from .transport import Transport, is_same_server
-from .uploader import RunWriter, Uploader
+from .uploader import Uploader
 from .writer import ChainWriter
 
 Say = Callable[[str], None]

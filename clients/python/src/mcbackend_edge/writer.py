@@ -452,11 +452,18 @@ class ChainWriter:
         self._batch_rows = max(1, present // 2)
         return present > 1
 
-    def sync(self) -> None:
-        """Brings what is not acknowledged to the disk."""
+    def sync(self) -> bool:
+        """Brings what is not acknowledged to the disk; whether anything of it was not known to be there."""
+        were_written = False
         for segment in list(self._segments):
             if segment.path is not None and segment.end > self.acknowledged:
-                segment.sync()
+                try:
+                    were_written |= segment.sync()
+                except FileNotFoundError:
+                    if segment.end > self.acknowledged:
+                        raise
+                    # The server has acknowledged it meanwhile.
+        return were_written
 
 
 _NO_STATS: Mapping[str, ArrayLike] = {}
