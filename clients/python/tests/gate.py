@@ -16,7 +16,7 @@ class Reply:
 
     Attributes
     ----------
-    is_applied : whether the server has carried the request out before, and its answer is the one that is lost.
+    is_applied : True if the server carries the request out before, and its own answer is lost.
     """
 
     status: int
@@ -83,7 +83,7 @@ class Gate:
 
 
 def pass_on(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-    """What the server on that port answers."""
+    """The answer of the server on that port."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     try:
         connection.request(method, path, body=body, headers={**headers, "Connection": "close"})

@@ -93,7 +93,7 @@ def by_name(variables: list[Variable]) -> dict[str, Variable]:
 
 
 def without_elem(path: str) -> str:
-    """As a server of before reads an address."""
+    """An address as a server of an earlier version reads it."""
     parts = urlsplit(path)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name != "elem"]
     return f"{parts.path}?{urlencode(query)}"
@@ -161,7 +161,7 @@ def test_order_duplicates_and_open_ranges(chains: dict[str, Chain], handle: str)
     assert np.array_equal(chain.get_draws("cube", elements=[slice(2), slice(58, None)]), flat[:, [0, 1, 58, 59]])
     assert np.array_equal(chain.get_draws("cube", elements=np.array([59, 0])), flat[:, [59, 0]])
     assert np.array_equal(chain.get_draws("scalar", elements=[0]), VALUES["scalar"][:, None])
-    # As many as there are, or more, in another order: no answer's length tells who has chosen them.
+    # As many as a draw has, or more: the length of an answer does not tell elements from whole draws.
     assert np.array_equal(chain.get_draws("pair", elements=[1, 0]), VALUES["pair"][:, ::-1])
     assert np.array_equal(chain.get_draws("pair", elements=[1, 0, 1]), VALUES["pair"][:, [1, 0, 1]])
     words = chain.get_draws("words", slice(-2, None), elements=[5, 0])
@@ -247,7 +247,7 @@ def test_pages_of_elements(chains: dict[str, Chain], handle: str, monkeypatch: p
 
 
 def test_an_answer_that_is_neither_is_an_error(server: RunningServer, make_client: Callable[..., Client]) -> None:
-    """Elements of other number than asked for, which are no whole draws either."""
+    """Three elements where two of five were asked for: neither those nor whole draws."""
     run = make_client(server.url).create_run(variables={"x": np.zeros(5)})
     run.init_chain(0).extend({"x": np.zeros((3, 5))})
     run.flush(progress=False)

@@ -105,7 +105,7 @@ def test_variables_without_a_fixed_shape_have_no_place(client: Client) -> None:
 
 
 def test_a_growing_run_is_read_as_of_one_moment(client: Client) -> None:
-    """What is appended between two requests is left out, for all variables alike."""
+    """Draws that are appended between two requests are left out, for all variables alike."""
     run = make_run(client, [10], [0])
     writer = client.run(run.rid).init_chain(0, resume=True)
     original = run.chain(0)._reader.read
@@ -161,7 +161,7 @@ def test_a_real_pymc_run_goes_in_and_comes_back(client: Client, shared_data: Pat
             if group not in original.groups():
                 continue
             names = set(read[group].data_vars)
-            # What has ArviZ's name already keeps it; the warmup mark of old PyMC is in no group.
+            # Stats that have ArviZ's name keep it; the warmup flag of old PyMC is in no group.
             assert names == {name for name in original[group].data_vars if name != "tune"}
             for name in names:
                 theirs = original[group][name]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,27 @@ def test_circles_are_found_wherever_they_hide(tmp_path: Path, back: str) -> None
     (package / "b.py").write_text(f"def y():\n    {back}\n")
     with pytest.raises(graphlib.CycleError):
         graphlib.TopologicalSorter(import_graph(package)).prepare()
+
+
+def remarks(path: Path) -> Iterator[str]:
+    """The docstrings of a file, and its comments, of which one may have several lines."""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            yield ast.get_docstring(node) or ""
+    for block in re.findall(r"(?m)(?:^ *# .*\n)+", text):
+        yield " ".join(line.strip(" #") for line in block.splitlines())
+
+
+def test_remarks_name_their_subject_first() -> None:
+    """No sentence, nor what stands behind the name of a parameter, opens with a clause in place of a noun."""
+    of_parameters = re.compile(r"^\w[\w, ]* : (?:what|who|whether|where|which|of)\s", re.IGNORECASE | re.MULTILINE)
+    between_sentences = re.compile(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z])")
+    for path in [*PACKAGE.glob("src/mcbackend_edge/*.py"), *PACKAGE.glob("tests/*.py"), *PACKAGE.glob("scripts/*.py")]:
+        for remark in remarks(path):
+            assert not of_parameters.search(remark), f"{path}: {remark}"
+            for sentence in between_sentences.split(remark):
+                assert not re.match(r"\s*(What|Who|Whoever|Whether|Where|Which|Of)\s", sentence), f"{path}: {sentence}"
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what needs an optional package only when it is asked for."""
+    """Imports the two names that need optional packages, once they are asked for."""
     if name == "HTTPBackend":
         from .mcbackend_adapter import HTTPBackend
 

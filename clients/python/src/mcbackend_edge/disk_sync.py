@@ -15,12 +15,17 @@ from .spool import FSYNC_SECONDS
 
 log = logging.getLogger("mcbackend_edge")
 
-# Seconds between two looks. A draw is synced at the second look after it was appended; the rest is for the disk.
+# Seconds between two looks. The second look after a draw was appended syncs it, and the fsync takes time as well.
 LOOK_SECONDS = FSYNC_SECONDS / 2.5
 
 
 class DiskSync:
-    """Looks after the runs that `runs` gives; its thread ends when there are none, and `start` begins one anew."""
+    """Syncs the spools of some runs, in a thread that ends when there are none left.
+
+    Parameters
+    ----------
+    runs : gives the runs of the moment.
+    """
 
     def __init__(self, runs: Callable[[], Sequence[RunWriter]]) -> None:
         self._runs = runs
@@ -29,7 +34,7 @@ class DiskSync:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """To be called behind every run that is added."""
+        """Starts the thread, if there is none; called after each run that is added."""
         with self._lock:
             if self._thread is None and self._spooled():
                 self._thread = threading.Thread(target=self._loop, name="mcbackend-edge-disk", daemon=True)
@@ -54,5 +59,5 @@ class DiskSync:
             for run in runs:
                 try:
                     run.sync_late()
-                except Exception:  # the thread must outlive a defect, as the one that sends does
+                except Exception:  # the thread must outlive a defect
                     log.exception("draws of run %s could not be brought to the disk", run.meta.rid)

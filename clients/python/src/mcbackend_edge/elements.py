@@ -1,4 +1,4 @@
-"""Elements of a variable: a few numbers of each draw, where the whole draw is large."""
+"""Elements of a variable: a few numbers of each draw, so that large draws need not be read whole."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .columns import Column, Rigid, Strings
 from .ndarray import Array
 from .schema import Variable
 
-# What one read may ask for (the contract's limit).
+# Elements that one read may ask for (the contract's limit).
 MOST_ELEMENTS = 10_000
-# Characters of ``elem=`` in one address: servers of the web and proxies take lines of about 8 KiB.
+# Characters of ``elem=`` in one address, at most: web servers and proxies take lines of about 8 KiB.
 MOST_CHARACTERS = 6000
 
 ElementIndex = int | slice
@@ -43,7 +43,7 @@ class Elements:
         Raises
         ------
         TypeError
-            For what is neither an index nor a range, and variables whose shape varies.
+            For items that are neither indices nor slices, and for variables whose shape varies.
         IndexError
             For an element that the variable does not have.
         ValueError
@@ -78,9 +78,9 @@ class Elements:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether they are fewer than those of a whole draw.
+        """True if they are fewer than those of a whole draw.
 
-        If not, the whole is no more to send; and from the length of an answer nobody could tell which one it holds.
+        If not, whole draws are no more to send; and the length of an answer would not tell which of the two it holds.
         """
         return len(self) < self.size
 
@@ -105,7 +105,7 @@ class Elements:
         return Strings([(len(self),)] * len(column), [[part[i] for i in indices] for part in column.parts])
 
     def parts(self) -> Iterator[Elements]:
-        """These elements in portions of which each has a short `query`."""
+        """These elements in portions, so that the `query` of each is short."""
         portion: list[range] = []
         characters = 0
         for part in self.ranges:

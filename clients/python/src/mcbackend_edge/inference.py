@@ -29,7 +29,7 @@ Group = dict[str, list[Array]]
 
 
 class StoredChain(Protocol):
-    """What this file asks of a chain; `mcbackend_edge.Chain` is one."""
+    """The part of a chain that this file needs; `mcbackend_edge.Chain` has it."""
 
     def __len__(self) -> int: ...
 
@@ -45,7 +45,7 @@ class StoredChain(Protocol):
 
 
 class StoredRun(Protocol):
-    """What this file asks of a run; `mcbackend_edge.Run` is one."""
+    """The part of a run that this file needs; `mcbackend_edge.Run` has it."""
 
     @property
     def rid(self) -> str: ...
@@ -102,9 +102,9 @@ def to_inferencedata(
     Parameters
     ----------
     equalize_chain_lengths : cut all chains to the shortest, with a warning. Otherwise chains of different lengths
-        become object arrays, with which much of ArviZ cannot do anything.
+        become object arrays, which much of ArviZ does not take.
     stat_names : "arviz" gives the stats ArviZ's names (``sampler_0__tree_size`` → ``n_steps``) and puts those of
-        several samplers side by side; "stored" leaves them as they are, which is what McBackend gives.
+        several samplers side by side; "stored" leaves them as they are, as McBackend does.
     progress : draw a progress bar; if not given, only where somebody is looking.
     **kwargs : for `arviz.from_dict`.
 
@@ -190,7 +190,7 @@ def collect(run: StoredRun, equalize: bool, stat_names: StatNames, progress: boo
                     bar.update(done)
             end = warmup_length(stats[flag]) if flag else 0
             if stat_names == "arviz":
-                # Groups tell what the flags told.
+                # The groups tell warmup from posterior; the flags would say it again.
                 flags = [stat.name for stat in run.sample_stats.values() if is_warmup_flag(stat)]
                 stats = _renamed({name: array for name, array in stats.items() if name not in flags})
             for values, warmup, posterior in (
@@ -206,14 +206,14 @@ def collect(run: StoredRun, equalize: bool, stat_names: StatNames, progress: boo
 
 
 def _requests(run: StoredRun, length: int) -> list[tuple[list[str], bool]]:
-    """Names to ask for together, and whether they are stats."""
+    """Names to ask for together; True with those of stats."""
     draws = [([var.name for var in group], False) for group in groups_by_size(list(run.variables.values()), length)]
     stats = [([var.name for var in group], True) for group in groups_by_size(list(run.sample_stats.values()), length)]
     return draws + stats
 
 
 def _lengths(run: StoredRun, chains: Sequence[StoredChain], equalize: bool) -> list[int]:
-    """How much of each chain is taken: fixed now, for the run may be growing."""
+    """Number of draws that are taken of each chain: fixed now, for the run may be growing."""
     on_server = {} if all(chain.is_own for chain in chains) else run.lengths()
     lengths = {chain.number: len(chain) if chain.is_own else on_server[chain.number] for chain in chains}
     if len(set(lengths.values())) > 1:

@@ -90,7 +90,7 @@ class Mirror:
         return to_numpy(var, part) if elements is None else to_numpy(elements.variable(var), elements.pick(part))
 
     def _at(self, known: Mapping[str, int], what: str, idx: int, names: Sequence[str]) -> dict[str, Array]:
-        """One iteration. PyMC asks for every single one, so arrays are looked up in a list that is ready for it."""
+        """One iteration. PyMC asks for each of them, so the columns are prepared once and indexed each time."""
         if self._ready_length != self._writer.length:
             length = self._writer.length
             self._ready = [self._by_draw(index) for index in range(len(self._columns))]
@@ -102,7 +102,7 @@ class Mirror:
             raise UnknownVariableError(f"the run has no {what} {error}") from None
 
     def _by_draw(self, index: int) -> Sequence[Array] | Array:
-        """A column as something of which element i is draw i."""
+        """A column as a sequence whose element i is draw i."""
         column = self._whole(index)
         if isinstance(column, Rigid):
             return column.values

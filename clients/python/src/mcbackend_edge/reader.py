@@ -21,12 +21,12 @@ from .wire import Batch, decode_batch, find_draws, too_many
 
 # Bytes of rigid draws that one request asks for; servers refuse answers of more than 1 GiB by default.
 PAGE_BYTES = 256 << 20
-# Bytes of a column's name and dtype in an answer, at most, and pages of one slice.
+# Bytes of a column's name and dtype in an answer, and number of pages of one slice, at most.
 _HEAD_BYTES, _MOST_PAGES = 4096, 100_000
 
 
 def wants_progress(progress: bool | None) -> bool:
-    """Whether to draw a bar: if asked for, or if not said, where somebody is looking."""
+    """True if a bar is to be drawn: it was asked for, or nothing was said and somebody is looking."""
     return progress if progress is not None else sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
@@ -37,7 +37,7 @@ class Wanted:
     Attributes
     ----------
     draws, stats : names of variables and of sampler stats.
-    elements : what is wanted of a draw, where one column alone is named; None for all of it.
+    elements : the wanted part of each draw, if one column alone is named; None for whole draws.
     """
 
     draws: Sequence[str]
@@ -99,7 +99,7 @@ class ChainReader:
     def _parts(
         self, portions: Sequence[Wanted], slc: slice, progress: bool | None
     ) -> tuple[dict[str, Column], dict[str, Column]]:
-        """Elements that no address has room for, in several requests: of the same draws, which never change."""
+        """Elements that are too many for one address, from several requests for the same draws, which never change."""
         fixed = _slice_of(range(self.length())[slc])
         draws, stats = zip(*(self.read(portion, fixed, progress=progress) for portion in portions))
         return (
@@ -134,7 +134,7 @@ class ChainReader:
         return batch
 
     def _decoded(self, body: memoryview, wanted: Wanted) -> Batch:
-        """The batch in an answer. Of elements that were asked for, each draw is a vector.
+        """The batch in an answer; its draws are vectors if elements were asked for.
 
         A server of an earlier version takes no notice of ``elem`` and sends whole draws, which are longer.
         """
@@ -164,7 +164,7 @@ class ChainReader:
         )
 
     def _limit(self, draws: Sequence[str], stats: Sequence[str], most: int | None) -> int:
-        """Bytes that an answer of at most so many draws may have."""
+        """Bytes that an answer of at most so many whole draws may have."""
         columns = [*map(self._variables.__getitem__, draws), *map(self._stats.__getitem__, stats)]
         if most is None or any(var.dtype == "str" or not var.is_rigid for var in columns):
             return MOST_DRAWS
@@ -217,7 +217,7 @@ def _slice_of(indices: range) -> slice:
 
 
 def _most_draws(start: int | None, stop: int | None, step: int | None) -> int | None:
-    """Draws that a slice can have at most, if it tells; a chain is as long as it is."""
+    """Draws that a slice can have at most, whatever the chain's length; None if it has no such bound."""
     step = 1 if step is None else int(step)
     first = (0 if step > 0 else None) if start is None else int(start)
     if first is None or stop is None or step == 0 or (first < 0) != (stop < 0):

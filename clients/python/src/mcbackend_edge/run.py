@@ -43,8 +43,8 @@ class Run:
     Attributes
     ----------
     meta : its metadata.
-    path : of the run on the server.
-    registration : identity of the registration; None while it has only been made offline.
+    path : the run's path on the server.
+    registration : identity of the registration; None until the server has a run that was begun offline.
     """
 
     def __init__(
@@ -125,8 +125,8 @@ class Run:
         Parameters
         ----------
         resume : go on where the chain on the server ends, if it exists. Without it an existing chain is an error.
-        start : index of the first iteration that will be appended, if that is not the end of the chain: the server
-            compares what it has from there on, and takes what is new. It need not be reached for this.
+        start : index of the first iteration that will be appended. The server compares the iterations that it has, and
+            takes those that are new. The chain is opened without asking the server.
         mirror : keep what is appended in memory as well, so that reading it back costs no request.
         casting : "strict" refuses values that do not go into the registered dtype without loss, and wrong shapes;
             "numpy" stores what assigning them to a NumPy array would.
@@ -159,12 +159,12 @@ class Run:
             weakref.finalize(self, self._uploader.release, writer_of_run)
         copy = Mirror(writer_of_run.layout, writer) if mirror and first == 0 else None
         chain = Chain(self, chain_number, self._reader(chain_number), writer, copy)
-        # A cycle, which Python's collector breaks: the run goes when neither it nor a chain of it is in use.
+        # Run and chain hold each other: Python's collector frees both when neither is in use.
         self._own[chain_number] = chain
         return chain
 
     def chain(self, chain_number: int) -> Chain:
-        """A chain, whether this process writes it or another one does."""
+        """A chain of this process or of another one."""
         chain_number = check_chain(chain_number)
         return self._own.get(chain_number) or Chain(self, chain_number, self._reader(chain_number))
 
@@ -210,7 +210,7 @@ class Run:
                 theta = run.chain(0).get_draws("theta", slice(-100, None))
 
         The server tells every change, over a connection that is made anew when it breaks. It ends when the run is
-        deleted. Who is slow misses steps, and sees the latest state.
+        deleted. A slow reader misses steps, and sees the latest state.
 
         Parameters
         ----------
@@ -245,7 +245,7 @@ class Run:
 class Chain:
     """A chain of a run. Get one from `Run.init_chain` (to write it), `Run.chain` or `Run.get_chains`.
 
-    What this process has appended itself reads back at once: from memory if the chain has a mirror, else after it was
+    Draws that this process has appended read back at once: from memory if the chain has a mirror, else after they were
     sent.
     """
 
@@ -262,7 +262,7 @@ class Chain:
         self._reader = reader
         self._writer = writer
         self._mirror = mirror
-        # What `append` does, without a look at whether it may: a call less for each draw.
+        # The writer's own method, or one that refuses: a call less for each draw than `append`.
         self.append_to_log: Append = writer.append if writer else self._refuse_writing
 
     def __repr__(self) -> str:
@@ -270,16 +270,17 @@ class Chain:
 
     @property
     def is_own(self) -> bool:
-        """Whether this handle writes the chain, and so knows its length."""
+        """True if this handle writes the chain, and so knows its length."""
         return self._writer is not None
 
     def __len__(self) -> int:
         return self._writer.length if self._writer else self._reader.length()
 
     def warmup_length(self) -> int:
-        """Number of draws at the beginning that are warmup. Of the chain, only the stat that marks them is read.
+        """Number of draws at the beginning that are warmup; only the stat that marks them is read.
 
-        Draws behind the first that is not marked are posterior; without such a stat (a bool such as ``tune``) all are.
+        All draws behind the first one without the mark are posterior. A run without such a stat, a bool such as
+        ``tune``, has no warmup.
         """
         flag = warmup_flag(self.run.sample_stats.values())
         return 0 if flag is None else warmup_length(self.get_stats(flag, progress=False))

@@ -1,4 +1,4 @@
-"""`RunWriter`: everything of one run that this process writes, and what becomes of its files."""
+"""`RunWriter`: everything of one run that this process writes, and its files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ log = logging.getLogger("mcbackend_edge")
 
 
 class RunWriter:
-    """Everything of one run that this process writes.
+    """The chains of one run that this process writes, and their spool.
 
     Attributes
     ----------
-    path : of the run on the server.
+    path : the run's path on the server.
     registration : identity of the registration, None until the server has the run.
-    process : the one that writes; a fork of it must not.
+    process : id of the process that writes; a fork of it must not.
     chains : by number.
     """
 
@@ -38,7 +38,7 @@ class RunWriter:
         self.chains: dict[int, ChainWriter] = {}
         self.is_released = False
         self._has_warned = False
-        # Held while files are synced or given up, so that neither happens to files that others have by then.
+        # Held while files are synced, and while they are given up: behind that they are others'.
         self._files = threading.Lock()
         self._is_finished = False
         self._seen: dict[int, int] = {}
@@ -53,7 +53,7 @@ class RunWriter:
 
     @property
     def error(self) -> McbError | None:
-        """Why something of this run cannot be sent, if so."""
+        """The reason for which a chain of this run cannot be sent; None if all can."""
         return next((chain.error for chain in self.chains.values() if chain.error), None)
 
     @property
@@ -67,7 +67,7 @@ class RunWriter:
         return writer
 
     def is_registered_as(self, registration: str) -> None:
-        """The server has the run now."""
+        """Notes that the server has the run."""
         self.registration = registration
         if self.spool is not None:
             self.spool.registration = registration
@@ -98,7 +98,7 @@ class RunWriter:
                 self._sync()
 
     def sync_late(self) -> None:
-        """As `sync`, if there are draws that were there at the call before and are still not acknowledged."""
+        """As `sync`, if the server has not acknowledged all draws that were there at the call before."""
         chains = list(self.chains.values())
         is_late = any(chain.acknowledged < self._seen.get(chain.number, 0) for chain in chains)
         self._seen = {chain.number: chain.length for chain in chains}

@@ -29,7 +29,7 @@ _OF_SAMPLER = re.compile(r"sampler_(\d+)__(.+)", re.DOTALL)
 
 
 def arviz_names(names: Iterable[str]) -> dict[str, list[str]]:
-    """The stored stats that make up each of ArviZ's: one, or that of each sampler of a compound step, in their order.
+    """By ArviZ's name, the stored stats that make it up: one, or one of each sampler of a compound step, in order.
 
     The states of random generators are left out.
     """

@@ -1,4 +1,4 @@
-"""The background thread that sends what samplers have appended, and goes on when the server does not answer."""
+"""The background thread that sends appended draws, and tries again while the server does not answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .writer import ChainWriter
 
 log = logging.getLogger("mcbackend_edge")
 
-# Seconds between two looks at what is new: how far readers of a run lag behind its sampler.
+# Seconds between two looks for new draws: the time by which readers lag behind the sampler.
 INTERVAL = 0.25
 # Seconds between two attempts while the server does not answer: doubled from the first to the second.
 FIRST_DELAY, LAST_DELAY = 0.25, 5.0
@@ -56,7 +56,7 @@ class Uploader:
         _uploaders.add(self)
 
     def reset(self) -> None:
-        """The state of an uploader that has nothing to do; also what a forked child begins with."""
+        """Sets the state of an uploader that has nothing to do; a forked child begins with it, too."""
         self._runs: list[RunWriter] = []
         self._changed = threading.Condition()
         self._is_woken = False
@@ -129,7 +129,7 @@ class Uploader:
         return UploadPendingError(f"{pending} draws are not on the server yet, but {places}{reason}", pending, spool)
 
     def release(self, run: RunWriter) -> None:
-        """Nobody will append to this run any more: it goes once everything is acknowledged."""
+        """Lets a run go once everything is acknowledged: nobody will append to it any more."""
         run.is_released = True
         self.wake()
 
@@ -190,12 +190,12 @@ class Uploader:
             self._outage_over()
 
     def _wait(self) -> None:
-        """Until it is time to look again, or somebody asks for it (during an outage: only if somebody waits for it)."""
+        """Waits for the time of the next look, or until `wake` asks for one; during an outage only `flush` does."""
         began = time.monotonic()
         until = began + (self._delay * random.uniform(0.8, 1.2) if self._delay else self._interval)
         while not self._is_closed:
             if self._delay and self._is_urgent:
-                # Somebody waits: a try every half second, or when the server has asked for it.
+                # Somebody waits in `flush`: an attempt every half second, or as seldom as the server has asked for.
                 until = min(until, began + max(0.5, self._retry_after))
             left = until - time.monotonic()
             if left <= 0 or (self._is_woken and not self._delay):
@@ -205,8 +205,8 @@ class Uploader:
     def _send_run(self, run: RunWriter) -> None:
         """Sends all that is pending now, a batch of each chain in turn.
 
-        What is appended meanwhile waits for the next time, unless somebody waits for it: a sampler makes a draw in less
-        time than a request takes, and each draw would become a request of its own.
+        Draws that are appended meanwhile are left for the next time, unless somebody waits for them: a sampler makes a
+        draw in less time than a request takes, and each would become a request of its own.
         """
         chains = [chain for chain in list(run.chains.values()) if chain.error is None]
         if not all(chain.is_created for chain in chains):
@@ -283,7 +283,7 @@ def register(transport: Transport, run: RunWriter, chains: list[ChainWriter]) ->
     Raises
     ------
     McbError
-        For failures that may pass; what the server refuses for good becomes the chains' error.
+        For failures that may pass; a refusal for good becomes the chains' error.
     """
     if run.registration is None:
         try:
@@ -384,7 +384,7 @@ _uploaders: weakref.WeakSet[Uploader] = weakref.WeakSet()
 
 
 def _at_exit() -> None:
-    """Waits for all servers at the same time, as it were: a second one that hangs costs nothing more."""
+    """Closes all uploaders within the time that the first one has: a second server that hangs takes no longer."""
     began = time.monotonic()
     for uploader in list(_uploaders):
         uploader.close(max(0.0, uploader.exit_timeout - (time.monotonic() - began)))

@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike
 
 from .schema import Variable
 
-# Names of the flag, the first choice first: McBackend's driver, samplers themselves, and other writers.
+# Names of the flag, the first choice first; ``in_warmup`` is the word of PyMC's driver, not of one of its samplers.
 FLAG_NAMES = ("in_warmup", "tune", "warmup", "is_warmup")
-# PyMC's samplers of a compound step: ``sampler_0__tune``.
+# PyMC names the flags of its samplers ``sampler_0__tune``.
 _ENDINGS = tuple(f"__{name}" for name in FLAG_NAMES)
 
 
 def is_warmup_flag(stat: Variable) -> bool:
-    """Whether a stat can mark warmup: a single bool of one of the flag's names, or with one behind ``__``."""
+    """True for stats that can mark warmup: a single bool whose name is one of the flag's, or ends in ``__`` and one."""
     is_scalar = stat.shape == () and not stat.undefined_ndim
     return is_scalar and stat.dtype == "bool" and (stat.name in FLAG_NAMES or stat.name.endswith(_ENDINGS))
 
