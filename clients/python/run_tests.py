@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ PACKAGE = Path(__file__).resolve().parent
 VENV = PACKAGE / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed.sha256"
+VERSION_STAMP = VENV / "installed.version"
 NEEDED = (3, 11)
 CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3", "python")
 # Newest versions that fit together on the oldest Python; on later ones pip may choose.
@@ -50,21 +52,33 @@ def find_python() -> str | None:
     return None
 
 
-def wanted() -> str:
-    """Names what the environment must hold; the settings of tools at the end of pyproject.toml do not matter."""
+def wanted() -> tuple[str, str]:
+    """A digest of everything that the environment must hold, and the package's own version.
+
+    The settings of tools at the end of pyproject.toml do not matter.
+    """
     project = (PACKAGE / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.")[0]
-    return hashlib.sha256((project + repr((CONSTRAINTS, RECIPE))).encode()).hexdigest()
+    version = re.search(r"^version = .*\n", project, re.MULTILINE)
+    if version is None:
+        raise ValueError("pyproject.toml has no version")
+    rest = project.replace(version[0], "")
+    return hashlib.sha256((rest + repr((CONSTRAINTS, RECIPE))).encode()).hexdigest(), version[0]
 
 
 def install(python: str, recipes: Sequence[str]) -> None:
     """Makes the environment unless it is as it should be, and puts the libraries of recipes into it."""
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if not (PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted()):
+    digest, version = wanted()
+    if not (PYTHON.exists() and STAMP.exists() and STAMP.read_text() == digest):
         print(f"installing the Python package's test environment in {VENV} (a minute or two, once)", flush=True)
         subprocess.run([python, "-m", "venv", "--clear", str(VENV)], check=True)
         subprocess.run([*pip, "--editable", f"{PACKAGE}[test]", *CONSTRAINTS], check=True)
         subprocess.run([*pip, "--target", str(PROTOC), GRPCIO_TOOLS, "setuptools<81"], check=True)
-        STAMP.write_text(wanted())
+        STAMP.write_text(digest)
+    elif not VERSION_STAMP.exists() or VERSION_STAMP.read_text() != version:
+        # A new version needs new metadata of the package, and nothing else.
+        subprocess.run([*pip, "--no-deps", "--editable", str(PACKAGE)], check=True)
+    VERSION_STAMP.write_text(version)
     for name in recipes:
         is_present = subprocess.run([str(PYTHON), "-c", f"import {name}"], check=False, stderr=subprocess.DEVNULL)
         if is_present.returncode != 0 and subprocess.run([*pip, name, *CONSTRAINTS], check=False).returncode != 0:

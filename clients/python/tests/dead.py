@@ -13,10 +13,10 @@ import numpy as np
 
 import mcbackend_edge as mcb
 from mcbackend_edge import Client, Variable
+from mcbackend_edge.run_writer import RunWriter
 from mcbackend_edge.schema import build_run_meta
 from mcbackend_edge.segment import HEADER_BYTES
 from mcbackend_edge.spool import RunSpool
-from mcbackend_edge.uploader import RunWriter
 
 DRAWS = 60
 

@@ -16,7 +16,7 @@ class Reply:
 
     Attributes
     ----------
-    is_applied : whether the server has carried the request out before, and its answer is the one that is lost.
+    is_applied : True if the server carries the request out before, and its own answer is lost.
     """
 
     status: int
@@ -53,7 +53,7 @@ class Gate:
                 if reply is not None:
                     gate.replies += 1
                 if reply is None or reply.is_applied:
-                    passed = _pass_on(port, self.command, self.path, body, dict(self.headers.items()))
+                    passed = pass_on(port, self.command, self.path, body, dict(self.headers.items()))
                     reply = reply or passed
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
@@ -82,7 +82,8 @@ class Gate:
         self._server.server_close()
 
 
-def _pass_on(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+def pass_on(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+    """The answer of the server on that port."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     try:
         connection.request(method, path, body=body, headers={**headers, "Connection": "close"})

@@ -11,7 +11,7 @@ from types import TracebackType
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one connection: it is cut after so many bytes; None lets them all through.
+    """The fate of one connection: it is cut after so many bytes; None lets them all through.
 
     ``request_bytes=0`` refuses the connection; ``answer_bytes=0`` lets the server do its work and loses the answer.
     """

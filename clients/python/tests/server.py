@@ -30,7 +30,7 @@ class RunningServer:
 
     Attributes
     ----------
-    url : where it listens; the same after a restart.
+    url : the address at which it listens; the same after a restart.
     """
 
     def __init__(self, data: Path, command: list[str]) -> None:

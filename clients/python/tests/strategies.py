@@ -71,7 +71,7 @@ def slices(length: int) -> st.SearchStrategy[slice]:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two arrays have one dtype, one shape and the same bits (strings: the same text)."""
+    """True for arrays of one dtype, one shape and the same bits (strings: the same text)."""
     left, right = np.asarray(left), np.asarray(right)
     if left.shape != right.shape:
         return False

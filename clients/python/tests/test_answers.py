@@ -1,4 +1,4 @@
-"""What is made of answers that nobody hopes for: of a broken server, of something in between, of one that refuses."""
+"""Answers that nobody hopes for: of a broken server, of something in between, of a server that refuses."""
 
 from __future__ import annotations
 

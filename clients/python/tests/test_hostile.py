@@ -162,7 +162,7 @@ CHAIN_EVENTS = (
 )
 
 
-# What the client does: the answer that it gets.
+# Actions of the client, and the answer that each gets.
 HOSTILE: dict[str, tuple[str, Respond]] = {
     # Lengths.
     **{
@@ -355,7 +355,7 @@ def texts_column(count: int) -> bytes:
     return b"\x1a" + varint(len(content)) + content
 
 
-# What is right, however odd it looks, and must not take memory in proportion to what it claims.
+# Answers that are right, however odd they look, and must not take memory in proportion to what they claim.
 HARMLESS: dict[str, tuple[str, Respond]] = {
     "a billion texts of size zero": ("empty", lambda _: batch(10**9, column("empty", "str"))),
     "a billion numbers of size zero": ("none", lambda _: batch(10**9, column("none", "float64"))),
@@ -402,7 +402,7 @@ for line in sys.stdin:
 
 
 def outcomes(cases: dict[str, tuple[str, Respond]]) -> dict[str, str]:
-    """What becomes of each action; memory and time are bounded whatever it is."""
+    """The outcome of each action; memory and time are bounded whatever it is."""
 
     def route(action: str, respond: Respond) -> Respond:
         def choose(path: str) -> Iterable[bytes]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcbackend_edge import Client, Run, Variable
-from mcbackend_edge.stat_names import arviz_names, warmup_stat
+from mcbackend_edge.stat_names import arviz_names
 
 xr = pytest.importorskip("xarray", reason="xarray is not installed: pip install mcbackend-edge[datatree]")
 az = pytest.importorskip("arviz", reason="ArviZ 0.x is not installed: pip install mcbackend-edge[arviz]")
@@ -42,8 +42,8 @@ def make_run(client: Client, lengths: list[int], tunes: list[int], mark: str = "
     return client.run(run.rid)
 
 
-@pytest.mark.parametrize("mark", ["tune", "in_warmup", "sampler_0__tune"])
-def test_warmup_is_told_by_any_of_three_marks(client: Client, mark: str) -> None:
+@pytest.mark.parametrize("mark", ["tune", "is_warmup", "sampler_0__tune"])
+def test_warmup_is_told_by_any_of_the_flags(client: Client, mark: str) -> None:
     run = make_run(client, [10, 10], [4, 4], mark)
     idata = run.to_inferencedata(progress=False)
     assert dict(idata.warmup_posterior.sizes) == {"chain": 2, "draw": 4, "school": 2, "k_dim_0": 1, "k_dim_1": 3}
@@ -105,7 +105,7 @@ def test_variables_without_a_fixed_shape_have_no_place(client: Client) -> None:
 
 
 def test_a_growing_run_is_read_as_of_one_moment(client: Client) -> None:
-    """What is appended between two requests is left out, for all variables alike."""
+    """Draws that are appended between two requests are left out, for all variables alike."""
     run = make_run(client, [10], [0])
     writer = client.run(run.rid).init_chain(0, resume=True)
     original = run.chain(0)._reader.read
@@ -161,7 +161,7 @@ def test_a_real_pymc_run_goes_in_and_comes_back(client: Client, shared_data: Pat
             if group not in original.groups():
                 continue
             names = set(read[group].data_vars)
-            # What has ArviZ's name already keeps it; the warmup mark of old PyMC is in no group.
+            # Stats that have ArviZ's name keep it; the warmup flag of old PyMC is in no group.
             assert names == {name for name in original[group].data_vars if name != "tune"}
             for name in names:
                 theirs = original[group][name]
@@ -171,10 +171,7 @@ def test_a_real_pymc_run_goes_in_and_comes_back(client: Client, shared_data: Pat
 
 
 def test_names_of_stats() -> None:
-    assert warmup_stat(["lp", "sampler_0__tune", "in_warmup"]) == "in_warmup"
-    assert warmup_stat(["sampler_1__tune", "sampler_2__tune"]) == "sampler_1__tune"
-    assert warmup_stat(["tuned"]) is None
-    names = ["sampler_0__depth", "sampler_1__accept", "sampler_0__accept", "sampler_10__accept", "in_warmup", "lp__"]
+    names = ["sampler_0__depth", "sampler_1__accept", "sampler_0__accept", "sampler_10__accept", "random_state", "lp__"]
     assert arviz_names(names) == {
         "tree_depth": ["sampler_0__depth"],
         "accept": ["sampler_0__accept", "sampler_1__accept", "sampler_10__accept"],
@@ -191,5 +188,4 @@ def test_names_of_stats() -> None:
 )
 def test_no_stat_is_lost_in_renaming(names: list[str]) -> None:
     members = [member for group in arviz_names(names).values() for member in group]
-    marks = {"tune", "in_warmup", "random_state"}
-    assert sorted(members) == sorted(name for name in names if name not in marks and not name.endswith("__tune"))
+    assert sorted(members) == sorted(name for name in names if name != "random_state")

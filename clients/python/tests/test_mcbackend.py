@@ -34,7 +34,7 @@ def backend(server: RunningServer) -> Iterator[HTTPBackend]:
 
 
 class TestBehavior(suite.CheckBehavior):  # type: ignore[misc, name-defined]
-    """What McBackend asks of every backend."""
+    """The tests that McBackend has for every backend."""
 
     cls_backend = HTTPBackend
     cls_run = HTTPRun

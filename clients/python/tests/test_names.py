@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 import mcbackend_edge as mcb
 from mcbackend_edge import Client
 from mcbackend_edge.names import check_chain, check_rid
+from mcbackend_edge.run_writer import RunWriter
 from mcbackend_edge.schema import build_run_meta
 from mcbackend_edge.spool import RunSpool
 from mcbackend_edge.sync import sync
-from mcbackend_edge.uploader import RunWriter
 
 from .gate import Gate
 from .server import RunningServer

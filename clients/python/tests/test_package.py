@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +60,70 @@ def test_files_are_short_and_begin_with_what_they_are_for() -> None:
         assert text.count("\n") < 500, path
 
 
+def import_graph(package: Path) -> dict[str, set[str]]:
+    """The modules and folders of a package, and those of it that each imports: anywhere, also within functions."""
+    modules = {path.stem: [path] for path in package.glob("*.py")}
+    modules |= {path.name: list(path.rglob("*.py")) for path in package.iterdir() if path.is_dir()}
+    graph: dict[str, set[str]] = {}
+    for name, paths in modules.items():
+        graph[name] = set()
+        for node in (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                base = package.name if node.level else ""
+                module = ".".join(filter(None, (base, node.module)))
+                targets = [f"{module}.{alias.name}" for alias in node.names]
+            else:
+                continue
+            for target in targets:
+                first, _, rest = target.partition(".")
+                if first == package.name:
+                    inner = rest.partition(".")[0]
+                    graph[name].add(inner if inner in modules else "__init__")
+    return {name: targets - {name} for name, targets in graph.items()}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = import_graph(PACKAGE / "src" / "mcbackend_edge")
+    assert {"reader", "inference"} <= graph["run"]
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("back", ["from .a import x", "from . import a", "import pack.a", "from pack.a import x"])
+def test_circles_are_found_wherever_they_hide(tmp_path: Path, back: str) -> None:
+    package = tmp_path / "pack"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .a import x\n")
+    (package / "a.py").write_text("from .b import y\n")
+    (package / "b.py").write_text("def y():\n    import os\n    return os\n")
+    graphlib.TopologicalSorter(import_graph(package)).prepare()
+    (package / "b.py").write_text(f"def y():\n    {back}\n")
+    with pytest.raises(graphlib.CycleError):
+        graphlib.TopologicalSorter(import_graph(package)).prepare()
+
+
+def remarks(path: Path) -> Iterator[str]:
+    """The docstrings of a file, and its comments, of which one may have several lines."""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            yield ast.get_docstring(node) or ""
+    for block in re.findall(r"(?m)(?:^ *# .*\n)+", text):
+        yield " ".join(line.strip(" #") for line in block.splitlines())
+
+
+def test_remarks_name_their_subject_first() -> None:
+    """No sentence, nor what stands behind the name of a parameter, opens with a clause in place of a noun."""
+    of_parameters = re.compile(r"^\w[\w, ]* : (?:what|who|whether|where|which|of)\s", re.IGNORECASE | re.MULTILINE)
+    between_sentences = re.compile(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z])")
+    for path in [*PACKAGE.glob("src/mcbackend_edge/*.py"), *PACKAGE.glob("tests/*.py"), *PACKAGE.glob("scripts/*.py")]:
+        for remark in remarks(path):
+            assert not of_parameters.search(remark), f"{path}: {remark}"
+            for sentence in between_sentences.split(remark):
+                assert not re.match(r"\s*(What|Who|Whoever|Whether|Where|Which|Of)\s", sentence), f"{path}: {sentence}"
+
+
 @pytest.mark.slow
 def test_the_wheel_is_whole(tmp_path: Path) -> None:
     """Every module, the mark of types, the licence and the README; it needs the build backend from PyPI."""
@@ -79,6 +148,18 @@ def test_the_licence_is_that_of_the_repository() -> None:
 
 
 def test_the_version_is_one() -> None:
-    from importlib.metadata import version
+    """That of pyproject.toml is the installed one, and that of the server in the same checkout."""
+    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == mcbackend_edge.__version__
+    told = subprocess.run(
+        [sys.executable, "-m", "mcbackend_edge", "--version"], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == f"mcbackend-edge {project['version']}\n"
+    if (REPOSITORY / "package.json").exists():
+        server = json.loads((REPOSITORY / "package.json").read_text(encoding="utf-8"))
+        assert server["version"] == project["version"]
 
-    assert version("mcbackend-edge") == mcbackend_edge.__version__
+
+def test_the_version_stands_in_no_other_file() -> None:
+    for path in (PACKAGE / "src").rglob("*.py"):
+        assert not re.search(r"""^__version__ = ["']""", path.read_text(encoding="utf-8"), re.MULTILINE), path

@@ -1,4 +1,4 @@
-"""What survives: the spool after a crash of the sampler, of the machine, and on a full disk."""
+"""The spool survives a crash of the sampler, one of the machine, and a full disk."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 import mcbackend_edge as mcb
 from mcbackend_edge import Client, writer
 from mcbackend_edge.columns import draw_at
+from mcbackend_edge.run_writer import RunWriter
 from mcbackend_edge.schema import build_run_meta
 from mcbackend_edge.segment import HEADER_BYTES, Layout, Segment
 from mcbackend_edge.spool import RunSpool, folders
 from mcbackend_edge.sync import load, sync
-from mcbackend_edge.uploader import RunWriter
 
 from . import strategies
 from .server import RunningServer
@@ -61,7 +61,7 @@ def run_until_killed(url: str, rid: str, mode: str, seconds: float, pause: float
             if time.monotonic() > killer:
                 break
         process.kill()
-        # What it wrote before it died lies in the pipe still; a torn last line is a draw that was appended as well.
+        # The pipe still holds its last lines; a torn one is a draw that was appended as well.
         lines += sum(line.endswith("\n") for line in process.stdout)
     return lines
 
@@ -343,7 +343,7 @@ def test_forked_workers_neither_append_nor_delete(server: RunningServer, client:
 
 
 def test_runs_go_when_nobody_holds_them(client: Client, spool: Path) -> None:
-    """What was appended is sent all the same, and the spool folder is removed."""
+    """All draws are sent nevertheless, and the spool folder is removed."""
     rid = client.create_run(variables={"x": 0.0}).rid
     append = client.run(rid).init_chain(0).append
     append({"x": 1.0})

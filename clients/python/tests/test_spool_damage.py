@@ -70,7 +70,7 @@ WRONG = [
 def test_a_damaged_segment_is_reported_and_kept(
     client: Client, spool: Path, change: Callable[[Path], None], which: int
 ) -> None:
-    """What lies before it is sent, and the other chain, and the other runs; again and again."""
+    """Draws before it are sent, and the other chain, and the other runs; again and again."""
     damaged, whole = leave(client, spool), leave(client, spool)
     segment = segments(damaged, 0)[which]
     if change is another and which == 0:

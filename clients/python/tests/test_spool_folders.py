@@ -1,4 +1,4 @@
-"""What is left behind in the spool and in the process: nothing that nobody needs."""
+"""Nothing that nobody needs is left behind in the spool and in the process."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_what_may_not_be_read_is_reported(client: Client) -> None:
         for closed in (paths[0], paths[1] / "1", segment):
             os.chmod(closed, 0)
         script = (
-            # What is imported late may lie where the other user has no access.
+            # Modules that are imported late may lie where the other user has no access.
             "import fcntl, os, sys; from mcbackend_edge import cli;"
             "import codecs; list(map(codecs.lookup, ('ascii', 'idna', 'latin-1')));"
             "cli.main(['runs', '--url', sys.argv[2]]);"

@@ -15,10 +15,10 @@ import pytest
 import mcbackend_edge as mcb
 from mcbackend_edge import Variable, writer
 from mcbackend_edge.columns import Rigid
+from mcbackend_edge.run_writer import RunWriter
 from mcbackend_edge.schema import build_run_meta
 from mcbackend_edge.spool import RunSpool
 from mcbackend_edge.sync import load
-from mcbackend_edge.uploader import RunWriter
 
 
 @pytest.mark.parametrize("is_ragged", [False, True])

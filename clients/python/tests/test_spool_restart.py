@@ -1,4 +1,4 @@
-"""What the spool still holds when the machine has been restarted: no draw is lost, or made up, without a word."""
+"""The spool after a restart of the machine: no draw is lost, or made up, without a word."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 
 import mcbackend_edge as mcb
 from mcbackend_edge import Client
+from mcbackend_edge.run_writer import RunWriter
 from mcbackend_edge.schema import build_run_meta
 from mcbackend_edge.segment import HEADER_BYTES
 from mcbackend_edge.spool import RunSpool
 from mcbackend_edge.sync import load, sync
-from mcbackend_edge.uploader import RunWriter
 
 from .dead import json_of, rid_of, segments, silent
 
@@ -61,7 +61,7 @@ def test_draws_that_reached_the_disk_unasked_are_sent(client: Client, spool: Pat
 
 @pytest.mark.parametrize("row", [SYNCED, 70, DRAWS - 1])
 def test_draws_that_did_not_reach_the_disk_are_reported(client: Client, spool: Path, row: int) -> None:
-    """What lies before them is sent; the folder stays, with what lies behind them."""
+    """Draws before them are sent; the folder stays, with those behind them."""
     path = half_synced(spool, client._transport.url)
     lose(path, row)
     for _ in range(2):

@@ -14,10 +14,10 @@ import pytest
 
 import mcbackend_edge as mcb
 from mcbackend_edge import Client, Variable, writer
+from mcbackend_edge.run_writer import RunWriter
 from mcbackend_edge.schema import build_run_meta
 from mcbackend_edge.spool import RunSpool, folders
 from mcbackend_edge.sync import sync
-from mcbackend_edge.uploader import RunWriter
 
 from .server import RunningServer
 

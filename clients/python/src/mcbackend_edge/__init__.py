@@ -4,6 +4,7 @@
 extras ``mcbackend-edge[pymc]`` and ``mcbackend-edge[emcee]``.
 """
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from .client import Client, RunSummary, new_rid
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from .emcee_backend import EmceeBackend as EmceeBackend
     from .mcbackend_adapter import HTTPBackend as HTTPBackend
 
-__version__ = "0.1.0"
+__version__ = version("mcbackend-edge")
 
 __all__ = [
     "AccessError",
@@ -81,7 +82,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what needs an optional package only when it is asked for."""
+    """Imports the two names that need optional packages, once they are asked for."""
     if name == "HTTPBackend":
         from .mcbackend_adapter import HTTPBackend
 

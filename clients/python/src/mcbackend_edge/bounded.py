@@ -1,8 +1,7 @@
 """HTTP answers that end: heads and lines of bounded length, and bytes that come at some pace.
 
-Python's HTTP client and urllib3 bound a header and the number of headers. They do not bound the line that tells the
-size of a chunk, trailers, `100 Continue` in front of an answer, nor the time that an answer takes whose server sends a
-byte now and then.
+Python's HTTP client and urllib3 bound a header and the number of headers. They do not bound the line with the size of a
+chunk, trailers, `100 Continue` in front of an answer, nor the time of an answer that comes byte by byte.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 LONGEST_LINE = 65536
 # Lines without anything else between them: an answer has at most 100 headers.
 MOST_LINES = 1000
-# Seconds that an answer may take from its first byte on, and bytes a second for which it may take longer.
+# Seconds that an answer may take from its first byte on, and the bytes a second that it must average after them.
 GRACE, SLOWEST = 60.0, 1024
 
 
 class _PacedIO(io.RawIOBase):
-    """What a socket receives.
+    """The bytes that a socket receives, which must come at some pace.
 
     Attributes
     ----------
-    is_endless : whether the answer is a stream of events, which may take as long as it likes.
+    is_endless : True for a stream of events, which may take as long as it likes.
     """
 
     def __init__(self, raw: Any) -> None:
@@ -69,7 +68,7 @@ class _BoundedReader(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         self._lines = 0
         if size is None or size < 0:
-            # Asked for by a chunk of negative size alone: it would read to the end, wherever that is.
+            # Only a chunk of negative size asks for this: it would read to the end of the connection.
             raise http.client.HTTPException("a chunk of an answer has a negative size")
         return super().read(size)
 
@@ -111,6 +110,6 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 
 
 def bound(manager: urllib3.PoolManager) -> urllib3.PoolManager:
-    """The manager, of which all answers are bounded."""
+    """Bounds all answers to requests of this manager; gives it back."""
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
     return manager

@@ -13,10 +13,10 @@ from .client import Client
 from .errors import McbError, SpoolGoneError, shown
 from .progress import ProgressBar
 from .reader import wants_progress
+from .run_writer import RunWriter
 from .spool import RunSpool, default_root, folders, is_foreign
 from .sync import load, sync
 from .tail import Tail
-from .uploader import RunWriter
 
 _ENVIRONMENT = """environment:
   MCB_URL         the server
@@ -49,8 +49,8 @@ def _add_sync(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         description="Sends the draws that could not be sent before their process ended, in order and exactly once. "
         "Spools of living processes, and those of other users, are left alone. The key in MCB_TOKEN is sent to the "
         "server that MCB_URL or --url names, and to no other; without both, to the servers whose runs were written "
-        "with it, as far as the spool tells (one of an earlier version does not). What is damaged or lost is reported, "
-        "and its folder kept. Exit status: 0 if nothing is left, 1 if something is.",
+        "with it, as far as the spool tells (one of an earlier version does not). Damaged and lost draws are reported, "
+        "and their folder kept. Exit status: 0 if nothing is left, 1 if something is.",
     )
     command.add_argument("--spool", type=Path, help="the spool folder (default: MCB_SPOOL_DIR, or the user's)")
     command.add_argument("--url", help="send to this server, with the key, instead of the one that each spool names")
@@ -123,7 +123,7 @@ def _list(root: Path) -> int:
             spool = RunSpool.open(path)
         except (SpoolGoneError, FileNotFoundError):
             continue
-        except Exception as error:  # whatever is wrong with this one, there are others
+        except Exception as error:  # one that cannot be read keeps no other from being listed
             print(shown(str(error)))
             continue
         try:

@@ -25,10 +25,11 @@ from numpy.typing import ArrayLike
 from .errors import ApiError, ProtocolError, ServerUnreachableError, is_length, shown
 from .names import check_rid
 from .run import Run
+from .run_writer import RunWriter
 from .schema import DataVariable, RunMeta, Variables, build_run_meta
 from .spool import RunSpool, default_root
 from .transport import MOST_META, PROTOBUF, Transport
-from .uploader import EXIT_TIMEOUT, INTERVAL, RunWriter, Uploader
+from .uploader import EXIT_TIMEOUT, INTERVAL, Uploader
 
 log = logging.getLogger("mcbackend_edge")
 
@@ -59,7 +60,7 @@ class Client:
 
     Parameters
     ----------
-    url : of the server; the environment variable ``MCB_URL`` if not given.
+    url : the server's address; the environment variable ``MCB_URL`` if not given.
     token : the key; ``MCB_TOKEN`` if not given; none where the server asks for none.
     spool : folder for draws that cannot be sent at once; ``MCB_SPOOL_DIR`` or one in the user's state folder if not
         given; None keeps them in memory, and loses them if the process dies.
@@ -183,7 +184,7 @@ class Client:
         Raises
         ------
         IdentifierError
-            If the id is none that a run can have.
+            If no run can have this id.
         RunConflictError
             If a different run is registered under this id.
         InvalidError
@@ -224,7 +225,7 @@ class Client:
         self._transport.request("DELETE", f"/v1/runs/{check_rid(rid)}")
 
     def open_run(self, meta: RunMeta, registration: str | None) -> Run:
-        """A handle on a run that is known to be registered, or (registration None) will be when it is written."""
+        """A handle on a registered run; with registration None, on one that is registered when its draws are sent."""
         return Run(meta, registration, self._transport, self._uploader, self._new_writer)
 
     def _new_writer(self, meta: RunMeta, registration: str | None) -> RunWriter:

@@ -46,14 +46,14 @@ class Rows:
 
 @dataclass
 class CsvFile:
-    """A CmdStan CSV file that is read from its beginning as far as it goes, and further each time.
+    """A CmdStan CSV file that may still be written: each `read` goes on where the one before ended.
 
     Attributes
     ----------
     settings : the configuration, such as ``num_samples``; values are text.
     groups, stats : variables and sampler stats with their columns; empty until the line of names was read.
     rows : number of draws read so far.
-    is_complete : whether the timing at the end was read.
+    is_complete : True once the timing at the end was read.
     """
 
     path: Path
@@ -102,7 +102,7 @@ class CsvFile:
             raise self._damaged(f"the file ends after {self.rows} of {self._expected()} draws, without the timing")
 
     def _parse(self, lines: Sequence[bytes]) -> Iterator[Rows]:
-        """Takes lines in; gives the draws among them, in stretches that a comment or the end of the lines closes."""
+        """The draws among these lines, in stretches that end at a comment or with the lines."""
         numbers: list[list[float]] = []
         first = 0
         try:
@@ -180,7 +180,7 @@ class CsvFile:
 
     @property
     def _must_adapt(self) -> bool:
-        """Whether the adaptation stands before the draws."""
+        """True if the adaptation stands before the draws."""
         is_hmc = self.settings.get("algorithm", "hmc") == "hmc"
         return is_hmc and _flag(self.settings.get("engaged", "0")) and self._setting("num_warmup") > 0
 
@@ -242,5 +242,5 @@ def block(groups: Sequence[ColumnGroup], values: Array) -> dict[str, Array]:
 
 
 def _flag(text: str) -> bool:
-    """Booleans are 0 and 1 in older versions of CmdStan, false and true in newer ones."""
+    """The value of a boolean: 0 or 1 in older versions of CmdStan, false or true in newer ones."""
     return text in ("1", "true")

@@ -17,8 +17,8 @@ from .schema import Variable
 Shape = tuple[int, ...]
 
 
-# Draws that are kept as Python objects (strings, and arrays of varying shape) and strings, of one column, at most: each
-# takes up to 200 bytes, however few bytes they have in an answer.
+# Python objects (strings, and arrays of varying shape) that one column of an answer may become, at most. Each takes up
+# to 200 bytes in memory, however few it has in the answer.
 MOST_OBJECTS = 10_000_000
 
 
@@ -78,7 +78,7 @@ def to_numpy(var: Variable, column: Column) -> Array:
     Returns
     -------
     An array of shape (draws, \\*shape) for rigid variables; for those that are not, an object array of shape (draws,)
-    that holds an array each. Strings are a ``<U`` array of shape (draws, \\*shape) where all have one shape.
+    of arrays. Strings are a ``<U`` array of shape (draws, \\*shape) where all have one shape.
     """
     if isinstance(column, Rigid):
         return column.values
@@ -139,12 +139,12 @@ def _lossless(var: Variable, array: Array) -> Array:
 
 
 def numpy_cast(var: Variable, value: ArrayLike) -> Array:
-    """A value as NumPy's assignment ``column[i] = value`` would store it: cast and broadcast, without questions.
+    """A value as NumPy's assignment ``column[i] = value`` would store it: cast and broadcast.
 
     Raises
     ------
     DtypeMismatchError, ShapeMismatchError
-        Where NumPy has no answer either.
+        For values that NumPy cannot assign either.
     """
     array = np.asarray(value)
     if var.dtype == "str":

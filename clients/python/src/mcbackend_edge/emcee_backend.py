@@ -1,4 +1,4 @@
-"""`EmceeBackend`: emcee's walkers as chains on a server, while they walk; and back, to go on elsewhere.
+"""`EmceeBackend`: stores emcee's walkers as chains on a server while they walk, and loads them to go on elsewhere.
 
 sampler = emcee.EnsembleSampler(nwalkers, ndim, log_prob, backend=EmceeBackend(url, rid="my-run"))
 sampler.run_mcmc(initial, 1000)
@@ -46,8 +46,8 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
     url, token, spool : see `mcbackend_edge.Client`.
     rid : id of the run. If the server has it, its steps are loaded, and sampling goes on behind them. A new one if
         not given.
-    names : of the parameters.
-    dtype : of parameters and log probabilities.
+    names : the parameters' names.
+    dtype : that of parameters and log probabilities.
 
     After ``sampler.reset()`` a run with steps is left as it is and the following steps go to a new one, whose id is
     that of the old one with ``.2``, ``.3``, … behind it.
@@ -80,7 +80,7 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
             self._load(run)
 
     def reset(self, nwalkers: int, ndim: int) -> None:
-        """Clears the ensemble; steps that are stored stay on the server, in a run that is complete with them."""
+        """Clears the ensemble. Steps that are stored stay on the server; the next ones go to a new run."""
         super().reset(nwalkers, ndim)
         if self._names and len(self._names) != ndim:
             raise ValueError(f"there are {len(self._names)} names for {ndim} parameters")
@@ -140,7 +140,7 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
         return {_BLOBS: blobs}
 
     def _encode_state(self, state: Any) -> str | None:
-        """The state of NumPy's Mersenne twister; without its 624 keys while these are what was written last."""
+        """The state of NumPy's Mersenne twister; its 624 keys are left out while they have not changed."""
         if state is None:
             return None
         name, keys, position, has_gauss, cached = state
@@ -183,7 +183,7 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
         self.random_state = self._load_state(run, steps) if steps else None
 
     def _load_state(self, run: Run, steps: int) -> Any:
-        """The state after the last step: its keys stand at that step or at one shortly before."""
+        """The state after the last step. Its keys were written with that step, or with one shortly before."""
         chain, window = run.chain(0), 16
         last: Mapping[str, Any] | None = None
         stop = steps

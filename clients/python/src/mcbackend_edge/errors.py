@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 
 
 def shown(text: str, limit: int = 2000) -> str:
-    """Text that others wrote, for a message: of bounded length, and without what a terminal would obey."""
+    """Text that others wrote, for a message: cut to `limit` characters, and with control characters escaped."""
     cut = text if len(text) <= limit else f"{text[:limit]}…"
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
 
@@ -42,7 +42,7 @@ class ApiError(McbError):
     ----------
     status : HTTP status.
     code : the contract's stable code, such as ``run_not_found``; "" if the answer was not the server's own.
-    detail : what happened, in a sentence.
+    detail : the reason, in a sentence.
     fields : everything else that came with the problem (``length``, ``limit``, ``variable``, ``expected``, ``actual``).
     retry_after : seconds after which a retry makes sense, if the server said so.
     """
@@ -59,12 +59,12 @@ class ApiError(McbError):
 
     @property
     def is_temporary(self) -> bool:
-        """Whether the same request may succeed later without a change."""
+        """True if the same request may succeed later without a change."""
         return self.status in (408, 429) or self.status >= 500
 
     @property
     def is_verdict(self) -> bool:
-        """Whether the server itself has refused the request for good; something between may only be set up wrong."""
+        """True if the server itself has refused the request for good; a proxy between may only be set up wrong."""
         return bool(self.code) and not self.is_temporary and not isinstance(self, AccessError)
 
 
@@ -102,7 +102,7 @@ class MisdirectedError(ApiError):
 
 
 class ConflictError(ApiError):
-    """What is stored differs from what was sent."""
+    """The server has stored something else than was sent."""
 
 
 class RunConflictError(ConflictError):
@@ -161,7 +161,7 @@ def api_error(status: int, problem: Mapping[str, Any], reason: str, retry_after:
     Parameters
     ----------
     problem : the members of the ``application/problem+json`` body, empty if there was none.
-    reason : what to say if the problem has no detail.
+    reason : the detail of a problem that has none.
     """
     code = problem.get("code", "")
     code = shown(code, 100) if isinstance(code, str) else ""
@@ -171,7 +171,7 @@ def api_error(status: int, problem: Mapping[str, Any], reason: str, retry_after:
     fields = {name: value for name, value in problem.items() if name not in known}
     kind = BY_CODE.get(code) or BY_STATUS.get(status) or ApiError
     if issubclass(kind, LengthConflictError) and not is_length(fields.get("length")):
-        # Not a verdict on the draws: whoever wrote this is not the server, or does not work as it should.
+        # Not a verdict on the draws: it comes from another server, or from one that is broken.
         kind, code, detail = ConflictError, "", f"{detail} (without the chain's length, which the contract demands)"
     if kind is MisdirectedError and code:
         detail += ". Use the address that the server knows as its own, or name this one there in MCB_HOSTS"
@@ -179,7 +179,7 @@ def api_error(status: int, problem: Mapping[str, Any], reason: str, retry_after:
 
 
 def is_length(value: object) -> TypeGuard[int]:
-    """Whether a value of an answer's JSON can be the length of a chain."""
+    """True for values of an answer's JSON that can be the length of a chain."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 

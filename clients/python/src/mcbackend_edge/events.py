@@ -18,7 +18,7 @@ SILENCE = 40.0
 FIRST_DELAY, LAST_DELAY = 0.1, 5.0
 # Chains of a run that are taken into memory, at most; servers have 10,000 by default.
 MOST_CHAINS = 100_000
-# What a run that was deleted meanwhile is answered with.
+# Codes of the answers about a run that was deleted meanwhile.
 _GONE = frozenset(("run_not_found", "run_replaced"))
 
 
@@ -32,7 +32,7 @@ class Event:
 
 
 def parse_events(chunks: Iterable[bytes]) -> Iterator[Event]:
-    """Events of a stream of the WHATWG's format, from bytes that are cut anywhere.
+    """Events of a stream (WHATWG HTML, "Server-sent events"), whose pieces may end anywhere.
 
     Raises
     ------
@@ -103,7 +103,7 @@ class Feed:
     Parameters
     ----------
     path : ``/v1/runs/{rid}/events``.
-    headers : of each request; the run's registration.
+    headers : give those of each request; the run's registration.
     """
 
     def __init__(self, transport: Transport, path: str, headers: Callable[[], Mapping[str, str]]) -> None:
@@ -130,7 +130,7 @@ class Feed:
                 self._stream.abort()
 
     def wait_for_change(self, seen: Mapping[int, int] | None, timeout: float | None) -> dict[int, int] | None:
-        """The lengths once they differ from `seen`; None when the run was deleted or nothing changed in time.
+        """The lengths, as soon as they differ from `seen`; None when the run was deleted or nothing changed in time.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Feed:
                 left = None if deadline is None else deadline - time.monotonic()
                 if self._is_over or (left is not None and left <= 0):
                     return None
-                # Not without end: only the main thread sees Ctrl+C, and only between two waits.
+                # Waits are short, since the main thread sees Ctrl+C only between two of them.
                 self._changed.wait(1.0 if left is None else min(left, 1.0))
 
     # -- the thread --------------------------------------------------------------------------------------------------

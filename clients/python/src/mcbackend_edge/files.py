@@ -1,4 +1,4 @@
-"""Opens files of the spool: regular ones of this user alone, whatever else lies at their place."""
+"""Opens files of the spool: only regular ones of this user."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr
 
 
 def is_own(status: os.stat_result) -> bool:
-    """Whether a file or folder belongs to the user of this process."""
+    """True for files and folders of the user of this process."""
     return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
 
 
 def open_own(path: Path, flags: int = os.O_RDONLY) -> int:
-    """Descriptor of a regular file of this user; with O_CREAT, of one in a folder of theirs, readable by nobody else.
+    """Descriptor of a regular file of this user. One that O_CREAT makes is readable by nobody else.
 
     Raises
     ------
     OSError
-        Also for what is no regular file, or another user's.
+        Also for anything but a regular file, and for another user's.
     """
     file = os.open(path, flags | _CAREFUL, 0o600)
     status = os.fstat(file)

@@ -1,4 +1,4 @@
-"""A run as ArviZ's InferenceData (0.x) or DataTree (1.x), split into warmup and posterior as McBackend does it."""
+"""A run as ArviZ's InferenceData (0.x) or DataTree (1.x), split into warmup and posterior."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from .ndarray import Array
 from .progress import ProgressBar
 from .reader import groups_by_size, wants_progress
-from .run import Chain, Run
-from .stat_names import arviz_names, warmup_stat
+from .schema import Variable
+from .stat_names import arviz_names
+from .warmup import is_warmup_flag, warmup_flag, warmup_length
 
 if TYPE_CHECKING:
     import arviz
@@ -25,6 +26,54 @@ log = logging.getLogger("mcbackend_edge")
 
 StatNames = Literal["arviz", "stored"]
 Group = dict[str, list[Array]]
+
+
+class StoredChain(Protocol):
+    """The part of a chain that this file needs; `mcbackend_edge.Chain` has it."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def is_own(self) -> bool: ...
+
+    def get_many(
+        self, var_names: Sequence[str], stat_names: Sequence[str], slc: slice, *, progress: bool | None
+    ) -> tuple[dict[str, Array], dict[str, Array]]: ...
+
+
+class StoredRun(Protocol):
+    """The part of a run that this file needs; `mcbackend_edge.Run` has it."""
+
+    @property
+    def rid(self) -> str: ...
+
+    @property
+    def variables(self) -> Mapping[str, Variable]: ...
+
+    @property
+    def sample_stats(self) -> Mapping[str, Variable]: ...
+
+    @property
+    def coords(self) -> Mapping[str, Array]: ...
+
+    @property
+    def dims(self) -> Mapping[str, Sequence[str]]: ...
+
+    @property
+    def constant_data(self) -> Mapping[str, Array]: ...
+
+    @property
+    def observed_data(self) -> Mapping[str, Array]: ...
+
+    @property
+    def attributes(self) -> Mapping[str, Any]: ...
+
+    def get_chains(self) -> Sequence[StoredChain]: ...
+
+    def lengths(self) -> Mapping[int, int]: ...
 
 
 @dataclass
@@ -41,7 +90,7 @@ class Groups:
 
 
 def to_inferencedata(
-    run: Run,
+    run: StoredRun,
     *,
     equalize_chain_lengths: bool = True,
     stat_names: StatNames = "arviz",
@@ -53,9 +102,9 @@ def to_inferencedata(
     Parameters
     ----------
     equalize_chain_lengths : cut all chains to the shortest, with a warning. Otherwise chains of different lengths
-        become object arrays, with which much of ArviZ cannot do anything.
+        become object arrays, which much of ArviZ does not take.
     stat_names : "arviz" gives the stats ArviZ's names (``sampler_0__tree_size`` → ``n_steps``) and puts those of
-        several samplers side by side; "stored" leaves them as they are, which is what McBackend gives.
+        several samplers side by side; "stored" leaves them as they are, as McBackend does.
     progress : draw a progress bar; if not given, only where somebody is looking.
     **kwargs : for `arviz.from_dict`.
 
@@ -83,7 +132,7 @@ def to_inferencedata(
 
 
 def to_datatree(
-    run: Run,
+    run: StoredRun,
     *,
     equalize_chain_lengths: bool = True,
     stat_names: StatNames = "arviz",
@@ -114,15 +163,15 @@ def to_datatree(
     return tree
 
 
-def collect(run: Run, equalize: bool, stat_names: StatNames, progress: bool | None) -> Groups:
-    """Downloads all draws and stats and splits them by the warmup mark."""
+def collect(run: StoredRun, equalize: bool, stat_names: StatNames, progress: bool | None) -> Groups:
+    """Downloads all draws and stats and splits each chain where its warmup ends."""
     ragged = [name for name, var in run.variables.items() if not var.is_rigid]
     if ragged:
         raise NotImplementedError(f"InferenceData has no place for variables without a fixed shape: {ragged}")
     chains = run.get_chains()
     lengths = _lengths(run, chains, equalize)
-    mark = warmup_stat(list(run.sample_stats))
-    if mark is None:
+    flag = warmup_flag(run.sample_stats.values())
+    if flag is None:
         log.warning("No 'tune' stat found. Assuming all iterations are posterior draws.")
     groups = Groups()
     total = sum(lengths) * (len(run.variables) + len(run.sample_stats))
@@ -139,30 +188,32 @@ def collect(run: Run, equalize: bool, stat_names: StatNames, progress: bool | No
                 done += length * len(names)
                 if wants_progress(progress):
                     bar.update(done)
-            tune = stats[mark].astype(bool) if mark else np.full(length, False)
+            end = warmup_length(stats[flag]) if flag else 0
             if stat_names == "arviz":
-                stats = _renamed(stats)
+                # The groups tell warmup from posterior; the flags would say it again.
+                flags = [stat.name for stat in run.sample_stats.values() if is_warmup_flag(stat)]
+                stats = _renamed({name: array for name, array in stats.items() if name not in flags})
             for values, warmup, posterior in (
                 (draws, groups.warmup_posterior, groups.posterior),
                 (stats, groups.warmup_sample_stats, groups.sample_stats),
             ):
                 for name, array in values.items():
-                    warmup.setdefault(name, []).append(array[tune])
-                    posterior.setdefault(name, []).append(array[~tune])
+                    warmup.setdefault(name, []).append(array[:end])
+                    posterior.setdefault(name, []).append(array[end:])
     if equalize:
         _equalize_groups(groups)
     return groups
 
 
-def _requests(run: Run, length: int) -> list[tuple[list[str], bool]]:
-    """Names to ask for together, and whether they are stats."""
+def _requests(run: StoredRun, length: int) -> list[tuple[list[str], bool]]:
+    """Names to ask for together; True with those of stats."""
     draws = [([var.name for var in group], False) for group in groups_by_size(list(run.variables.values()), length)]
     stats = [([var.name for var in group], True) for group in groups_by_size(list(run.sample_stats.values()), length)]
     return draws + stats
 
 
-def _lengths(run: Run, chains: Sequence[Chain], equalize: bool) -> list[int]:
-    """How much of each chain is taken: fixed now, for the run may be growing."""
+def _lengths(run: StoredRun, chains: Sequence[StoredChain], equalize: bool) -> list[int]:
+    """Number of draws that are taken of each chain: fixed now, for the run may be growing."""
     on_server = {} if all(chain.is_own for chain in chains) else run.lengths()
     lengths = {chain.number: len(chain) if chain.is_own else on_server[chain.number] for chain in chains}
     if len(set(lengths.values())) > 1:

@@ -62,7 +62,7 @@ class HTTPChain(McbChain):
 
 
 class HTTPRun(McbRun):
-    """One run. `run` is the same as an object of this package, with what McBackend's interface does not have."""
+    """One run. `run` is this package's handle on it, with more than McBackend's interface has."""
 
     def __init__(self, meta: RunMeta, run: Run) -> None:
         self.run = run
@@ -99,7 +99,7 @@ class HTTPRun(McbRun):
         return self.run.observed_data
 
     def to_inferencedata(self, *, equalize_chain_lengths: bool = True, **kwargs: Any) -> arviz.InferenceData:
-        """As `mcbackend.Run.to_inferencedata`, which leaves the stats their names (``stat_names="arviz"`` does not)."""
+        """As `mcbackend.Run.to_inferencedata`: stats keep their names, unless ``stat_names="arviz"`` is given."""
         kwargs.setdefault("stat_names", "stored")
         return self.run.to_inferencedata(equalize_chain_lengths=equalize_chain_lengths, **kwargs)
 
@@ -136,7 +136,7 @@ class HTTPBackend(Backend):
         """Registers a run. Its `attributes`, coordinates and data are stored as McBackend serialises them."""
         meta.rid = meta.rid or new_rid()
         run = self.client.register(OwnRunMeta(bytes(meta)), offline=self._offline)
-        # PyMC drops its handles when it has read the draws back; this one keeps what is not sent yet in reach of flush.
+        # PyMC drops its handles when it has read the draws back. Runs with draws to send are kept here, for `flush`.
         self._runs = [held for held in self._runs if held.run.pending] + [HTTPRun(meta, run)]
         return self._runs[-1]
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .columns import Column, Ragged, Rigid, Strings, draw_at, to_numpy
+from .elements import Elements
 from .errors import UnknownVariableError
 from .ndarray import Array
 from .reader import join_columns
@@ -44,11 +45,11 @@ class Mirror:
                     blocks.append(column)
             self._length = upto
 
-    def draws(self, name: str, slc: slice) -> Array:
-        return self._slice(self._index(self._draws, name, "variable"), slc)
+    def draws(self, name: str, slc: slice, elements: Elements | None = None) -> Array:
+        return self._slice(self._index(self._draws, name, "variable"), slc, elements)
 
-    def stats(self, name: str, slc: slice) -> Array:
-        return self._slice(self._index(self._stats, name, "sampler stat"), slc)
+    def stats(self, name: str, slc: slice, elements: Elements | None = None) -> Array:
+        return self._slice(self._index(self._stats, name, "sampler stat"), slc, elements)
 
     def draws_at(self, idx: int, names: Sequence[str]) -> dict[str, Array]:
         return self._at(self._draws, "variable", idx, names)
@@ -80,15 +81,16 @@ class Mirror:
             return Strings([], [])
         return Rigid(np.empty((0, *var.shape), var.numpy_dtype)) if var.is_rigid else Ragged([], [])
 
-    def _slice(self, index: int, slc: slice) -> Array:
-        column = self._whole(index)
+    def _slice(self, index: int, slc: slice, elements: Elements | None) -> Array:
+        column, var = self._whole(index), self._columns[index]
         if isinstance(column, Rigid):
-            return column.values[slc]
-        part = type(column)(column.shapes[slc], column.parts[slc])  # type: ignore[arg-type]
-        return to_numpy(self._columns[index], part)
+            part: Column = Rigid(column.values[slc])
+        else:
+            part = type(column)(column.shapes[slc], column.parts[slc])  # type: ignore[arg-type]
+        return to_numpy(var, part) if elements is None else to_numpy(elements.variable(var), elements.pick(part))
 
     def _at(self, known: Mapping[str, int], what: str, idx: int, names: Sequence[str]) -> dict[str, Array]:
-        """One iteration. PyMC asks for every single one, so arrays are looked up in a list that is ready for it."""
+        """One iteration. PyMC asks for each of them, so the columns are prepared once and indexed each time."""
         if self._ready_length != self._writer.length:
             length = self._writer.length
             self._ready = [self._by_draw(index) for index in range(len(self._columns))]
@@ -100,7 +102,7 @@ class Mirror:
             raise UnknownVariableError(f"the run has no {what} {error}") from None
 
     def _by_draw(self, index: int) -> Sequence[Array] | Array:
-        """A column as something of which element i is draw i."""
+        """A column as a sequence whose element i is draw i."""
         column = self._whole(index)
         if isinstance(column, Rigid):
             return column.values

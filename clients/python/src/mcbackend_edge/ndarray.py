@@ -13,7 +13,7 @@ from .errors import ProtocolError, shown
 
 Array = NDArray[Any]
 
-# Of one kind of elements: no structures, no Python objects, nothing that NumPy would have to parse for long.
+# dtypes of one kind of elements: no structures, no Python objects, nothing that NumPy would have to parse for long.
 _DTYPE = re.compile(r"[<>=|]?[A-Za-z?]{1,16}[0-9]{0,9}(\[[A-Za-z0-9 /]{1,20}\])?")
 _TIME = re.compile(r"^[<>=|]?(datetime64|timedelta64|M8|m8)(\[.*\])?$")
 
@@ -41,7 +41,7 @@ def to_message(values: ArrayLike) -> ndarray_pb2.ndarray:
 
 
 def from_message(message: ndarray_pb2.ndarray) -> Array:
-    """Decodes an array. Reads by shape alone: strides and order of other writers describe their memory, not `data`.
+    """Decodes an array, by its shape alone. Other writers' strides and order describe their memory, not `data`.
 
     Raises
     ------

@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .columns import to_numpy
+from .columns import Column, to_numpy
+from .elements import ElementIndex, Elements
 from .errors import McbError, UnknownVariableError
 from .events import Feed
+from .inference import to_datatree, to_inferencedata
 from .mirror import Mirror
 from .names import check_chain, check_rid
 from .ndarray import Array
 from .progress import ProgressBar
-from .reader import ChainReader, wants_progress
+from .reader import ChainReader, Wanted, wants_progress
+from .run_writer import RunWriter
 from .schema import RunMeta, Variable
 from .transport import Transport
-from .uploader import RunWriter, Uploader, chain_length, create_chain
+from .uploader import Uploader, chain_length, create_chain
+from .warmup import warmup_flag, warmup_length
 from .writer import Casting, ChainWriter
 
 if TYPE_CHECKING:
@@ -39,8 +43,8 @@ class Run:
     Attributes
     ----------
     meta : its metadata.
-    path : of the run on the server.
-    registration : identity of the registration; None while it has only been made offline.
+    path : the run's path on the server.
+    registration : identity of the registration; None until the server has a run that was begun offline.
     """
 
     def __init__(
@@ -121,8 +125,8 @@ class Run:
         Parameters
         ----------
         resume : go on where the chain on the server ends, if it exists. Without it an existing chain is an error.
-        start : index of the first iteration that will be appended, if that is not the end of the chain: the server
-            compares what it has from there on, and takes what is new. It need not be reached for this.
+        start : index of the first iteration that will be appended. The server compares the iterations that it has, and
+            takes those that are new. The chain is opened without asking the server.
         mirror : keep what is appended in memory as well, so that reading it back costs no request.
         casting : "strict" refuses values that do not go into the registered dtype without loss, and wrong shapes;
             "numpy" stores what assigning them to a NumPy array would.
@@ -155,12 +159,12 @@ class Run:
             weakref.finalize(self, self._uploader.release, writer_of_run)
         copy = Mirror(writer_of_run.layout, writer) if mirror and first == 0 else None
         chain = Chain(self, chain_number, self._reader(chain_number), writer, copy)
-        # A cycle, which Python's collector breaks: the run goes when neither it nor a chain of it is in use.
+        # Run and chain hold each other: Python's collector frees both when neither is in use.
         self._own[chain_number] = chain
         return chain
 
     def chain(self, chain_number: int) -> Chain:
-        """A chain, whether this process writes it or another one does."""
+        """A chain of this process or of another one."""
         chain_number = check_chain(chain_number)
         return self._own.get(chain_number) or Chain(self, chain_number, self._reader(chain_number))
 
@@ -206,7 +210,7 @@ class Run:
                 theta = run.chain(0).get_draws("theta", slice(-100, None))
 
         The server tells every change, over a connection that is made anew when it breaks. It ends when the run is
-        deleted. Who is slow misses steps, and sees the latest state.
+        deleted. A slow reader misses steps, and sees the latest state.
 
         Parameters
         ----------
@@ -227,14 +231,10 @@ class Run:
 
     def to_inferencedata(self, **options: Any) -> arviz.InferenceData:
         """The run as ArviZ 0.x keeps it; see `mcbackend_edge.inference.to_inferencedata` for the options."""
-        from .inference import to_inferencedata
-
         return to_inferencedata(self, **options)
 
     def to_datatree(self, **options: Any) -> xarray.DataTree:
         """The run as ArviZ 1.x keeps it; see `mcbackend_edge.inference.to_datatree` for the options."""
-        from .inference import to_datatree
-
         return to_datatree(self, **options)
 
     def _reader(self, number: int) -> ChainReader:
@@ -245,7 +245,7 @@ class Run:
 class Chain:
     """A chain of a run. Get one from `Run.init_chain` (to write it), `Run.chain` or `Run.get_chains`.
 
-    What this process has appended itself reads back at once: from memory if the chain has a mirror, else after it was
+    Draws that this process has appended read back at once: from memory if the chain has a mirror, else after they were
     sent.
     """
 
@@ -262,7 +262,7 @@ class Chain:
         self._reader = reader
         self._writer = writer
         self._mirror = mirror
-        # What `append` does, without a look at whether it may: a call less for each draw.
+        # The writer's own method, or one that refuses: a call less for each draw than `append`.
         self.append_to_log: Append = writer.append if writer else self._refuse_writing
 
     def __repr__(self) -> str:
@@ -270,11 +270,20 @@ class Chain:
 
     @property
     def is_own(self) -> bool:
-        """Whether this handle writes the chain, and so knows its length."""
+        """True if this handle writes the chain, and so knows its length."""
         return self._writer is not None
 
     def __len__(self) -> int:
         return self._writer.length if self._writer else self._reader.length()
+
+    def warmup_length(self) -> int:
+        """Number of draws at the beginning that are warmup; only the stat that marks them is read.
+
+        All draws behind the first one without the mark are posterior. A run without such a stat, a bool such as
+        ``tune``, has no warmup.
+        """
+        flag = warmup_flag(self.run.sample_stats.values())
+        return 0 if flag is None else warmup_length(self.get_stats(flag, progress=False))
 
     def append(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike] | None = None) -> None:
         """Adds one iteration: copies it into a buffer, from which a background thread sends it.
@@ -309,25 +318,51 @@ class Chain:
             raise self._not_writable()
         self._writer.extend(draws, stats)
 
-    def get_draws(self, var_name: str, slc: slice = ALL, *, progress: bool | None = None) -> Array:
+    def get_draws(
+        self,
+        var_name: str,
+        slc: slice = ALL,
+        *,
+        elements: Iterable[ElementIndex] | None = None,
+        progress: bool | None = None,
+    ) -> Array:
         """Draws of a variable: an array of shape (draws, \\*shape), or an object array of arrays if the shape varies.
+
+            chain.get_draws("theta", slice(-100, None), elements=[0, 3, slice(10, 20)])
+
+        Parameters
+        ----------
+        elements : indices into the flattened (C order) value, and slices of such, 10,000 elements at most. The array
+            then has shape (draws, elements), in the order asked for. A scalar has element 0. The variable must have a
+            fixed shape. A server of an earlier version sends whole draws, of which these elements are taken here.
 
         Raises
         ------
         UnknownVariableError
+        TypeError, IndexError, ValueError
+            If `elements` makes no sense for the variable.
         """
-        self._check(var_name, self.run.variables, "variable")
+        var = self._known(var_name, self.run.variables, "variable")
+        chosen = None if elements is None else Elements.of(var, elements)
         if self._mirror is not None:
-            return self._mirror.draws(var_name, slc)
-        draws, _ = self._read([var_name], [], slc, progress)
+            return self._mirror.draws(var_name, slc, chosen)
+        draws, _ = self._read(Wanted([var_name], [], chosen), slc, progress)
         return draws[var_name]
 
-    def get_stats(self, stat_name: str, slc: slice = ALL, *, progress: bool | None = None) -> Array:
+    def get_stats(
+        self,
+        stat_name: str,
+        slc: slice = ALL,
+        *,
+        elements: Iterable[ElementIndex] | None = None,
+        progress: bool | None = None,
+    ) -> Array:
         """Values of a sampler stat; as `get_draws`."""
-        self._check(stat_name, self.run.sample_stats, "sampler stat")
+        var = self._known(stat_name, self.run.sample_stats, "sampler stat")
+        chosen = None if elements is None else Elements.of(var, elements)
         if self._mirror is not None:
-            return self._mirror.stats(stat_name, slc)
-        _, stats = self._read([], [stat_name], slc, progress)
+            return self._mirror.stats(stat_name, slc, chosen)
+        _, stats = self._read(Wanted([], [stat_name], chosen), slc, progress)
         return stats[stat_name]
 
     def get_draws_at(self, idx: int, var_names: Sequence[str]) -> dict[str, Array]:
@@ -339,19 +374,19 @@ class Chain:
             If the chain has no such iteration.
         """
         for name in var_names:
-            self._check(name, self.run.variables, "variable")
+            self._known(name, self.run.variables, "variable")
         if self._mirror is not None:
             return self._mirror.draws_at(idx, var_names)
-        draws, _ = self._read(var_names, [], _one(idx), False)
+        draws, _ = self._read(Wanted(var_names, []), _one(idx), False)
         return self._only(idx, draws)
 
     def get_stats_at(self, idx: int, stat_names: Sequence[str]) -> dict[str, Array]:
         """One iteration of the named sampler stats."""
         for name in stat_names:
-            self._check(name, self.run.sample_stats, "sampler stat")
+            self._known(name, self.run.sample_stats, "sampler stat")
         if self._mirror is not None:
             return self._mirror.stats_at(idx, stat_names)
-        _, stats = self._read([], stat_names, _one(idx), False)
+        _, stats = self._read(Wanted([], stat_names), _one(idx), False)
         return self._only(idx, stats)
 
     def get_many(
@@ -365,28 +400,30 @@ class Chain:
                 {name: self._mirror.draws(name, fixed) for name in var_names},
                 {name: self._mirror.stats(name, fixed) for name in stat_names},
             )
-        return self._read(var_names, stat_names, slc, progress)
+        return self._read(Wanted(var_names, stat_names), slc, progress)
 
-    def _read(
-        self, draws: Sequence[str], stats: Sequence[str], slc: slice, progress: bool | None
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
+    def _read(self, wanted: Wanted, slc: slice, progress: bool | None) -> tuple[dict[str, Array], dict[str, Array]]:
         if self._writer is not None and self._writer.pending:
             self.run.flush(progress=False)
-        variables, sample_stats = self.run.variables, self.run.sample_stats
-        read_draws, read_stats = self._reader.read(draws, stats, slc, progress=progress)
-        return (
-            {name: to_numpy(variables[name], column) for name, column in read_draws.items()},
-            {name: to_numpy(sample_stats[name], column) for name, column in read_stats.items()},
-        )
+        draws, stats = self._reader.read(wanted, slc, progress=progress)
+        elements = wanted.elements
+
+        def arrays(columns: Mapping[str, Column], known: Mapping[str, Variable]) -> dict[str, Array]:
+            held = {name: known[name] if elements is None else elements.variable(known[name]) for name in columns}
+            return {name: to_numpy(held[name], column) for name, column in columns.items()}
+
+        return arrays(draws, self.run.variables), arrays(stats, self.run.sample_stats)
 
     def _only(self, idx: int, columns: Mapping[str, Array]) -> dict[str, Array]:
         if any(len(values) == 0 for values in columns.values()):
             raise IndexError(f"chain {self.number} has no iteration {idx}")
         return {name: _element(values) for name, values in columns.items()}
 
-    def _check(self, name: str, known: Mapping[str, Variable], what: str) -> None:
-        if name not in known:
-            raise UnknownVariableError(f"run {self.run.rid} has no {what} {name!r}")
+    def _known(self, name: str, known: Mapping[str, Variable], what: str) -> Variable:
+        try:
+            return known[name]
+        except KeyError:
+            raise UnknownVariableError(f"run {self.run.rid} has no {what} {name!r}") from None
 
     def _refuse_writing(self, *_: object) -> None:
         raise self._not_writable()
@@ -401,5 +438,4 @@ def _one(idx: int) -> slice:
 
 
 def _element(values: Array) -> Array:
-
     return np.asarray(values[0])

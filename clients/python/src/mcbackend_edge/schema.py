@@ -1,4 +1,4 @@
-"""What is known about a run before its first draw: variables, stats, coordinates, data, attributes."""
+"""A run's metadata, known before its first draw: variables, stats, coordinates, data, attributes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DTYPES = (
 
 # Variables and stats of a run that are taken from a server, at most; servers have 10,000 by default.
 MOST_COLUMNS = 100_000
-# Elements of a fixed shape, at most: what servers allow by default.
+# Elements of a fixed shape, at most; the default of servers.
 _MOST_ELEMENTS = 2**31
 _MOST_DIMENSIONS = 32
 
@@ -39,9 +39,9 @@ class Variable:
     ----------
     name : any non-empty text of up to 256 characters.
     dtype : one of ``DTYPES``.
-    shape : of one draw; ``()`` is a scalar, -1 a dimension that varies from draw to draw.
+    shape : one draw's shape; ``()`` is a scalar, -1 a dimension that varies from draw to draw.
     dims : a name for each dimension, or none at all.
-    is_deterministic : whether it is computed from other variables.
+    is_deterministic : True if it is computed from other variables.
     undefined_ndim : the number of dimensions varies as well; `shape` then means nothing.
     """
 
@@ -60,24 +60,24 @@ class Variable:
 
     @cached_property
     def is_rigid(self) -> bool:
-        """Whether every draw has the same shape."""
+        """True if every draw has the same shape."""
         return not self.undefined_ndim and -1 not in self.shape
 
     @cached_property
     def numpy_dtype(self) -> np.dtype[Any]:
         """Little-endian NumPy dtype of the elements; of no use for ``str``."""
-        # By its code, it is the very object that little-endian machines' arrays have, which makes comparing quick.
+        # Made from its code, it is the same object that arrays on little-endian machines have: comparing it is quick.
         return np.dtype(np.dtype(self.dtype).newbyteorder("<").str)
 
     def fill(self) -> Array:
-        """What a stat that is missing from a draw reads as: NaN, 0, False or "", with 0 for each varying length."""
+        """The value as which a missing stat reads: NaN, 0, False or "", with 0 for each varying length."""
         shape = () if self.undefined_ndim else tuple(0 if length == -1 else length for length in self.shape)
         if self.dtype == "str":
             return np.full(shape, "", dtype="<U1")
         return np.full(shape, np.nan if self.dtype.startswith("float") else 0, dtype=self.numpy_dtype)
 
     def fits(self, shape: Sequence[int]) -> bool:
-        """Whether a draw of that shape is one of this variable."""
+        """True if a draw of this variable may have that shape."""
         if self.undefined_ndim:
             return True
         return len(shape) == len(self.shape) and all(want in (-1, have) for want, have in zip(self.shape, shape))
@@ -143,7 +143,7 @@ Variables = Sequence[Variable] | Mapping[str, "ArrayLike | Variable"]
 
 
 class RunMeta:
-    """Metadata of a run, read from the bytes that are registered (so that fields of a newer schema survive)."""
+    """Metadata of a run, kept as the registered bytes, so that fields of a newer schema survive."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
@@ -160,7 +160,7 @@ class RunMeta:
         Raises
         ------
         ProtocolError
-            If the bytes are not such a message.
+            If the bytes are no RunMeta.
         """
         try:
             meta = cls(raw)

@@ -13,8 +13,8 @@ a row counts once `filled` in the header says so, which is written after the row
 
 Version 1 had no checksums. A file gets its name once it has a whole header, so one without is damaged.
 
-The operating system writes the pages to disk when it likes. `sync` makes sure; if the machine has been restarted since
-(see `spool.py`), rows that came after it count as far as their checksums fit, and those of version 1 do not.
+The operating system writes the pages to disk when it likes, and `sync` at once. After a restart of the machine (see
+spool.py), rows that were not synced count as far as their checksums fit; in version 1 they do not count.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ HEAP_BEGIN = 8
 
 
 class Layout:
-    """How the draws of a run lie in a row.
+    """The places of a run's columns in a row.
 
     Attributes
     ----------
     columns : variables, then stats, in the order of registration.
-    rigid, heap : indices into `columns` of what lies in the row itself, and of what lies in the heap.
+    rigid, heap : indices into `columns` of those that lie in the row itself, and of those in the heap.
     row : the structured dtype of a row.
     """
 
@@ -68,7 +68,7 @@ class Layout:
         fields += [(f"c{i}", "<i8") for i in self.heap]
         row = np.dtype(fields)
         if not row.itemsize:
-            # Empty arrays alone: a row must have a place nevertheless.
+            # All columns are empty arrays: a row must have a byte nevertheless.
             names, formats = [field[0] for field in fields], [field[1:] for field in fields]
             row = np.dtype({"names": names, "formats": formats, "offsets": [0] * len(names), "itemsize": 1})
         self.row = row
@@ -85,7 +85,7 @@ class Segment:
     rows : array of shape (capacity,) with a field ``c0``, ``c1``, … for each column, packed.
     bytes : the same memory as bytes.
     sums : the checksums of the rows; empty in a segment of version 1.
-    counters : the header; who appends writes a row and its checksum, and then raises ``counters[FILLED]``.
+    counters : the header. A writer raises ``counters[FILLED]`` after it has written a row and its checksum.
     """
 
     def __init__(self, layout: Layout, buffer: Any, path: Path | None) -> None:
@@ -188,9 +188,9 @@ class Segment:
         return self.counters[HEAP_USED]
 
     def put(self, offset: int, values: Iterable[bytes]) -> tuple[list[int], int] | None:
-        """Writes encoded values to the heap: their offsets, and where the next one goes; None if they do not fit.
+        """Writes encoded values to the heap: their offsets, and that of the next value; None if they do not fit.
 
-        Empty ones get offset 0. Their place is taken once the header says so, together with the row they belong to.
+        Empty ones get offset 0. The caller raises ``counters[HEAP_USED]`` together with the row.
         """
         offsets = []
         for value in values:
@@ -209,7 +209,7 @@ class Segment:
     def first_damaged(self, begin: int, end: int) -> int:
         """The first of the rows [begin, end) that is not as it was written; `end` if there is none.
 
-        In a segment of version 1, which has no checksums, only what does not make sense is found.
+        A segment of version 1 has no checksums: only values that make no sense are found in it.
         """
         layout = self.layout
         split = len(layout.variables)
@@ -230,19 +230,25 @@ class Segment:
                 return row
         return end
 
-    def sync(self) -> None:
-        """Makes sure that all present rows are on disk (not only in the page cache)."""
-        filled = self.filled
-        if self.path is None or filled == self.counters[_SYNCED]:
-            return
+    def sync(self) -> bool:
+        """Makes sure that all present rows are on disk, not only in the page cache; True if some were not known to be.
+
+        Raises
+        ------
+        OSError
+        """
+        filled, path = self.filled, self.path
+        if path is None or filled == self.counters[_SYNCED]:
+            return False
         # fsync covers mapped pages as msync does, but lets other threads run meanwhile.
-        file = os.open(self.path, os.O_RDWR)
+        file = os.open(path, os.O_RDWR)
         try:
             os.fsync(file)
             self.counters[_SYNCED] = filled
             os.fsync(file)
         finally:
             os.close(file)
+        return True
 
     def columns(self, begin: int, end: int) -> list[Column]:
         """The iterations [begin, end), by absolute index, column by column in the layout's order."""
@@ -272,19 +278,20 @@ class StoredSegment:
     Attributes
     ----------
     path, start, end : as of a segment; the rows before the first damaged one count.
-    problem : what is wrong with it, "" if nothing.
+    problem : a sentence that says what is wrong with it; "" if nothing is.
     """
 
     def __init__(self, layout: Layout, path: Path, start: int, filled: int, problem: str) -> None:
         self.layout, self.path, self.start, self.end, self.problem = layout, path, start, start + filled, problem
+        self._is_synced = False
 
     @classmethod
     def open(cls, layout: Layout, path: Path, *, only_synced: bool) -> StoredSegment:
         """
         Parameters
         ----------
-        only_synced : the machine has been restarted: a row that was not known to be on disk counts if its checksum
-            fits, and none of version 1 does. `problem` tells of those that do not count.
+        only_synced : True after a restart of the machine. Rows that were not known to be on disk then count only if
+            their checksums fit, and those of version 1 never. `problem` tells of rows that do not count.
 
         Raises
         ------
@@ -324,17 +331,20 @@ class StoredSegment:
             raise SpoolError(f"{self.path} has been damaged while it was sent")
         return segment.columns(begin, end)
 
-    def sync(self) -> None:
+    def sync(self) -> bool:
         """As `Segment.sync`. The counters of a file with a problem stay as they are, so that it is found again."""
+        if self._is_synced:
+            return False
         file = open_own(self.path, os.O_RDWR)
         try:
             os.fsync(file)
-            if self.problem:
-                return
-            os.pwrite(file, struct.pack("=q", self.end - self.start), 8 * _SYNCED)
-            os.fsync(file)
+            if not self.problem:
+                os.pwrite(file, struct.pack("=q", self.end - self.start), 8 * _SYNCED)
+                os.fsync(file)
         finally:
             os.close(file)
+        self._is_synced = True
+        return True
 
 
 def row_sum(row: int, data: bytes | memoryview, values: Iterable[bytes]) -> int:
@@ -346,7 +356,7 @@ def row_sum(row: int, data: bytes | memoryview, values: Iterable[bytes]) -> int:
 
 
 def _borders(layout: Layout, counters: memoryview) -> tuple[int, int, int, int]:
-    """Where in the file the rows end, the checksums begin, the heap begins, and the heap ends."""
+    """Offsets in the file: end of the rows, begin of the checksums, begin and end of the heap."""
     rows = HEADER_BYTES + counters[_CAPACITY] * layout.row_bytes
     sums, size = (-(-rows // 4) * 4, 4 * counters[_CAPACITY]) if counters[_VERSION] > 1 else (rows, 0)
     return rows, sums, sums + size, sums + size + counters[_HEAP]
@@ -372,7 +382,7 @@ def _value_at(heap: memoryview, offset: int) -> memoryview | None:
 
 
 def _makes_sense(var: Variable, heap: memoryview, offset: int) -> bool:
-    """Whether the bytes at an offset are a value of the variable."""
+    """True if the bytes at an offset are a value of the variable."""
     size, ndim = struct.unpack_from("<II", heap, offset)
     if 4 + 4 * ndim > size:
         return False
@@ -388,7 +398,7 @@ def _makes_sense(var: Variable, heap: memoryview, offset: int) -> bool:
 
 
 def encode_value(var: Variable, value: Array) -> bytes:
-    """One value for the heap: bytes that follow, number of dimensions, dimensions, payload."""
+    """One value as the heap has it: number of bytes that follow, number of dimensions, dimensions, payload."""
     try:
         payload = encode_strings(value.ravel().tolist()) if var.dtype == "str" else value.tobytes()
     except UnicodeEncodeError as error:

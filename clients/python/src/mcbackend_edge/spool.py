@@ -1,15 +1,15 @@
-"""The spool: a folder for each run that is being written, from which what is not on the server can be sent later.
+"""The spool: a folder for each run that is written, with the draws that are not on the server yet.
 
     <root>/<rid>~<random>/
         lock                        locked by the writing process for as long as it lives
-        run.json                    server, run id, registration; no key, but a mark by which to tell the right one
+        run.json                    server, run id, registration, and a mark by which the key is known (not the key)
         run.pb                      the registered metadata
         <chain>/<start>.rows        segments (see segment.py); deleted once the server has acknowledged all of a segment
         <chain>/<start>.new         a segment that is being made: there are no draws in it yet
 
 Guarantee: once `append` has returned, the draw survives the death of its process. It survives the death of the machine
-if it is older than `FSYNC_SECONDS` at that time; while the server acknowledges draws that time is of no importance,
-since what is acknowledged is durable there.
+if it is older than `FSYNC_SECONDS` at that time: what the server acknowledges sooner is durable there, and the rest is
+brought to the disk here (see disk_sync.py).
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def boot_id() -> str:
 
 
 class Lock:
-    """Keeps other processes, and other users of the spool in this one, out of a folder.
+    """Keeps all others out of a folder: other processes, and other users of the spool in this one.
 
-    POSIX record locks belong to a process and are not inherited by forked children, so workers of a sampler that
-    outlive it do not hold on to them. Within a process they exclude nobody; the set of held paths does.
+    POSIX record locks belong to a process and are not inherited by forked children, so workers that outlive their
+    sampler do not hold them. They exclude nobody within a process, so the paths that it holds are noted, too.
 
     Raises
     ------
@@ -73,7 +73,7 @@ class Lock:
     SpoolGoneError
         If the folder has been removed meanwhile.
     OSError
-        If it cannot be told.
+        If the system does not say.
     """
 
     _held: ClassVar[set[Path]] = set()
@@ -114,12 +114,12 @@ class Lock:
 
 @dataclass(frozen=True)
 class About:
-    """What run.json says.
+    """The content of run.json.
 
     Attributes
     ----------
-    key_mark : tells whether a key is the one that the run was written with (see `mark_of`); None where that is not
-        known, "" where it was written without one.
+    key_mark : recognises the key with which the run was written (see `mark_of`); None in spools of earlier versions,
+        "" if the run was written without a key.
     """
 
     url: str
@@ -151,10 +151,9 @@ class About:
 
 
 def mark_of(token: str | None, url: str, salt: str | None = None) -> str:
-    """A mark by which `sync` knows the key that belongs to a server, and from which nobody can learn the key.
+    """A mark by which `sync` recognises a key and its server, and which does not give the key away.
 
-    Keys are long and random, so that their hashes cannot be guessed; with the address in it, a mark is of no use for
-    another server.
+    Keys are long and random, so a hash cannot be guessed. It covers the address, so it fits no other server.
     """
     if not token:
         return ""
@@ -164,17 +163,17 @@ def mark_of(token: str | None, url: str, salt: str | None = None) -> str:
 
 
 def is_mark_of(mark: str, token: str, url: str) -> bool:
-    """Whether a mark was made of this key and this server."""
+    """True if a mark was made of this key and this server."""
     salt, _, _ = mark.partition("-")
     return bool(salt) and hmac.compare_digest(mark, mark_of(token, url, salt))
 
 
 class RunSpool:
-    """The folder of one run that this process writes or sends.
+    """The folder of a run that this process writes or sends.
 
     Attributes
     ----------
-    gaps : what of it cannot be sent and why, in words; found out by `segments`.
+    gaps : a sentence for each part that cannot be sent, with the reason; `segments` finds them.
     """
 
     def __init__(self, path: Path, lock: Lock, meta: RunMeta, about: About) -> None:
@@ -206,7 +205,7 @@ class RunSpool:
             try:
                 spool = cls(path, Lock(path / "lock"), meta, about)
             except (SpoolGoneError, SpoolInUseError):
-                # `sync` found it before it was locked, and took it for one whose process had died.
+                # `sync` found the folder before it was locked, and took its process for dead.
                 continue
             except BaseException:
                 _remove_written(path)
@@ -268,7 +267,7 @@ class RunSpool:
         }
         draft = self.path / "run.json.draft"
         draft.write_text(json.dumps(about, indent=1), encoding="utf-8")
-        # Else the name could reach the disk before what it stands for, and a loss of power leave an empty file.
+        # Without this, the name could reach the disk before the content, and a loss of power leave an empty file.
         sync_path(draft)
         draft.replace(self.path / "run.json")
 
@@ -278,10 +277,10 @@ class RunSpool:
         return folder / f"{start:020d}.rows"
 
     def segments(self, layout: Layout) -> dict[int, list[StoredSegment]]:
-        """What lies in the folder, by chain and in order, up to the first iteration that is missing or damaged.
+        """The segments in the folder, by chain and in order, up to the first iteration that is missing or damaged.
 
-        What lies behind that cannot be sent, for a chain has no holes: `gaps` then tells so. (The disk was full for a
-        while, so that draws were in memory alone; a restart of the machine lost some; or the disk has lost bits.)
+        Draws behind that one cannot be sent, for a chain has no holes, and `gaps` tells of them. (The disk was full for
+        a while, so that draws were in memory alone; a restart of the machine lost some; or the disk has lost bits.)
         """
         self.gaps += [f"{path} was not written by this package" for path in _strange(self.path)]
         only_synced = self._boot != boot_id()
@@ -303,7 +302,7 @@ class RunSpool:
         Raises
         ------
         SpoolError
-            What is wrong with the next one.
+            For the first that cannot; the message says why.
         """
         for path in sorted(path for path in folder.iterdir() if _SEGMENT.fullmatch(path.name)):
             segment = StoredSegment.open(layout, path, only_synced=only_synced)
@@ -315,14 +314,14 @@ class RunSpool:
                 raise SpoolError(segment.problem)
 
     def sync_files(self) -> None:
-        """Makes sure that the names of the files, and what the run is about, are on disk, too."""
+        """Makes sure that run.json, run.pb and the names of all files are on disk, too."""
         for path in (self.path / "run.pb", self.path / "run.json", self.path.parent, self.path):
             sync_path(path)
         for folder in _chain_folders(self.path):
             sync_path(folder)
 
     def remove(self) -> None:
-        """Deletes what was written: all of it is on the server. What others have put into the folder stays."""
+        """Deletes what was written: all of it is on the server. Files that others have put into the folder stay."""
         _remove_written(self.path)
         self._lock.release()
 
@@ -340,7 +339,7 @@ def folders(root: Path) -> Iterator[Path]:
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether a run folder is another user's, or only a link to one: what is in it is none of this user's draws."""
+    """True for a run folder of another user, and for a link to a folder: the draws in it are not this user's."""
     return path.is_symlink() or not is_own(path.lstat())
 
 
@@ -351,7 +350,7 @@ def _chain_folders(path: Path) -> list[Path]:
 
 
 def _strange(path: Path) -> Iterator[Path]:
-    """What lies in a run folder and is not this package's; names with a dot are those of the file system's helpers."""
+    """Files in a run folder that this package has not written, but for those of a file system's helpers (``.name``)."""
     chains = _chain_folders(path)
     for child in path.iterdir():
         if child not in chains and child.name not in _WRITTEN and not child.name.startswith("."):
@@ -368,7 +367,7 @@ _WRITTEN = ("run.json.draft", "run.pb", "run.json", "lock")
 
 
 def _is_empty(path: Path) -> bool:
-    """Whether a process died before it had written what the folder is about, or while it removed it: no draws in it."""
+    """True if there are no draws: the process died before it had written run.json and run.pb, or removing them."""
     if (path / "run.json").exists() and (path / "run.pb").exists():
         return False
     try:
@@ -380,7 +379,7 @@ def _is_empty(path: Path) -> bool:
 
 
 def _remove_written(path: Path) -> None:
-    """Removes a run folder: draws first, so that one that is left half removed says the truth; strange files never."""
+    """Removes a run folder, but no strange files. Draws go first, so that a folder half removed says the truth."""
     with suppress(OSError):
         for folder in _chain_folders(path):
             with suppress(OSError):

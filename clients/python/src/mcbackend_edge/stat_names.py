@@ -1,9 +1,9 @@
-"""Names of sampler stats: what marks warmup, and what ArviZ calls the stats of PyMC, CmdStan and emcee."""
+"""Names of sampler stats: ArviZ's for those of PyMC, CmdStan and emcee."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 # Left: a sampler's own name. Right: ArviZ's, as its converters for that sampler give it.
 ARVIZ_NAMES = {
@@ -28,27 +28,12 @@ RANDOM_STATE = "random_state"
 _OF_SAMPLER = re.compile(r"sampler_(\d+)__(.+)", re.DOTALL)
 
 
-def warmup_stat(names: Sequence[str]) -> str | None:
-    """The stat that says of each iteration whether it belongs to warmup; None if there is none.
-
-    ``in_warmup`` (PyMC since 5.28.2) is the driver's own word; ``tune`` and ``sampler_0__tune`` come before it.
-    """
-    for name in ("in_warmup", "tune"):
-        if name in names:
-            return name
-    return next((name for name in names if name.endswith("__tune")), None)
-
-
-def is_warmup_stat(name: str) -> bool:
-    return name in ("in_warmup", "tune") or name.endswith("__tune")
-
-
 def arviz_names(names: Iterable[str]) -> dict[str, list[str]]:
-    """The stored stats that make up each of ArviZ's: one, or that of each sampler of a compound step, in their order.
+    """By ArviZ's name, the stored stats that make it up: one, or one of each sampler of a compound step, in order.
 
-    Left out are warmup marks, for which there are groups, and the states of random generators.
+    The states of random generators are left out.
     """
-    parts = {name: _parts(name) for name in names if not is_warmup_stat(name) and name != RANDOM_STATE}
+    parts = {name: _parts(name) for name in names if name != RANDOM_STATE}
     grouped: dict[str, list[tuple[int, str]]] = {}
     # A stat that has ArviZ's name already takes it before others that would be renamed to it.
     for name in sorted(parts, key=lambda name: parts[name][1] in ARVIZ_NAMES):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from .errors import AccessError, McbError, SpoolError, SpoolGoneError, SpoolInUseError, shown
 from .names import check_rid
+from .run_writer import RunWriter
 from .spool import RunSpool, folders, is_foreign, is_mark_of
 from .transport import Transport, is_same_server
-from .uploader import RunWriter, Uploader
+from .uploader import Uploader
 from .writer import ChainWriter
 
 Say = Callable[[str], None]
@@ -19,7 +20,7 @@ Report = Callable[[RunWriter, int], None]
 
 @dataclass
 class Outcome:
-    """What became of the spools: folders sent, in use by living processes, of other users, and failed."""
+    """Counts of spool folders: sent, in use by living processes, of other users, and failed; and of draws sent."""
 
     sent: int = 0
     busy: int = 0
@@ -34,8 +35,8 @@ class Key:
 
     Attributes
     ----------
-    url : that server; None where nobody has said so. Then the marks of the spools tell. One that an earlier version
-        of this package has left has no mark, so nothing tells for which server the key is.
+    url : that server; None if nobody has named it. The marks in the spools then tell; spools of an earlier version
+        have no mark and get no key.
     """
 
     token: str | None
@@ -64,7 +65,7 @@ def sync(
     """Sends every spool below `root` whose process has gone, each to its own server.
 
     The server compares what it has already, so nothing is stored twice, and a sync that is interrupted is repeated.
-    What is wrong with one spool, or one chain, is said, and keeps no other from being sent; nothing of it is deleted.
+    A damaged spool or chain is reported and left as it is; the others are sent.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def sync(
             outcome.busy += 1
             say(str(error))
             continue
-        except Exception as error:  # whatever is wrong with this one, the others can be sent
+        except Exception as error:  # one that fails keeps no other from being sent
             outcome.failed += 1
             say(_sentence(path, error))
             continue
@@ -171,7 +172,7 @@ def _stored(transport: Transport, run: RunWriter) -> dict[int, int]:
     except AccessError:
         raise
     except McbError:
-        # Sending will say what is wrong, if anything is.
+        # If something is wrong, sending will say so.
         return {}
 
 

@@ -68,7 +68,7 @@ class Tail:
         return all(file.is_complete or file.path in self.errors for file in self.files)
 
     def poll(self) -> int:
-        """Stores what is new in the files; the number of draws."""
+        """Stores the new draws of the files; their number."""
         count = 0
         for number, file in enumerate(self.files):
             if file.path not in self.errors and not file.is_complete:
@@ -133,7 +133,7 @@ class Tail:
 
 
 def read_csv(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
-    """A whole file: draws and stats by variable, and the mark of warmup.
+    """A whole file: draws and stats by variable, and the warmup flag of each draw.
 
     Raises
     ------

@@ -136,10 +136,10 @@ class Transport:
 
     Parameters
     ----------
-    url : of the server, with a path prefix if it has one.
+    url : the server's address, with a path prefix if it has one.
     token : the key, sent as ``Authorization: Bearer``.
-    patience : seconds for which a call is retried that may succeed later. Writes are retried only where the contract
-        makes them idempotent, which all that this package sends are.
+    patience : seconds for which a call is retried that may succeed later. All writes that this package sends are
+        idempotent by the contract.
     """
 
     def __init__(self, url: str, token: str | None = None, *, patience: float = 15.0) -> None:
@@ -176,9 +176,9 @@ class Transport:
         Parameters
         ----------
         limit : bytes of a successful answer, at most.
-        find_draws : tells where in the answer, given its beginning, the draws lie: that place is put at an address
-            that NumPy likes, which saves a copy.
-        only_once : do not even repeat it when the connection broke, which kept ones do now and then.
+        find_draws : gives the offset of the draws in an answer, from its beginning. They are put at an address that
+            NumPy likes, which saves a copy.
+        only_once : do not repeat it even when the connection breaks, as kept connections do now and then.
 
         Raises
         ------
@@ -318,7 +318,7 @@ class Transport:
 
 
 def _checked_token(token: str) -> str:
-    """The key without the line end that files have; errors must not show it, as those of the HTTP library would."""
+    """The key without surrounding space. Refused here, since the HTTP library's error would show it."""
     stripped = token.strip()
     if not re.fullmatch(r"[!-~]+", stripped):
         raise ValueError("the key (token, or MCB_TOKEN) must consist of printable ASCII characters, without spaces")
@@ -335,7 +335,7 @@ def _make_pool(scheme: str, host: str) -> urllib3.PoolManager:
 
 
 def _has_marked_end(response: urllib3.BaseHTTPResponse) -> bool:
-    """Whether a success says where its body ends: with a head that was cut off, an empty one would count as whole."""
+    """True if a success says where its body ends. With a head that was cut off, an empty body would count as whole."""
     if not 200 <= response.status < 300 or response.status == 204:
         return True
     is_chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
@@ -350,7 +350,7 @@ def _read(
     Raises
     ------
     AnswerTooLargeError
-        As soon as it is clear that it has more than `limit` bytes: what is announced is not believed beyond that.
+        As soon as more than `limit` bytes are announced or have come.
     """
     total = None if _encoding(response) else _announced(response)
     if total is not None and total > limit:
@@ -361,7 +361,7 @@ def _read(
         if read + len(chunk) > limit:
             raise AnswerTooLargeError(f"more than the {limit:,} bytes that are taken at most")
         if read == 0 and total is not None:
-            # NumPy's memory begins at a multiple of 16. What is not written yet takes none.
+            # NumPy's memory begins at a multiple of 16. Pages that are not written yet take none.
             shift = -find_draws(chunk) % 8 if find_draws else 0
             buffer = np.empty(total + shift, dtype=np.uint8)[shift:]
         elif read + len(chunk) > buffer.size:
@@ -376,7 +376,7 @@ def _read(
 
 
 def _announced(response: urllib3.BaseHTTPResponse) -> int | None:
-    """What Content-Length says, if anything."""
+    """The number in Content-Length, if there is one."""
     length = response.headers.get("Content-Length", "").strip()
     if not length.isdecimal():
         return None
@@ -389,7 +389,7 @@ def _encoding(response: urllib3.BaseHTTPResponse) -> str:
 
 
 def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """The body as it was meant. Nothing is asked for compressed; something in between may do it nevertheless."""
+    """The body, inflated if need be: nothing is asked for compressed, but a proxy may compress it nevertheless."""
     encoding = _encoding(response)
     pieces = response.stream(_CHUNK, decode_content=False)
     if encoding in ("gzip", "x-gzip"):
@@ -400,7 +400,7 @@ def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 
 def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """What was compressed, never more than a piece of it at a time."""
+    """The inflated bytes, never more than a piece of them at a time."""
     inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
     for data in pieces:
         while True:
@@ -436,7 +436,7 @@ _NOTHING = memoryview(b"")
 
 
 def is_same_server(one: str, other: str) -> bool:
-    """Whether two addresses are of one server: origin and path prefix, however they are written."""
+    """True for addresses of one server: of the same origin and path prefix, however they are written."""
     return _server_of(one) == _server_of(other)
 
 

@@ -1,4 +1,4 @@
-"""The background thread that sends what samplers have appended, and goes on when the server does not answer."""
+"""The background thread that sends appended draws, and tries again while the server does not answer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable
 
+from .disk_sync import DiskSync
 from .errors import (
     AccessError,
     ApiError,
@@ -24,17 +25,13 @@ from .errors import (
     SpoolError,
     UploadPendingError,
 )
-from .names import check_rid
-from .schema import RunMeta
-from .segment import Layout
-from .spool import FSYNC_SECONDS, RunSpool
+from .run_writer import RunWriter
 from .transport import Transport
-from .wire import BatchEncoder
-from .writer import Casting, ChainWriter, Stock
+from .writer import ChainWriter
 
 log = logging.getLogger("mcbackend_edge")
 
-# Seconds between two looks at what is new: how far readers of a run lag behind its sampler.
+# Seconds between two looks for new draws: the time by which readers lag behind the sampler.
 INTERVAL = 0.25
 # Seconds between two attempts while the server does not answer: doubled from the first to the second.
 FIRST_DELAY, LAST_DELAY = 0.25, 5.0
@@ -42,89 +39,6 @@ FIRST_DELAY, LAST_DELAY = 0.25, 5.0
 REFUSED_DELAY = 30.0
 # Seconds that the end of the process waits for the server.
 EXIT_TIMEOUT = 30.0
-
-
-class RunWriter:
-    """Everything of one run that this process writes.
-
-    Attributes
-    ----------
-    path : of the run on the server.
-    registration : identity of the registration, None until the server has the run.
-    process : the one that writes; a fork of it must not.
-    chains : by number.
-    """
-
-    def __init__(self, meta: RunMeta, registration: str | None, spool: RunSpool | None) -> None:
-        self.meta = meta
-        self.path = f"/v1/runs/{check_rid(meta.rid)}"
-        self.registration = registration
-        self.spool = spool
-        self.process = os.getpid()
-        self.chains: dict[int, ChainWriter] = {}
-        self.is_released = False
-        self._has_warned = False
-        self.layout = Layout(meta)
-        self.stock = Stock(self.layout, spool)
-        self.encoder = BatchEncoder(meta.variables, meta.sample_stats)
-
-    @property
-    def pending(self) -> int:
-        """Number of iterations, over all chains, that the server has not acknowledged."""
-        return sum(chain.pending for chain in self.chains.values())
-
-    @property
-    def error(self) -> McbError | None:
-        """Why something of this run cannot be sent, if so."""
-        return next((chain.error for chain in self.chains.values() if chain.error), None)
-
-    @property
-    def place(self) -> str:
-        return f"spooled in {self.spool.path}" if self.spool else "in memory only"
-
-    def add_chain(self, number: int, start: int, casting: Casting) -> ChainWriter:
-        writer = ChainWriter(number, start, self.stock, casting)
-        _writers.add(writer)
-        self.chains[number] = writer
-        return writer
-
-    def is_registered_as(self, registration: str) -> None:
-        """The server has the run now."""
-        self.registration = registration
-        if self.spool is not None:
-            self.spool.registration = registration
-            try:
-                self.spool.save()
-            except OSError as error:
-                self._warn(error)
-
-    def headers(self) -> dict[str, str]:
-        return {"Mcb-Registration": self.registration} if self.registration else {}
-
-    def finish(self) -> None:
-        """Gives the spool back: removes it if all is on the server, else leaves it for `sync`."""
-        if self.spool is None:
-            return
-        if self.pending == 0 and self.error is None:
-            self.spool.remove()
-        else:
-            self.sync()
-            self.spool.leave()
-
-    def sync(self) -> None:
-        """Brings what is not acknowledged to the disk, as far as that can be done."""
-        try:
-            for chain in list(self.chains.values()):
-                chain.sync()
-            if self.spool is not None:
-                self.spool.sync_files()
-        except OSError as error:
-            self._warn(error)
-
-    def _warn(self, error: OSError) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            log.warning("the spool cannot be written to the disk (%s): it may not outlive the machine.", error)
 
 
 class Uploader:
@@ -142,7 +56,7 @@ class Uploader:
         _uploaders.add(self)
 
     def reset(self) -> None:
-        """The state of an uploader that has nothing to do; also what a forked child begins with."""
+        """Sets the state of an uploader that has nothing to do; a forked child begins with it, too."""
         self._runs: list[RunWriter] = []
         self._changed = threading.Condition()
         self._is_woken = False
@@ -153,7 +67,7 @@ class Uploader:
         self._is_abandoned = False
         self._delay = 0.0
         self._retry_after = 0.0
-        self._synced_at = 0.0
+        self._disk_sync = DiskSync(lambda: list(self._runs))
 
     def add(self, run: RunWriter) -> None:
         with self._changed:
@@ -163,6 +77,7 @@ class Uploader:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._loop, name="mcbackend-edge-uploader", daemon=True)
                 self._thread.start()
+        self._disk_sync.start()
 
     def wake(self) -> None:
         """Asks the thread to look for new draws now."""
@@ -214,7 +129,7 @@ class Uploader:
         return UploadPendingError(f"{pending} draws are not on the server yet, but {places}{reason}", pending, spool)
 
     def release(self, run: RunWriter) -> None:
-        """Nobody will append to this run any more: it goes once everything is acknowledged."""
+        """Lets a run go once everything is acknowledged: nobody will append to it any more."""
         run.is_released = True
         self.wake()
 
@@ -242,6 +157,7 @@ class Uploader:
             self._changed.notify_all()
         if thread is not None:
             thread.join(timeout=5.0)
+        self._disk_sync.stop()
         self._is_abandoned = True
 
     # -- the thread --------------------------------------------------------------------------------------------------
@@ -274,12 +190,12 @@ class Uploader:
             self._outage_over()
 
     def _wait(self) -> None:
-        """Until it is time to look again, or somebody asks for it (during an outage: only if somebody waits for it)."""
+        """Waits for the time of the next look, or until `wake` asks for one; during an outage only `flush` does."""
         began = time.monotonic()
         until = began + (self._delay * random.uniform(0.8, 1.2) if self._delay else self._interval)
         while not self._is_closed:
             if self._delay and self._is_urgent:
-                # Somebody waits: a try every half second, or when the server has asked for it.
+                # Somebody waits in `flush`: an attempt every half second, or as seldom as the server has asked for.
                 until = min(until, began + max(0.5, self._retry_after))
             left = until - time.monotonic()
             if left <= 0 or (self._is_woken and not self._delay):
@@ -289,8 +205,8 @@ class Uploader:
     def _send_run(self, run: RunWriter) -> None:
         """Sends all that is pending now, a batch of each chain in turn.
 
-        What is appended meanwhile waits for the next time, unless somebody waits for it: a sampler makes a draw in less
-        time than a request takes, and each draw would become a request of its own.
+        Draws that are appended meanwhile are left for the next time, unless somebody waits for them: a sampler makes a
+        draw in less time than a request takes, and each would become a request of its own.
         """
         chains = [chain for chain in list(run.chains.values()) if chain.error is None]
         if not all(chain.is_created for chain in chains):
@@ -347,10 +263,6 @@ class Uploader:
             log.log(level, "%s Sampling goes on; draws are %s and sent later.", _sentence(error), places)
             self._has_warned = True
         self._outage = error
-        if time.monotonic() - self._synced_at > FSYNC_SECONDS:
-            self._synced_at = time.monotonic()
-            for run in runs:
-                run.sync()
 
     def _outage_over(self) -> None:
         if self._outage is not None:
@@ -371,7 +283,7 @@ def register(transport: Transport, run: RunWriter, chains: list[ChainWriter]) ->
     Raises
     ------
     McbError
-        For failures that may pass; what the server refuses for good becomes the chains' error.
+        For failures that may pass; a refusal for good becomes the chains' error.
     """
     if run.registration is None:
         try:
@@ -469,21 +381,17 @@ def _say_what_is_left(run: RunWriter) -> None:
 
 
 _uploaders: weakref.WeakSet[Uploader] = weakref.WeakSet()
-_writers: weakref.WeakSet[ChainWriter] = weakref.WeakSet()
 
 
 def _at_exit() -> None:
-    """Waits for all servers at the same time, as it were: a second one that hangs costs nothing more."""
+    """Closes all uploaders within the time that the first one has: a second server that hangs takes no longer."""
     began = time.monotonic()
     for uploader in list(_uploaders):
         uploader.close(max(0.0, uploader.exit_timeout - (time.monotonic() - began)))
 
 
 def _after_fork() -> None:
-    """A forked child shares the parent's segments, and must neither write nor send nor delete them."""
-    for writer in list(_writers):
-        writer.error = McbError("this process is a fork of the one that writes the chain; only that one may append")
-        writer.refusal = writer.error
+    """A forked child has none of the parent's threads, and nothing of its own to send."""
     for uploader in list(_uploaders):
         uploader.reset()
 

@@ -23,7 +23,7 @@ from .schema import Variable
 _START, _COUNT, _STEP = 0x08, 0x10, 0x28
 _DRAWS, _STATS = 0x1A, 0x22
 _NAME, _DTYPE, _DATA, _SHAPES, _STRING = 0x0A, 0x12, 0x1A, 0x22, 0x2A
-# What arrays of every NumPy that this package runs on may have.
+# Dimensions that every NumPy takes on which this package runs.
 _MOST_DIMENSIONS = 32
 _MOST_SHAPE_NUMBERS = 4 * MOST_OBJECTS
 _FIELD_NUMBERS = {1: "start", 2: "count", 3: "draws", 4: "stats", 5: "step"}
@@ -219,7 +219,7 @@ def _zigzag(value: int) -> int:
 
 
 def decode_batch(data: memoryview, variables: Mapping[str, Variable], sample_stats: Mapping[str, Variable]) -> Batch:
-    """Reads a DrawBatch; rigid columns are views on `data` if there is but one and it is aligned, else copies.
+    """Reads a DrawBatch. A rigid column is a view on `data` if it is the only one and aligned, else a copy.
 
     Raises
     ------
@@ -262,7 +262,7 @@ def _column(raw: _RawColumn, count: int, variables: Mapping[str, Variable], is_a
     if var is None or var.dtype != raw.dtype:
         raise _not_registered(raw)
     if var.is_rigid and count * math.prod(length or 1 for length in var.shape) >= 2**59:
-        # NumPy has no place for it even if it is empty.
+        # NumPy refuses such a shape even if the array is empty.
         raise ProtocolError(f"an answer holds {count} draws of {raw.name!r}")
     if var.is_rigid and var.dtype != "str":
         return Rigid(_rigid_values(raw, var, count, is_alone))
@@ -301,7 +301,7 @@ def _rigid_values(raw: _RawColumn, var: Variable, count: int, is_alone: bool) ->
 
 
 def find_draws(beginning: bytes) -> int:
-    """Where in an answer, whose beginning this is, the data of the first column begin; 0 if that cannot be told."""
+    """Offset of the first column's data in an answer that begins like this; 0 if it is not in there."""
     reader = _Reader(memoryview(beginning))
     is_in_column = False
     try:
@@ -325,7 +325,7 @@ def _shapes(raw: _RawColumn, var: Variable, count: int) -> list[Shape]:
     Raises
     ------
     ProtocolError
-        Also for one that the variable cannot have, or NumPy.
+        Also for a shape that the variable, or NumPy, cannot have.
     """
     shapes: list[Shape] = []
     checked: set[Shape] = set()

@@ -1,7 +1,7 @@
 """The sampler's side of a chain: `append` copies a draw into the chain's log and returns.
 
 A log is a queue of segments. The sampler's thread adds rows at its end, the uploader takes batches from its front and
-drops segments once the server has acknowledged them; the two share nothing but counters that each only raises.
+drops segments once the server has acknowledged them; the two share only counters, and each raises its own.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ class Stock:
     def discard(self, segment: Segment | StoredSegment) -> None:
         if segment.path is not None:
             self._open -= isinstance(segment, Segment)
-            # One that stays is sent again by `sync`, which the server takes for the repetition that it is.
+            # A file that stays is sent again by `sync`, and the server knows its draws already.
             with suppress(OSError):
                 segment.path.unlink(missing_ok=True)
 
     def is_replaced(self, segment: Segment) -> None:
-        """Its file is another segment's now."""
+        """Notes that another segment has taken the file of this one."""
         if segment.path is not None:
             self._open -= 1
             segment.path = None
@@ -101,11 +101,11 @@ class ChainWriter:
 
     Attributes
     ----------
-    number : of the chain.
+    number : the chain's number.
     acknowledged : length of the chain on the server, as far as is known.
-    error : why nothing more can be sent, if so. What is appended then is kept, in the spool or in memory.
-    refusal : why nothing more can be appended, if so.
-    is_created : whether the server has the chain.
+    error : the reason for which nothing more can be sent, or None. Later draws are kept, in the spool or in memory.
+    refusal : the reason for which nothing more can be appended, or None.
+    is_created : True once the server has the chain.
     """
 
     def __init__(self, number: int, start: int, stock: Stock, casting: Casting = "strict") -> None:
@@ -122,7 +122,7 @@ class ChainWriter:
         self._segments: deque[Segment | StoredSegment] = deque()
         self._batch_rows = 1_000_000
         self._heap_per_row = 128 * len(self._layout.heap)
-        # The last segment, if there is one, and what `append` would otherwise ask it for each time.
+        # The last segment, if there is one, and attributes of it that `append` needs each time.
         self._tail: Segment
         self._rows: Any = ()
         self._counters = self._sums = memoryview(bytearray())
@@ -165,8 +165,8 @@ class ChainWriter:
         DrawError
             If the draw does not fit the run; nothing of it is stored.
         DrawConflictError
-            If another process writes this chain. (What else the server may refuse, `flush` tells: it is no reason to
-            stop a sampler.)
+            If another process writes this chain. (Other refusals of the server are no
+            reason to stop a sampler: `flush` tells of them.)
         """
         if self.refusal is not None:
             raise self.refusal
@@ -258,7 +258,7 @@ class ChainWriter:
             done += self._extend_tail(columns, done, count)
 
     def _extend_tail(self, columns: Sequence[Column | None], done: int, count: int) -> int:
-        """Puts as much as fits into the last segment; how many iterations those are."""
+        """Puts as many iterations as fit into the last segment; their number."""
         begin, layout, tail = self._filled, self._layout, self._tail
         room = min(self._capacity - begin, count - done)
         heap_used = tail.heap_used
@@ -310,7 +310,7 @@ class ChainWriter:
         return columns
 
     def _prepare(self) -> None:
-        """Everything about the layout that `append` would else look up for each draw."""
+        """Prepares what `append` would otherwise look up in the layout for each draw."""
         layout = self._layout
         split = len(layout.variables)
         names = [layout.columns[i].name for i in layout.rigid]
@@ -349,7 +349,7 @@ class ChainWriter:
             raise UnknownVariableError(f"the run has no {what} {min(unknown)!r}")
 
     def _cast(self, values: Sequence[ArrayLike]) -> tuple[Any, ...]:
-        """The values, with those that are not as registered cast."""
+        """The values; those of another dtype or shape than the registered one are cast."""
         cast, layout = strict_cast if self.casting == "strict" else numpy_cast, self._layout
         return tuple(
             value
@@ -379,7 +379,7 @@ class ChainWriter:
 
         Parameters
         ----------
-        rows : that are waiting to be written.
+        rows : number of rows that wait to be written.
         needed : bytes of heap that the next row takes.
         """
         layout = self._layout
@@ -398,7 +398,7 @@ class ChainWriter:
         tail = self._stock.segment(self.number, self.length, capacity, heap)
         if self._capacity and not self._filled and tail.path is not None:
             for empty in list(self._segments):
-                # One without rows begins where the new one does, which has taken its name, and with it its file.
+                # A segment without rows begins at the same iteration as the new one, which so has taken its file.
                 if isinstance(empty, Segment) and empty.start == tail.start:
                     self._stock.is_replaced(empty)
         self._segments.append(tail)
@@ -427,14 +427,14 @@ class ChainWriter:
         ]
 
     def acknowledge(self, length: int) -> None:
-        """The server has the iterations up to `length`: drops the segments that it has all of, but for the last."""
+        """Notes that the server has `length` iterations; drops segments that it has all of, but for the last."""
         self.on_acknowledge(length)
         self.acknowledged = length
         while len(self._segments) > 1 and self._segments[0].end <= length:
             self._stock.discard(self._segments.popleft())
 
     def rewind(self, error: DrawGapError) -> None:
-        """The server has lost draws: goes back to its length if the log still holds what follows.
+        """Goes back to the length of a server that has lost draws, if the log still holds them.
 
         Raises
         ------
@@ -447,16 +447,23 @@ class ChainWriter:
         self.acknowledged = error.length
 
     def send_less(self) -> bool:
-        """Halves the size of batches after the server found one too large; False if a batch is one draw already."""
+        """Halves the size of batches, since the server found one too large; False if a batch is one draw already."""
         present = min(self._batch_rows, self.pending)
         self._batch_rows = max(1, present // 2)
         return present > 1
 
-    def sync(self) -> None:
-        """Brings what is not acknowledged to the disk."""
+    def sync(self) -> bool:
+        """Brings what is not acknowledged to the disk; True if some of it was not known to be there."""
+        were_written = False
         for segment in list(self._segments):
             if segment.path is not None and segment.end > self.acknowledged:
-                segment.sync()
+                try:
+                    were_written |= segment.sync()
+                except FileNotFoundError:
+                    if segment.end > self.acknowledged:
+                        raise
+                    # The server has acknowledged it meanwhile.
+        return were_written
 
 
 _NO_STATS: Mapping[str, ArrayLike] = {}

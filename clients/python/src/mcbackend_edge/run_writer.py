@@ -1,0 +1,133 @@
+"""`RunWriter`: everything of one run that this process writes, and its files."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+
+from .errors import McbError
+from .names import check_rid
+from .schema import RunMeta
+from .segment import Layout
+from .spool import RunSpool
+from .wire import BatchEncoder
+from .writer import Casting, ChainWriter, Stock
+
+log = logging.getLogger("mcbackend_edge")
+
+
+class RunWriter:
+    """The chains of one run that this process writes, and their spool.
+
+    Attributes
+    ----------
+    path : the run's path on the server.
+    registration : identity of the registration, None until the server has the run.
+    process : id of the process that writes; a fork of it must not.
+    chains : by number.
+    """
+
+    def __init__(self, meta: RunMeta, registration: str | None, spool: RunSpool | None) -> None:
+        self.meta = meta
+        self.path = f"/v1/runs/{check_rid(meta.rid)}"
+        self.registration = registration
+        self.spool = spool
+        self.process = os.getpid()
+        self.chains: dict[int, ChainWriter] = {}
+        self.is_released = False
+        self._has_warned = False
+        # Held while files are synced, and while they are given up: behind that they are others'.
+        self._files = threading.Lock()
+        self._is_finished = False
+        self._seen: dict[int, int] = {}
+        self.layout = Layout(meta)
+        self.stock = Stock(self.layout, spool)
+        self.encoder = BatchEncoder(meta.variables, meta.sample_stats)
+
+    @property
+    def pending(self) -> int:
+        """Number of iterations, over all chains, that the server has not acknowledged."""
+        return sum(chain.pending for chain in self.chains.values())
+
+    @property
+    def error(self) -> McbError | None:
+        """The reason for which a chain of this run cannot be sent; None if all can."""
+        return next((chain.error for chain in self.chains.values() if chain.error), None)
+
+    @property
+    def place(self) -> str:
+        return f"spooled in {self.spool.path}" if self.spool else "in memory only"
+
+    def add_chain(self, number: int, start: int, casting: Casting) -> ChainWriter:
+        writer = ChainWriter(number, start, self.stock, casting)
+        _writers.add(writer)
+        self.chains[number] = writer
+        return writer
+
+    def is_registered_as(self, registration: str) -> None:
+        """Notes that the server has the run."""
+        self.registration = registration
+        if self.spool is not None:
+            self.spool.registration = registration
+            try:
+                self.spool.save()
+            except OSError as error:
+                self._warn(error)
+
+    def headers(self) -> dict[str, str]:
+        return {"Mcb-Registration": self.registration} if self.registration else {}
+
+    def finish(self) -> None:
+        """Gives the spool back: removes it if all is on the server, else leaves it for `sync`."""
+        if self.spool is None:
+            return
+        with self._files:
+            self._is_finished = True
+            if self.pending == 0 and self.error is None:
+                self.spool.remove()
+            else:
+                self._sync()
+                self.spool.leave()
+
+    def sync(self) -> None:
+        """Brings what is not acknowledged to the disk, as far as that can be done."""
+        with self._files:
+            if not self._is_finished:
+                self._sync()
+
+    def sync_late(self) -> None:
+        """As `sync`, if the server has not acknowledged all draws that were there at the call before."""
+        chains = list(self.chains.values())
+        is_late = any(chain.acknowledged < self._seen.get(chain.number, 0) for chain in chains)
+        self._seen = {chain.number: chain.length for chain in chains}
+        if is_late:
+            self.sync()
+
+    def _sync(self) -> None:
+        try:
+            were_written = [chain.sync() for chain in list(self.chains.values())]
+            if self.spool is not None and any(were_written):
+                self.spool.sync_files()
+        except OSError as error:
+            self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning("the spool cannot be written to the disk (%s): it may not outlive the machine.", error)
+
+
+_writers: weakref.WeakSet[ChainWriter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """A forked child shares the parent's segments, and must neither write nor send nor delete them."""
+    for writer in list(_writers):
+        writer.error = McbError("this process is a fork of the one that writes the chain; only that one may append")
+        writer.refusal = writer.error
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
