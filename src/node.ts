@@ -17,7 +17,7 @@ import { VERSION } from './version.ts'
 
 const HELP = `McBackend Edge: keeps the draws of MCMC runs.
 
-usage: npm start    (or: node src/node.ts; where it is installed as a package: npx mcbackend-edge)
+usage: npm start    (or: node src/node.ts; where it is installed: npx mcbackend-edge)
 
   --help       this text
   --version    the version

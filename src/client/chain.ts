@@ -200,7 +200,10 @@ export class HttpChain implements Chain {
     return this.read(() => this.reader.column(this.find(name, 'stats'), slice))
   }
 
-  getDrawsAt(index: number, names = [...this.context.schema.draws.keys()]): Promise<Map<string, NdArray>> {
+  getDrawsAt(
+    index: number,
+    names: readonly string[] = [...this.context.schema.draws.keys()],
+  ): Promise<Map<string, NdArray>> {
     return this.read(() =>
       this.reader.iteration(
         index,
@@ -209,7 +212,10 @@ export class HttpChain implements Chain {
     )
   }
 
-  getStatsAt(index: number, names = [...this.context.schema.stats.keys()]): Promise<Map<string, NdArray>> {
+  getStatsAt(
+    index: number,
+    names: readonly string[] = [...this.context.schema.stats.keys()],
+  ): Promise<Map<string, NdArray>> {
     return this.read(() =>
       this.reader.iteration(
         index,
