@@ -86,9 +86,11 @@ function build(name) {
   const { name: packageName, ...rest } = readJson(`packages/${name}/package.json`)
   const packageFile = { name: packageName, version, ...rest, dependencies: dependenciesOf(name, folder) }
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageFile, null, 2)}\n`)
-  const [packed] = JSON.parse(
-    run('npm', ['pack', '--json', '--pack-destination', '..'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] }),
-  )
+  const told = run('npm', ['pack', '--json', '--pack-destination', '..'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [packed] = JSON.parse(told)
   console.log(`dist/${packed.filename}: ${packed.entryCount} files, ${(packed.size / 1024).toFixed(0)} KiB`)
 }
 

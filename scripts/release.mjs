@@ -59,6 +59,8 @@ function datedChangelog(version) {
   const text = read(CHANGELOG)
   const at = text.indexOf(UNRELEASED)
   if (at === -1) fail(`${CHANGELOG} has no line "${UNRELEASED.trim()}"`)
+  if (text.includes(`\n## [${version}]`) || text.includes(`\n## ${version}\n`))
+    fail(`${CHANGELOG} tells of ${version} already`)
   const end = text.indexOf('\n## ', at + 1)
   const entries = text.slice(at + UNRELEASED.length, end === -1 ? undefined : end)
   if (!/^- /m.test(entries)) fail(`${CHANGELOG} has no entry under "Unreleased"; a release says what it brings`)

@@ -9,7 +9,7 @@ import { newFolder, removeFolder } from './support/storage.ts'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PYTHON = 'clients/python/pyproject.toml'
 const FILES = ['package.json', 'package-lock.json', PYTHON, 'scripts/release.mjs']
-const ENTRIES = '## [Unreleased]\n\n### Added\n\n- Something.\n\n## [0.0.1] - 2026-01-01\n\n- The first.\n'
+const ENTRIES = '## [Unreleased]\n\n### Added\n\n- Something.\n\n## [0.0.1] - 2026-01-01\n\n- The first.\n\n## 7.0.0\n'
 
 let folder: string
 beforeEach(() => {
@@ -29,11 +29,14 @@ afterEach(() => removeFolder(folder))
 
 const read = (file: string) => readFileSync(join(folder, file), 'utf8')
 const write = (file: string, text: string) => writeFileSync(join(folder, file), text)
-const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, encoding: 'utf8' }).trim()
+/** Without what a developer has set for all repositories, as signatures. */
+const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' }
+const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, env, encoding: 'utf8' }).trim()
 
 function release(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/release.mjs', ...args], {
     cwd: folder,
+    env,
     encoding: 'utf8',
   })
   return { status, stdout, stderr }
@@ -79,6 +82,7 @@ test.each([
   ['an older one', () => {}, ['0.0.9'], 'is older than'],
   ['a file that is not committed', () => write('new', 'x'), ['7.8.9'], 'not committed'],
   ['another branch', () => git('switch', '--quiet', '--create', 'work'), ['7.8.9'], 'not on "work"'],
+  ['one of the changelog', () => {}, ['7.0.0'], 'tells of 7.0.0 already'],
   ['nothing to tell', () => tellNothing(), ['7.8.9'], 'has no entry under "Unreleased"'],
 ])('refused: %s', (_what, change, args, message) => {
   change()

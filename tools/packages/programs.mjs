@@ -11,12 +11,21 @@ const running = new Set()
 
 // What still runs when this ends, ends with it.
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const child of running) killAll(child)
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
+/** Kills a program with all that it has started: each has a group of processes of its own. */
+function killAll(child) {
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // It has ended.
+  }
+}
+
 function launch([command, ...args], { cwd, env }) {
-  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
@@ -28,7 +37,7 @@ function launch([command, ...args], { cwd, env }) {
 /** Runs a command to its end; what it printed. Rejects with that when it fails. */
 export async function run(command, options) {
   const { child, output } = launch(command, options)
-  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
+  const timer = setTimeout(() => killAll(child), PATIENCE_MS)
   const code = await new Promise((resolve) => {
     child.once('error', () => resolve(-1))
     child.once('close', resolve)
@@ -55,7 +64,7 @@ export async function serve(command, options) {
     // Its output ends with the last process that holds it: with the server, however many are in between.
     const closed = once(child, 'close')
     child.kill('SIGTERM')
-    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+    const timer = setTimeout(() => killAll(child), GRACE_MS)
     await closed
     clearTimeout(timer)
     return output()

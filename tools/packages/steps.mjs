@@ -11,23 +11,24 @@ export class Steps {
   /** Runs a step, which may give back what it has found out; failures are printed, and the next step follows. */
   async run(name, step) {
     const begun = performance.now()
-    const end = (how) => console.log(`${how}  ${name}  (${((performance.now() - begun) / 1000).toFixed(1)} s)`)
+    const end = (how, said) => {
+      console.log(`   ${how} after ${((performance.now() - begun) / 1000).toFixed(1)} s`)
+      if (typeof said === 'string') console.log(said.trim().replaceAll(/^/gm, '   '))
+    }
+    console.log(`== ${name}`)
     try {
       const said = await step()
       this.passed++
-      end('ok  ')
-      if (typeof said === 'string') console.log(`        ${said}`)
+      end('ok', said)
       return true
     } catch (error) {
       if (error instanceof Skipped) {
         this.skipped++
-        end('skip')
-        console.log(`        ${error.message}`)
+        end('skipped', error.message)
         return false
       }
       this.failed++
-      end('FAIL')
-      console.log(String(error?.stack ?? error).replace(/^/gm, '        '))
+      end('FAILED', String(error?.stack ?? error))
       return false
     }
   }
