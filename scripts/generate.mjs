@@ -25,6 +25,9 @@ execFileSync(
     '--no-convert',
     '--dependency',
     'protobufjs/minimal.js',
+    // A root of its own: the default one is shared with all other generated code of a process, names and all.
+    '--root',
+    'mcbackend-edge',
     '-p',
     'protobufs',
     '-o',

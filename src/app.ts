@@ -33,9 +33,9 @@ import { shareRoutes } from './routes/shares.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import type { StoreBackend } from './runs/backend.ts'
+import { VERSION } from './version.ts'
 
 export { LOCAL_TENANT }
-export const VERSION = '0.1.0'
 
 /** What a server with tenants and keys needs beside their storage. */
 export interface KeysOptions {
@@ -144,7 +144,7 @@ export function createApp({
   app.onError(handleErrors(report))
   app.notFound(handleNotFound)
 
-  healthRoutes(app, services, () => openLocal().store.ping())
+  healthRoutes(app, services, { version: VERSION, ping: () => openLocal().store.ping() })
   runRoutes(app, services, sharesEndWith(management))
   chainRoutes(app, services)
   drawRoutes(app, services)

@@ -13,10 +13,14 @@ import { reportTo } from './node/report.ts'
 import { listen, whenNodeAnswered } from './node/server.ts'
 import { endInTurn } from './node/stop.ts'
 import { openStorage, STORAGES } from './node/storage.ts'
+import { VERSION } from './version.ts'
 
 const HELP = `McBackend Edge: keeps the draws of MCMC runs.
 
-usage: npm start    (or: node src/node.ts)
+usage: npm start    (or: node src/node.ts; where it is installed: npx mcbackend-edge)
+
+  --help       this text
+  --version    the version
 
 environment
   PORT           port to listen on; 0 picks a free one   [8787]
@@ -55,9 +59,13 @@ function fail(sentence: string): never {
   process.exit(1)
 }
 
-function asksForHelp(): boolean {
+/** What the arguments ask for instead of a start. */
+function askedFor(): string | undefined {
   try {
-    return parseArgs({ options: { help: { type: 'boolean', short: 'h' } } }).values.help === true
+    const options = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const
+    const { help, version } = parseArgs({ options }).values
+    if (help === true) return HELP
+    return version === true ? VERSION : undefined
   } catch (error) {
     fail(`${describeFailure(error)}. It takes environment variables; --help lists them.`)
   }
@@ -84,8 +92,9 @@ function describeFailure(error: unknown): string {
 }
 
 async function main(): Promise<void> {
-  if (asksForHelp()) {
-    console.log(HELP)
+  const text = askedFor()
+  if (text !== undefined) {
+    console.log(text)
     return
   }
   // A variable that is set to nothing is not set.

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { withoutKeys } from '../core/redaction.ts'
+import { VERSION } from '../version.ts'
 import { COMMANDS, type Command, type Given } from './commands.ts'
 import { CliError } from './errors.ts'
 import { profilePath, readProfile, removeProfile, requireAddress, requireToken, writeProfile } from './profile.ts'
@@ -13,6 +14,7 @@ const COMMON = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' 
 const HELP = `mcb: tenants, keys, runs and shares of a McBackend server
 
 usage: mcb COMMAND [--json] [--help]
+       mcb --version
 
 ${COMMANDS.map(({ usage, about }) => `  ${usage.padEnd(24)} ${about}`).join('\n')}
   ${'login --url URL'.padEnd(24)} keep the server and a key, read from the standard input, in a file of mode 0600
@@ -140,7 +142,8 @@ async function main(args: readonly string[]): Promise<void> {
   if (first === undefined || (args.length === 1 && (first === '--help' || first === '-h' || first === 'help'))) {
     console.log(HELP)
     process.exitCode = first === undefined ? 1 : 0
-  } else if (first === 'login') await login(args.slice(1))
+  } else if (first === '--version' && args.length === 1) console.log(VERSION)
+  else if (first === 'login') await login(args.slice(1))
   else if (first === 'logout') {
     removeProfile(profilePath(process.env))
     console.log('the key is forgotten here; "mcb keys revoke ID" ends it everywhere')

@@ -9,6 +9,7 @@ import type { Chain, DrawBatch, Draws, Values } from '../core/interfaces.ts'
 import { batchSegments, encodeSegments } from '../core/wire/write-batch.ts'
 import { DrawBuffer } from './buffer.ts'
 import { after, isTurnDue, nextTurn } from './clock.ts'
+import { type Deferred, deferred } from './deferred.ts'
 import { type ChainAnswer, readChain } from './json.ts'
 import type { FlushOptions } from './options.ts'
 import { ChainReader } from './read.ts'
@@ -61,7 +62,7 @@ export class HttpChain implements Chain {
   private spare: DrawBuffer | undefined
   private isDue = false
   private cancelTimer: (() => void) | undefined
-  private room: PromiseWithResolvers<void> | undefined
+  private room: Deferred<void> | undefined
   private isClosed = false
 
   constructor(context: RunContext, { chain, length }: ChainAnswer, isNew: boolean) {
@@ -199,7 +200,10 @@ export class HttpChain implements Chain {
     return this.read(() => this.reader.column(this.find(name, 'stats'), slice))
   }
 
-  getDrawsAt(index: number, names = [...this.context.schema.draws.keys()]): Promise<Map<string, NdArray>> {
+  getDrawsAt(
+    index: number,
+    names: readonly string[] = [...this.context.schema.draws.keys()],
+  ): Promise<Map<string, NdArray>> {
     return this.read(() =>
       this.reader.iteration(
         index,
@@ -208,7 +212,10 @@ export class HttpChain implements Chain {
     )
   }
 
-  getStatsAt(index: number, names = [...this.context.schema.stats.keys()]): Promise<Map<string, NdArray>> {
+  getStatsAt(
+    index: number,
+    names: readonly string[] = [...this.context.schema.stats.keys()],
+  ): Promise<Map<string, NdArray>> {
     return this.read(() =>
       this.reader.iteration(
         index,
@@ -312,7 +319,7 @@ export class HttpChain implements Chain {
   }
 
   private waitForRoom(): Promise<void> {
-    this.room ??= Promise.withResolvers<void>()
+    this.room ??= deferred<void>()
     this.isDue = true
     this.queue.wake()
     return this.room.promise

@@ -1,4 +1,8 @@
 /** Time for a client on any platform: pauses that can be ended, and turns of the event loop. */
+import { deferred } from './deferred.ts'
+
+/** Not in every environment, but where it is there, sooner than a timer. */
+declare const setImmediate: ((callback: () => void) => unknown) | undefined
 
 import { turn } from '../core/turn.ts'
 
@@ -14,7 +18,7 @@ export function after(ms: number, callback: () => void): () => void {
 
 /** Waits `ms` milliseconds; rejects with the signal's reason when that is aborted. */
 export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const { promise, resolve, reject } = deferred<void>()
   const onAbort = () => reject(signal?.reason)
   if (signal?.aborted) onAbort()
   signal?.addEventListener('abort', onAbort, { once: true })

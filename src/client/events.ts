@@ -3,6 +3,7 @@
  *
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
+import { deferred } from './deferred.ts'
 
 export interface ServerEvent {
   /** `message` for an event without a name. */
@@ -35,7 +36,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
 }
 
 async function readWithin(reader: ReadableStreamDefaultReader<Uint8Array>, milliseconds: number) {
-  const silence = Promise.withResolvers<never>()
+  const silence = deferred<never>()
   const timer = setTimeout(() => silence.reject(new Error(`nothing came for ${milliseconds} ms`)), milliseconds)
   try {
     return await Promise.race([reader.read(), silence.promise])

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The client SDK: McBackend's Backend, Run and Chain on a server, with nothing but `fetch`. */
 
 export { decodeNdArray, encodeNdArray, type LabelArray, type NdArray } from '../core/draws/ndarray.ts'

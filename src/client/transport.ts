@@ -1,6 +1,7 @@
 /** One request to the server as often as it takes: attempts, pauses between them, and errors. */
 import { McbError } from '../core/errors.ts'
 import { after, pause } from './clock.ts'
+import { deferred } from './deferred.ts'
 import { DEFAULT_RETRY, type Fetch, type HttpBackendOptions, type RetryOptions } from './options.ts'
 import { type Answer, errorOf } from './problem.ts'
 
@@ -142,7 +143,7 @@ export class Transport {
   private async exchange(request: ApiRequest): Promise<Answer> {
     const { timeout } = this.retry
     const controller = new AbortController()
-    const ended = Promise.withResolvers<never>()
+    const ended = deferred<never>()
     const end = (reason: unknown) => {
       controller.abort(reason)
       ended.reject(reason)

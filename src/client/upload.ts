@@ -1,4 +1,5 @@
 /** The uploads of one chain: one at a time, in order, until one fails. */
+import { type Deferred, deferred } from './deferred.ts'
 
 /** Something to send; `send` resolves when the server has acknowledged it. */
 export interface Upload {
@@ -12,7 +13,7 @@ interface Entry {
   /** Given up when an upload fails, and told so; entries without it are kept. */
   readonly giveUp?: (reason: unknown) => void
   /** Those who wait for this entry and all before it. */
-  settled?: PromiseWithResolvers<void>
+  settled?: Deferred<void>
 }
 
 export class UploadQueue {
@@ -49,7 +50,7 @@ export class UploadQueue {
    * back, after `undo` and before anything else is sent.
    */
   run<T>(task: () => Promise<T>, undo: (reason: unknown) => void): Promise<T> {
-    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const { promise, resolve, reject } = deferred<T>()
     const giveUp = (reason: unknown) => {
       undo(reason)
       reject(reason)
@@ -65,7 +66,7 @@ export class UploadQueue {
     if (this.failed !== undefined) throw this.failed.reason
     const last = this.entries.at(-1)
     if (last === undefined) return
-    last.settled ??= Promise.withResolvers<void>()
+    last.settled ??= deferred<void>()
     await last.settled.promise
   }
 

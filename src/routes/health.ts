@@ -1,10 +1,16 @@
-/** /healthz: whether this server can do its work. */
+/** /healthz: whether this server can do its work, and its version. */
 import type { Hono } from 'hono'
 import { describe, errors } from '../http/openapi/describe.ts'
 import type { AppEnv, Services } from '../http/operation.ts'
 import { resource } from '../http/resource.ts'
 
-export function healthRoutes(app: Hono<AppEnv>, { authorize }: Services, ping: () => Promise<void>): void {
+export interface Health {
+  readonly version: string
+  /** Rejects when the storage cannot be reached. */
+  readonly ping: () => Promise<void>
+}
+
+export function healthRoutes(app: Hono<AppEnv>, { authorize }: Services, { version, ping }: Health): void {
   resource(app, '/healthz', authorize, {
     get: {
       needs: 'nothing',
@@ -13,7 +19,7 @@ export function healthRoutes(app: Hono<AppEnv>, { authorize }: Services, ping: (
       }),
       handler: async (c) => {
         await ping()
-        return c.json({ status: 'ok' })
+        return c.json({ status: 'ok', version })
       },
     },
   })

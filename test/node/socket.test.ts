@@ -250,7 +250,9 @@ test('ids that a URL would resolve are malformed, or lead nowhere', async () => 
 
 test('a probe that speaks HTTP/1.0 and names no host is answered', async () => {
   const { server } = await serve(new MemoryStore())
-  expect(await raw(server.url, 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 .*\{"status":"ok"\}$/s)
+  expect(await raw(server.url, 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(
+    /^HTTP\/1\.1 200 .*\{"status":"ok","version":"[^"]+"\}$/s,
+  )
 })
 
 test('the names of many variables fit into an address', async () => {
