@@ -1,7 +1,8 @@
 /** Metadata of many MiB as answers that nobody takes: there is a bound for all of them, and none of it is the writers'. */
 import { afterEach, expect, test } from 'vitest'
 import { drawBatch, expectProblem, iterations, META, PROTOBUF, runMeta } from '../http/api.ts'
-import { Raw, type Served, serve } from './serve.ts'
+import { Raw } from '../support/raw.ts'
+import { type Served, serve } from './serve.ts'
 
 const MIB = 1024 * 1024
 let served: Served | undefined

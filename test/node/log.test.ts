@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { bytesOf, DRAWS, drawBatch, iterations, jsonOf, META, PROTOBUF, runMeta, withDraws } from '../http/api.ts'
 import { type ServerProcess, startServer } from '../support/process.ts'
-import { raw, socketTo } from '../support/raw.ts'
+import { Raw, raw } from '../support/raw.ts'
 
 const OPERATOR = 'operator-token-of-the-log-tests-7f3a'
 const KEYS = { MCB_STORAGE: 'memory', MCB_AUTH: 'keys', MCB_OPERATOR_TOKEN: OPERATOR }
@@ -207,10 +207,10 @@ test('quiet: changes of keys are told, requests are not', async () => {
 test('an answer whose reader went away is marked', async () => {
   const server = await start({ MCB_LOG: 'json' })
   await withDraws(server.api, 0)
-  const socket = socketTo(server.url)
-  socket.write('GET /v1/runs/r/events HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: went-away\r\n\r\n')
-  await once(socket, 'data')
-  socket.destroy()
+  const head = 'GET /v1/runs/r/events HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: went-away\r\n\r\n'
+  const client = new Raw(server.url).send(head)
+  await once(client.socket, 'data')
+  client.destroy()
   await expect.poll(() => server.output()).toContain('went-away')
   const line =
     server

@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DRAWS, drawBatch, PROTOBUF, runMeta } from '../http/api.ts'
 import { type ServerProcess, startServer } from '../support/process.ts'
+import { Raw } from '../support/raw.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
-import { Raw } from './serve.ts'
 
 const MIB = 1024 * 1024
 
