@@ -15,6 +15,9 @@ import { httpStatus } from './status.ts'
 const NO_SETTINGS =
   /^(query|database|default_format|query_id|user|password|session_id|session_timeout|session_check|role|enable_http_compression|compress|decompress|quota_key|stacktrace|send_progress_in_http_headers|http_headers_progress_interval_ms|wait_end_of_query|cancel_http_readonly_queries_on_client_close|param_.*)$/
 
+/** The format of an answer to an INSERT, whatever that of its data is. */
+const NO_ROWS = 'TabSeparated'
+
 export interface Credentials {
   readonly user: string
   readonly password: string
@@ -70,11 +73,12 @@ export function serve(engine: Engine, inserts: Inserts, credentials: Credentials
     const bound = bindParams(query.sql, params)
     if (query.takesData) {
       const insert = { sql: bound, format, database, settings, body: body.subarray(headEnd) }
-      return { result: await inserts.insert(insert), format }
+      return { result: await inserts.insert(insert), format: NO_ROWS }
     }
     const isSet = /^\s*(SELECT|WITH|INSERT|DELETE|ALTER|OPTIMIZE)\b/i.test(query.sql)
     const sql = isSet ? withSettings(bound, settings) : bound
-    return { result: await engine.run(sql, query.isInsert ? 'Null' : format, database), format }
+    if (query.isInsert) return { result: await engine.run(sql, 'Null', database), format: NO_ROWS }
+    return { result: await engine.run(sql, format, database), format }
   }
 }
 
