@@ -5,21 +5,51 @@ import { referenceDraws } from './test/support/posteriordb.ts'
 /** What a test waits for happens soon, but not on every machine within the second and the ten that are usual. */
 const PATIENCE = { hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
 
+/** Tests that need no server and no engine. */
+const UNIT = [
+  'test/core/**/*.test.ts',
+  'test/http/**/*.test.ts',
+  'test/{docs,generated}.test.ts',
+  'test/client/{append,backend,exactly-once,failure,read,retry}*.test.ts',
+  'test/conformance/{memory,null,sqlite}.test.ts',
+  'test/tenants/{attacks,bodies,bounds,failures,limits,management,matrix,one-run,shared-page}.test.ts',
+]
+
+/** Tests that take long and are about little have names that end in `.slow.test.ts`: scripts/test.mjs leaves them out. */
+const LEFT_OUT = process.env.MCB_TEST_SLOW === 'no' ? ['**/*.slow.test.ts'] : []
+
+/** One engine for all files of both projects, each of which has a database of its own. */
+const CLICKHOUSE = { globalSetup: ['./test/clickhouse/engine.ts'], testTimeout: 300_000, ...PATIENCE }
+
 export default defineConfig(async () => ({
   test: {
     // Most of a test's time is waiting for servers.
     maxWorkers: '100%',
+    // What passing tests print is of no use to a reader, nor is what of their time is more than a moment.
+    silent: 'passed-only' as const,
+    slowTestThreshold: 20_000,
     projects: [
       {
+        extends: true as const,
+        // Their files leave nothing behind that another one would see: modules are loaded once for all.
+        test: { name: 'unit', include: UNIT, exclude: LEFT_OUT, isolate: false, testTimeout: 60_000, ...PATIENCE },
+      },
+      {
+        extends: true as const,
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/workers/**', 'test/clickhouse/workers/**'],
+          exclude: [...UNIT, ...LEFT_OUT, 'test/workers/**', 'test/clickhouse/**'],
           testTimeout: 60_000,
           ...PATIENCE,
         },
       },
       {
+        extends: true as const,
+        test: { name: 'clickhouse', include: ['test/clickhouse/*.test.ts'], ...CLICKHOUSE },
+      },
+      {
+        extends: true as const,
         plugins: [
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },
@@ -37,20 +67,16 @@ export default defineConfig(async () => ({
           // workerd reads no files: what tests need of them is handed over.
           provide: { reference: JSON.stringify(referenceDraws() ?? null) },
           include: ['test/workers/**/*.test.ts'],
+          exclude: LEFT_OUT,
           setupFiles: ['./test/workers/setup.ts'],
           testTimeout: 180_000,
           ...PATIENCE,
         },
       },
       {
+        extends: true as const,
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
-        test: {
-          name: 'workers-clickhouse',
-          include: ['test/clickhouse/workers/*.test.ts'],
-          globalSetup: ['./test/clickhouse/workers/engine.ts'],
-          testTimeout: 300_000,
-          ...PATIENCE,
-        },
+        test: { name: 'workers-clickhouse', include: ['test/clickhouse/workers/*.test.ts'], ...CLICKHOUSE },
       },
     ],
   },

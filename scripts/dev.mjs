@@ -109,6 +109,22 @@ function requireFree(port, host) {
   })
 }
 
+/** Those that say where it listens, where the user says nothing, and that it asks nothing. */
+function defaultFlags(args, { host, port }) {
+  const values = [
+    ['--ip', host],
+    ['--port', String(port)],
+    // A free one, so that two can run.
+    ['--inspector-port', '0'],
+  ]
+  const saysInteraction = args.some((arg) => arg.includes('show-interactive-dev-session'))
+  return [
+    ...values.flatMap(([name, value]) => (flagValue(args, name) === undefined ? [name, value] : [])),
+    ...openVariables(args, host),
+    ...(saysInteraction ? [] : ['--show-interactive-dev-session=false']),
+  ]
+}
+
 async function main(args) {
   if (args.includes('--help') || args.includes('-h')) {
     console.log(HELP)
@@ -137,16 +153,7 @@ async function main(args) {
   }
 
   const rest = ['--persist-to', '--config', '-c', '--env', '-e'].reduce(withoutFlag, args)
-  const defaults = [
-    ...(flagValue(args, '--ip') === undefined ? ['--ip', host] : []),
-    ...(flagValue(args, '--port') === undefined ? ['--port', String(port)] : []),
-    // A free one, so that two can run.
-    ...(flagValue(args, '--inspector-port') === undefined ? ['--inspector-port', '0'] : []),
-    ...openVariables(args, host),
-    ...(args.some((arg) => arg.includes('show-interactive-dev-session'))
-      ? []
-      : ['--show-interactive-dev-session=false']),
-  ]
+  const defaults = defaultFlags(args, { host, port })
   const served = await wrangler(['dev', ...place, ...shared, ...defaults, ...rest], { quiet: false })
   return stopping ? 0 : served.code
 }

@@ -1,94 +1,213 @@
-// `npm test`: formatting, types, then all test suites. Arguments go to vitest: `npm test -- test/http`.
+// `npm test`, `npm run test:fast` and `npm run test:all`: the steps of each, and what has come of them.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, statfsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, mkdtempSync, readFileSync, statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 
-const args = process.argv.slice(2)
-if (args.includes('--help')) {
-  console.log(`usage: npm test [-- VITEST ARGUMENTS]
-  without arguments: biome, tsc, every vitest suite, and the Python package where Python 3.11 or later is installed`)
-  process.exit(0)
-}
+const HELP = `usage: npm run test:fast               formatting, lint, types and the tests that need no server: for who writes code
+       npm test                        also the tests with servers on Node and in workerd: for who has cloned it
+       npm run test:all                everything, with the slow tests, ClickHouse and the Python package: for CI
+       npm test -- VITEST ARGUMENTS    some tests: npm test -- test/http`
 
 const PACKAGE = 'clients/python'
 /** Of the Python package's environment, where the reference implementation is installed as well. */
 const GOLDEN_PYTHON = resolve(`${PACKAGE}/.venv/bin/python`)
 
-/** Tests start some hundred servers, each of which would compile the same modules. */
-const COMPILED = { NODE_COMPILE_CACHE: resolve('node_modules/.cache/compiled') }
-
-/** Where the tests' databases lie: in memory where a machine has much of it, since they would wait for the disk in turns. */
+/** Where the tests' files lie: in memory where a machine has much of it, since they would wait for the disk in turns. */
 const IN_MEMORY = '/dev/shm'
 const LEAST_BYTES = 4 * 2 ** 30
 
-function folders() {
-  if (process.env.TMPDIR !== undefined || !existsSync(IN_MEMORY)) return {}
-  const { bavail, bsize } = statfsSync(IN_MEMORY)
-  return bavail * bsize >= LEAST_BYTES ? { TMPDIR: IN_MEMORY } : {}
+/** The last of a failing step's errors, in characters. */
+const SAID = 200_000
+const COUNTS = /\b(?<passed>\d+) passed, (?<failed>\d+) failed, (?<skipped>\d+) skipped$/
+/** What workerd prints when a test breaks an object, as it is meant to. */
+const OF_WORKERD = /^(uncaught exception; exception = |stack: \S*workerd|console warning; message = )/
+
+const args = process.argv.slice(2)
+if (args.includes('--help')) {
+  console.log(HELP)
+  process.exit(0)
+}
+
+/** Temporary files of all that this run starts, which is found by it in the end. */
+const folder = mkdtempSync(join(parentFolder(), 'mcbackend-tests-'))
+const guard = spawn(process.execPath, ['scripts/guard.mjs', folder], {
+  // In a group of its own, which is not ended with this one.
+  detached: true,
+  stdio: ['pipe', 'ignore', 'inherit'],
+})
+const unguarded = new Promise((resolve) => guard.once('close', resolve))
+
+/** Of each step. */
+function environment() {
+  return {
+    ...(existsSync(GOLDEN_PYTHON) && { MCB_GOLDEN_PYTHON: GOLDEN_PYTHON }),
+    // Tests start some hundred servers, each of which would compile the same modules.
+    NODE_COMPILE_CACHE: resolve('node_modules/.cache/compiled'),
+    ...process.env,
+    TMPDIR: folder,
+  }
 }
 
 const ours = (...command) => [process.execPath, ...command]
-const vitest = (...options) => ours('node_modules/vitest/vitest.mjs', 'run', ...options)
+const report = (name) => join(folder, `${name}.report`)
 
-if (args.length > 0) {
-  await step('Tests', vitest(...args))
-} else {
-  // The environment comes over the network, which the first steps have no use for.
-  const environment = python('--only-install')
-  const installation = environment && begin('Environment of the Python package', environment, 'pipe')
-  await step('Formatting and lint', ours('node_modules/@biomejs/biome/bin/biome', 'check', '.'))
-  for (const project of ['.', 'src/core', 'src/client']) {
-    await step(`Types of ${project}`, ours('node_modules/typescript/bin/tsc', '-p', project))
+/**
+ * A run of vitest that counts its tests into a file. `slow` says whether files like `disk.slow.test.ts` belong to it
+ * (vitest.config.ts).
+ */
+function vitest(name, slow, ...options) {
+  const reporters = ['--reporter=default', '--reporter=./test/support/report.ts']
+  return {
+    command: ours('node_modules/vitest/vitest.mjs', 'run', ...reporters, ...options),
+    env: { MCB_TEST_REPORT: report(name), MCB_TEST_SLOW: slow },
+    counts: () => JSON.parse(readFileSync(report(name), 'utf8')),
   }
-  await step('Tests inside workerd', vitest('--project', 'workers', '--project', 'workers-clickhouse'))
-  await installation?.ended()
-  await step('Tests on Node', vitest('--project', 'node'))
-  if (environment) await step('Python package', python())
-  else console.log('The Python package was skipped: it needs Python 3.11 or later, and there is none on the path.')
 }
 
-/** Runs a command to its end; ends the process when it fails. */
-function step(name, command) {
-  console.log(`\n== ${name}`)
-  return begin(name, command, 'inherit').ended()
-}
+const projects = (...names) => names.flatMap((name) => ['--project', name])
+const ON_NODE_AND_WORKERD = projects('unit', 'node', 'workers')
 
-/** Starts a command; what it prints on a pipe is shown when its end is awaited. */
-function begin(name, [program, ...rest], output) {
+/**
+ * Every step and the commands that it belongs to, in the order in which they run; `test:all` runs what `npm test` runs,
+ * and more. The tests of a step are counted by its `counts`, or by the line `N passed, N failed, N skipped` that it prints;
+ * one without is only well or not. When a step fails that comes `first`, the rest is not tried.
+ */
+const STEPS = [
+  { name: 'Formatting, lint and types', in: ['fast', 'test', 'all'], first: true, command: npm('check') },
+  { name: 'Unit tests', in: ['fast'], ...vitest('unit', 'no', ...projects('unit')) },
+  { name: 'Tests', in: ['test'], ...vitest('test', 'no', ...ON_NODE_AND_WORKERD) },
+  { name: 'Environment of the Python package', in: ['all'], ...python('--only-install') },
+  { name: 'Tests, with the slow ones', in: ['all'], ...vitest('all', 'yes', ...ON_NODE_AND_WORKERD) },
+  {
+    name: 'Tests on ClickHouse',
+    in: ['all'],
+    ...vitest('clickhouse', 'yes', ...projects('clickhouse', 'workers-clickhouse')),
+  },
+  { name: 'Python package', in: ['all'], ...pythonPackage() },
+  { name: 'Packages, on the platforms that they are for', in: ['all'], command: npm('test:packages') },
+]
+
+const chosen = args.includes('--fast') ? 'fast' : args.includes('--all') ? 'all' : 'test'
+const rest = args.filter((arg) => arg !== '--fast' && arg !== '--all')
+const steps =
+  rest.length > 0
+    ? [{ name: 'Tests', ...vitest('some', 'yes', ...rest) }]
+    : STEPS.filter((step) => step.in.includes(chosen))
+
+let current
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(signal))
+// npm hands signals on, unless it is killed.
+const parent = process.ppid
+setInterval(() => {
+  if (process.ppid !== parent) void stop('SIGHUP')
+}, 1000).unref()
+
+const total = { passed: 0, failed: 0, skipped: 0 }
+const failures = []
+for (const step of steps) {
+  if (!(await isDone(step))) failures.push(step.name)
+  if (step.first && failures.length > 0) break
+}
+if (failures.length > 0) console.error(`\nfailed: ${failures.join(', ')}`)
+const { passed, failed, skipped } = total
+if (passed + failed + skipped > 0) console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
+await end(failures.length > 0 ? 1 : 0)
+
+/** Runs a step to its end, and says whether all is well. */
+async function isDone(step) {
+  console.log(`\n== ${step.name}`)
   const begun = Date.now()
-  const golden = existsSync(GOLDEN_PYTHON) ? { MCB_GOLDEN_PYTHON: GOLDEN_PYTHON } : {}
-  const env = { ...golden, ...COMPILED, ...folders(), ...process.env }
-  const child = spawn(program, rest, { stdio: ['inherit', output, output], env })
-  process.once('exit', () => child.kill())
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text) => {
-      printed += text
-    })
-  }
-  const closed = new Promise((resolve) => {
-    child.once('error', (error) => {
-      printed += `${error.message}\n`
-      resolve(1)
-    })
-    child.once('close', (status) => resolve(status ?? 1))
-  })
-  const finished = closed.then(() => Date.now())
-  const ended = async () => {
-    const status = await closed
-    if (printed !== '') console.log(`\n== ${name}\n${printed.trimEnd()}`)
-    if (status !== 0) {
-      const advice = name === 'Formatting and lint' ? ' `npm run format` mends formatting.' : ''
-      console.error(`${name}: failed.${advice}`)
-      process.exit(status)
-    }
-    console.log(`${name}: ${(((await finished) - begun) / 1000).toFixed(0)} s`)
-  }
-  return { ended }
+  const { status, counted } = await run(step)
+  const counts = countsOf(step, status, counted)
+  for (const kind of Object.keys(total)) total[kind] += counts[kind]
+  if (counts.lines?.length > 0) console.log(`\nskipped, and why:\n${counts.lines.join('\n')}`)
+  const advice = step.first && status !== 0 ? ' `npm run format` mends formatting.' : ''
+  console.log(
+    `${step.name}: ${status === 0 ? 'done' : 'failed'}, ${Math.round((Date.now() - begun) / 1000)} s.${advice}`,
+  )
+  return status === 0
 }
 
-/** Tests clients/python: any Python runs the script, and it looks for one that is new enough. */
+/** Shows what a step prints; what only a failure makes interesting, when it fails. */
+function run({ command: [program, ...options], env: more }) {
+  current = spawn(program, options, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...environment(), ...more } })
+  let said = ''
+  let counted
+  const keep = (text) => {
+    said = (said + text).slice(-SAID)
+  }
+  current.stderr.setEncoding('utf8').on('data', keep)
+  createInterface({ input: current.stdout }).on('line', (line) => {
+    counted = COUNTS.exec(line)?.groups ?? counted
+    if (OF_WORKERD.test(line)) keep(`${line}\n`)
+    else console.log(line)
+  })
+  return new Promise((resolve) => {
+    current.once('error', (error) => {
+      console.error(error.message)
+      resolve({ status: 1 })
+    })
+    current.once('close', (status) => {
+      if (status !== 0) process.stderr.write(said)
+      resolve({ status: status ?? 1, counted })
+    })
+  })
+}
+
+/** A step that fails and counts no failure, as one that does not start, is one. */
+function countsOf(step, status, counted = { passed: 0, failed: 0, skipped: 0 }) {
+  let counts = { passed: Number(counted.passed), failed: Number(counted.failed), skipped: Number(counted.skipped) }
+  try {
+    counts = step.counts?.() ?? counts
+  } catch {
+    // It ended before it counted.
+  }
+  return status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts
+}
+
+/** Ends all that was started, and the process as the signal would have. */
+async function stop(signal) {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(name).on(name, () => {})
+  current?.removeAllListeners().kill('SIGTERM')
+  await end({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal])
+}
+
+/** The guard ends what is left as soon as nobody holds the other end of its pipe. */
+async function end(status) {
+  guard.stdin.end()
+  await unguarded
+  process.exit(status)
+}
+
+function parentFolder() {
+  if (process.env.TMPDIR !== undefined || !existsSync(IN_MEMORY)) return tmpdir()
+  const { bavail, bsize } = statfsSync(IN_MEMORY)
+  return bavail * bsize >= LEAST_BYTES ? IN_MEMORY : tmpdir()
+}
+
+function npm(script) {
+  const path = process.env.npm_execpath
+  return path === undefined ? ['npm', 'run', '--silent', script] : ours(path, 'run', '--silent', script)
+}
+
+function pythonPackage() {
+  const path = report('pytest')
+  const counts = () => {
+    const [suite = ''] = /<testsuite [^>]*>/.exec(readFileSync(path, 'utf8')) ?? []
+    const number = (name) => Number(new RegExp(` ${name}="(\\d+)"`).exec(suite)?.[1] ?? 0)
+    const failed = number('failures') + number('errors')
+    const skipped = number('skipped')
+    return { passed: number('tests') - failed - skipped, failed, skipped }
+  }
+  return { ...python('--', `--junitxml=${path}`), counts }
+}
+
+/** Any Python runs the script, which looks for one that is new enough. */
 function python(...options) {
   const found = ['python3', 'python'].find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0)
-  return found && [found, `${PACKAGE}/run_tests.py`, ...options]
+  if (found !== undefined) return { command: [found, `${PACKAGE}/run_tests.py`, ...options] }
+  const why = 'The Python package is skipped: it needs Python 3.11 or later, and there is none on the path.'
+  return { command: ours('--eval', 'console.log(process.argv[1])', why) }
 }

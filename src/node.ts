@@ -10,9 +10,9 @@ import { clientAddresses } from './node/client-address.ts'
 import { LOG_FORMS, Log } from './node/log.ts'
 import { makeFolder } from './node/make-folder.ts'
 import { reportTo } from './node/report.ts'
-import { listen, whenNodeAnswered } from './node/server.ts'
+import { type Listening, listen, whenNodeAnswered } from './node/server.ts'
 import { endInTurn } from './node/stop.ts'
-import { openStorage, STORAGES } from './node/storage.ts'
+import { openStorage, STORAGES, type Storage, type StorageKind } from './node/storage.ts'
 import { VERSION } from './version.ts'
 
 const HELP = `McBackend Edge: keeps the draws of MCMC runs.
@@ -91,12 +91,8 @@ function describeFailure(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-async function main(): Promise<void> {
-  const text = askedFor()
-  if (text !== undefined) {
-    console.log(text)
-    return
-  }
+/** What the environment asks for. */
+function readSettings() {
   // A variable that is set to nothing is not set.
   const set = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''))
   const {
@@ -112,27 +108,37 @@ async function main(): Promise<void> {
   if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
   const form = LOG_FORMS.find((name) => name === MCB_LOG)
   if (form === undefined) fail(`MCB_LOG must be one of ${LOG_FORMS.join(', ')}, not "${MCB_LOG}".`)
-  const { operatorToken, origins, publicUrl, hosts } = orFail(() =>
-    accessSettings(process.env, isLoopback(HOST) ? 'this machine' : 'others'),
-  )
+  const access = orFail(() => accessSettings(process.env, isLoopback(HOST) ? 'this machine' : 'others'))
   const bounds = orFail(() => boundsOf(process.env))
-  try {
-    if (kind === 'sqlite' || kind === 'clickhouse') makeFolder(MCB_DATA_DIR)
-  } catch (error) {
-    fail(`the folder "${MCB_DATA_DIR}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
-  }
   const addressOf = orFail(() => clientAddresses(set.MCB_TRUST_PROXY))
+  return { host: HOST, port, folder: MCB_DATA_DIR, kind, form, access, bounds, addressOf }
+}
+
+async function openOrFail(kind: StorageKind, folder: string, notice: (sentence: string) => void): Promise<Storage> {
+  try {
+    if (kind === 'sqlite' || kind === 'clickhouse') makeFolder(folder)
+  } catch (error) {
+    fail(`the folder "${folder}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
+  }
+  return openStorage(kind, folder, notice).catch((error: unknown) => fail(`${describeFailure(error)}.`))
+}
+
+async function main(): Promise<void> {
+  const text = askedFor()
+  if (text !== undefined) {
+    console.log(text)
+    return
+  }
+  const { host, port, folder, kind, form, access, bounds, addressOf } = readSettings()
+  const { operatorToken, origins, publicUrl, hosts } = access
   const log = new Log({ form, secrets: operatorToken === undefined ? [] : [operatorToken] })
-  const notice = (sentence: string) => log.say(sentence)
-  const storage = await openStorage(kind, MCB_DATA_DIR, notice).catch((error: unknown) =>
-    fail(`${describeFailure(error)}.`),
-  )
+  const storage = await openOrFail(kind, folder, (sentence) => log.say(sentence))
   const { openBackend, closeBackend, control } = storage
   const app = createApp({
     openBackend,
     ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend, addressOf } }),
     origins,
-    ...(hosts !== undefined && { hosts: [...hosts, HOST] }),
+    ...(hosts !== undefined && { hosts: [...hosts, host] }),
     ...(publicUrl !== undefined && { publicUrl }),
     audit: (entry) => log.audit(entry),
     bounds,
@@ -141,25 +147,31 @@ async function main(): Promise<void> {
     ...(log.observe !== undefined && { observe: log.observe }),
     report: reportTo((id, told) => log.report(id, told), Date.now),
   })
-  const server = await listen(app, HOST, port, bounds).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EADDRINUSE') fail(`port ${port} of ${HOST} is taken; set PORT to another one.`)
-    fail(`cannot listen on ${HOST}:${port} (${error.message}); set HOST and PORT.`)
+  const server = await listen(app, host, port, bounds).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EADDRINUSE') fail(`port ${port} of ${host} is taken; set PORT to another one.`)
+    fail(`cannot listen on ${host}:${port} (${error.message}); set HOST and PORT.`)
   })
   log.takeConsole()
-  log.say(
-    `McBackend Edge listening on ${server.url} (storage: ${kind}; ${operatorToken === undefined ? 'no keys' : 'with keys'}; docs: ${server.url}/docs)`,
-  )
-  if (operatorToken !== undefined) {
-    const sweep = () =>
-      sweepTenants({ control, openBackend, closeBackend }, Date.now()).catch((error) =>
-        log.say(`a deletion goes on later: ${describeError(error)}`),
-      )
-    void sweep()
-    setInterval(sweep, SWEEP_MS).unref()
-  } else if (!isLoopback(HOST)) {
+  const keys = operatorToken === undefined ? 'no keys' : 'with keys'
+  log.say(`McBackend Edge listening on ${server.url} (storage: ${kind}; ${keys}; docs: ${server.url}/docs)`)
+  if (operatorToken !== undefined) sweepAgainAndAgain(storage, log)
+  else if (!isLoopback(host)) {
     log.say('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
   }
+  endWith(storage, server, log)
+}
 
+function sweepAgainAndAgain({ control, openBackend, closeBackend }: Storage, log: Log): void {
+  const sweep = () =>
+    sweepTenants({ control, openBackend, closeBackend }, Date.now()).catch((error) =>
+      log.say(`a deletion goes on later: ${describeError(error)}`),
+    )
+  void sweep()
+  setInterval(sweep, SWEEP_MS).unref()
+}
+
+/** Ends the process when its storage has failed, and in order when it is told to. */
+function endWith(storage: Storage, server: Listening, log: Log): void {
   // A supervisor starts it again; the file holds everything that was acknowledged.
   void storage.failed?.then(async (error) => {
     log.say(`the storage has failed (${describeError(error)}); start the server again.`)

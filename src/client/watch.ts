@@ -3,7 +3,7 @@ import { McbError } from '../core/errors.ts'
 import { pause } from './clock.ts'
 import { readEvents } from './events.ts'
 import { asRecord } from './problem.ts'
-import type { Transport } from './transport.ts'
+import type { ApiRequest, Transport } from './transport.ts'
 
 /** A chain has this length now. */
 export interface ChainGrowth {
@@ -35,37 +35,68 @@ export async function* watchChains(
   { path, headers }: Watched,
   { signal }: WatchOptions,
 ): AsyncGenerator<ChainGrowth> {
-  const lengths = new Map<number, number>()
-  let lastId: string | undefined
-  let deadline = transport.deadline()
-  for (let attempt = 1; ; attempt++) {
-    const resume: Record<string, string> = lastId === undefined ? {} : { 'Last-Event-ID': lastId }
-    const request = { method: 'GET', path, headers: { ...headers, ...resume, Accept: 'text/event-stream' } } as const
-    const opened = await transport.open(request, signal)
-    let failure = new McbError('storage_unavailable', `GET ${path} ended`)
+  const seen: Seen = {
+    lengths: new Map(),
+    lastId: undefined,
+    isDeleted: false,
+    attempt: 1,
+    deadline: transport.deadline(),
+  }
+  for (; ; seen.attempt++) {
+    const opened = await transport.open(requestOf({ path, headers }, seen.lastId), signal)
+    let failure: McbError
     if ('failure' in opened) {
       failure = opened.failure
-      if (lastId !== undefined && GONE.has(failure.code)) return
+      if (seen.lastId !== undefined && GONE.has(failure.code)) return
       if (!opened.isTransient) throw failure
     } else {
-      try {
-        for await (const { type, data, id } of readEvents(opened.value)) {
-          attempt = 0
-          deadline = transport.deadline()
-          if (type === 'deleted') return
-          if (id !== undefined) lastId = id
-          const growth = type === 'message' ? growthIn(data) : undefined
-          if (growth === undefined || growth.length <= (lengths.get(growth.chain) ?? -1)) continue
-          lengths.set(growth.chain, growth.length)
-          yield growth
-        }
-      } catch (error) {
-        signal?.throwIfAborted()
-        if (error instanceof McbError) throw error
-        failure = new McbError('storage_unavailable', `GET ${path} broke off`, {}, { cause: error })
-      }
+      failure = yield* growthsIn(opened.value, seen, () => transport.deadline(), { path, signal })
+      if (seen.isDeleted) return
     }
-    await pause(transport.pauseAfter(attempt, failure, deadline), signal)
+    await pause(transport.pauseAfter(seen.attempt, failure, seen.deadline), signal)
+  }
+}
+
+/** Events that came behind the last one that was seen. */
+function requestOf({ path, headers }: Watched, lastId: string | undefined): ApiRequest {
+  const resume = lastId !== undefined && { 'Last-Event-ID': lastId }
+  return { method: 'GET', path, headers: { ...headers, ...resume, Accept: 'text/event-stream' } }
+}
+
+/** What all connections of a watch have told. */
+interface Seen {
+  readonly lengths: Map<number, number>
+  lastId: string | undefined
+  isDeleted: boolean
+  /** Number of connections since the last event, and the time by which one must have told another. */
+  attempt: number
+  deadline: number
+}
+
+/** Growth that one connection tells, and why it has ended. */
+async function* growthsIn(
+  stream: ReadableStream<Uint8Array>,
+  seen: Seen,
+  nextDeadline: () => number,
+  { path, signal }: { readonly path: string; readonly signal: AbortSignal | undefined },
+): AsyncGenerator<ChainGrowth, McbError> {
+  try {
+    for await (const { type, data, id } of readEvents(stream)) {
+      seen.attempt = 0
+      seen.deadline = nextDeadline()
+      seen.isDeleted = type === 'deleted'
+      if (seen.isDeleted) break
+      seen.lastId = id ?? seen.lastId
+      const growth = type === 'message' ? growthIn(data) : undefined
+      if (growth === undefined || growth.length <= (seen.lengths.get(growth.chain) ?? -1)) continue
+      seen.lengths.set(growth.chain, growth.length)
+      yield growth
+    }
+    return new McbError('storage_unavailable', `GET ${path} ended`)
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (error instanceof McbError) throw error
+    return new McbError('storage_unavailable', `GET ${path} broke off`, {}, { cause: error })
   }
 }
 

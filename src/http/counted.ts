@@ -1,7 +1,8 @@
 /** Counts the open answers of each tenant: who has too many is refused before anything is read. */
+import type { Next } from 'hono'
 import { LOCAL_TENANT } from '../access/records.ts'
 import type { OpenAnswers } from './open-answers.ts'
-import type { Caller, Services, WhenAnswered } from './operation.ts'
+import type { AppContext, Caller, Services, WhenAnswered } from './operation.ts'
 
 /** Gives each read that was let in its place until it is answered. */
 export function counted(
@@ -11,18 +12,28 @@ export function counted(
 ): Services['authorize'] {
   return (operation) => {
     const authorized = authorize(operation)
-    return (c, next) =>
-      authorized(c, async () => {
-        const caller: Caller | undefined = c.get('caller')
-        const isRead = c.req.method === 'GET' || c.req.method === 'HEAD'
-        if (!isRead || caller === undefined || caller.kind === 'operator') return next()
-        const tenant = caller.kind === 'key' ? caller.tenant.storage : LOCAL_TENANT
-        const place = open.take(tenant, operation.answer ?? 'answers')
-        c.set('place', place)
-        place.isWatched = whenAnswered(c, place.release)
-        if (place.isWatched) return next()
-        await next()
-        if (!place.isStreamed) place.release()
-      })
+    const answered = whileOpen(open, operation.answer ?? 'answers', whenAnswered)
+    return (c, next) => authorized(c, () => answered(c, next))
   }
+}
+
+/** Takes a place for a read, and gives it back when the answer has ended. */
+function whileOpen(open: OpenAnswers, kind: 'answers' | 'events', whenAnswered: WhenAnswered) {
+  return async (c: AppContext, next: Next): Promise<void> => {
+    const isRead = c.req.method === 'GET' || c.req.method === 'HEAD'
+    const tenant = isRead ? tenantOf(c.get('caller')) : undefined
+    if (tenant === undefined) return next()
+    const place = open.take(tenant, kind)
+    c.set('place', place)
+    place.isWatched = whenAnswered(c, place.release)
+    if (place.isWatched) return next()
+    await next()
+    if (!place.isStreamed) place.release()
+  }
+}
+
+/** Undefined for who reads no draws. */
+function tenantOf(caller: Caller | undefined): string | undefined {
+  if (caller === undefined || caller.kind === 'operator') return undefined
+  return caller.kind === 'key' ? caller.tenant.storage : LOCAL_TENANT
 }

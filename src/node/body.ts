@@ -1,21 +1,23 @@
 /** A request's body from Node's own stream: the web stream around it costs more than the copy. */
-import { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { McbError } from '../core/errors.ts'
 import { free } from '../core/free.ts'
 import { readStandardBody } from '../http/body.ts'
 import { Collector, stalled } from '../http/collector.ts'
 import type { ReadBody } from '../http/operation.ts'
+import { messagesIn } from './messages.ts'
 
 export const readNodeBody: ReadBody = (c, wish) => {
   const { limit, hold, stallMs } = wish
-  const { incoming, outgoing } = messagesOf(c.env)
-  if (incoming === undefined) return readStandardBody(c, wish)
+  const messages = messagesIn(c.env)
+  if (messages === undefined) return readStandardBody(c, wish)
+  const { request: incoming, response: outgoing } = messages
   if (incoming.destroyed) return Promise.reject(ended())
-  if (outgoing !== undefined && isWaitedFor(incoming)) goOn(outgoing)
+  if (isWaitedFor(incoming)) goOn(outgoing)
   return new Promise((resolve, reject) => {
     const collector = new Collector(Number(incoming.headers['content-length'] ?? 0), limit, hold)
     const timer = setTimeout(() => {
-      outgoing?.setHeader('Connection', 'close')
+      outgoing.setHeader('Connection', 'close')
       fail(stalled(stallMs))
     }, stallMs)
     const settle = () => {
@@ -65,20 +67,4 @@ export function isWaitedFor({ httpVersion, headers }: IncomingMessage): boolean 
 function goOn(outgoing: ServerResponse): void {
   outgoing.removeHeader('Connection')
   outgoing.writeContinue()
-}
-
-/** Node's own request and answer, as the server's adapter hands them on. */
-export function messagesOf(env: unknown): {
-  readonly incoming: IncomingMessage | undefined
-  readonly outgoing: ServerResponse | undefined
-} {
-  const { incoming, outgoing } = isPair(env) ? env : {}
-  return {
-    incoming: incoming instanceof IncomingMessage ? incoming : undefined,
-    outgoing: outgoing instanceof ServerResponse ? outgoing : undefined,
-  }
-}
-
-function isPair(env: unknown): env is { readonly incoming?: unknown; readonly outgoing?: unknown } {
-  return typeof env === 'object' && env !== null
 }

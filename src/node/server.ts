@@ -7,10 +7,9 @@ import type { Hono } from 'hono'
 import type { McbError } from '../core/errors.ts'
 import { DEFAULT_BOUNDS } from '../core/limits.ts'
 import type { AppEnv, WhenAnswered } from '../http/operation.ts'
-import { messagesOf } from './body.ts'
 import { Connections } from './connections.ts'
 import { defectOf, MAX_HEADER_BYTES, malformed, noTunnel, refuse, refuseBefore, unexpected } from './malformed.ts'
-import { CountedRequest, CountedResponse } from './messages.ts'
+import { CountedRequest, CountedResponse, messagesIn } from './messages.ts'
 
 export interface Listening {
   readonly url: string
@@ -83,7 +82,7 @@ export function listen(
 
 /** Calls `ended` when an answer has left, or its connection has closed. */
 export const whenNodeAnswered: WhenAnswered = (c, ended) => {
-  const { outgoing } = messagesOf(c.env)
+  const outgoing = messagesIn(c.env)?.response
   if (outgoing === undefined) return false
   if (outgoing.closed) ended()
   else outgoing.once('close', ended)

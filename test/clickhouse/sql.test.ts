@@ -8,6 +8,7 @@ import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import type { Draws } from '../../src/core/interfaces.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
+import { testUnless } from '../support/skip.ts'
 import { diverges, isWarmup, lengthsOf, RUNS, reference, sampled, type Variable, WARMUP, write } from './sql-runs.ts'
 import { autocorrelation, batchMeans, mean, quantile, splitRhat, sum, variance } from './statistics.ts'
 
@@ -90,7 +91,8 @@ afterAll(async () => {
   await database?.close()
 })
 
-describe.skipIf(reference === undefined)('docs/sql.md (needs ../shared/data/posteriordb)', () => {
+describe('docs/sql.md', () => {
+  const test = testUnless(reference === undefined ? '../shared/data/posteriordb is absent' : undefined)
   const run = 'eight-schools'
 
   test('has ten questions', () => {

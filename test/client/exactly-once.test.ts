@@ -1,7 +1,7 @@
 /** A chain holds what was appended, on the worst of networks: nothing is lost, nothing doubled, nothing moved. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HttpBackend, type NdArray } from '../../src/client/index.ts'
+import { HttpBackend, type HttpChain, type HttpRun, type NdArray } from '../../src/client/index.ts'
 import { EAGER, FAULTS, faultyNetwork, startApp, storedChain, URL_OF_APP } from './server.ts'
 
 const META = {
@@ -80,6 +80,58 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('turn' as const) }) },
 )
+type Operation = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+/** Appends to one chain in the ways that there are. */
+class Sampler {
+  /** Number of draws that the chain has taken. */
+  taken = 0
+  private readonly run: HttpRun
+  private chain: HttpChain
+  private readonly server: ReturnType<typeof startApp>
+
+  constructor(run: HttpRun, chain: HttpChain, server: ReturnType<typeof startApp>) {
+    this.run = run
+    this.chain = chain
+    this.server = server
+  }
+
+  async perform(operation: Operation): Promise<void> {
+    switch (operation.kind) {
+      case 'append':
+        for (let i = 0; i < operation.count; i++) await this.append()
+        return
+      case 'batch':
+        return this.appendBatch(operation.count)
+      case 'flush':
+        await this.chain.flush()
+        expect(await (await storedChain(this.server, 'run')).length()).toBe(this.taken)
+        return
+      case 'length':
+        expect(await this.chain.length()).toBe(this.taken)
+        return
+      case 'reopen':
+        await this.chain.close()
+        this.chain = await this.run.initChain(0)
+        return
+      case 'turn':
+        await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  }
+
+  private async append(): Promise<void> {
+    const { tune, lp, large, ...draw } = drawNumber(this.taken++)
+    const stats = { tune, ...(lp !== undefined && { lp }), ...(large !== undefined && { large }) }
+    await this.chain.append(draw, stats)
+  }
+
+  private async appendBatch(count: number): Promise<void> {
+    const batch = asBatch(Array.from({ length: count }, (_, i) => drawNumber(this.taken + i)))
+    this.taken += count
+    expect(await this.chain.appendBatch(batch)).toBe(this.taken)
+  }
+}
+
 const faults = fc.array(fc.option(fc.constantFrom(...FAULTS), { nil: undefined, freq: 3 }), { maxLength: 60 })
 
 describe('exactly-once', () => {
@@ -103,32 +155,11 @@ describe('exactly-once', () => {
         const retry = { ...EAGER, limit: Number.POSITIVE_INFINITY, timeout: 15 }
         const backend = new HttpBackend({ url: URL_OF_APP, fetch: network.fetch, flush, retry })
         const run = await backend.initRun({ rid: 'run', ...META })
-        let chain = await run.initChain(0)
-        let taken = 0
-        for (const operation of steps) {
-          if (operation.kind === 'append') {
-            for (let i = 0; i < operation.count; i++, taken++) {
-              const { tune, lp, large, ...draw } = drawNumber(taken)
-              const stats = { tune, ...(lp === undefined ? {} : { lp }), ...(large === undefined ? {} : { large }) }
-              await chain.append(draw, stats)
-            }
-          } else if (operation.kind === 'batch') {
-            const batch = asBatch(Array.from({ length: operation.count }, (_, i) => drawNumber(taken + i)))
-            taken += operation.count
-            expect(await chain.appendBatch(batch)).toBe(taken)
-          } else if (operation.kind === 'flush') {
-            await chain.flush()
-            expect(await (await storedChain(server, 'run')).length()).toBe(taken)
-          } else if (operation.kind === 'length') {
-            expect(await chain.length()).toBe(taken)
-          } else if (operation.kind === 'reopen') {
-            await chain.close()
-            chain = await run.initChain(0)
-          } else await new Promise((resolve) => setTimeout(resolve, 1))
-        }
+        const sampler = new Sampler(run, await run.initChain(0), server)
+        for (const operation of steps) await sampler.perform(operation)
         await backend.close()
         await network.settled()
-        await expectDraws(await storedChain(server, 'run'), taken)
+        await expectDraws(await storedChain(server, 'run'), sampler.taken)
       }),
       { numRuns: 120 },
     )

@@ -2,7 +2,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { HttpBackend } from '../../src/client/index.ts'
 import { jsonOf, PROTOBUF } from '../http/api.ts'
-import { Raw, type Served, serve } from '../node/serve.ts'
+import { type Served, serve } from '../node/serve.ts'
+import { Raw } from '../support/raw.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,6 +1,6 @@
 /** Two writers for one chain: one wins, the other is told, and nothing of it is mixed in. */
 import { expect, test } from 'vitest'
-import type { Chain } from '../../src/core/interfaces.ts'
+import type { Chain, Draws } from '../../src/core/interfaces.ts'
 import { expectSameDraws, isList } from './arrays.ts'
 import { type Column, Content, indicesOf, variableOf } from './columns.ts'
 import type { Topic } from './suite.ts'
@@ -10,6 +10,16 @@ const COLUMNS: readonly Column[] = [
   { name: 'b', dtype: 'int32', shape: [3] },
   { name: 'c', dtype: 'str', shape: [-1] },
 ]
+
+/** Compares a column with its draws, each of which comes from the writer that won it. */
+function expectDrawsOf(draws: Draws, expected: readonly Draws[]): void {
+  if (isList(draws)) {
+    for (const [index, one] of expected.entries()) expectSameDraws(draws.slice(index, index + 1), one)
+    return
+  }
+  const whole = expected.flatMap((one) => (isList(one) ? [] : [...one.data]))
+  expect([...draws.data].map(String)).toEqual(whole.map(String))
+}
 
 export const races: Topic = {
   name: 'races',
@@ -46,16 +56,11 @@ export const races: Topic = {
       }
       expect(await chain.length()).toBe(length)
       for (const column of COLUMNS) {
-        const draws = await chain.getDraws(column.name)
-        const expected = winners.map((winner, index) => contents[winner]?.read(column, [index]))
-        for (const [index, one] of expected.entries()) {
-          if (one === undefined) continue
-          if (isList(draws)) expectSameDraws(draws.slice(index, index + 1), one)
-        }
-        if (!isList(draws)) {
-          const whole = expected.map((one) => (one !== undefined && !isList(one) ? [...one.data] : []))
-          expect([...draws.data].map(String)).toEqual(whole.flat().map(String))
-        }
+        const expected = winners.flatMap((winner, index) => {
+          const content = contents[winner]
+          return content === undefined ? [] : [content.read(column, [index])]
+        })
+        expectDrawsOf(await chain.getDraws(column.name), expected)
       }
     })
 

@@ -6,9 +6,10 @@
  * @example
  * conformance({ name: 'memory', keepsDraws: true, open: async () => { … } })
  */
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe } from 'vitest'
 import type { Backend, Chain, Run } from '../../src/core/interfaces.ts'
 import type { mcbackend } from '../../src/core/wire/run-meta.ts'
+import { testUnless } from '../support/skip.ts'
 
 /** A backend that was opened for a test. */
 export interface Opened {
@@ -21,6 +22,9 @@ export interface Opened {
   countRows?(): Promise<number>
   close(): Promise<void>
 }
+
+/** Why tests that read draws are not for every backend. */
+export const NO_DRAWS = 'this backend keeps no draws'
 
 /** A backend under test. */
 export interface Subject {
@@ -129,16 +133,22 @@ export function conformanceOf(subject: Subject, topics: readonly Topic[]): void 
     beforeAll(() => suite.open(), 120_000)
     afterAll(() => suite.close(), 120_000)
     const { every = 1 } = subject
-    if (every > 1) test.skip(`of tables of dtypes, shapes and values one case in ${every} is run: each is slow here`)
+    if (every > 1)
+      testUnless('each is slow here')(
+        `of tables of dtypes, shapes and values, other cases than one in ${every}`,
+        nothing,
+      )
     for (const topic of topics) {
       const why = reasonToSkip(subject, topic)
-      if (why !== undefined) test.skip(`${topic.name}: left out, ${why}`)
+      if (why !== undefined) testUnless(why)(topic.name, nothing)
       else describe(topic.name, () => topic.define(suite))
     }
   })
 }
 
+const nothing = () => {}
+
 function reasonToSkip({ keepsDraws, leftOut }: Subject, { reads, name }: Topic): string | undefined {
-  if (reads && !keepsDraws) return 'this backend keeps no draws'
+  if (reads && !keepsDraws) return NO_DRAWS
   return leftOut?.topics.includes(name) ? leftOut.why : undefined
 }

@@ -15,6 +15,7 @@ import {
   type RunMeta,
 } from '../../src/core/wire/run-meta.ts'
 import { jsonText, runMetaToJson } from '../../src/core/wire/run-meta-json.ts'
+import { testUnless } from '../support/skip.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
 import { type GoldenArray, goldenBytes, goldenNames, goldenRun, goldenText } from './golden.ts'
 
@@ -154,11 +155,9 @@ function referencePython(): string | undefined {
 
 describe('RunMeta that this project wrote', () => {
   const python = referencePython()
-  const name = python
-    ? 'McBackend reads it as it was meant'
-    : 'McBackend reads it as it was meant (left out: no Python with McBackend; set MCB_GOLDEN_PYTHON)'
+  const reason = python === undefined ? 'no Python with McBackend (MCB_GOLDEN_PYTHON names one)' : undefined
 
-  test.skipIf(python === undefined)(name, () => {
+  testUnless(reason)('McBackend reads it as it was meant', () => {
     const folder = newFolder()
     const written = NAMES.filter((golden) => golden !== 'unknown-group')
     for (const golden of written) {

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import type { ScanPage, ScanRequest } from '../../src/core/store.ts'
 import { DRAWS, drawBatch, expectProblem, runMeta } from '../http/api.ts'
-import { Raw, type Served, serve } from './serve.ts'
+import { Raw } from '../support/raw.ts'
+import { type Served, serve } from './serve.ts'
 
 const MIB = 1024 * 1024
 /** Bytes of one draw, and of a page. */

@@ -1,7 +1,8 @@
 /** Metadata of many MiB as answers that nobody takes: there is a bound for all of them, and none of it is the writers'. */
 import { afterEach, expect, test } from 'vitest'
-import { drawBatch, expectProblem, iterations, META, PROTOBUF, runMeta } from '../http/api.ts'
-import { Raw, type Served, serve } from './serve.ts'
+import { type Api, drawBatch, expectProblem, iterations, META, PROTOBUF, runMeta } from '../http/api.ts'
+import { Raw } from '../support/raw.ts'
+import { type Served, serve } from './serve.ts'
 
 const MIB = 1024 * 1024
 let served: Served | undefined
@@ -26,6 +27,13 @@ function deaf({ server }: Served, request: string, body?: Uint8Array): void {
   if (body !== undefined) raw.send(body)
 }
 
+/** An answer that is not taken would be one of those that keep memory. */
+async function statusOfRun(api: Api): Promise<number> {
+  const response = await api.get('/v1/runs/r')
+  await response.arrayBuffer()
+  return response.status
+}
+
 test.each(['GET', 'POST'])('the metadata that %s answers with is bounded until it is taken', async (method) => {
   served = await serve({ documentsBytes: 48 * MIB })
   const { api, bodies } = served
@@ -38,11 +46,11 @@ test.each(['GET', 'POST'])('the metadata that %s answers with is bounded until i
       : `POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: ${body.length}\r\n\r\n`
   for (let i = 0; i < 8; i++) deaf(served, request, method === 'GET' ? undefined : body)
   // Four of 10 MiB fit; what they keep is not what bodies may have.
-  await expect.poll(async () => (await api.get('/v1/runs/r')).status).toBe(503)
+  await expect.poll(() => statusOfRun(api)).toBe(503)
   await expectProblem(await api.get('/v1/runs/r'), 503, 'overloaded')
   await expect.poll(() => bodies.bytes).toBe(0)
   const append = await api.request('POST', '/v1/runs/r/chains/0/draws', { body: drawBatch(iterations(0, 3)) })
   expect(append.status).toBe(200)
   for (const client of clients) client.destroy()
-  await expect.poll(async () => (await api.get('/v1/runs/r')).status).toBe(200)
+  await expect.poll(() => statusOfRun(api)).toBe(200)
 })

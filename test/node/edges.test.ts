@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { DRAWS, drawBatch, expectProblem, iterations, META, PROTOBUF, runMeta, withDraws } from '../http/api.ts'
-import { Raw, type Served, serve } from './serve.ts'
+import { Raw } from '../support/raw.ts'
+import { type Served, serve } from './serve.ts'
 
 let served: Served | undefined
 const clients: Raw[] = []

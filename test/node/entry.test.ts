@@ -20,6 +20,7 @@ import {
   withDraws,
 } from '../http/api.ts'
 import { runServer, type ServerProcess, startServer } from '../support/process.ts'
+import { NOT_ON_LINUX, testUnless } from '../support/skip.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
 
 let folder: string
@@ -65,7 +66,7 @@ describe('what it cannot do, it says in one sentence', () => {
     }
   })
 
-  test.runIf(process.platform === 'linux')('a folder where none can be made, not even by root', async () => {
+  testUnless(NOT_ON_LINUX)('a folder where none can be made, not even by root', async () => {
     const { code, output } = await runServer({ MCB_DATA_DIR: '/proc/none/below' })
     expect(code).toBe(1)
     expectSentence(output, '/proc/none/below', 'MCB_DATA_DIR')

@@ -1,11 +1,12 @@
 /** Memory of the Node entry, a process of its own, while callers send without end, inflate, and read nothing. */
 import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect } from 'vitest'
 import { DRAWS, drawBatch, PROTOBUF, runMeta } from '../http/api.ts'
 import { type ServerProcess, startServer } from '../support/process.ts'
+import { Raw } from '../support/raw.ts'
+import { NOT_ON_LINUX, testUnless } from '../support/skip.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
-import { Raw } from './serve.ts'
 
 const MIB = 1024 * 1024
 
@@ -56,8 +57,9 @@ function head(length: number, more = ''): string {
 
 const flushed = (raw: Raw) => expect.poll(() => raw.isClosed || raw.socket.writableLength === 0).toBe(true)
 
-// On Linux, /proc tells the memory of a process.
-describe.runIf(process.platform === 'linux')('memory', () => {
+describe('memory', () => {
+  const test = testUnless(NOT_ON_LINUX)
+
   test('of a hundred bodies of 64 MiB that are announced, of which a MiB comes', async () => {
     const piece = new Uint8Array(MIB)
     const grown = await growth(async () => {

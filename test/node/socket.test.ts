@@ -1,6 +1,5 @@
 /** The server on a real socket: answers that fail in the middle, bodies that are too large, clients that go away. */
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
@@ -24,6 +23,7 @@ import {
   runMeta,
   withDraws,
 } from '../http/api.ts'
+import { Raw, raw } from '../support/raw.ts'
 import { openThread } from '../support/storage.ts'
 
 /** A store whose scans give pages of some draws, and fail when told to. */
@@ -62,25 +62,6 @@ async function serve(
   const server = await listen(app, '127.0.0.1', 0)
   closing.push(() => server.close())
   return { server, api: apiOf((request) => fetch(request), server.url), reports }
-}
-
-function socketTo(url: string): Socket {
-  const { hostname, port } = new URL(url)
-  return connect(Number(port), hostname)
-}
-
-/** All bytes that a raw request is answered with, until the server closes the connection. */
-async function raw(url: string, text: string): Promise<string> {
-  const socket = socketTo(url)
-  let answer = ''
-  socket.setEncoding('latin1')
-  socket.on('data', (chunk: string) => {
-    answer += chunk
-  })
-  socket.on('error', () => {})
-  socket.write(text)
-  await once(socket, 'close')
-  return answer
 }
 
 test.each(['application/x-protobuf', 'application/json'])(
@@ -153,13 +134,11 @@ test('a read that fails before its first draw is a whole problem', async () => {
 test('a body that is announced as too large is refused before it comes', async () => {
   const { server } = await serve(new MemoryStore())
   const head = `PUT /v1/runs/r HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: 99999999999\r\nConnection: close\r\n\r\n`
-  const socket = socketTo(server.url)
-  socket.write(head)
-  socket.setEncoding('latin1')
-  const [answer] = await once(socket, 'data')
+  const client = new Raw(server.url).send(head)
+  const [answer] = await once(client.socket, 'data')
   expect(answer).toMatch(/^HTTP\/1\.1 413 /)
   expect(answer).toContain('payload_too_large')
-  socket.destroy()
+  client.destroy()
 })
 
 test('a body that grows too large while it comes is refused', async () => {
@@ -192,13 +171,10 @@ test('a client that goes away in the middle of its body leaves nothing behind', 
   const { server, api, reports } = await serve(new MemoryStore())
   await withDraws(api, 2)
   const body = drawBatch(iterations(2, 1000))
-  const socket = socketTo(server.url)
-  socket.write(
-    `POST ${DRAWS} HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: ${body.length}\r\n\r\n`,
-  )
-  socket.write(body.subarray(0, body.length - 5))
+  const head = `POST ${DRAWS} HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: ${body.length}\r\n\r\n`
+  const client = new Raw(server.url).send(head).send(body.subarray(0, body.length - 5))
   await new Promise((resolve) => setTimeout(resolve, 100))
-  socket.destroy()
+  client.destroy()
   await new Promise((resolve) => setTimeout(resolve, 100))
   expect(await jsonOf(await api.get('/v1/runs/r/chains/0'))).toMatchObject({ length: 2 })
   expect(reports).toEqual([])
@@ -217,10 +193,9 @@ test('a reader that goes away stops the reading', async () => {
   }
   store.each = 5
   store.pages = 1_000_000
-  const socket = socketTo(server.url)
-  socket.write(`GET ${DRAWS} HTTP/1.1\r\nHost: x\r\n\r\n`)
-  await once(socket, 'data')
-  socket.destroy()
+  const client = new Raw(server.url).send(`GET ${DRAWS} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  await once(client.socket, 'data')
+  client.destroy()
   await new Promise((resolve) => setTimeout(resolve, 300))
   const pages = 1_000_000 - store.pages
   await new Promise((resolve) => setTimeout(resolve, 300))

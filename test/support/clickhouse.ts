@@ -1,9 +1,10 @@
 /**
- * A ClickHouse for tests: the server that CLICKHOUSE_URL names, or the development engine in a process and a folder of its
- * own; and in it a database of its own, which is gone afterwards.
+ * A ClickHouse for tests: the server that CLICKHOUSE_URL names, the engine that a run of tests shares, or the development
+ * engine in a process and a folder of its own; and in it a database of its own, which is gone afterwards.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { ConnectionOptions } from '../../src/backends/clickhouse/connection.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
@@ -13,6 +14,12 @@ import { newFolder, removeFolder } from './storage.ts'
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/clickhouse.mjs', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../tools/clickhouse/main.ts', import.meta.url))
+
+/** Names the address of the engine that all files of a run of tests share. */
+export const SHARED_ENGINE = 'MCB_TEST_CLICKHOUSE_URL'
+
+/** The last of what an engine says, in characters. */
+const SAID = 4000
 
 export interface TestServer {
   readonly options: ConnectionOptions
@@ -26,23 +33,17 @@ export function installEngine(): void {
 }
 
 /** A server without a database for us. */
-export async function startServer(env: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+export async function startServer(): Promise<TestServer> {
+  const shared = process.env[SHARED_ENGINE]
   if (process.env.CLICKHOUSE_URL !== undefined) return { options: clickHouseOptions(process.env), stop: async () => {} }
+  if (shared !== undefined) return { options: { url: shared }, stop: async () => {} }
   installEngine()
   const folder = newFolder()
   const child = spawn(process.execPath, [MAIN], {
-    env: { ...process.env, PORT: '0', MCB_DATA_DIR: folder, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, PORT: '0', MCB_DATA_DIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const url = await new Promise<string>((resolve, reject) => {
-    let output = ''
-    child.stdout.on('data', (text: Buffer) => {
-      output += text
-      const found = /listening on (http:\/\/\S+)/.exec(output)?.[1]
-      if (found !== undefined) resolve(found)
-    })
-    child.once('exit', (code) => reject(new Error(`the engine ended with ${code}: ${output}`)))
-  })
+  const url = await addressOf(child)
   const stop = async () => {
     const exit = once(child, 'exit')
     child.kill('SIGTERM')
@@ -50,6 +51,21 @@ export async function startServer(env: Readonly<Record<string, string>> = {}): P
     removeFolder(folder)
   }
   return { options: { url }, stop }
+}
+
+/** Resolves when the engine listens. What it says is of interest when it does not. */
+function addressOf(child: ChildProcessByStdio<null, Readable, Readable>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = ''
+    const hear = (text: Buffer) => {
+      said = (said + text).slice(-SAID)
+      const found = /listening on (http:\/\/\S+)/.exec(said)?.[1]
+      if (found !== undefined) resolve(found)
+    }
+    child.stdout.on('data', hear)
+    child.stderr.on('data', hear)
+    child.once('exit', (code) => reject(new Error(`the engine ended with ${code}: ${said}`)))
+  })
 }
 
 export interface TestDatabase {

@@ -1,24 +1,51 @@
 /** HTTP as bytes on a socket: what clients that behave never send. */
-import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-export function socketTo(url: string): Socket {
-  const { hostname, port } = new URL(url)
-  return connect(Number(port), hostname)
+/** A client that keeps what it was told, and reads only while it wants to. */
+export class Raw {
+  readonly socket: Socket
+  text = ''
+  isClosed = false
+
+  constructor(url: string) {
+    const { hostname, port } = new URL(url)
+    this.socket = connect(Number(port), hostname)
+    this.socket.setEncoding('latin1')
+    this.socket.on('data', (chunk: string) => {
+      this.text += chunk
+    })
+    this.socket.on('error', () => {})
+    this.socket.on('close', () => {
+      this.isClosed = true
+    })
+  }
+
+  /** Each character of a text is a byte. */
+  send(bytes: string | Uint8Array): this {
+    this.socket.write(bytes, 'latin1')
+    return this
+  }
+
+  /** All that the server says until it closes the connection. */
+  async whole(): Promise<string> {
+    // A reset is an end like another one.
+    if (!this.isClosed) await new Promise((resolve) => this.socket.once('close', resolve))
+    return this.text
+  }
+
+  /** The status lines so far. */
+  get statuses(): number[] {
+    return [...this.text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
 }
 
 /** All bytes that a raw request is answered with, until the server closes the connection. */
-export async function raw(url: string, text: string): Promise<string> {
-  const socket = socketTo(url)
-  let answer = ''
-  socket.setEncoding('latin1')
-  socket.on('data', (chunk: string) => {
-    answer += chunk
-  })
-  socket.on('error', () => {})
-  socket.write(text, 'latin1')
-  await once(socket, 'close')
-  return answer
+export function raw(url: string, text: string): Promise<string> {
+  return new Raw(url).send(text).whole()
 }
 
 /** Status and code of what lines that end with `Connection: close` are answered with. */

@@ -39,7 +39,7 @@ test.each([1, 40_000])('a run of %i draws of the first schema is read, written a
   const rid = `first-schema-${count}`
   const stub = objectOf(rid)
   await runInDurableObject(stub, async (_, { storage }) => {
-    migrate(drizzle(storage), { journal, migrations })
+    await migrate(drizzle(storage), { journal, migrations })
     const store = new SqliteStore(new DurableDriver(storage), 'local', DEFAULT_LIMITS, newRegistration)
     const run = await new StoreBackend(store).initRun({ rid, variables: X })
     await (await run.initChain(0)).appendBatch(batch(0, count))

@@ -15,6 +15,11 @@ import { httpStatus } from './status.ts'
 const NO_SETTINGS =
   /^(query|database|default_format|query_id|user|password|session_id|session_timeout|session_check|role|enable_http_compression|compress|decompress|quota_key|stacktrace|send_progress_in_http_headers|http_headers_progress_interval_ms|wait_end_of_query|cancel_http_readonly_queries_on_client_close|param_.*)$/
 
+const TAKES_SETTINGS = /^\s*(SELECT|WITH|INSERT|DELETE|ALTER|OPTIMIZE)\b/i
+
+/** The format of an answer to an INSERT, whatever that of its data is. */
+const NO_ROWS = 'TabSeparated'
+
 export interface Credentials {
   readonly user: string
   readonly password: string
@@ -59,23 +64,33 @@ export function serve(engine: Engine, inserts: Inserts, credentials: Credentials
     const text = inUrl === '' ? body.toString('utf8', 0, headEnd) : inUrl
     // A query that begins in the URL goes on in the body, unless that holds data.
     const query = parseQuery(parseQuery(text).takesData || inUrl === '' ? text : `${inUrl}\n${body.toString('utf8')}`)
-    const params = new Map<string, string>()
-    const settings = new Map<string, string>()
-    for (const [name, value] of url.searchParams) {
-      if (name.startsWith('param_')) params.set(name.slice(6), value)
-      else if (!NO_SETTINGS.test(name)) settings.set(name, value)
-    }
-    const database = url.searchParams.get('database') ?? headerOf(request, 'x-clickhouse-database') ?? 'default'
+    const { params, settings } = variablesOf(url)
+    const database = databaseOf(request, url)
     const format = query.format ?? url.searchParams.get('default_format') ?? 'TabSeparated'
     const bound = bindParams(query.sql, params)
     if (query.takesData) {
       const insert = { sql: bound, format, database, settings, body: body.subarray(headEnd) }
-      return { result: await inserts.insert(insert), format }
+      return { result: await inserts.insert(insert), format: NO_ROWS }
     }
-    const isSet = /^\s*(SELECT|WITH|INSERT|DELETE|ALTER|OPTIMIZE)\b/i.test(query.sql)
-    const sql = isSet ? withSettings(bound, settings) : bound
-    return { result: await engine.run(sql, query.isInsert ? 'Null' : format, database), format }
+    const sql = TAKES_SETTINGS.test(query.sql) ? withSettings(bound, settings) : bound
+    if (query.isInsert) return { result: await engine.run(sql, 'Null', database), format: NO_ROWS }
+    return { result: await engine.run(sql, format, database), format }
   }
+}
+
+function databaseOf(request: IncomingMessage, url: URL): string {
+  return url.searchParams.get('database') ?? headerOf(request, 'x-clickhouse-database') ?? 'default'
+}
+
+/** Parameters of the query, and settings that it is run with. */
+function variablesOf(url: URL): { readonly params: Map<string, string>; readonly settings: Map<string, string> } {
+  const params = new Map<string, string>()
+  const settings = new Map<string, string>()
+  for (const [name, value] of url.searchParams) {
+    if (name.startsWith('param_')) params.set(name.slice(6), value)
+    else if (!NO_SETTINGS.test(name)) settings.set(name, value)
+  }
+  return { params, settings }
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {

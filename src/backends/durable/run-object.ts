@@ -65,7 +65,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
 
   register(tenant: string, run: Registration) {
     return this.answer(async () => {
-      this.prepare()
+      await this.prepare()
       const answer = await this.store(tenant).register(run)
       if (answer.created) await this.healSoon()
       return answer
@@ -175,7 +175,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       )
       return
     }
-    this.prepare()
+    await this.prepare()
     const unannounced = this.announcer.load()
     const hidden = await this.driver.run(hiddenRuns)
     if ((unannounced || hidden.length > 0) && (await this.ctx.storage.getAlarm()) === null) this.announcer.wakeIn(0)
@@ -189,9 +189,9 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     )
   }
 
-  private prepare(): void {
+  private async prepare(): Promise<void> {
     if (this.prepared) return
-    migrate(drizzle(this.ctx.storage), { journal, migrations })
+    await migrate(drizzle(this.ctx.storage), { journal, migrations })
     this.prepared = true
   }
 

@@ -171,18 +171,24 @@ const ARRAY_DTYPES: readonly (readonly [abstract new (...args: never) => unknown
 export function arrayOf(spec: ColumnSpec, value: Value): NdArray {
   if (typeof value === 'object' && 'dtype' in value) return value
   const shape = typeof value === 'object' ? flatShape(spec, value.length) : []
-  if (spec.dtype === 'str') {
-    if (typeof value === 'string') return { dtype: 'str', shape, data: [value] }
-    if (Array.isArray(value)) return { dtype: 'str', shape, data: value }
-    throw mismatchedValue(spec, value)
-  }
-  if (typeof value === 'object' && !Array.isArray(value)) {
-    const dtype = ARRAY_DTYPES.find(([type]) => value instanceof type)?.[1]
-    if (dtype !== spec.dtype && !(spec.dtype === 'bool' && dtype === 'uint8')) throw mismatchedValue(spec, value, dtype)
-    return numericArray(spec.dtype, shape, bytesOf(value))
-  }
-  if (typeof value === 'object' || typeof value === 'string') throw mismatchedValue(spec, value)
-  return numericArray(spec.dtype, shape, scalarBytes(spec, spec.dtype, value))
+  if (spec.dtype === 'str') return { dtype: 'str', shape, data: stringsOf(spec, value) }
+  return numericArray(spec.dtype, shape, numbersOf(spec, spec.dtype, value))
+}
+
+type FlatValue = Exclude<Value, NdArray>
+
+function stringsOf(spec: ColumnSpec, value: FlatValue): string[] {
+  if (typeof value === 'string') return [value]
+  if (Array.isArray(value)) return value
+  throw mismatchedValue(spec, value)
+}
+
+function numbersOf(spec: ColumnSpec, expected: NumericDtype, value: FlatValue): Bytes {
+  if (typeof value === 'string' || Array.isArray(value)) throw mismatchedValue(spec, value)
+  if (typeof value !== 'object') return scalarBytes(spec, expected, value)
+  const dtype = ARRAY_DTYPES.find(([type]) => value instanceof type)?.[1]
+  if (dtype !== expected && !(expected === 'bool' && dtype === 'uint8')) throw mismatchedValue(spec, value, dtype)
+  return bytesOf(value)
 }
 
 /** The shape that a bare array of one draw has: the registered one, or one axis where that varies. */

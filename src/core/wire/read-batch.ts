@@ -110,25 +110,39 @@ function* scan(body: Uint8Array<ArrayBuffer>, schema: Schema): Steps<Scan> {
   for (let fields = 1; reader.next(); fields++) {
     if (fields % STEP_SIZE === 0) yield
     const { field, type } = reader
-    if (field === 1 && type === VARINT) result.start = reader.varint()
-    else if (field === 2 && type === VARINT) result.count = reader.uint32()
-    else if (field === 5 && type === VARINT) result.step = reader.varint()
-    else if ((field === 3 || field === 4) && type === LENGTH_DELIMITED) {
-      const length = reader.length()
-      const raw = newColumn(body, reader.position, reader.position + length)
-      const column = new WireReader(body, raw.begin, raw.end)
-      while (!scanFields(body, raw, column, STEP_SIZE)) yield
-      reader.position += length
-      const spec = (field === 3 ? schema.draws : schema.stats).get(raw.name)
-      if (spec === undefined) result.refusal ??= unknown(raw.name, field)
-      else if (result.columns[spec.index] === undefined) result.columns[spec.index] = raw
-      else
-        result.refusal ??= new McbError('duplicate_variable', `"${raw.name}" is in the batch twice`, {
-          variable: raw.name,
-        })
-    } else reader.skip()
+    if ((field !== 3 && field !== 4) || type !== LENGTH_DELIMITED) {
+      scanNumber(result, reader)
+      continue
+    }
+    const length = reader.length()
+    const raw = newColumn(body, reader.position, reader.position + length)
+    const column = new WireReader(body, raw.begin, raw.end)
+    while (!scanFields(body, raw, column, STEP_SIZE)) yield
+    reader.position += length
+    place(result, raw, field, schema)
   }
   return result
+}
+
+/** Takes a field that is no column. */
+function scanNumber(result: Scan, reader: WireReader): void {
+  const { field, type } = reader
+  if (type !== VARINT) reader.skip()
+  else if (field === 1) result.start = reader.varint()
+  else if (field === 2) result.count = reader.uint32()
+  else if (field === 5) result.step = reader.varint()
+  else reader.skip()
+}
+
+/** Puts a column where the schema has it. */
+function place(result: Scan, raw: RawColumn, field: 3 | 4, schema: Schema): void {
+  const spec = (field === 3 ? schema.draws : schema.stats).get(raw.name)
+  if (spec === undefined) result.refusal ??= unknown(raw.name, field)
+  else if (result.columns[spec.index] === undefined) result.columns[spec.index] = raw
+  else {
+    const detail = `"${raw.name}" is in the batch twice`
+    result.refusal ??= new McbError('duplicate_variable', detail, { variable: raw.name })
+  }
 }
 
 function unknown(name: string, field: number): McbError {
@@ -145,24 +159,29 @@ function newColumn(body: Bytes, begin: number, end: number): RawColumn {
 function scanFields(body: Bytes, raw: RawColumn, reader: WireReader, most: number): boolean {
   for (let fields = 0; fields < most; fields++) {
     if (!reader.next()) return true
-    const { field, type } = reader
-    if (field === 4 && type === VARINT) {
+    if (reader.type === LENGTH_DELIMITED) scanBytes(body, raw, reader)
+    else if (reader.field === 4 && reader.type === VARINT) {
       reader.varint()
       raw.shapeWords++
-    } else if (type !== LENGTH_DELIMITED) reader.skip()
-    else if (field === 1) raw.name = reader.string()
-    else if (field === 2) raw.dtype = reader.string()
-    else if (field === 3) raw.data = reader.view()
-    else if (field === 4) raw.shapeWords += reader.packedVarints()
-    else if (field === 5) {
-      const length = reader.length()
-      checkUtf8(body, reader.position, reader.position + length)
-      reader.position += length
-      raw.strings++
-      raw.stringBytes += length
     } else reader.skip()
   }
   return false
+}
+
+/** Takes a field of a column that has a length. */
+function scanBytes(body: Bytes, raw: RawColumn, reader: WireReader): void {
+  const { field } = reader
+  if (field === 1) raw.name = reader.string()
+  else if (field === 2) raw.dtype = reader.string()
+  else if (field === 3) raw.data = reader.view()
+  else if (field === 4) raw.shapeWords += reader.packedVarints()
+  else if (field === 5) {
+    const length = reader.length()
+    checkUtf8(body, reader.position, reader.position + length)
+    reader.position += length
+    raw.strings++
+    raw.stringBytes += length
+  } else reader.skip()
 }
 
 /** @throws McbError when a column has another dtype, or a field that is not its kind's */

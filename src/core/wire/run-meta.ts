@@ -183,24 +183,25 @@ const runMeta: Nested = {
 /** Counts the fields of a message, and refuses one that would take up far more memory than its bytes. */
 function countFields(bytes: Uint8Array<ArrayBuffer>): number {
   let fields = 0
+  const count = (more: number) => {
+    fields += more
+    if (fields <= MAX_FIELDS) return
+    throw new McbError('invalid_run_meta', `the metadata has more than ${MAX_FIELDS} fields; put numbers into arrays`)
+  }
   const visit = (reader: WireReader, message: Nested, depth: number) => {
     if (depth > 100) throw new McbError('invalid_protobuf', 'the body is nested too deeply')
     while (reader.next()) {
+      count(1)
       const nested = reader.type === LENGTH_DELIMITED ? message[reader.field]?.() : undefined
-      fields++
-      if (nested === undefined) reader.skip()
-      else {
-        const length = reader.length()
-        if (nested === null) fields += length
-        else visit(new WireReader(bytes, reader.position, reader.position + length), nested, depth + 1)
-        reader.position += length
+      if (nested === undefined) {
+        reader.skip()
+        continue
       }
-      if (fields > MAX_FIELDS) {
-        throw new McbError(
-          'invalid_run_meta',
-          `the metadata has more than ${MAX_FIELDS} fields; put numbers into arrays`,
-        )
-      }
+      const length = reader.length()
+      const end = reader.position + length
+      if (nested === null) count(length)
+      else visit(new WireReader(bytes, reader.position, end), nested, depth + 1)
+      reader.position = end
     }
   }
   visit(new WireReader(bytes), runMeta, 0)

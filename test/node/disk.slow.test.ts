@@ -7,6 +7,7 @@ import { afterEach, expect, test } from 'vitest'
 import { type Api, drawBatch, expectProblem, jsonOf, runMeta } from '../http/api.ts'
 import { openSmallDisk } from '../support/disk.ts'
 import { type ServerProcess, startServer } from '../support/process.ts'
+import { NOT_ON_LINUX, testUnless } from '../support/skip.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
 
 const MIB = 2 ** 20
@@ -168,7 +169,7 @@ test('a file that may not grow: its checkpoints fail, are tried again, and the s
   expect(await server.stop()).toBe(0)
 })
 
-test.runIf(process.platform === 'linux')(
+testUnless(NOT_ON_LINUX)(
   'a reader that needs the past: the log is copied when it is gone, and nobody spins',
   async () => {
     const folder = newFolder()
