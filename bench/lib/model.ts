@@ -60,7 +60,7 @@ export class Body {
       }
       return { spec, data }
     })
-    const rest = encodeSegments(0, count, columns).subarray(2)
+    const rest = encodeSegments(0, count, columns)
     this.count = count
     // Field 1, then a varint padded to six bytes: room for any start below 2^42.
     this.bytes = new Uint8Array(7 + rest.length)

@@ -72,7 +72,7 @@ export class HttpChain implements Chain {
     this.isNew = isNew
     this.context = context
     this.path = `${context.path}/chains/${chain}`
-    this.reader = new ChainReader(context.transport, this.path, context.headers, context.schema)
+    this.reader = new ChainReader(context.transport, this.path, context.headers)
     this.end = length
     this.queue = new UploadQueue(
       () => (this.isDue && this.hasDraws ? this.takeBuffer() : undefined),

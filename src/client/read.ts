@@ -1,6 +1,6 @@
 /** Reads of one chain: slices in pages, so that the memory it takes is the result's and one page's. */
 
-import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import type { ColumnSpec } from '../core/draws/columns.ts'
 import { bytesOf } from '../core/draws/dtype.ts'
 import { type NdArray, numericArray } from '../core/draws/ndarray.ts'
 import { type ResolvedSlice, resolveSlice, type Slice } from '../core/draws/slice.ts'
@@ -18,9 +18,8 @@ const FIRST_DRAWS = 256
 /** Characters of names in one query; servers refuse addresses beyond 8 to 16 KiB. */
 const QUERY_CHARACTERS = 4096
 
-interface Page {
-  readonly draws: readonly Draws[]
-  readonly answer: DecodedAnswer
+interface Page extends DecodedAnswer {
+  /** Of the whole answer. */
   readonly bytes: number
 }
 
@@ -28,14 +27,12 @@ export class ChainReader {
   private readonly transport: Transport
   private readonly path: string
   private readonly headers: Readonly<Record<string, string>>
-  private readonly schema: Schema
 
   /** @param path of the chain */
-  constructor(transport: Transport, path: string, headers: Readonly<Record<string, string>>, schema: Schema) {
+  constructor(transport: Transport, path: string, headers: Readonly<Record<string, string>>) {
     this.transport = transport
     this.path = path
     this.headers = headers
-    this.schema = schema
   }
 
   async length(): Promise<number> {
@@ -61,10 +58,10 @@ export class ChainReader {
     let at = index
     if (columns.length === 0) requireIteration(index, resolveSlice(sliceAt(index), await this.length()).count)
     for (const group of byQueryLength(columns)) {
-      const { draws, answer } = await this.fetch(group, sliceAt(at))
-      requireIteration(index, answer.count)
+      const { draws, start, count } = await this.fetch(group, sliceAt(at))
+      requireIteration(index, count)
       // What is left comes from the same iteration, also when the chain grows meanwhile.
-      at = answer.start
+      at = start
       for (const [position, spec] of group.entries()) {
         const column = draws[position]
         if (column !== undefined) values.set(spec.name, drawAt(spec, column, 0))
@@ -120,10 +117,9 @@ export class ChainReader {
       type: PROTOBUF,
     } as const
     return this.transport.send(request, ({ bytes }) => {
-      const answer = decodeAnswer(bytes, this.schema)
+      const answer = decodeAnswer(bytes, columns)
       if (count !== undefined && answer.count !== count) throw damaged(`${answer.count} draws instead of ${count}`)
-      const draws = columns.map((spec) => wholeColumn(spec, answer))
-      return { draws, answer, bytes: bytes.length }
+      return { ...answer, bytes: bytes.length }
     })
   }
 }
@@ -136,15 +132,6 @@ function allocate(bytes: number): Uint8Array<ArrayBuffer> {
     const detail = `there is no room for a result of ${bytes} bytes; narrow the slice`
     throw new McbError('payload_too_large', detail, {}, { cause: error })
   }
-}
-
-function wholeColumn(spec: ColumnSpec, answer: DecodedAnswer): Draws {
-  const draws = answer[spec.group].get(spec.name)
-  if (draws === undefined) throw damaged(`"${spec.name}" is missing`)
-  const expected = isDrawList(draws) || spec.layout === 'ragged' ? answer.count : answer.count * spec.elements
-  const actual = isDrawList(draws) ? draws.length : draws.data.length
-  if (actual !== expected) throw damaged(`"${spec.name}" has ${actual} elements instead of ${expected}`)
-  return draws
 }
 
 function damaged(why: string): McbError {

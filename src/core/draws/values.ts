@@ -2,7 +2,7 @@
 
 import { McbError } from '../errors.ts'
 import type { Draws, Value } from '../interfaces.ts'
-import { concatBytes } from '../wire/protobuf.ts'
+import { concatBytes, decodeUtf8 } from '../wire/protobuf.ts'
 import type { ColumnSpec } from './columns.ts'
 import { fitsShape } from './columns.ts'
 import { bytesOf, type NumericDtype, viewAs } from './dtype.ts'
@@ -10,15 +10,17 @@ import { type NdArray, numericArray, sizeOf } from './ndarray.ts'
 import { type Bytes, joinSegments, type Parts, packSegment, unpackSegment } from './segment.ts'
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** The draws of some neighbouring segments of one column. */
 export function drawsOf(spec: ColumnSpec, blocks: readonly { data: Bytes; count: number }[]): Draws {
   const count = blocks.reduce((n, b) => n + b.count, 0)
   if (count === 0) return emptyDraws(spec)
-  const bytes = joinSegments(spec, blocks)
-  if (spec.kind === 'rigid-numbers') return numericArray(spec.dtype, [count, ...spec.shape], bytes)
-  const parts = unpackSegment(spec, bytes, count)
+  return valuesOf(spec, unpackSegment(spec, joinSegments(spec, blocks), count), count)
+}
+
+/** The draws that the parts of a segment hold. */
+export function valuesOf(spec: ColumnSpec, parts: Parts, count: number): Draws {
+  if (spec.kind === 'rigid-numbers') return numericArray(spec.dtype, [count, ...spec.shape], parts.payload)
   if (spec.kind === 'rigid-strings') return { dtype: 'str', shape: [count, ...spec.shape], data: textsOf(parts) }
   return raggedDraws(spec, parts, count)
 }
@@ -53,7 +55,7 @@ function textsOf({ lengths, payload }: Parts): string[] {
   const texts: string[] = []
   let offset = 0
   for (const length of lengths) {
-    texts.push(decoder.decode(payload.subarray(offset, offset + length)))
+    texts.push(decodeUtf8(payload, offset, offset + length))
     offset += length
   }
   return texts
