@@ -203,10 +203,20 @@ export function writeVarint(target: Uint8Array, offset: number, value: number): 
   return position
 }
 
+/** Bytes of the tag and length of a length-delimited field. */
+export function headSize(field: number, length: number): number {
+  return varintSize(field * 8) + varintSize(length)
+}
+
+/** Appends tag and length of a length-delimited field at `offset` and returns the offset behind them. */
+export function writeHead(target: Uint8Array, offset: number, field: number, length: number): number {
+  return writeVarint(target, writeVarint(target, offset, field * 8 + LENGTH_DELIMITED), length)
+}
+
 /** Tag and length of a length-delimited field, without its bytes. */
 export function fieldHead(field: number, length: number): Uint8Array<ArrayBuffer> {
-  const head = new Uint8Array(varintSize(field * 8) + varintSize(length))
-  writeVarint(head, writeVarint(head, 0, field * 8 + LENGTH_DELIMITED), length)
+  const head = new Uint8Array(headSize(field, length))
+  writeHead(head, 0, field, length)
   return head
 }
 

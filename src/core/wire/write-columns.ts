@@ -3,7 +3,7 @@
 import type { ColumnSpec } from '../draws/columns.ts'
 import type { Bytes, Parts } from '../draws/segment.ts'
 import { BATCH, COLUMN } from './draw-batch-fields.ts'
-import { concatBytes, fieldHead, LENGTH_DELIMITED, VARINT, varintSize, writeVarint } from './protobuf.ts'
+import { concatBytes, headSize, LENGTH_DELIMITED, VARINT, varintSize, writeHead, writeVarint } from './protobuf.ts'
 
 const encoder = new TextEncoder()
 
@@ -42,25 +42,38 @@ function varintField(field: number, value: bigint): Bytes {
 export function columnHead(spec: ColumnSpec, size: ColumnSize): Bytes {
   const name = encoder.encode(spec.name)
   const dtype = encoder.encode(spec.dtype)
-  const inner = [fieldHead(COLUMN.name, name.length), name, fieldHead(COLUMN.dtype, dtype.length), dtype]
-  if (size.data > 0) inner.push(fieldHead(COLUMN.data, size.data))
-  const length = inner.reduce((sum, part) => sum + part.length, bodySize(size))
-  return concatBytes([fieldHead(BATCH[spec.group], length), ...inner])
+  const dataHead = size.data > 0 ? headSize(COLUMN.data, size.data) : 0
+  const inner = fieldSize(COLUMN.name, name) + fieldSize(COLUMN.dtype, dtype) + dataHead
+  const length = inner + bodySize(size)
+  const bytes = new Uint8Array(headSize(BATCH[spec.group], length) + inner)
+  let offset = writeHead(bytes, 0, BATCH[spec.group], length)
+  offset = writeField(bytes, offset, COLUMN.name, name)
+  offset = writeField(bytes, offset, COLUMN.dtype, dtype)
+  if (size.data > 0) writeHead(bytes, offset, COLUMN.data, size.data)
+  return bytes
+}
+
+function fieldSize(field: number, value: Bytes): number {
+  return headSize(field, value.length) + value.length
+}
+
+function writeField(target: Bytes, offset: number, field: number, value: Bytes): number {
+  const at = writeHead(target, offset, field, value.length)
+  target.set(value, at)
+  return at + value.length
 }
 
 /** Bytes of a Column behind its head. */
 export function bodySize({ data, shapes, strings }: ColumnSize): number {
-  return data + strings + (shapes > 0 ? fieldHead(COLUMN.shapes, shapes).length + shapes : 0)
+  return data + strings + (shapes > 0 ? headSize(COLUMN.shapes, shapes) + shapes : 0)
 }
 
 /** The packed field `shapes`, of some neighbouring segments. */
 export function shapesField(words: readonly Uint32Array[]): Bytes {
   let size = 0
   for (const some of words) for (const word of some) size += varintSize(word)
-  const head = fieldHead(COLUMN.shapes, size)
-  const bytes = new Uint8Array(head.length + size)
-  bytes.set(head)
-  let offset = head.length
+  const bytes = new Uint8Array(headSize(COLUMN.shapes, size) + size)
+  let offset = writeHead(bytes, 0, COLUMN.shapes, size)
   for (const some of words) for (const word of some) offset = writeVarint(bytes, offset, word)
   return bytes
 }
