@@ -1,6 +1,7 @@
 /** The three interfaces of McBackend: a Backend holds runs, a Run holds chains, a Chain holds draws and sampler stats. */
 
 import type { Schema } from './draws/columns.ts'
+import type { Elements } from './draws/elements.ts'
 import type { LabelArray, NdArray } from './draws/ndarray.ts'
 import type { Slice } from './draws/slice.ts'
 import type { mcbackend, RunMeta } from './wire/run-meta.ts'
@@ -41,8 +42,9 @@ export interface Chain {
   appendBatch(batch: DrawBatch): Promise<number>
   /** Number of iterations. */
   length(): Promise<number>
-  getDraws(name: string, slice?: Slice): Promise<Draws>
-  getStats(name: string, slice?: Slice): Promise<Draws>
+  /** With `elements`, a vector of them a draw; only of a variable of fixed shape. */
+  getDraws(name: string, slice?: Slice, elements?: Elements): Promise<Draws>
+  getStats(name: string, slice?: Slice, elements?: Elements): Promise<Draws>
   /** One iteration of all variables, or of those named. A negative index counts from the end. */
   getDrawsAt(index: number, names?: readonly string[]): Promise<Map<string, NdArray>>
   getStatsAt(index: number, names?: readonly string[]): Promise<Map<string, NdArray>>
