@@ -1,6 +1,7 @@
 /** A chain on the server: draws are gathered here and sent in batches, each stored exactly once. */
 
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import type { Elements } from '../core/draws/elements.ts'
 import type { NdArray } from '../core/draws/ndarray.ts'
 import type { Bytes } from '../core/draws/segment.ts'
 import type { Slice } from '../core/draws/slice.ts'
@@ -12,6 +13,7 @@ import { after, isTurnDue, nextTurn } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { type ChainAnswer, readChain } from './json.ts'
 import type { FlushOptions } from './options.ts'
+import { columnQuestion, elementsQuestion } from './question.ts'
 import { ChainReader } from './read.ts'
 import { type BatchPart, splitBatch } from './split.ts'
 import { JSON_TYPE, type Transport } from './transport.ts'
@@ -190,14 +192,19 @@ export class HttpChain implements Chain {
     return this.reader.length()
   }
 
-  /** Draws of a variable, with those that this handle has taken. @throws McbError `unknown_variable`, `invalid_slice` */
-  getDraws(name: string, slice: Slice = {}): Promise<Draws> {
-    return this.read(() => this.reader.column(this.find(name, 'draws'), slice))
+  /**
+   * Draws of a variable, with those that this handle has taken.
+   *
+   * @param elements of each draw, by their index in the flattened value: `[0, 3, [10, 20]]` gives a vector of twelve a draw
+   * @throws McbError `unknown_variable`, `invalid_slice`, `invalid_parameter`
+   */
+  getDraws(name: string, slice: Slice = {}, elements?: Elements): Promise<Draws> {
+    return this.read(() => this.column(this.find(name, 'draws'), slice, elements))
   }
 
   /** As `getDraws`, of a sampler stat. */
-  getStats(name: string, slice: Slice = {}): Promise<Draws> {
-    return this.read(() => this.reader.column(this.find(name, 'stats'), slice))
+  getStats(name: string, slice: Slice = {}, elements?: Elements): Promise<Draws> {
+    return this.read(() => this.column(this.find(name, 'stats'), slice, elements))
   }
 
   getDrawsAt(
@@ -227,6 +234,10 @@ export class HttpChain implements Chain {
   private async read<T>(task: () => Promise<T>): Promise<T> {
     await this.flush()
     return task()
+  }
+
+  private column(spec: ColumnSpec, slice: Slice, elements: Elements | undefined): Promise<Draws> {
+    return this.reader.column(elements === undefined ? columnQuestion(spec) : elementsQuestion(spec, elements), slice)
   }
 
   private find(name: string, group: 'draws' | 'stats'): ColumnSpec {

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import protobuf from 'protobufjs'
 import { describe, expect, test } from 'vitest'
-import { buildSchema } from '../../src/core/draws/columns.ts'
+import { buildSchema, type ColumnSpec } from '../../src/core/draws/columns.ts'
+import { type Elements, elementsColumn, type RigidColumn, resolveElements } from '../../src/core/draws/elements.ts'
 import { mcbackend } from '../../src/core/generated/messages.js'
 import type { Draws } from '../../src/core/interfaces.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { BATCH, COLUMN } from '../../src/core/wire/draw-batch-fields.ts'
-import { decodeAnswer } from '../../src/core/wire/read-answer.ts'
+import { decodeAnswer, decodeElements } from '../../src/core/wire/read-answer.ts'
 import { encodeBatch } from '../../src/core/wire/write-batch.ts'
 import { batchHead } from '../../src/core/wire/write-columns.ts'
 
@@ -136,5 +137,68 @@ describe('an answer', () => {
     for (const columns of [[x, grows], [grows], [empty]]) {
       expect(() => decodeAnswer(only, columns)).toThrow(expect.objectContaining({ code: 'invalid_protobuf' }))
     }
+  })
+})
+
+describe('some elements of a column', () => {
+  const SIZE = 6
+  const [numbers, texts] = buildSchema(
+    [
+      { name: 'v', dtype: 'float32', shape: [2, 3] },
+      { name: 't', dtype: 'str', shape: [6] },
+    ],
+    [],
+    DEFAULT_LIMITS,
+  ).columns
+  const values = (spec: RigidColumn, count: number): Draws => {
+    const shape = [count, ...spec.shape]
+    const all = Array.from({ length: count * spec.elements }, (_, i) => i)
+    if (spec.dtype === 'str') return { dtype: 'str', shape, data: all.map((i) => `ü${i}`) }
+    return { dtype: 'float32', shape, data: new Float32Array(all) }
+  }
+  const message = (spec: ColumnSpec, column: Draws, count: number) => {
+    const schema = { columns: [spec], draws: new Map([[spec.name, spec]]), stats: new Map() }
+    return encodeBatch({ count, draws: new Map([[spec.name, column]]) }, 0, schema)
+  }
+  const index = fc.nat({ max: SIZE - 1 })
+  const range = fc.tuple(index, fc.integer({ min: 1, max: SIZE })).map(([a, n]) => [a, Math.min(SIZE, a + n)] as const)
+  const elements: fc.Arbitrary<Elements> = fc.array(fc.oneof(index, range), { minLength: 1, maxLength: 4 })
+
+  test.each([numbers, texts])('are what they are in the whole answer of an older server: $name', (spec) => {
+    if (spec?.layout !== 'rigid') throw new Error('not rigid')
+    fc.assert(
+      fc.property(elements, fc.nat({ max: 4 }), (parts, count) => {
+        const resolved = resolveElements(spec, parts)
+        const whole = values(spec, count)
+        const { draws } = decodeElements(message(spec, whole, count), spec, resolved)
+        const wanted = parts.flatMap((part) => {
+          const [from, to] = typeof part === 'number' ? [part, part + 1] : part
+          return Array.from({ length: to - from }, (_, i) => from + i)
+        })
+        const places = Array.from({ length: count }, (_, i) => wanted.map((at) => i * SIZE + at)).flat()
+        const data = 'data' in whole ? places.map((at) => whole.data[at]) : []
+        const [column] = draws
+        if (column === undefined || !('data' in column)) throw new Error('no array')
+        expect(column.shape).toEqual([count, wanted.length])
+        expect([...column.data]).toEqual(data)
+        // A newer one sends just these.
+        if (wanted.length >= SIZE) return
+        const few = message(elementsColumn(spec, resolved), column, count)
+        expect(decodeElements(few, spec, resolved).draws).toEqual([column])
+      }),
+    )
+  })
+
+  test('are damaged when there are more or fewer', () => {
+    if (numbers?.layout !== 'rigid') throw new Error('not rigid')
+    const three = message(
+      elementsColumn(numbers, resolveElements(numbers, [[0, 3]])),
+      { dtype: 'float32', shape: [2, 3], data: new Float32Array(6) },
+      2,
+    )
+    const read = (parts: Elements) => decodeElements(three, numbers, resolveElements(numbers, parts))
+    expect(read([0, 4, 0]).count).toBe(2)
+    expect(() => read([0, 4])).toThrow(expect.objectContaining({ code: 'invalid_protobuf' }))
+    expect(() => read([0, 1, 2, 3])).toThrow(expect.objectContaining({ code: 'invalid_protobuf' }))
   })
 })

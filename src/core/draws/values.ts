@@ -6,6 +6,7 @@ import { concatBytes, decodeUtf8 } from '../wire/protobuf.ts'
 import type { ColumnSpec } from './columns.ts'
 import { fitsShape } from './columns.ts'
 import { bytesOf, type NumericDtype, viewAs } from './dtype.ts'
+import type { ElementRanges, RigidColumn } from './elements.ts'
 import { type NdArray, numericArray, sizeOf } from './ndarray.ts'
 import { type Bytes, joinSegments, type Parts, packSegment, unpackSegment } from './segment.ts'
 
@@ -75,6 +76,29 @@ export function drawAt(spec: ColumnSpec, draws: Draws, index: number): NdArray {
   const width = draws.data.BYTES_PER_ELEMENT * size
   if (spec.dtype === 'str') throw new TypeError(`"${spec.name}" holds strings`)
   return numericArray(spec.dtype, shape, bytes.slice(index * width, (index + 1) * width))
+}
+
+/** Some elements of each draw of a rigid column: a vector of them a draw. */
+export function pickElements(spec: RigidColumn, draws: NdArray, { ranges, count }: ElementRanges): NdArray {
+  const [length = 0] = draws.shape
+  const shape = [length, count]
+  const places = function* () {
+    for (let i = 0; i < length; i++) {
+      for (const [from, to] of ranges) yield [i * spec.elements + from, i * spec.elements + to] as const
+    }
+  }
+  if (draws.dtype === 'str') {
+    return { dtype: 'str', shape, data: [...places()].flatMap(([from, to]) => draws.data.slice(from, to)) }
+  }
+  const width = draws.data.BYTES_PER_ELEMENT
+  const bytes = bytesOf(draws.data)
+  const picked = new Uint8Array(length * count * width)
+  let at = 0
+  for (const [from, to] of places()) {
+    picked.set(bytes.subarray(from * width, to * width), at)
+    at += (to - from) * width
+  }
+  return numericArray(draws.dtype, shape, picked)
 }
 
 export function isDrawList(draws: Draws): draws is readonly NdArray[] {

@@ -1,12 +1,13 @@
 /** A DrawBatch of the server as values: what a client reads. */
 
 import type { ColumnSpec } from '../draws/columns.ts'
+import { type ElementRanges, elementsColumn, type RigidColumn } from '../draws/elements.ts'
 import type { Bytes } from '../draws/segment.ts'
-import { valuesOf } from '../draws/values.ts'
+import { isDrawList, pickElements, valuesOf } from '../draws/values.ts'
 import { McbError } from '../errors.ts'
 import type { Draws } from '../interfaces.ts'
 import { atOnce } from '../turn.ts'
-import { numbersIn, partsIn, type RawBatch, scanBatch } from './read-columns.ts'
+import { elementsSent, numbersIn, partsIn, type RawBatch, scanBatch } from './read-columns.ts'
 
 export interface DecodedAnswer {
   /** Index of the first iteration. */
@@ -22,6 +23,25 @@ export function decodeAnswer(bytes: Bytes, columns: readonly ColumnSpec[]): Deco
     const batch = scanAnswer(bytes, columns)
     const draws = columns.map((spec) => drawsIn(bytes, batch, spec))
     return { start: batch.start, count: batch.count, draws }
+  } catch (error) {
+    throw asDamage(error)
+  }
+}
+
+/**
+ * Some elements of one column. A server before these could be asked for answers with all elements, of which the ones
+ * that were asked for are taken here; `elements` must be fewer than a draw has where the server is asked for them.
+ *
+ * @throws McbError `invalid_protobuf` when the answer is neither
+ */
+export function decodeElements(bytes: Bytes, spec: RigidColumn, elements: ElementRanges): DecodedAnswer {
+  try {
+    const batch = scanAnswer(bytes, [spec])
+    const raw = batch.columns[spec.index]
+    const { start, count } = batch
+    const isWhole = raw !== undefined && elementsSent(raw, spec) === count * spec.elements
+    const draws = drawsIn(bytes, batch, isWhole ? spec : elementsColumn(spec, elements))
+    return { start, count, draws: [isWhole && !isDrawList(draws) ? pickElements(spec, draws, elements) : draws] }
   } catch (error) {
     throw asDamage(error)
   }
