@@ -322,9 +322,7 @@ export class HttpChain implements Chain {
     const request = { method: 'POST', path: `${this.path}/draws`, headers, body, type: JSON_TYPE } as const
     const { length } = await transport.send(request, readChain)
     if (length < end) {
-      throw new McbError('internal_error', `the server acknowledged a length of ${length} instead of ${end}`, {
-        length,
-      })
+      throw new McbError('internal_error', `the server acknowledged a length of ${length} instead of ${end}`)
     }
     return length
   }

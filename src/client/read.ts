@@ -4,7 +4,7 @@ import type { ColumnSpec } from '../core/draws/columns.ts'
 import type { NdArray } from '../core/draws/ndarray.ts'
 import { type ResolvedSlice, resolveSlice, type Slice } from '../core/draws/slice.ts'
 import { drawAt, drawsOf } from '../core/draws/values.ts'
-import { McbError } from '../core/errors.ts'
+import { isMcbError, McbError } from '../core/errors.ts'
 import type { Draws } from '../core/interfaces.ts'
 import type { DecodedAnswer } from '../core/wire/read-answer.ts'
 import { gather } from './gather.ts'
@@ -68,7 +68,7 @@ export class ChainReader {
     for (let done = 0; done < slice.count; ) {
       const count = Math.min(each, slice.count - done)
       const page = await this.page(asked, slice, done, count).catch((error) => {
-        if (asked.pages === 'equal' || !isTooLarge(error) || count === 1) throw error
+        if (asked.pages === 'equal' || !isMcbError(error, 'payload_too_large') || count === 1) throw error
         each = Math.max(1, Math.floor(count / 16))
       })
       if (page === undefined) continue
@@ -140,8 +140,4 @@ function countBound({ start = 0, stop, step = 1 }: Slice): number | undefined {
   else if (isFromEnd === to < 0) span = to - from
   else if (isFromEnd) span = Math.min(-from, to)
   return span === undefined ? undefined : Math.ceil(Math.max(0, span) / every)
-}
-
-function isTooLarge(error: unknown): boolean {
-  return error instanceof McbError && error.code === 'payload_too_large'
 }
