@@ -19,7 +19,7 @@ import { type BatchPart, splitBatch } from './split.ts'
 import { JSON_TYPE, type Transport } from './transport.ts'
 import { type Upload, UploadQueue } from './upload.ts'
 
-/** What the chains of a run share. */
+/** Things that all chains of a run share. */
 export interface RunContext {
   readonly rid: string
   readonly registration: string
@@ -41,7 +41,7 @@ const DONE = Promise.resolve()
  * Handle on one chain.
  *
  * Draws of `append` are numbered from the length that the chain had when the handle was made, so one handle writes a
- * chain at a time. What a call has taken is sent in order, one request at a time; a request whose answer is lost is
+ * chain at a time. The draws are sent in order, one request at a time; a request whose answer is lost is
  * sent again and stored once. A call that rejects has taken nothing.
  *
  * When an upload fails for good, the draws stay here and the handle stops: every later call rejects with the failure.
@@ -121,7 +121,7 @@ export class HttpChain implements Chain {
    * Sends what was taken before, then these iterations, in several requests when they are many, and resolves to the
    * length that the server acknowledges: they are durable then. Do not change the arrays before.
    *
-   * @param batch.start index of the first iteration; what is stored already is compared, and not stored again
+   * @param batch.start index of the first iteration; iterations that are stored already are compared, and not stored again
    * @throws McbError `draw_gap` or `draw_conflict` (with `fields.length`), `run_replaced`, or a mismatch with the run;
    *   the batch can be appended again, also when a part of it or its acknowledgement got lost
    */
@@ -271,7 +271,7 @@ export class HttpChain implements Chain {
     })
   }
 
-  /** Queues the gathered draws; what is appended from now on is another upload. */
+  /** Queues the gathered draws; draws that are appended from now on are another upload. */
   private seal(): void {
     if (this.hasDraws) this.queue.add(this.takeBuffer())
   }
@@ -295,7 +295,7 @@ export class HttpChain implements Chain {
       bytes,
       send: async () => {
         requests ??= encode()
-        // What is acknowledged is forgotten, so that a further try goes on behind it.
+        // A request is forgotten as soon as it is acknowledged, so that a further try goes on behind it.
         for (let [next] = requests; next !== undefined; [next] = requests) {
           await this.post(next.end, next.body)
           requests.shift()

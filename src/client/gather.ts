@@ -56,7 +56,7 @@ function allocate(bytes: number): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** Strings, and draws of varying shape: what has come is kept as it is. */
+/** Pages of strings, or of draws of varying shape: they are kept as they came. */
 class Pages implements Gathered {
   private readonly column: ColumnSpec
   private readonly pages: Draws[] = []

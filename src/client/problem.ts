@@ -1,7 +1,7 @@
 /** Answers that report an error, as the McbError that the server threw. */
 import { type ErrorCode, isErrorCode, McbError, parseFields } from '../core/errors.ts'
 
-/** What an answer is by its status alone: for those of proxies, and of servers that know more codes. */
+/** Codes of answers by their status alone, for those of proxies, and of servers that know more codes. */
 const CODE_BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
   [400, 'invalid_parameter'],
   [401, 'unauthorized'],

@@ -1,4 +1,4 @@
-/** Questions to a chain: the part of a query that names columns, and how its answer is read. */
+/** Questions to a chain: the part of a query that names columns, and the reader of its answer. */
 
 import type { ColumnSpec } from '../core/draws/columns.ts'
 import { type Elements, elementsColumn, formatElements, resolveElements } from '../core/draws/elements.ts'
@@ -26,9 +26,9 @@ export interface ColumnQuestion extends Question {
   readonly column: ColumnSpec
   /** Draws of the first page. */
   readonly firstDraws: number
-  /** Whether that many draws are known to fit into a page. */
+  /** True where that many draws are known to fit into a page. */
   readonly isSized: boolean
-  /** Tells whether `firstDraws` holds for all pages; else the sizes that come tell how many draws the next one has. */
+  /** Pages of `firstDraws` each; or the size of each page tells how many draws the next one has. */
   readonly pages: 'equal' | 'measured'
 }
 

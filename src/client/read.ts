@@ -13,7 +13,7 @@ import { byQueryLength, type ColumnQuestion, columnsQuestion, drawsOfPage, type 
 import { JSON_TYPE, PROTOBUF, type Transport } from './transport.ts'
 
 interface Page extends DecodedAnswer {
-  /** Of the whole answer. */
+  /** Size of the whole answer. */
   readonly bytes: number
 }
 
@@ -52,7 +52,7 @@ export class ChainReader {
     for (const group of byQueryLength(columns)) {
       const { draws, start, count } = await this.fetch(columnsQuestion(group), sliceAt(at))
       requireIteration(index, count)
-      // What is left comes from the same iteration, also when the chain grows meanwhile.
+      // The other columns come from the same iteration, also when the chain grows meanwhile.
       at = start
       for (const [position, spec] of group.entries()) {
         const column = draws[position]
@@ -129,7 +129,7 @@ function requireIteration(index: number, count: number): void {
   if (count === 0) throw new McbError('invalid_slice', `the chain has no iteration ${index}`)
 }
 
-/** How many draws a rising slice has at most in a chain of any length; undefined when it grows with the chain. */
+/** Draws of a rising slice at most, in a chain of any length; undefined when they grow with the chain. */
 function countBound({ start = 0, stop, step = 1 }: Slice): number | undefined {
   const [from, every] = [Number(start), Number(step)]
   if (every < 0) return undefined

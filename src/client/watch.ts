@@ -22,7 +22,7 @@ interface Watched {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** What a watched run that was deleted is answered with, when the watcher connects again. */
+/** Codes of the answer when a watcher connects again, and its run was deleted meanwhile. */
 const GONE: ReadonlySet<string> = new Set(['run_not_found', 'run_replaced'])
 
 /**

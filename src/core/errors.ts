@@ -20,7 +20,7 @@ type FieldKinds = Readonly<Record<string, Kind>>
 const VARIABLE = { variable: 'text' } as const
 const LIMIT = { limit: 'number?' } as const
 
-/** Status, title and fields of every code; see the protocol, section 4. */
+/** Status, title and fields of every code; docs/protocol.md §4 has them. */
 export const ERRORS = {
   invalid_protobuf: [400, 'The body is not a valid protobuf message'],
   invalid_slice: [400, 'The slice is malformed', { length: 'number?' }],
@@ -91,10 +91,10 @@ type FieldsOf<F> = CommonFields & Known<F> & Perhaps<F> & Absent<F>
 
 type FieldsByCode = { readonly [C in ErrorCode]: FieldsOf<KindsOf<(typeof ERRORS)[C]>> }
 
-/** What an error of this code says beside it. */
+/** Fields of an error of this code. */
 export type ErrorFields<C extends ErrorCode = ErrorCode> = FieldsByCode[C]
 
-/** What stands behind an error's detail: its fields, which may be left out where the code demands none. */
+/** Arguments behind an error's detail: its fields, which may be left out where the code demands none. */
 type Rest<C extends ErrorCode> =
   Record<never, never> extends ErrorFields<C>
     ? [fields?: ErrorFields<C>, options?: ErrorOptions]
@@ -133,7 +133,7 @@ function fits(value: unknown, kind: Kind | undefined): boolean {
   }
 }
 
-/** Characters of a message at most, and of a name in a field: what a client has sent comes back in them. */
+/** Characters of a message at most, and of a name in a field. Clients' own words come back in both, so they are bounded. */
 const MESSAGE_CHARACTERS = 1000
 const NAME_CHARACTERS = 512
 /** Numbers of a shape at most. */

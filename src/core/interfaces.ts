@@ -34,7 +34,7 @@ export interface DrawBatch {
 export interface Chain {
   readonly rid: string
   readonly number: number
-  /** Whether the call that gave this handle created the chain. */
+  /** True where the call that gave this handle created the chain. */
   readonly isNew: boolean
   /** Appends one iteration: a value for every variable, and for those sampler stats that there are. */
   append(draw: Values, stats?: Values): Promise<void>
@@ -56,7 +56,7 @@ export interface Run {
   readonly registration: string
   readonly meta: RunMeta
   readonly schema: Schema
-  /** Whether the call that gave this handle registered the run. */
+  /** True where the call that gave this handle registered the run. */
   readonly isNew: boolean
   /** Creates a chain, or opens it when it exists; with `exclusive`, that is an error (`chain_exists`). */
   initChain(number: number, options?: { readonly exclusive: boolean }): Promise<Chain>
@@ -86,7 +86,7 @@ export interface RunSummary {
 
 export interface RunPage {
   readonly runs: readonly RunSummary[]
-  /** Where the next page begins; absent on the last one. */
+  /** The beginning of the next page; absent on the last one. */
   readonly nextCursor?: string
 }
 

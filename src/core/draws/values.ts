@@ -1,4 +1,4 @@
-/** Between stored segments and the arrays that users hold. */
+/** Conversions between stored segments and the arrays of users. */
 
 import { McbError } from '../errors.ts'
 import type { Draws, Value } from '../interfaces.ts'
@@ -149,7 +149,7 @@ function packRagged(spec: ColumnSpec, list: readonly NdArray[]): Bytes {
 
 function packTexts(spec: ColumnSpec, words: Uint32Array, texts: readonly string[]): Bytes {
   const encoded = texts.map((text) => {
-    // An encoder would put U+FFFD in its place, and what is read back would not be what was written.
+    // An encoder would put U+FFFD in its place, and a reader would get another text than was written.
     if (!text.isWellFormed()) throw mismatchedValue(spec, text)
     return encoder.encode(text)
   })

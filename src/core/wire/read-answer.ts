@@ -1,4 +1,4 @@
-/** A DrawBatch of the server as values: what a client reads. */
+/** A DrawBatch of the server as values, for clients. */
 
 import type { ColumnSpec } from '../draws/columns.ts'
 import { type ElementRanges, elementsColumn, type RigidColumn } from '../draws/elements.ts'
@@ -29,8 +29,8 @@ export function decodeAnswer(bytes: Bytes, columns: readonly ColumnSpec[]): Deco
 }
 
 /**
- * Some elements of one column. A server before these could be asked for answers with all elements, of which the ones
- * that were asked for are taken here; `elements` must be fewer than a draw has where the server is asked for them.
+ * Some elements of one column. An answer with all elements of a draw is taken for a whole column, and they are picked here:
+ * a server of an older release gives one. So ask by name only for fewer elements than a draw has.
  *
  * @throws McbError `invalid_protobuf` when the answer is neither
  */
@@ -67,7 +67,7 @@ function drawsIn(bytes: Bytes, { columns, count }: RawBatch, spec: ColumnSpec): 
 
 const NONE = new Uint32Array()
 
-/** What a server refuses in a batch is damage in an answer, which may be asked for again. */
+/** The refusals of a posted batch as damage, since an answer may be asked for again. */
 function asDamage(error: unknown): unknown {
   if (!(error instanceof McbError) || error.code === 'invalid_protobuf') return error
   return new McbError('invalid_protobuf', `the answer is not whole: ${error.message}`, {}, { cause: error })

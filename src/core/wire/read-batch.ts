@@ -11,7 +11,7 @@ import { numbersIn, partsIn, scanBatch } from './read-columns.ts'
 export interface Batch {
   readonly start: number
   readonly count: number
-  /** By column index; null for a sampler stat that was not sent. Rigid numbers are views on the body. */
+  /** Segments by column index; null for a sampler stat that was not sent. Rigid numbers are views on the body. */
   readonly segments: readonly Segment[]
   /** Bytes of all segments. */
   readonly size: number
@@ -31,9 +31,9 @@ export function decodeBatch(body: Uint8Array<ArrayBuffer>, schema: Schema, limit
 const LARGE_BYTES = 256 * 1024
 
 /**
- * As `decodeBatch` of a body that is judged later: what is wrong with it is thrown by the function that this resolves to, since
- * what it is said to is judged before. A large one is parsed here, with turns of the event loop in between: 64 MiB may hold 32
- * million strings.
+ * Prepares a batch whose run and chain are looked for meanwhile. The function that this resolves to gives the batch, or throws
+ * as `decodeBatch` does: a missing chain outranks a wrong body. A large body is parsed here, with turns of the event loop in
+ * between, since 64 MiB may hold 32 million strings.
  */
 export async function prepareBatch(body: Bytes, schema: Schema, limits: Limits): Promise<() => Batch> {
   if (body.length < LARGE_BYTES) return () => decodeBatch(body, schema, limits)

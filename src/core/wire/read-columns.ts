@@ -1,4 +1,4 @@
-/** The one reader of DrawBatch: where its columns lie in the message, and then their parts, each judged by its spec. */
+/** The one reader of DrawBatch: it finds the columns in the message, and then reads each by its spec. */
 
 import type { ColumnSpec, RigidNumbers, Schema } from '../draws/columns.ts'
 import type { Bytes, Parts } from '../draws/segment.ts'
@@ -15,9 +15,9 @@ export type KnownColumns = Pick<Schema, 'draws' | 'stats'>
 export interface RawBatch {
   start: number
   count: number
-  /** As it lies in the message, in zigzag form: 0 where none was written. */
+  /** The step in zigzag form, as it lies in the message; 0 where none was written. */
   step: number
-  /** By column index. */
+  /** Columns by index. */
   columns: (RawColumn | undefined)[]
   /** The first 422; reported only when the whole body is valid protobuf. */
   refusal: McbError | undefined
@@ -33,7 +33,7 @@ export interface RawColumn {
   readonly end: number
   shapeWords: number
   strings: number
-  /** Of all strings. */
+  /** Bytes of all strings. */
   stringBytes: number
 }
 
@@ -169,7 +169,7 @@ function requireKind(raw: RawColumn, spec: ColumnSpec): void {
   if (spec.dtype === 'str' && raw.data.length > 0) throw mismatch('data was sent for strings', raw.data.length)
 }
 
-/** Compares numbers of elements; `shape` is what the message shows as expected. */
+/** Compares numbers of elements; `shape` is the expected one in the message. */
 function checkCount(spec: ColumnSpec, shape: readonly number[], expected: number, actual: number): void {
   if (expected === actual) return
   throw new McbError(
@@ -190,7 +190,7 @@ function checkBools(spec: ColumnSpec, data: Bytes): void {
   })
 }
 
-/** How many bytes from the beginning on are bools for sure; four at a time where they are aligned. */
+/** Number of leading bytes that are bools for sure; four at a time where they are aligned. */
 function boolsIn(data: Bytes): number {
   const head = Math.min(data.length, (4 - (data.byteOffset % 4)) % 4)
   for (let i = 0; i < head; i++) if ((data[i] ?? 0) > 1) return i

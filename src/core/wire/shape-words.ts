@@ -6,7 +6,7 @@ import { STEP_SIZE, type Steps } from '../turn.ts'
 import { COLUMN } from './draw-batch-fields.ts'
 import { LENGTH_DELIMITED, VARINT, WireReader } from './protobuf.ts'
 
-/** Of a wrong shape, no more dimensions than this are told. */
+/** Dimensions of a wrong shape that are told at most. */
 const SHOWN_DIMENSIONS = 64
 
 /** A cursor over the words of a Column message, packed and unpacked ones in any mixture. */
@@ -82,7 +82,7 @@ function* checkShape(spec: ColumnSpec, words: ShapeWords, ndim: number): Steps<n
   })
 }
 
-/** All words, once they are known to be right. */
+/** All words of shapes that were checked. */
 export function* readShapes(column: WireReader, total: number): Steps<Uint32Array> {
   const words = new ShapeWords(column)
   const all = new Uint32Array(total)

@@ -1,4 +1,4 @@
-/** The wire form of a DrawBatch from segments: what a client posts. */
+/** The wire form of a DrawBatch from segments, as clients post it. */
 
 import type { ColumnSpec, Schema } from '../draws/columns.ts'
 import { type Bytes, type Parts, unpackSegment } from '../draws/segment.ts'
