@@ -25,7 +25,7 @@ export interface Block {
   readonly data: Segment
 }
 
-/** The parts of a segment that is not rigid numbers. */
+/** The parts of a segment. */
 export interface Parts {
   /** For each draw its number of dimensions, then its dimensions; empty when the shape is fixed. */
   readonly words: Uint32Array
@@ -71,7 +71,15 @@ function allElements(spec: ColumnSpec, words: Uint32Array, count: number): numbe
   return elements
 }
 
+/** The parts of a segment of rigid numbers, which is nothing but its payload. */
+export function numberParts(payload: Bytes): Parts {
+  return { words: NONE, lengths: NONE, payload }
+}
+
+const NONE = new Uint32Array()
+
 export function unpackSegment(spec: ColumnSpec, bytes: Bytes, count: number): Parts {
+  if (spec.kind === 'rigid-numbers') return numberParts(bytes)
   let offset = 0
   let words = new Uint32Array()
   if (spec.layout === 'ragged') {

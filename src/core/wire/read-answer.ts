@@ -2,7 +2,7 @@
 
 import type { ColumnSpec } from '../draws/columns.ts'
 import { type ElementRanges, elementsColumn, type RigidColumn } from '../draws/elements.ts'
-import type { Bytes } from '../draws/segment.ts'
+import { type Bytes, numberParts } from '../draws/segment.ts'
 import { isDrawList, pickElements, valuesOf } from '../draws/values.ts'
 import { McbError } from '../errors.ts'
 import type { Draws } from '../interfaces.ts'
@@ -59,13 +59,9 @@ function drawsIn(bytes: Bytes, { columns, count }: RawBatch, spec: ColumnSpec): 
   const raw = columns[spec.index]
   if (raw === undefined) throw new McbError('invalid_protobuf', `the answer is not whole: "${spec.name}" is missing`)
   const parts =
-    spec.kind === 'rigid-numbers'
-      ? { words: NONE, lengths: NONE, payload: numbersIn(raw, spec, count) }
-      : atOnce(partsIn(bytes, raw, spec, count))
+    spec.kind === 'rigid-numbers' ? numberParts(numbersIn(raw, spec, count)) : atOnce(partsIn(bytes, raw, spec, count))
   return valuesOf(spec, parts, count)
 }
-
-const NONE = new Uint32Array()
 
 /** The refusals of a posted batch as damage, since an answer may be asked for again. */
 function asDamage(error: unknown): unknown {
