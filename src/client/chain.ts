@@ -13,7 +13,7 @@ import { after, isTurnDue, nextTurn } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { type ChainAnswer, readChain } from './json.ts'
 import type { FlushOptions } from './options.ts'
-import { columnQuestion, elementsQuestion } from './question.ts'
+import { queryOfColumn, queryOfElements } from './query.ts'
 import { ChainReader } from './read.ts'
 import { type BatchPart, splitBatch } from './split.ts'
 import { JSON_TYPE, type Transport } from './transport.ts'
@@ -237,7 +237,7 @@ export class HttpChain implements Chain {
   }
 
   private column(spec: ColumnSpec, slice: Slice, elements: Elements | undefined): Promise<Draws> {
-    return this.reader.column(elements === undefined ? columnQuestion(spec) : elementsQuestion(spec, elements), slice)
+    return this.reader.column(elements === undefined ? queryOfColumn(spec) : queryOfElements(spec, elements), slice)
   }
 
   private find(name: string, group: 'draws' | 'stats'): ColumnSpec {

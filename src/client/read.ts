@@ -9,7 +9,7 @@ import type { Draws } from '../core/interfaces.ts'
 import type { DecodedAnswer } from '../core/wire/read-answer.ts'
 import { gather } from './gather.ts'
 import { readChain } from './json.ts'
-import { byQueryLength, type ColumnQuestion, columnsQuestion, drawsOfPage, type Question } from './question.ts'
+import { byQueryLength, type ColumnQuery, drawsOfPage, type Query, queryOfColumns } from './query.ts'
 import { JSON_TYPE, PROTOBUF, type Transport } from './transport.ts'
 
 interface Page extends DecodedAnswer {
@@ -35,7 +35,7 @@ export class ChainReader {
     return length
   }
 
-  async column(asked: ColumnQuestion, slice: Slice): Promise<Draws> {
+  async column(asked: ColumnQuery, slice: Slice): Promise<Draws> {
     resolveSlice(slice, 0)
     const most = countBound(slice)
     const { firstDraws, isSized } = asked
@@ -50,7 +50,7 @@ export class ChainReader {
     let at = index
     if (columns.length === 0) requireIteration(index, resolveSlice(sliceAt(index), await this.length()).count)
     for (const group of byQueryLength(columns)) {
-      const { draws, start, count } = await this.fetch(columnsQuestion(group), sliceAt(at))
+      const { draws, start, count } = await this.fetch(queryOfColumns(group), sliceAt(at))
       requireIteration(index, count)
       // The other columns come from the same iteration, also when the chain grows meanwhile.
       at = start
@@ -62,7 +62,7 @@ export class ChainReader {
     return values
   }
 
-  private async pages(asked: ColumnQuestion, slice: ResolvedSlice): Promise<Draws> {
+  private async pages(asked: ColumnQuery, slice: ResolvedSlice): Promise<Draws> {
     const result = gather(asked.column, slice.count)
     let each = asked.firstDraws
     for (let done = 0; done < slice.count; ) {
@@ -80,7 +80,7 @@ export class ChainReader {
   }
 
   /** The draws `from … from + count` of a slice, by their absolute indices. */
-  private page(asked: ColumnQuestion, slice: ResolvedSlice, from: number, count: number): Promise<Page> {
+  private page(asked: ColumnQuery, slice: ResolvedSlice, from: number, count: number): Promise<Page> {
     const step = slice.count === 1 ? 1 : Number(slice.step)
     const start = slice.first + from * step
     const stop = start + count * step
@@ -88,8 +88,8 @@ export class ChainReader {
   }
 
   /** Some columns of a slice; when their count is known, an answer that has another one was damaged. */
-  private fetch(asked: Question, slice: Slice, count?: number): Promise<Page> {
-    const query = [...asked.query, ...sliceQuery(slice)].join('&')
+  private fetch(asked: Query, slice: Slice, count?: number): Promise<Page> {
+    const query = [...asked.parameters, ...sliceQuery(slice)].join('&')
     const request = {
       method: 'GET',
       path: `${this.path}/draws?${query}`,

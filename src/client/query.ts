@@ -1,4 +1,4 @@
-/** Questions to a chain: the part of a query that names columns, and the reader of its answer. */
+/** Queries of draws: the parameters that name columns, and the reader of the answer. */
 
 import type { ColumnSpec } from '../core/draws/columns.ts'
 import { type Elements, elementsColumn, formatElements, resolveElements } from '../core/draws/elements.ts'
@@ -13,15 +13,15 @@ const PAGE_BYTES = 16 * 1024 * 1024
 /** Draws of the first page where their size is not known; the sizes that come tell how many the next one has. */
 const FIRST_DRAWS = 256
 
-export interface Question {
-  /** Parameters of the query, encoded. */
-  readonly query: readonly string[]
+export interface Query {
+  /** Names of columns, and of elements, encoded. */
+  readonly parameters: readonly string[]
   /** @throws McbError `invalid_protobuf` when the answer is damaged */
   decode(bytes: Bytes): DecodedAnswer
 }
 
-/** A question whose answer is one column, which may come in pages. */
-export interface ColumnQuestion extends Question {
+/** A query whose answer is one column, which may come in pages. */
+export interface ColumnQuery extends Query {
   /** The column as the result has it. */
   readonly column: ColumnSpec
   /** Draws of the first page. */
@@ -38,33 +38,33 @@ export function drawsOfPage(bytes: number): number {
 }
 
 /** Whole columns. */
-export function columnsQuestion(columns: readonly ColumnSpec[]): Question {
-  return { query: columns.map(nameQuery), decode: (bytes) => decodeAnswer(bytes, columns) }
+export function queryOfColumns(columns: readonly ColumnSpec[]): Query {
+  return { parameters: columns.map(nameQuery), decode: (bytes) => decodeAnswer(bytes, columns) }
 }
 
-export function columnQuestion(spec: ColumnSpec): ColumnQuestion {
-  const whole = { ...columnsQuestion([spec]), column: spec }
+export function queryOfColumn(spec: ColumnSpec): ColumnQuery {
+  const whole = { ...queryOfColumns([spec]), column: spec }
   if (spec.kind !== 'rigid-numbers') return { ...whole, firstDraws: FIRST_DRAWS, isSized: false, pages: 'measured' }
   return { ...whole, firstDraws: drawsOfPage(spec.stride), isSized: true, pages: 'equal' }
 }
 
 /**
- * Some elements of a column. They are asked for by name only where that makes the answer smaller, so that its size tells
- * an answer of a server that knows no elements from one that does; the elements of a whole value are picked here.
+ * Some elements of a column. The query names them only where that makes the answer smaller: its size then tells if the
+ * server knows elements. One of an older release sends whole values, of which they are picked here.
  *
  * @throws McbError `invalid_parameter`
  */
-export function elementsQuestion(spec: ColumnSpec, elements: Elements): ColumnQuestion {
+export function queryOfElements(spec: ColumnSpec, elements: Elements): ColumnQuery {
   const resolved = resolveElements(spec, elements)
   if (spec.layout !== 'rigid') throw new TypeError(`the shape of "${spec.name}" varies`)
   const name = nameQuery(spec)
   const elem = `elem=${formatElements(resolved.ranges.map(([from, to]) => (to === from + 1 ? from : [from, to])))}`
   const isSmaller = resolved.count < spec.elements && elem.length <= QUERY_CHARACTERS
-  const whole = columnQuestion(spec)
+  const whole = queryOfColumn(spec)
   return {
     // The first page must fit also when all elements come.
     ...whole,
-    query: isSmaller ? [name, elem] : [name],
+    parameters: isSmaller ? [name, elem] : [name],
     decode: (bytes) => decodeElements(bytes, spec, resolved),
     column: elementsColumn(spec, resolved),
     pages: isSmaller ? 'measured' : whole.pages,
