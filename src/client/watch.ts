@@ -63,7 +63,7 @@ function requestOf({ path, headers }: Watched, lastId: string | undefined): ApiR
   return { method: 'GET', path, headers: { ...headers, ...resume, Accept: 'text/event-stream' } }
 }
 
-/** What all connections of a watch have told. */
+/** State of a watch, over all its connections. */
 interface Seen {
   readonly lengths: Map<number, number>
   lastId: string | undefined
@@ -73,7 +73,7 @@ interface Seen {
   deadline: number
 }
 
-/** Growth that one connection tells, and why it has ended. */
+/** Growth that one connection tells; at its end, the reason. */
 async function* growthsIn(
   stream: ReadableStream<Uint8Array>,
   seen: Seen,
