@@ -2,6 +2,7 @@
 
 import { buildSchema, type Schema } from '../../src/core/draws/columns.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { BATCH } from '../../src/core/wire/draw-batch-fields.ts'
 import { encodeRunMeta, mcbackend } from '../../src/core/wire/run-meta.ts'
 import { encodeSegments } from '../../src/core/wire/write-batch.ts'
 import { type Connection, expectStatus, requestHead } from './wire.ts'
@@ -60,11 +61,11 @@ export class Body {
       }
       return { spec, data }
     })
-    const rest = encodeSegments(0, count, columns).subarray(2)
+    const rest = encodeSegments(0, count, columns)
     this.count = count
-    // Field 1, then a varint padded to six bytes: room for any start below 2^42.
+    // The field of the start: a varint padded to six bytes has room for any start below 2^42.
     this.bytes = new Uint8Array(7 + rest.length)
-    this.bytes[0] = 8
+    this.bytes[0] = BATCH.start * 8
     this.bytes.set(rest, 7)
     this.startAt(0)
   }

@@ -1,4 +1,4 @@
-/** Looking into what the server answers with, whatever version it is. */
+/** Members of a server's answers, whatever its version. */
 import type { Answer } from './server.ts'
 import type { Cell } from './table.ts'
 

@@ -1,4 +1,4 @@
-/** What `mcb` can do: each command with its help, its options, and what it shows. */
+/** The commands of `mcb`: each with its help, its options, and its output. */
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { cell, listIn, recordOf } from './answers.ts'
 import { CliError } from './errors.ts'
@@ -21,7 +21,7 @@ export interface Command {
   run(call: Call, args: readonly string[], given: Given): Promise<Shown>
 }
 
-/** What the server said, and how people read it. */
+/** The output of a command: the server's answer, and a text for people. */
 export interface Shown {
   readonly json: Answer
   readonly text: string

@@ -30,7 +30,7 @@ function helpOf({ usage, about, optionHelp = [] }: Command): string {
   return `usage: mcb ${usage}\n\n${about}\n\n${lines.join('\n')}`
 }
 
-/** The command whose words the arguments begin with; the longest, and `list` may be said where it is meant. */
+/** The command with the most words that the arguments begin with; `runs list` is `runs`. */
 function commandOf(args: readonly string[]): { readonly command: Command; readonly rest: readonly string[] } {
   const words = args[1] === 'list' ? [...args.slice(0, 1), ...args.slice(2)] : args
   const found = COMMANDS.map((command) => ({
@@ -39,12 +39,12 @@ function commandOf(args: readonly string[]): { readonly command: Command; readon
   }))
     .filter(({ name }) => name.every((word, i) => words[i] === word))
     .sort((a, b) => b.name.length - a.name.length)[0]
-  // Not what was typed: it may be a key.
+  // The typed text is not told: it may be a key.
   if (found === undefined) throw new CliError('there is no such command; "mcb --help" lists them')
   return { command: found.command, rest: words.slice(found.name.length) }
 }
 
-/** What the parser says, without what was typed: that may be a key. */
+/** Parses, and keeps the typed text out of the parser's error: it may be a key. */
 function givenTo<T>(parse: () => T): T {
   try {
     return parse()

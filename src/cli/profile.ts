@@ -1,4 +1,4 @@
-/** Which server, and as whom: `MCB_URL` and `MCB_TOKEN`, or a profile file that only its owner may read. */
+/** The server and the key: `MCB_URL` and `MCB_TOKEN`, or a profile file that only its owner may read. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -36,7 +36,7 @@ export function requireAddress(url: string): void {
   if (!isAddress) throw new CliError('the server (MCB_URL or --url) must be an address as https://draws.example.org')
 }
 
-/** What no header can carry is refused here; the platform's own error would show it. @throws CliError */
+/** Refuses a key that no header can carry; the platform's own error would show it. @throws CliError */
 export function requireToken(token: string): void {
   if (/^[\x21-\x7e]*$/.test(token)) return
   throw new CliError(

@@ -1,4 +1,4 @@
-/** Requests of the command line, and what their failures mean for who sits before it. */
+/** Requests of the command line, and their failures as sentences for its user. */
 import { CliError } from './errors.ts'
 import type { Profile } from './profile.ts'
 

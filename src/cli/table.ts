@@ -19,7 +19,7 @@ function textOf(cell: Cell): string {
   if (cell === null || cell === undefined) return '-'
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no'
   if (typeof cell === 'number') return String(cell)
-  // What a server sends must not steer the terminal.
+  // Text from a server must not steer the terminal.
   const text = cell.replace(/\p{Cc}/gu, '?')
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(text) ? `${text.slice(0, 10)} ${text.slice(11, 19)}Z` : text
 }

@@ -35,7 +35,7 @@ class FixedColumn implements BufferColumn {
   rows = 0
   private capacity = 0
   private bytes: Bytes = new Uint8Array()
-  /** The elements where a draw is one number that is no bigint and no bool, which is the way to be fast for. */
+  /** The elements, where a draw is one number and no bigint or bool: most are, so they have a fast way. */
   private numbers: SmallNumbers | undefined
   private readonly isFloat: boolean
   private readonly arrayType: (typeof TYPED_ARRAYS)[RigidNumbers['dtype']]

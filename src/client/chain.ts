@@ -1,6 +1,7 @@
 /** A chain on the server: draws are gathered here and sent in batches, each stored exactly once. */
 
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import type { Elements } from '../core/draws/elements.ts'
 import type { NdArray } from '../core/draws/ndarray.ts'
 import type { Bytes } from '../core/draws/segment.ts'
 import type { Slice } from '../core/draws/slice.ts'
@@ -12,12 +13,13 @@ import { after, isTurnDue, nextTurn } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { type ChainAnswer, readChain } from './json.ts'
 import type { FlushOptions } from './options.ts'
+import { queryOfColumn, queryOfElements } from './query.ts'
 import { ChainReader } from './read.ts'
 import { type BatchPart, splitBatch } from './split.ts'
 import { JSON_TYPE, type Transport } from './transport.ts'
 import { type Upload, UploadQueue } from './upload.ts'
 
-/** What the chains of a run share. */
+/** Things that all chains of a run share. */
 export interface RunContext {
   readonly rid: string
   readonly registration: string
@@ -39,7 +41,7 @@ const DONE = Promise.resolve()
  * Handle on one chain.
  *
  * Draws of `append` are numbered from the length that the chain had when the handle was made, so one handle writes a
- * chain at a time. What a call has taken is sent in order, one request at a time; a request whose answer is lost is
+ * chain at a time. The draws are sent in order, one request at a time; a request whose answer is lost is
  * sent again and stored once. A call that rejects has taken nothing.
  *
  * When an upload fails for good, the draws stay here and the handle stops: every later call rejects with the failure.
@@ -72,7 +74,7 @@ export class HttpChain implements Chain {
     this.isNew = isNew
     this.context = context
     this.path = `${context.path}/chains/${chain}`
-    this.reader = new ChainReader(context.transport, this.path, context.headers, context.schema)
+    this.reader = new ChainReader(context.transport, this.path, context.headers)
     this.end = length
     this.queue = new UploadQueue(
       () => (this.isDue && this.hasDraws ? this.takeBuffer() : undefined),
@@ -119,7 +121,7 @@ export class HttpChain implements Chain {
    * Sends what was taken before, then these iterations, in several requests when they are many, and resolves to the
    * length that the server acknowledges: they are durable then. Do not change the arrays before.
    *
-   * @param batch.start index of the first iteration; what is stored already is compared, and not stored again
+   * @param batch.start index of the first iteration; iterations that are stored already are compared, and not stored again
    * @throws McbError `draw_gap` or `draw_conflict` (with `fields.length`), `run_replaced`, or a mismatch with the run;
    *   the batch can be appended again, also when a part of it or its acknowledgement got lost
    */
@@ -190,14 +192,19 @@ export class HttpChain implements Chain {
     return this.reader.length()
   }
 
-  /** Draws of a variable, with those that this handle has taken. @throws McbError `unknown_variable`, `invalid_slice` */
-  getDraws(name: string, slice: Slice = {}): Promise<Draws> {
-    return this.read(() => this.reader.column(this.find(name, 'draws'), slice))
+  /**
+   * Draws of a variable, with those that this handle has taken.
+   *
+   * @param elements of each draw, by their index in the flattened value: `[0, 3, [10, 20]]` gives a vector of twelve a draw
+   * @throws McbError `unknown_variable`, `invalid_slice`, `invalid_parameter`
+   */
+  getDraws(name: string, slice: Slice = {}, elements?: Elements): Promise<Draws> {
+    return this.read(() => this.column(this.find(name, 'draws'), slice, elements))
   }
 
   /** As `getDraws`, of a sampler stat. */
-  getStats(name: string, slice: Slice = {}): Promise<Draws> {
-    return this.read(() => this.reader.column(this.find(name, 'stats'), slice))
+  getStats(name: string, slice: Slice = {}, elements?: Elements): Promise<Draws> {
+    return this.read(() => this.column(this.find(name, 'stats'), slice, elements))
   }
 
   getDrawsAt(
@@ -227,6 +234,10 @@ export class HttpChain implements Chain {
   private async read<T>(task: () => Promise<T>): Promise<T> {
     await this.flush()
     return task()
+  }
+
+  private column(spec: ColumnSpec, slice: Slice, elements: Elements | undefined): Promise<Draws> {
+    return this.reader.column(elements === undefined ? queryOfColumn(spec) : queryOfElements(spec, elements), slice)
   }
 
   private find(name: string, group: 'draws' | 'stats'): ColumnSpec {
@@ -260,7 +271,7 @@ export class HttpChain implements Chain {
     })
   }
 
-  /** Queues the gathered draws; what is appended from now on is another upload. */
+  /** Queues the gathered draws; draws that are appended from now on are another upload. */
   private seal(): void {
     if (this.hasDraws) this.queue.add(this.takeBuffer())
   }
@@ -284,7 +295,7 @@ export class HttpChain implements Chain {
       bytes,
       send: async () => {
         requests ??= encode()
-        // What is acknowledged is forgotten, so that a further try goes on behind it.
+        // A request is forgotten as soon as it is acknowledged, so that a further try goes on behind it.
         for (let [next] = requests; next !== undefined; [next] = requests) {
           await this.post(next.end, next.body)
           requests.shift()
@@ -311,9 +322,7 @@ export class HttpChain implements Chain {
     const request = { method: 'POST', path: `${this.path}/draws`, headers, body, type: JSON_TYPE } as const
     const { length } = await transport.send(request, readChain)
     if (length < end) {
-      throw new McbError('internal_error', `the server acknowledged a length of ${length} instead of ${end}`, {
-        length,
-      })
+      throw new McbError('internal_error', `the server acknowledged a length of ${length} instead of ${end}`)
     }
     return length
   }

@@ -35,7 +35,7 @@ const TURN_EVERY = 10
 let lastTurn = performance.now()
 
 /**
- * Whether the event loop should get a turn. A loop over `await append(…)` with promises that are resolved already never
+ * True where the event loop should get a turn. A loop over `await append(…)` with promises that are resolved already never
  * gives it one, and without turns no timer fires and no byte is sent.
  */
 export function isTurnDue(): boolean {

@@ -1,9 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The client SDK: McBackend's Backend, Run and Chain on a server, with nothing but `fetch`. */
 
+export type { Elements } from '../core/draws/elements.ts'
 export { decodeNdArray, encodeNdArray, type LabelArray, type NdArray } from '../core/draws/ndarray.ts'
 export type { Slice } from '../core/draws/slice.ts'
-export { type ErrorCode, type ErrorFields, McbError } from '../core/errors.ts'
+export { type ErrorCode, type ErrorFields, isMcbError, McbError } from '../core/errors.ts'
 export type {
   Backend,
   Chain,

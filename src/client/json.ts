@@ -1,4 +1,4 @@
-/** JSON answers of the server, read without trust; what is missing in one was damaged on its way. */
+/** JSON answers of the server, read without trust; one that lacks a member was damaged on its way. */
 import type { RunPage, RunSummary } from '../core/interfaces.ts'
 import { type Answer, asRecord } from './problem.ts'
 

@@ -1,6 +1,6 @@
-/** What a client can be told, and what it does when told nothing. */
+/** Options of a client, and their defaults. */
 
-/** When appended draws are sent. Whichever of `count`, `bytes` and `interval` is met first starts an upload. */
+/** Times of uploads. Appended draws are sent as soon as one of `count`, `bytes` and `interval` is met. */
 export interface FlushOptions {
   /** Draws of a chain that start an upload. @default 1000 */
   readonly count?: number
@@ -14,7 +14,7 @@ export interface FlushOptions {
   readonly maxRequest?: number
 }
 
-/** How failures that may pass are met: no network, no answer in time, 408, 429, 502, 503, 504. */
+/** Retries after failures that may pass: no network, no answer in time, 408, 429, 502, 503, 504. */
 export interface RetryOptions {
   /** Milliseconds after the first attempt within which another may begin; 0 never retries, Infinity always. @default 300 000 */
   readonly limit?: number
@@ -38,7 +38,7 @@ export interface HttpBackendOptions {
   readonly fetch?: Fetch
   readonly flush?: FlushOptions
   readonly retry?: RetryOptions
-  /** Ends every request and every wait of this client; what was being done rejects with the signal's reason. */
+  /** Ends every request and every wait of this client; they reject with the signal's reason. */
   readonly signal?: AbortSignal
 }
 

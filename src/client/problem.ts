@@ -1,7 +1,7 @@
 /** Answers that report an error, as the McbError that the server threw. */
-import { type ErrorCode, type ErrorFields, isErrorCode, McbError } from '../core/errors.ts'
+import { type ErrorCode, isErrorCode, McbError, parseFields } from '../core/errors.ts'
 
-/** What an answer is by its status alone: for those of proxies, and of servers that know more codes. */
+/** Codes of answers by their status alone, for those of proxies, and of servers that know more codes. */
 const CODE_BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
   [400, 'invalid_parameter'],
   [401, 'unauthorized'],
@@ -31,12 +31,21 @@ export interface Answer {
 export function errorOf(answer: Answer, what: string): McbError {
   const { status, headers } = answer
   const problem = problemOf(answer)
-  const known = problem.code
-  const code = isErrorCode(known) ? known : (CODE_BY_STATUS.get(status) ?? 'internal_error')
+  const given = { ...problem, allow: allowOf(headers) }
+  const named = isErrorCode(problem.code) ? problem.code : undefined
+  const known = named && parseFields(named, given)
+  // An error that lacks the fields of its code is none of the contract's.
+  const code = (known && named) ?? CODE_BY_STATUS.get(status) ?? 'internal_error'
+  const fields = known ?? parseFields(code, given) ?? {}
   const detail =
     typeof problem.detail === 'string' && problem.detail !== '' ? problem.detail : `${what} was answered with ${status}`
-  const unknown = typeof known === 'string' && !isErrorCode(known) ? ` (${known})` : ''
-  return new McbError(code, `${detail}${unknown}`, { ...fieldsOf(problem), ...retryAfterOf(headers), status })
+  const unknown = typeof problem.code === 'string' && problem.code !== code ? ` (${problem.code})` : ''
+  return new McbError(code, `${detail}${unknown}`, { ...fields, ...retryAfterOf(headers), status })
+}
+
+/** `Allow` (RFC 9110, section 10.2.1): a list with commas. */
+function allowOf(headers: Headers): readonly string[] {
+  return (headers.get('Allow') ?? '').split(',').flatMap((method) => method.trim() || [])
 }
 
 /** The members of a problem+json body; none when it is something else. */
@@ -55,27 +64,6 @@ export function asRecord(value: unknown): Readonly<Record<string, unknown>> {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function fieldsOf({ variable, expected, actual, length, limit, allow }: Record<string, unknown>): ErrorFields {
-  return {
-    ...(typeof variable === 'string' ? { variable } : {}),
-    ...(isNameOrShape(expected) ? { expected } : {}),
-    ...(isNameOrShape(actual) ? { actual } : {}),
-    ...(typeof length === 'number' ? { length } : {}),
-    ...(typeof limit === 'number' ? { limit } : {}),
-    ...(isListOf(allow, 'string') ? { allow } : {}),
-  }
-}
-
-function isNameOrShape(value: unknown): value is string | readonly number[] {
-  return typeof value === 'string' || isListOf(value, 'number')
-}
-
-function isListOf(value: unknown, type: 'string'): value is readonly string[]
-function isListOf(value: unknown, type: 'number'): value is readonly number[]
-function isListOf(value: unknown, type: 'string' | 'number'): boolean {
-  return Array.isArray(value) && value.every((item) => typeof item === type)
 }
 
 /** `Retry-After` (RFC 9110, section 10.2.3) in seconds from now: a number of seconds, or a date. */

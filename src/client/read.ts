@@ -1,26 +1,19 @@
 /** Reads of one chain: slices in pages, so that the memory it takes is the result's and one page's. */
 
-import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
-import { bytesOf } from '../core/draws/dtype.ts'
-import { type NdArray, numericArray } from '../core/draws/ndarray.ts'
+import type { ColumnSpec } from '../core/draws/columns.ts'
+import type { NdArray } from '../core/draws/ndarray.ts'
 import { type ResolvedSlice, resolveSlice, type Slice } from '../core/draws/slice.ts'
-import { drawAt, drawsOf, isDrawList } from '../core/draws/values.ts'
-import { McbError } from '../core/errors.ts'
+import { drawAt, drawsOf } from '../core/draws/values.ts'
+import { isMcbError, McbError } from '../core/errors.ts'
 import type { Draws } from '../core/interfaces.ts'
-import { type DecodedAnswer, decodeAnswer } from '../core/wire/read-answer.ts'
+import type { DecodedAnswer } from '../core/wire/read-answer.ts'
+import { gather } from './gather.ts'
 import { readChain } from './json.ts'
+import { byQueryLength, type ColumnQuery, drawsOfPage, type Query, queryOfColumns } from './query.ts'
 import { JSON_TYPE, PROTOBUF, type Transport } from './transport.ts'
 
-/** Bytes that a page aims at. */
-const PAGE_BYTES = 16 * 1024 * 1024
-/** Draws of the first page where their size is not known; the sizes that come tell how many the next one has. */
-const FIRST_DRAWS = 256
-/** Characters of names in one query; servers refuse addresses beyond 8 to 16 KiB. */
-const QUERY_CHARACTERS = 4096
-
-interface Page {
-  readonly draws: readonly Draws[]
-  readonly answer: DecodedAnswer
+interface Page extends DecodedAnswer {
+  /** Size of the whole answer. */
   readonly bytes: number
 }
 
@@ -28,14 +21,12 @@ export class ChainReader {
   private readonly transport: Transport
   private readonly path: string
   private readonly headers: Readonly<Record<string, string>>
-  private readonly schema: Schema
 
   /** @param path of the chain */
-  constructor(transport: Transport, path: string, headers: Readonly<Record<string, string>>, schema: Schema) {
+  constructor(transport: Transport, path: string, headers: Readonly<Record<string, string>>) {
     this.transport = transport
     this.path = path
     this.headers = headers
-    this.schema = schema
   }
 
   async length(): Promise<number> {
@@ -44,15 +35,13 @@ export class ChainReader {
     return length
   }
 
-  async column(spec: ColumnSpec, slice: Slice): Promise<Draws> {
+  async column(asked: ColumnQuery, slice: Slice): Promise<Draws> {
     resolveSlice(slice, 0)
     const most = countBound(slice)
-    if (spec.kind === 'rigid-numbers' && most !== undefined && most * spec.stride <= PAGE_BYTES) {
-      return firstOf(await this.fetch([spec], slice))
-    }
+    const { firstDraws, isSized } = asked
+    if (isSized && most !== undefined && most <= firstDraws) return firstOf(await this.fetch(asked, slice))
     const resolved = resolveSlice(slice, await this.length())
-    if (resolved.count === 0) return drawsOf(spec, [])
-    return spec.kind === 'rigid-numbers' ? this.fixedPages(spec, resolved) : this.varyingPages(spec, resolved)
+    return resolved.count === 0 ? drawsOf(asked.column, []) : this.pages(asked, resolved)
   }
 
   /** Values of one iteration, by name. */
@@ -61,10 +50,10 @@ export class ChainReader {
     let at = index
     if (columns.length === 0) requireIteration(index, resolveSlice(sliceAt(index), await this.length()).count)
     for (const group of byQueryLength(columns)) {
-      const { draws, answer } = await this.fetch(group, sliceAt(at))
-      requireIteration(index, answer.count)
-      // What is left comes from the same iteration, also when the chain grows meanwhile.
-      at = answer.start
+      const { draws, start, count } = await this.fetch(queryOfColumns(group), sliceAt(at))
+      requireIteration(index, count)
+      // The other columns come from the same iteration, also when the chain grows meanwhile.
+      at = start
       for (const [position, spec] of group.entries()) {
         const column = draws[position]
         if (column !== undefined) values.set(spec.name, drawAt(spec, column, 0))
@@ -73,46 +62,34 @@ export class ChainReader {
     return values
   }
 
-  private async fixedPages(spec: ColumnSpec & { kind: 'rigid-numbers' }, slice: ResolvedSlice): Promise<Draws> {
-    const each = Math.max(1, Math.floor(PAGE_BYTES / Math.max(1, spec.stride)))
-    if (slice.count <= each) return firstOf(await this.page(spec, slice, 0, slice.count))
-    const whole = allocate(slice.count * spec.stride)
-    for (let done = 0; done < slice.count; done += each) {
-      const page = firstOf(await this.page(spec, slice, done, Math.min(each, slice.count - done)))
-      if (!isDrawList(page) && page.dtype !== 'str') whole.set(bytesOf(page.data), done * spec.stride)
-    }
-    return numericArray(spec.dtype, [slice.count, ...spec.shape], whole)
-  }
-
-  private async varyingPages(spec: ColumnSpec, slice: ResolvedSlice): Promise<Draws> {
-    const pages: Draws[] = []
-    let each = FIRST_DRAWS
+  private async pages(asked: ColumnQuery, slice: ResolvedSlice): Promise<Draws> {
+    const result = gather(asked.column, slice.count)
+    let each = asked.firstDraws
     for (let done = 0; done < slice.count; ) {
       const count = Math.min(each, slice.count - done)
-      try {
-        const page = await this.page(spec, slice, done, count)
-        pages.push(firstOf(page))
-        done += count
-        each = Math.max(1, Math.min(each * 16, Math.floor((PAGE_BYTES * count) / Math.max(1, page.bytes))))
-      } catch (error) {
-        if (!(error instanceof McbError && error.code === 'payload_too_large') || count === 1) throw error
+      const page = await this.page(asked, slice, done, count).catch((error) => {
+        if (asked.pages === 'equal' || !isMcbError(error, 'payload_too_large') || count === 1) throw error
         each = Math.max(1, Math.floor(count / 16))
-      }
+      })
+      if (page === undefined) continue
+      result.add(firstOf(page))
+      done += count
+      if (asked.pages === 'measured') each = Math.min(each * 16, drawsOfPage(page.bytes / count))
     }
-    return joinPages(spec, pages)
+    return result.finish()
   }
 
   /** The draws `from … from + count` of a slice, by their absolute indices. */
-  private page(spec: ColumnSpec, slice: ResolvedSlice, from: number, count: number): Promise<Page> {
+  private page(asked: ColumnQuery, slice: ResolvedSlice, from: number, count: number): Promise<Page> {
     const step = slice.count === 1 ? 1 : Number(slice.step)
     const start = slice.first + from * step
     const stop = start + count * step
-    return this.fetch([spec], { start, stop: stop < 0 ? undefined : stop, step }, count)
+    return this.fetch(asked, { start, stop: stop < 0 ? undefined : stop, step }, count)
   }
 
   /** Some columns of a slice; when their count is known, an answer that has another one was damaged. */
-  private fetch(columns: readonly ColumnSpec[], slice: Slice, count?: number): Promise<Page> {
-    const query = [...columns.map(nameQuery), ...sliceQuery(slice)].join('&')
+  private fetch(asked: Query, slice: Slice, count?: number): Promise<Page> {
+    const query = [...asked.parameters, ...sliceQuery(slice)].join('&')
     const request = {
       method: 'GET',
       path: `${this.path}/draws?${query}`,
@@ -120,31 +97,11 @@ export class ChainReader {
       type: PROTOBUF,
     } as const
     return this.transport.send(request, ({ bytes }) => {
-      const answer = decodeAnswer(bytes, this.schema)
+      const answer = asked.decode(bytes)
       if (count !== undefined && answer.count !== count) throw damaged(`${answer.count} draws instead of ${count}`)
-      const draws = columns.map((spec) => wholeColumn(spec, answer))
-      return { draws, answer, bytes: bytes.length }
+      return { ...answer, bytes: bytes.length }
     })
   }
-}
-
-/** @throws McbError `payload_too_large` when this machine has no such room */
-function allocate(bytes: number): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(bytes)
-  } catch (error) {
-    const detail = `there is no room for a result of ${bytes} bytes; narrow the slice`
-    throw new McbError('payload_too_large', detail, {}, { cause: error })
-  }
-}
-
-function wholeColumn(spec: ColumnSpec, answer: DecodedAnswer): Draws {
-  const draws = answer[spec.group].get(spec.name)
-  if (draws === undefined) throw damaged(`"${spec.name}" is missing`)
-  const expected = isDrawList(draws) || spec.layout === 'ragged' ? answer.count : answer.count * spec.elements
-  const actual = isDrawList(draws) ? draws.length : draws.data.length
-  if (actual !== expected) throw damaged(`"${spec.name}" has ${actual} elements instead of ${expected}`)
-  return draws
 }
 
 function damaged(why: string): McbError {
@@ -154,10 +111,6 @@ function damaged(why: string): McbError {
 function firstOf({ draws: [first] }: Page): Draws {
   if (first === undefined) throw damaged('it has no column')
   return first
-}
-
-function nameQuery({ group, name }: ColumnSpec): string {
-  return `${group === 'draws' ? 'var' : 'stat'}=${encodeURIComponent(name)}`
 }
 
 function sliceQuery(slice: Slice): string[] {
@@ -176,25 +129,7 @@ function requireIteration(index: number, count: number): void {
   if (count === 0) throw new McbError('invalid_slice', `the chain has no iteration ${index}`)
 }
 
-/** Columns in groups whose names fit into one query. */
-function byQueryLength(columns: readonly ColumnSpec[]): ColumnSpec[][] {
-  const groups: ColumnSpec[][] = []
-  let group: ColumnSpec[] = []
-  let characters = 0
-  for (const spec of columns) {
-    const more = nameQuery(spec).length + 1
-    if (group.length === 0 || characters + more > QUERY_CHARACTERS) {
-      group = []
-      groups.push(group)
-      characters = 0
-    }
-    group.push(spec)
-    characters += more
-  }
-  return groups
-}
-
-/** How many draws a rising slice has at most in a chain of any length; undefined when it grows with the chain. */
+/** Draws of a rising slice at most, in a chain of any length; undefined when they grow with the chain. */
 function countBound({ start = 0, stop, step = 1 }: Slice): number | undefined {
   const [from, every] = [Number(start), Number(step)]
   if (every < 0) return undefined
@@ -205,13 +140,4 @@ function countBound({ start = 0, stop, step = 1 }: Slice): number | undefined {
   else if (isFromEnd === to < 0) span = to - from
   else if (isFromEnd) span = Math.min(-from, to)
   return span === undefined ? undefined : Math.ceil(Math.max(0, span) / every)
-}
-
-function joinPages(spec: ColumnSpec, pages: readonly Draws[]): Draws {
-  const [only] = pages
-  if (pages.length === 1 && only !== undefined) return only
-  if (spec.layout === 'ragged') return pages.flatMap((page) => (isDrawList(page) ? page : []))
-  const data = pages.flatMap((page) => (!isDrawList(page) && page.dtype === 'str' ? page.data : []))
-  const count = pages.reduce((sum, page) => sum + (isDrawList(page) ? 0 : (page.shape[0] ?? 0)), 0)
-  return { dtype: 'str', shape: [count, ...spec.shape], data }
 }

@@ -11,7 +11,7 @@ import type { FlushOptions } from './options.ts'
 import { JSON_TYPE, type Transport } from './transport.ts'
 import { type ChainGrowth, type WatchOptions, watchChains } from './watch.ts'
 
-/** What the runs of a backend share. */
+/** Things that all runs of a backend share. */
 export interface BackendContext {
   readonly transport: Transport
   readonly flush: Required<FlushOptions>
@@ -80,7 +80,7 @@ export class HttpRun extends RunDescription implements Run {
   }
 
   /**
-   * The chains of this run as they grow, whoever writes them: first all of them, then each that has grown. Ends when the
+   * The chains of this run as they grow, by any writer: first all of them, then each that has grown. Ends when the
    * run is deleted, and reconnects when the connection breaks.
    *
    * @example

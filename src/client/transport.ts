@@ -42,7 +42,7 @@ export class Transport {
   }
 
   /**
-   * Sends a request until it has a final answer, and gives what `read` makes of it. An answer that `read` cannot read
+   * Sends a request until it has a final answer, and gives the result of `read`. An answer that `read` cannot read
    * was damaged on its way, and is asked for again.
    *
    * @param refused gives the result for a refusal, or throws it; on a later attempt than the first, an earlier one
@@ -64,7 +64,7 @@ export class Transport {
     }
   }
 
-  /** When what begins now must have succeeded. */
+  /** The time, as of `performance.now()`, by which a request that begins now must have succeeded. */
   deadline(): number {
     return performance.now() + this.retry.limit
   }
@@ -79,7 +79,7 @@ export class Transport {
     return Math.min(left, Math.max(asked, jittered))
   }
 
-  /** One attempt at an answer that has no end of its own: its body, or why there is none. */
+  /** One attempt at an answer that has no end of its own: its body, or the failure. */
   async open(request: ApiRequest, signal: AbortSignal | undefined): Promise<Outcome<ReadableStream<Uint8Array>>> {
     const timeout = new AbortController()
     const cancel = after(this.retry.timeout, () => timeout.abort(new Error('no answer in time')))

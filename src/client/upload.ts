@@ -10,14 +10,14 @@ export interface Upload {
 
 interface Entry {
   readonly upload: Upload
-  /** Given up when an upload fails, and told so; entries without it are kept. */
+  /** Called when an upload fails; the entry is then given up. Entries without it are kept. */
   readonly giveUp?: (reason: unknown) => void
   /** Those who wait for this entry and all before it. */
   settled?: Deferred<void>
 }
 
 export class UploadQueue {
-  /** Bytes of what is not acknowledged. */
+  /** Bytes that are not acknowledged. */
   bytes = 0
   private entries: Entry[] = []
   private isSending = false
@@ -26,7 +26,7 @@ export class UploadQueue {
   private readonly progress: () => void
 
   /**
-   * @param more gives what else is due when the queue is empty
+   * @param more gives the next upload that is due when the queue is empty
    * @param progress is called after every upload, and when one has failed
    */
   constructor(more: () => Upload | undefined, progress: () => void) {
@@ -34,7 +34,7 @@ export class UploadQueue {
     this.progress = progress
   }
 
-  /** Why nothing is sent any more. */
+  /** The reason that nothing is sent any more. */
   get failure(): { readonly reason: unknown } | undefined {
     return this.failed
   }

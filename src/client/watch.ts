@@ -22,7 +22,7 @@ interface Watched {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** What a watched run that was deleted is answered with, when the watcher connects again. */
+/** Codes of the answer when a watcher connects again, and its run was deleted meanwhile. */
 const GONE: ReadonlySet<string> = new Set(['run_not_found', 'run_replaced'])
 
 /**
@@ -63,7 +63,7 @@ function requestOf({ path, headers }: Watched, lastId: string | undefined): ApiR
   return { method: 'GET', path, headers: { ...headers, ...resume, Accept: 'text/event-stream' } }
 }
 
-/** What all connections of a watch have told. */
+/** State of a watch, over all its connections. */
 interface Seen {
   readonly lengths: Map<number, number>
   lastId: string | undefined
@@ -73,7 +73,7 @@ interface Seen {
   deadline: number
 }
 
-/** Growth that one connection tells, and why it has ended. */
+/** Growth that one connection tells; at its end, the reason. */
 async function* growthsIn(
   stream: ReadableStream<Uint8Array>,
   seen: Seen,

@@ -1,4 +1,4 @@
-/** What a run's metadata says of coordinates, dimensions and data, as McBackend's `Run` gives it. */
+/** Coordinates, dimensions and data of a run's metadata, as McBackend's `Run` gives them. */
 
 import { decodeNdArray, type LabelArray } from './draws/ndarray.ts'
 import type { RunMeta } from './wire/run-meta.ts'

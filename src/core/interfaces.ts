@@ -1,6 +1,7 @@
 /** The three interfaces of McBackend: a Backend holds runs, a Run holds chains, a Chain holds draws and sampler stats. */
 
 import type { Schema } from './draws/columns.ts'
+import type { Elements } from './draws/elements.ts'
 import type { LabelArray, NdArray } from './draws/ndarray.ts'
 import type { Slice } from './draws/slice.ts'
 import type { mcbackend, RunMeta } from './wire/run-meta.ts'
@@ -33,7 +34,7 @@ export interface DrawBatch {
 export interface Chain {
   readonly rid: string
   readonly number: number
-  /** Whether the call that gave this handle created the chain. */
+  /** True where the call that gave this handle created the chain. */
   readonly isNew: boolean
   /** Appends one iteration: a value for every variable, and for those sampler stats that there are. */
   append(draw: Values, stats?: Values): Promise<void>
@@ -41,8 +42,9 @@ export interface Chain {
   appendBatch(batch: DrawBatch): Promise<number>
   /** Number of iterations. */
   length(): Promise<number>
-  getDraws(name: string, slice?: Slice): Promise<Draws>
-  getStats(name: string, slice?: Slice): Promise<Draws>
+  /** With `elements`, a vector of them a draw; only of a variable of fixed shape. */
+  getDraws(name: string, slice?: Slice, elements?: Elements): Promise<Draws>
+  getStats(name: string, slice?: Slice, elements?: Elements): Promise<Draws>
   /** One iteration of all variables, or of those named. A negative index counts from the end. */
   getDrawsAt(index: number, names?: readonly string[]): Promise<Map<string, NdArray>>
   getStatsAt(index: number, names?: readonly string[]): Promise<Map<string, NdArray>>
@@ -54,7 +56,7 @@ export interface Run {
   readonly registration: string
   readonly meta: RunMeta
   readonly schema: Schema
-  /** Whether the call that gave this handle registered the run. */
+  /** True where the call that gave this handle registered the run. */
   readonly isNew: boolean
   /** Creates a chain, or opens it when it exists; with `exclusive`, that is an error (`chain_exists`). */
   initChain(number: number, options?: { readonly exclusive: boolean }): Promise<Chain>
@@ -84,7 +86,7 @@ export interface RunSummary {
 
 export interface RunPage {
   readonly runs: readonly RunSummary[]
-  /** Where the next page begins; absent on the last one. */
+  /** The beginning of the next page; absent on the last one. */
   readonly nextCursor?: string
 }
 

@@ -31,7 +31,7 @@ export function boundsOf(variables: BoundVariables, defaults: Bounds = DEFAULT_B
   }
 }
 
-/** In units of what the bound counts; undefined where it is not set. */
+/** A setting in the units of its bound; undefined where it is not set. */
 function whole(name: string, given: string | number | undefined, unit: number): number | undefined {
   if (given === undefined || given === '') return undefined
   const value = Number(given)
@@ -51,7 +51,7 @@ export function limitsOf({ MCB_BODY_MIB = 64 }: LimitVariables): Limits {
   return { ...DEFAULT_LIMITS, bodyBytes: mib * MIB, runMetaBytes: Math.min(mib * MIB, DEFAULT_LIMITS.runMetaBytes) }
 }
 
-/** An isolate has 128 MB for all that it does: its bodies may take this much of them, whoever sends them. */
+/** Bytes that all bodies of an isolate may take together: it has 128 MB for everything. */
 const ISOLATE_BODIES = 96 * MIB
 
 export function workerBoundsOf(variables: LimitVariables): Bounds {

@@ -35,17 +35,17 @@ export const DEFAULT_LIMITS: Limits = {
   shares: 1_000,
 }
 
-/** What one server holds at a time for all its callers (docs/protocol.md §5). */
+/** Bounds of one server, on all that it holds at a time for its callers (docs/protocol.md §5). */
 export interface Bounds {
   /** Bytes that bodies of requests take together, compressed and decoded, until their requests are answered. */
   readonly bodiesBytes: number
-  /** Bytes of these that are of one tenant, where there are several. */
+  /** Bytes that the bodies of one tenant take, where there are several tenants. */
   readonly tenantBodiesBytes: number
-  /** Bytes of whole documents, such as metadata, that are answers which nobody has taken yet; half of them of one tenant. */
+  /** Bytes of whole documents, such as metadata, in answers that nobody has taken yet; one tenant may have half of them. */
   readonly documentsBytes: number
   /** Answers to reads that are open at a time, for one tenant. */
   readonly answers: number
-  /** Streams of events that are open at a time, for one tenant, apart from these. */
+  /** Streams of events that are open at a time, for one tenant, apart from answers to reads. */
   readonly eventStreams: number
   /** Milliseconds after which a body that makes no progress is cut. */
   readonly stallMs: number

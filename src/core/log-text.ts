@@ -10,7 +10,7 @@ const PLAIN = /^[\x20-\x7e]*$/
 /** Controls, marks that turn the direction of writing, line and paragraph separators, halves of characters. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
-/** The text with what is not seen written as `\u001b`, so that JSON stays what it was. */
+/** The text with invisible characters written as `\u001b`, so that JSON keeps its value. */
 export function oneLine(text: string): string {
   return PLAIN.test(text) ? text : text.replace(UNSEEN, escaped)
 }
@@ -21,12 +21,12 @@ function escaped(character: string): string {
 
 /** A text of others as a log may hold it. */
 export function loggable(text: string): string {
-  // Cut before all else, so that the work has a bound; a key that is cut in two is known for one.
+  // Cut before all else, so that the work has a bound. Half a key is found as well.
   const cut = text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…(${text.length})`
   return oneLine(withoutKeys(cut))
 }
 
-/** An error in one line: what happened, what caused it, and for a defect where it lies. */
+/** An error in one line: its message, its cause, and the place of a defect. */
 export function describeError(error: unknown): string {
   const parts: string[] = []
   let last: unknown = error
@@ -50,7 +50,7 @@ function framesOf(error: unknown): string[] {
   return lines.slice(0, FRAMES)
 }
 
-/** What a server reports of itself, where there is no log but the console. */
+/** The line of a failure, for servers whose only log is the console. */
 export function reportLine(requestId: string, error: unknown): string {
   return `${loggable(requestId)} ${describeError(error)}`
 }

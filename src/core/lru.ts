@@ -1,11 +1,11 @@
-/** A map that forgets what was used longest ago, so that what it holds stays within a budget. */
+/** A map with a budget: beyond it, the values that were used longest ago are forgotten. */
 export class LruMap<K, V> {
   private readonly entries = new Map<K, V>()
   private readonly budget: number
   private readonly weigh: (value: V) => number
   private weight = 0
 
-  /** @param weigh gives what of the budget a value takes, always the same for one value; each takes 1 where it is absent */
+  /** @param weigh gives a value's share of the budget, always the same for one value; 1 where it is absent */
   constructor(budget: number, weigh: (value: V) => number = () => 1) {
     this.budget = budget
     this.weigh = weigh

@@ -5,17 +5,17 @@ const encoded = (hex: string) => `%(?:25)*${hex}`
 const letter = (plain: string, hex: string) => `(?:${plain}|${encoded(`[46]${hex}`)})`
 const UNDERSCORE = `(?:_|${encoded('5f')})`
 const DIGIT = `(?:[0-9a-z]|${encoded('(?:3[0-9]|[46][1-9a-f]|[57][0-9a])')})`
-/** In any spelling, and also where the end is missing. */
+/** A key in any spelling, and also where its end is missing. */
 const KEYS_IN_TEXT = new RegExp(
   `${letter('m', 'd')}${letter('c', '3')}${letter('b', '2')}${UNDERSCORE}(${DIGIT}+)${UNDERSCORE}${DIGIT}+`,
   'gi',
 )
-/** What follows the name of a scheme is a key, or was meant for one. */
+/** A scheme's name, and behind it a key or a text that was meant for one. */
 const CREDENTIALS = /\b(basic|bearer)((?:[\s+:]|%(?:25)*20)+)[^\s"'&]+/gi
 /** `mcb_` in base64, at each of its three places among the bytes. */
 const KEY_IN_BASE64 = /bWNiX|1jYl[89]|tY2Jf/
 const WORDS = /[\w%+/=-]{20,}/g
-/** No text without one of these has anything in it; nearly none has. */
+/** Every text with a key has one of these, and nearly no other text has. */
 const SUSPICIOUS = /mcb_|%|basic|bearer|bWNiX|1jYl|tY2Jf/i
 
 /** The text without the secrets of the keys in it, in whatever spelling: percent-encoded, in base64, in other case. */
@@ -31,7 +31,7 @@ function hidesKey(word: string): boolean {
   return KEY_IN_BASE64.test(word) || word.search(KEYS_IN_TEXT) >= 0
 }
 
-/** Without percent-encoding of ASCII, however often it was applied. */
+/** The text without percent-encoding of ASCII, however often it was applied. */
 export function percentDecoded(text: string): string {
   let last = text
   for (let round = 0; round < 8 && last.includes('%'); round++) {

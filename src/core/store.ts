@@ -1,5 +1,5 @@
 /**
- * The narrow waist of storage: what a platform implements to keep the runs of one tenant.
+ * The narrow waist of storage: the interface that a platform implements to keep the runs of one tenant.
  *
  * Arguments and answers are plain data, so that a store may live behind a thread, a Durable Object or a wire. A run is
  * addressed by its registration, which no other run ever has. All errors are McbError; `run_not_found` for a registration
@@ -69,17 +69,17 @@ export interface SeenChain extends ChainState {
   readonly scanned?: { readonly request: ScanRequest; readonly page: ScanPage }
 }
 
-/** Who is told how a run grows. */
+/** A listener that is told how a run grows. */
 export interface RunWatcher {
   /** A chain has this length now, or has had it a moment ago: lengths may be told twice, and never fall for good. */
   grown(chain: number, length: number): void
   /** The run is deleted; nothing is told after this. */
   deleted(): void
-  /** What happens from here on is not seen by this watch: another one is needed. */
+  /** This watch has ended, and sees nothing of the time from here on: another one is needed. */
   lost(): void
 }
 
-/** What a tenant keeps. */
+/** The runs of a tenant, and the bytes that they take. */
 export interface Usage {
   readonly runs: number
   /** Bytes of metadata and draws. */
@@ -108,7 +108,7 @@ export interface Store {
   usage(): Promise<Usage>
   /**
    * Deletes everything of this tenant; resolves when nothing of it is left. Writers that are at work on a run meanwhile learn
-   * that it is gone; who may register new ones must be kept out by the caller.
+   * that it is gone; the caller keeps out those that would register new ones.
    */
   clear(): Promise<void>
   /** Rejects when the storage cannot be reached. */

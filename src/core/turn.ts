@@ -2,7 +2,7 @@
  * Turns of the event loop: work that one caller can make long is done in pieces, and everybody else has a turn between two.
  */
 
-/** Not in every environment, but where it is there, sooner than a timer. */
+/** A turn without a timer's delay, in the environments that have it. */
 declare const setImmediate: ((callback: () => void) => unknown) | undefined
 
 /** Resolves when the event loop has had a turn: awaiting promises alone gives it none. */
@@ -23,7 +23,7 @@ export class Pace {
     this.most = most
   }
 
-  /** Whether a turn is due behind `amount` more units. */
+  /** Counts `amount` more units; true where a turn is due behind them. */
   isDue(amount: number): boolean {
     this.done += amount
     if (this.done < this.most) return false
@@ -35,7 +35,7 @@ export class Pace {
 /** Work that stops every now and then, so that others may have a turn. */
 export type Steps<T> = Generator<void, T, void>
 
-/** Small things, such as fields, that are gone through between two stops. */
+/** Number of small things, such as fields, that are gone through between two stops. */
 export const STEP_SIZE = 64 * 1024
 
 /** Does all of the work at once. */

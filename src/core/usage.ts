@@ -1,4 +1,4 @@
-/** What the rows of a storage count for against a tenant's quota: their data is not all that they take. */
+/** Bytes that rows of a storage take beside their data, and that count against a tenant's quota. */
 
 /** Bytes that a row takes beside its data: its numbers, its place in the tables and their indices. */
 export const ROW_BYTES = 100

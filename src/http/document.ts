@@ -3,7 +3,7 @@
  * bound, apart from that of bodies: who reads nothing must not stop those who write.
  */
 
-import { McbError } from '../core/errors.ts'
+import { isMcbError, McbError } from '../core/errors.ts'
 import type { BodyBudget } from './body-budget.ts'
 import type { AppContext, WhenAnswered } from './operation.ts'
 
@@ -48,7 +48,7 @@ function openHold(documents: BodyBudget, tenant: string | undefined, bytes: numb
     hold.settle()
     return hold
   } catch (error) {
-    if (!(error instanceof McbError) || error.code !== 'overloaded') throw error
+    if (!isMcbError(error, 'overloaded')) throw error
     throw new McbError('overloaded', 'answers that were not read yet take all the memory that there is for them', {
       retryAfter: 1,
     })

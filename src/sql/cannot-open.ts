@@ -1,11 +1,11 @@
-/** Why a database file cannot be opened, as one sentence that names the file and the way out. */
+/** Reasons that a database file cannot be opened, each a sentence that names the file and the way out. */
 import { dirname } from 'node:path'
 
 export class CannotOpen extends Error {
   override readonly name = 'CannotOpen'
 }
 
-/** What a failure of SQLite or of the file system, at the opening of the database at `path`, means for whoever starts the server. */
+/** The error for people who start the server, from one of SQLite or the file system at the opening of the database at `path`. */
 export function cannotOpen(error: unknown, path: string): CannotOpen {
   if (error instanceof CannotOpen) return error
   return new CannotOpen(sentenceOf(error, path), { cause: error })
@@ -34,7 +34,7 @@ export function damaged(path: string, why: string): string {
   return `"${path}" is damaged, or no database of this server (${why}); move it away and put a backup in its place, or set MCB_DATA_DIR to another folder`
 }
 
-/** `unknown` is when the newest migration was written that this version does not know. */
+/** `unknown` is the time of the newest migration that this version does not know. */
 export function newer(path: string, unknown: Date): CannotOpen {
   return new CannotOpen(
     `"${path}" was written by a newer version of this server (its tables are of ${unknown.toISOString().slice(0, 10)}); start that version, or restore the backup from before the upgrade`,

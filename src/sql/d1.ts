@@ -22,13 +22,13 @@ import {
   type Statement,
 } from './program.ts'
 
-/** What D1 allows; workerd's own D1 allows more, so that exceeding it would show only once deployed. */
+/** D1's limits. Workerd's own D1 allows more, so exceeding them would show only once deployed. */
 const MAX_PARAMS = 100
 const MAX_SQL_BYTES = 100_000
 /** 2,000,000 bytes a string and a row, less some room for the row's other columns. */
 const MAX_TEXT_BYTES = 1_999_000
 
-/** How often a program is run, and the longest pause before the second run; it doubles from run to run. */
+/** Runs of a program at most, and the longest pause before the second run; it doubles from run to run. */
 const RUNS = {
   race: { limit: 10, pauseMs: 5 },
   transient: { limit: 4, pauseMs: 100 },
@@ -36,7 +36,7 @@ const RUNS = {
 
 type Again = keyof typeof RUNS
 
-/** What a failure of D1 means, by its message; the first that matches. What matches none passes by itself. */
+/** Verdicts on failures of D1 by their messages; the first match counts. A failure without a match passes by itself. */
 const VERDICTS: readonly (readonly [RegExp, Again | 'unavailable' | 'unprepared' | 'defect'])[] = [
   [/(UNIQUE|NOT NULL) constraint failed/, 'race'],
   [/no such (table|column)/, 'unprepared'],
@@ -54,7 +54,7 @@ class BatchFailure extends Error {
   override readonly name = 'BatchFailure'
 }
 
-/** What the driver uses of a database. */
+/** The part of a database that the driver uses. */
 export type BatchDatabase = Pick<D1Database, 'prepare' | 'batch'>
 
 export class D1Driver implements SqlDriver {
@@ -113,14 +113,14 @@ export class D1Driver implements SqlDriver {
 
 function requireFits(sql: string, params: number): void {
   if (params > MAX_PARAMS) throw new Error(`a statement has ${params} parameters, D1 takes ${MAX_PARAMS}`)
-  // Statements are ASCII: what users write travels in parameters.
+  // Statements are ASCII: users' text travels in parameters.
   if (sql.length > MAX_SQL_BYTES) throw new Error(`a statement has ${sql.length} bytes, D1 takes ${MAX_SQL_BYTES}`)
 }
 
 function toCell(param: Param): string | number | null {
   if (param === null || typeof param === 'number') return param
   const text = typeof param === 'string' ? param : param.toBase64()
-  // A code unit has three bytes at most, so that hardly any text needs to be encoded to know its length.
+  // A code unit has three bytes at most, so hardly any text must be encoded to learn its length.
   const bytes = text.length * 3 > MAX_TEXT_BYTES && typeof param === 'string' ? utf8Bytes(text) : text.length
   if (bytes > MAX_TEXT_BYTES) throw new Error(`a cell has ${bytes} bytes, D1 takes ${MAX_TEXT_BYTES}`)
   return text

@@ -38,13 +38,13 @@ interface Job {
 
 /** Programs of one transaction at most, so that the first need not wait for very many. */
 const JOBS_PER_TRANSACTION = 64
-/** What they write together at most: it is held in memory until the commit. */
+/** Bytes that they write together at most: they are held in memory until the commit. */
 const BYTES_PER_TRANSACTION = 8 * 1024 * 1024
 /** SQLite's page cache, in KiB. */
 const CACHE_KIB = 4 * 1024
-/** A page costs one write however little of it changed, and large blobs one for each page. */
+/** Bytes of a page. It costs one write however little of it changed, and a large blob one for each of its pages. */
 const PAGE_SIZE = 16 * 1024
-/** The write-ahead log keeps so many bytes of the disk when it begins anew. */
+/** Bytes of the disk that the write-ahead log keeps when it begins anew. */
 const LOG_BYTES = 128 * 1024 * 1024
 
 export class FileDriver implements SqlDriver {
@@ -55,11 +55,11 @@ export class FileDriver implements SqlDriver {
   private readonly rollback: Database.Statement
   private readonly checkpointState: Database.Statement<[], Progress>
   private readonly passive: Database.Statement<[], Progress>
-  /** Called after each commit with the frames in the write-ahead log, by whoever takes checkpoints over. */
+  /** Called after each commit with the frames in the write-ahead log. It is set by the part that takes checkpoints over. */
   onCommit: ((frames: number) => void) | undefined
   private jobs: Job[] = []
   private scheduled = false
-  /** Whether the program that runs has written something. */
+  /** True where the program that runs has written something. */
   private wrote = false
   private refusal: string | undefined
 
@@ -89,7 +89,7 @@ export class FileDriver implements SqlDriver {
     return this.passive.get() ?? { log: 0, checkpointed: 0 }
   }
 
-  /** From now on nothing is written, for this reason; undefined ends it. Reads go on. */
+  /** Refuses all writes from now on, for this reason; undefined allows them again. Reads go on. */
   refuse(why: string | undefined): void {
     this.refusal = why
   }
@@ -109,7 +109,7 @@ export class FileDriver implements SqlDriver {
           try {
             outcome = { value: this.step(program()) }
           } catch (error) {
-            // What has written a part must not be committed, whatever is wrong with it.
+            // A program that has written a part must not be committed, whatever its error.
             if (this.wrote || isDatabaseError(error)) throw error
             outcome = { error }
           }
@@ -126,7 +126,7 @@ export class FileDriver implements SqlDriver {
     })
   }
 
-  /** Waits for nothing: what was accepted must have been awaited before. */
+  /** Waits for nothing: programs that were accepted must have been awaited before. */
   close(): void {
     this.database.close()
   }
@@ -150,7 +150,7 @@ export class FileDriver implements SqlDriver {
     this.transactEach(groups)
   }
 
-  /** The failure is given back when a transaction could not be begun: each of the others would wait as long for the file. */
+  /** Gives back the failure where a transaction could not begin: each of the others would wait as long for the file. */
   private transactEach(groups: readonly (readonly Job[])[]): unknown {
     let held: unknown
     for (const group of groups) {
@@ -190,7 +190,7 @@ export class FileDriver implements SqlDriver {
     }
   }
 
-  /** What was committed stays so, also when the log cannot be copied just now. */
+  /** Tells of a commit; it stays one, also when the log cannot be copied just now. */
   private announceCommit(): void {
     try {
       this.onCommit?.(this.walFrames())
@@ -282,7 +282,7 @@ function fail(jobs: readonly Job[], failure: unknown): void {
   for (const job of jobs) job.settle(toStorageError(failure))
 }
 
-/** What the disk or another process is to blame for may pass; everything else is a defect. */
+/** Failures of the disk, or by another process, may pass; everything else is a defect. */
 function toStorageError(error: unknown): unknown {
   if (!(error instanceof Database.SqliteError)) return error
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(error.code))

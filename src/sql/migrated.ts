@@ -1,4 +1,4 @@
-/** Whether tables are of a version that this one knows. */
+/** Versions of tables: they must be known here. */
 
 /** Milliseconds since 1970 at which each migration was written: they are told apart by that. */
 export function newestUnknown(applied: readonly number[], known: readonly number[]): Date | undefined {

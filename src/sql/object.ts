@@ -1,7 +1,7 @@
 /**
  * A Durable Object's own SQLite. It answers at once, and nobody else writes it: a program is one transaction.
  *
- * What is written is durable before anybody learns of it, since the runtime holds answers back until then (output gates).
+ * A write is durable before anybody learns of it, since the runtime holds answers back until then (output gates).
  *
  * https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/
  */
@@ -62,7 +62,7 @@ function toRow(row: Readonly<Record<string, SqlStorageValue>>): Row {
   return Object.fromEntries(cells)
 }
 
-/** What the disk is to blame for may pass, and so may a run that has outgrown its object; all else is a defect. */
+/** Failures of the disk may pass, and so may a run that has outgrown its object; all else is a defect. */
 function toStorageError(error: unknown): unknown {
   if (error instanceof McbError || !(error instanceof Error)) return error
   if (!/SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|NOMEM)/.test(error.message)) return error

@@ -19,7 +19,7 @@ export const BYTE_COLUMNS: readonly string[] = ['data', 'sums']
 export interface Statement {
   readonly sql: string
   readonly params: readonly Param[]
-  /** Looks at each row as soon as it is read, while its bytes are in the processor's cache; what it throws ends the program. */
+  /** Looks at each row as soon as it is read, while its bytes are in the processor's cache; an error from it ends the program. */
   readonly look?: (row: Row) => void
 }
 
@@ -28,7 +28,7 @@ export interface Reads {
 }
 
 export interface Writes {
-  /** Fails (a NOT NULL constraint) unless what the program has read still holds. */
+  /** Fails (a NOT NULL constraint) unless the rows that the program has read are still the same. */
   readonly guard?: Statement
   readonly writes: readonly Statement[]
 }
@@ -43,7 +43,7 @@ export interface SqlDriver {
   run<T>(program: () => Program<T>, bytes?: number): Promise<T>
 }
 
-/** What a program throws when two reads do not fit together, since the database moved on between them: run it again. */
+/** Thrown when two reads of a program do not fit together, since the database moved on between them: run it again. */
 export class StaleRead extends Error {
   override readonly name = 'StaleRead'
 }

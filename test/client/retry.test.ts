@@ -1,6 +1,6 @@
 /** One request through failures: which are retried, how long, and what they become. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { HttpBackend, type HttpBackendOptions, McbError } from '../../src/client/index.ts'
+import { HttpBackend, type HttpBackendOptions, isMcbError, McbError } from '../../src/client/index.ts'
 import { EAGER, type Fault, faultyNetwork, startApp, storedChain, URL_OF_APP } from './server.ts'
 
 const X = { rid: 'run', variables: [{ name: 'x', dtype: 'float64' }] }
@@ -179,7 +179,7 @@ describe('errors', () => {
     new Response(JSON.stringify(body), { status: code, headers: { 'Content-Type': 'application/problem+json' } })
 
   it('keeps code and fields of a problem', async () => {
-    const fields = { variable: 'x', expected: [2], actual: [3, 1], limit: 5, length: 7 }
+    const fields = { variable: 'x', expected: [2], actual: [3, 1] }
     const { backend } = clientOf([problem(422, { code: 'shape_mismatch', detail: 'no', ...fields })])
     await expect(backend.initRun(X)).rejects.toMatchObject({
       code: 'shape_mismatch',
@@ -187,6 +187,24 @@ describe('errors', () => {
       status: 422,
       fields,
     })
+  })
+
+  it.each([
+    ['shape_mismatch', { variable: 'x', expected: [2] }],
+    ['shape_mismatch', { variable: 'x', expected: [2], actual: ['float64'] }],
+    ['draw_gap', { length: '7' }],
+    ['missing_variable', {}],
+  ])('does not take an answer for %s that lacks its fields: %j', async (code, fields) => {
+    const { backend } = clientOf([problem(422, { code, detail: 'no', ...fields })])
+    const error = await backend.initRun(X).catch((e: unknown) => e)
+    expect(error).toMatchObject({ code: 'internal_error', message: `no (${code})`, status: 422 })
+  })
+
+  it('tells the methods that a resource knows', async () => {
+    const answer = () => new Response(null, { status: 405, headers: { Allow: 'GET , HEAD' } })
+    const { backend } = clientOf([answer()])
+    const error = await backend.initRun(X).catch((e: unknown) => e)
+    expect(isMcbError(error, 'method_not_allowed') && error.fields.allow).toEqual(['GET', 'HEAD'])
   })
 
   it('takes the status where the code is not known, and says what it was', async () => {

@@ -19,6 +19,15 @@ export function startApp(limits: Limits = DEFAULT_LIMITS): TestServer {
   return { fetch: (request) => app.fetch(request), backend }
 }
 
+/** The same server as one of a release that knows no elements: it takes no notice of the parameter. */
+export function withoutElements(fetch: Fetch): Fetch {
+  return async (request) => {
+    const url = new URL(request.url)
+    url.searchParams.delete('elem')
+    return fetch(new Request(url, request))
+  }
+}
+
 /** The chain as it is stored. */
 export async function storedChain({ backend }: TestServer, rid: string, number = 0): Promise<StoreChain> {
   const chain = await (await backend.getRun(rid))?.getChain(number)

@@ -1,7 +1,7 @@
 /** docs/protocol.md says what this server does: fields, endpoints, codes, limits, and the first round trip of a client. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { ERRORS } from '../../src/core/errors.ts'
+import { ERRORS, isErrorCode } from '../../src/core/errors.ts'
 import { DEFAULT_BOUNDS, DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { goldenBytes } from '../core/golden.ts'
 import { bytesOf, jsonOf, newApp } from './api.ts'
@@ -49,6 +49,19 @@ test('§4 has the codes with their statuses', () => {
   )
   const known = Object.entries(ERRORS).map(([code, [status]]) => `${code} ${status}`)
   expect(told.sort()).toEqual([...known, 'unknown_variable 404'].sort())
+})
+
+test('§4 has the fields of the codes', () => {
+  for (const [, code = '', , cell = ''] of rows(section(4)).filter(([status = '']) => /^\d{3}$/.test(status))) {
+    const name = code.replaceAll('`', '')
+    const told = [...cell.matchAll(/`(\w+)`/g)].map(([, field]) => field)
+    const kinds = Object.entries<string>((isErrorCode(name) && ERRORS[name][2]) || {})
+    const known = kinds.map(([field]) => field)
+    // The methods of a resource stand in a header.
+    const always = kinds.flatMap(([field, kind]) => (kind.endsWith('?') || field === 'allow' ? [] : [field]))
+    expect(known, name).toEqual(expect.arrayContaining(told))
+    expect(told, name).toEqual(expect.arrayContaining(always))
+  }
 })
 
 test('§5 has the limits', () => {

@@ -1,11 +1,11 @@
-/** The append table (docs/protocol.md §3): what a batch means for a chain of a given length. */
+/** The append table (docs/protocol.md §3): a batch, judged against the length of its chain. */
 
 import { McbError } from '../errors.ts'
 import type { Batch } from '../wire/read-batch.ts'
 import type { ColumnSpec, Schema } from './columns.ts'
 import { type Block, equalSegments, type Segment, sliceSegment } from './segment.ts'
 
-/** Iterations that the batch says again, and whether it has new ones behind them. */
+/** Iterations `from … to` that the batch repeats; `hasNew` where others follow. */
 export interface Overlap {
   readonly from: number
   readonly to: number
@@ -31,7 +31,7 @@ export function requireSame(spec: ColumnSpec, batch: Batch, stored: Block, lengt
   throw new McbError('draw_conflict', detail, { length, variable: spec.name })
 }
 
-/** What a batch adds to each column behind iteration `length`. */
+/** The blocks that a batch adds behind iteration `length`, one for each column. */
 export function newBlocks(schema: Schema, batch: Batch, length: number): Block[] {
   const end = batch.start + batch.count
   return schema.columns.map((spec) => ({ start: length, count: end - length, data: cut(spec, batch, length, end) }))

@@ -1,4 +1,4 @@
-/** What a run's columns look like: the validated form of its variables and sampler stats. */
+/** The columns of a run: the validated form of its variables and sampler stats. */
 
 import { McbError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
@@ -123,7 +123,7 @@ function ragged(base: ColumnBase, shape: readonly number[] | null, dtype: Dtype)
   return { ...base, layout: 'ragged', kind: 'ragged-numbers', shape, dtype, itemSize: ITEM_SIZE[dtype] }
 }
 
-/** Whether one draw of a ragged column may have this shape. */
+/** True where one draw of a ragged column may have this shape. */
 export function fitsShape(expected: readonly number[] | null, actual: ArrayLike<number>): boolean {
   if (expected === null) return true
   if (expected.length !== actual.length) return false

@@ -26,7 +26,7 @@ export function isDtype(name: string): name is Dtype {
   return name === 'str' || isNumericDtype(name)
 }
 
-/** Which array holds the elements of a dtype; a bool is one byte, 0 or 1. */
+/** The array that holds the elements of a dtype; a bool is one byte, 0 or 1. */
 export interface ArrayOf {
   bool: Uint8Array<ArrayBuffer>
   int8: Int8Array<ArrayBuffer>

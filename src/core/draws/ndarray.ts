@@ -127,7 +127,7 @@ export function decodeNdArray(message: NdArrayMessage): LabelArray {
   const unicode = /^<?U(\d+)$/.exec(dtype)
   if (unicode) {
     const width = Number(unicode[1])
-    // Strings of no width would be as many as the shape says, without a byte to show for them.
+    // Strings without width take no byte, so a shape could announce any number of them.
     if (bytes.length !== count * width * 4 || (width === 0 && count > 0)) throw fail(`${bytes.length} bytes`)
     return { dtype: 'str', shape, data: decodeUtf32(bytes, width, count) }
   }

@@ -25,7 +25,7 @@ export interface Block {
   readonly data: Segment
 }
 
-/** The parts of a segment that is not rigid numbers. */
+/** The parts of a segment. */
 export interface Parts {
   /** For each draw its number of dimensions, then its dimensions; empty when the shape is fixed. */
   readonly words: Uint32Array
@@ -41,12 +41,12 @@ function readWords(bytes: Bytes, offset: number, count: number): Uint32Array<Arr
   return new Uint32Array(bytes.slice(offset, offset + count * 4).buffer)
 }
 
-/** Whether a draw has no element, so that any number of draws has no bytes: nothing may be held for each of them. */
+/** True where a draw has no element. Any number of such draws has no bytes, so nothing may be held for each of them. */
 export function isSizeless(spec: ColumnSpec): boolean {
   return spec.layout === 'rigid' && spec.elements === 0
 }
 
-/** What some draws count for where their number is bounded as well as their bytes: a draw without bytes counts for one. */
+/** The weight of some draws, for bounds on their number and their bytes together: a draw without bytes counts for one. */
 export function weightOf(count: number, bytes: number): number {
   return Math.max(count, bytes)
 }
@@ -71,7 +71,15 @@ function allElements(spec: ColumnSpec, words: Uint32Array, count: number): numbe
   return elements
 }
 
+/** The parts of a segment of rigid numbers, which is nothing but its payload. */
+export function numberParts(payload: Bytes): Parts {
+  return { words: NONE, lengths: NONE, payload }
+}
+
+const NONE = new Uint32Array()
+
 export function unpackSegment(spec: ColumnSpec, bytes: Bytes, count: number): Parts {
+  if (spec.kind === 'rigid-numbers') return numberParts(bytes)
   let offset = 0
   let words = new Uint32Array()
   if (spec.layout === 'ragged') {
@@ -118,7 +126,7 @@ function joinParts(spec: ColumnSpec, parts: readonly Parts[]): Bytes {
   })
 }
 
-/** Where a draw begins in the parts of a segment: its shape words, its elements, its bytes of payload. */
+/** The beginning of a draw in the parts of a segment: its first shape word, element and byte of payload. */
 interface Place {
   readonly word: number
   readonly element: number
@@ -264,13 +272,13 @@ function fillElements(spec: { dtype: string; itemSize: number }, count: number):
   return bytes
 }
 
-/** Whether two segments of `count` draws hold the same bits; an absent one equals its fill. */
+/** True where two segments of `count` draws hold the same bits; an absent one equals its fill. */
 export function equalSegments(spec: ColumnSpec, count: number, a: Segment, b: Segment): boolean {
   if (a === null && b === null) return true
   if (a !== null && b !== null) return equalBytes(a, b)
   const present = a ?? b
   if (present === null || present.length !== fillSize(spec, count)) return false
-  // In steps, so that a comparison allocates little; whatever is not rigid has small fills.
+  // In steps, so that a comparison allocates little. Only rigid numbers have large fills.
   const step = spec.kind === 'rigid-numbers' ? Math.max(1, Math.floor(65536 / Math.max(1, spec.itemSize))) : 0
   if (step === 0 || spec.kind !== 'rigid-numbers') return equalBytes(present, fillSegment(spec, count))
   const pattern = fillElements(spec, step)

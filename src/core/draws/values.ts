@@ -1,24 +1,27 @@
-/** Between stored segments and the arrays that users hold. */
+/** Conversions between stored segments and the arrays of users. */
 
 import { McbError } from '../errors.ts'
 import type { Draws, Value } from '../interfaces.ts'
-import { concatBytes } from '../wire/protobuf.ts'
+import { concatBytes, decodeUtf8 } from '../wire/protobuf.ts'
 import type { ColumnSpec } from './columns.ts'
 import { fitsShape } from './columns.ts'
 import { bytesOf, type NumericDtype, viewAs } from './dtype.ts'
+import type { ElementRanges, RigidColumn } from './elements.ts'
 import { type NdArray, numericArray, sizeOf } from './ndarray.ts'
 import { type Bytes, joinSegments, type Parts, packSegment, unpackSegment } from './segment.ts'
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** The draws of some neighbouring segments of one column. */
 export function drawsOf(spec: ColumnSpec, blocks: readonly { data: Bytes; count: number }[]): Draws {
   const count = blocks.reduce((n, b) => n + b.count, 0)
   if (count === 0) return emptyDraws(spec)
-  const bytes = joinSegments(spec, blocks)
-  if (spec.kind === 'rigid-numbers') return numericArray(spec.dtype, [count, ...spec.shape], bytes)
-  const parts = unpackSegment(spec, bytes, count)
+  return valuesOf(spec, unpackSegment(spec, joinSegments(spec, blocks), count), count)
+}
+
+/** The draws that the parts of a segment hold. */
+export function valuesOf(spec: ColumnSpec, parts: Parts, count: number): Draws {
+  if (spec.kind === 'rigid-numbers') return numericArray(spec.dtype, [count, ...spec.shape], parts.payload)
   if (spec.kind === 'rigid-strings') return { dtype: 'str', shape: [count, ...spec.shape], data: textsOf(parts) }
   return raggedDraws(spec, parts, count)
 }
@@ -53,7 +56,7 @@ function textsOf({ lengths, payload }: Parts): string[] {
   const texts: string[] = []
   let offset = 0
   for (const length of lengths) {
-    texts.push(decoder.decode(payload.subarray(offset, offset + length)))
+    texts.push(decodeUtf8(payload, offset, offset + length))
     offset += length
   }
   return texts
@@ -73,6 +76,29 @@ export function drawAt(spec: ColumnSpec, draws: Draws, index: number): NdArray {
   const width = draws.data.BYTES_PER_ELEMENT * size
   if (spec.dtype === 'str') throw new TypeError(`"${spec.name}" holds strings`)
   return numericArray(spec.dtype, shape, bytes.slice(index * width, (index + 1) * width))
+}
+
+/** Some elements of each draw of a rigid column: a vector of them a draw. */
+export function pickElements(spec: RigidColumn, draws: NdArray, { ranges, count }: ElementRanges): NdArray {
+  const [length = 0] = draws.shape
+  const shape = [length, count]
+  const places = function* () {
+    for (let i = 0; i < length; i++) {
+      for (const [from, to] of ranges) yield [i * spec.elements + from, i * spec.elements + to] as const
+    }
+  }
+  if (draws.dtype === 'str') {
+    return { dtype: 'str', shape, data: [...places()].flatMap(([from, to]) => draws.data.slice(from, to)) }
+  }
+  const width = draws.data.BYTES_PER_ELEMENT
+  const bytes = bytesOf(draws.data)
+  const picked = new Uint8Array(length * count * width)
+  let at = 0
+  for (const [from, to] of places()) {
+    picked.set(bytes.subarray(from * width, to * width), at)
+    at += (to - from) * width
+  }
+  return numericArray(draws.dtype, shape, picked)
 }
 
 export function isDrawList(draws: Draws): draws is readonly NdArray[] {
@@ -123,7 +149,7 @@ function packRagged(spec: ColumnSpec, list: readonly NdArray[]): Bytes {
 
 function packTexts(spec: ColumnSpec, words: Uint32Array, texts: readonly string[]): Bytes {
   const encoded = texts.map((text) => {
-    // An encoder would put U+FFFD in its place, and what is read back would not be what was written.
+    // An encoder would put U+FFFD in its place, and a reader would get another text than was written.
     if (!text.isWellFormed()) throw mismatchedValue(spec, text)
     return encoder.encode(text)
   })

@@ -46,7 +46,7 @@ export class WireReader {
 
   /** An unsigned varint of 64 bits; beyond 2^53 it is rounded, so 2^64 - 1 is 2^64 here. */
   varint(): number {
-    // Most are of one byte.
+    // Most varints have one byte.
     const only = this.bytes[this.position] ?? 0x80
     if (only < 0x80 && this.position < this.end) {
       this.position++
@@ -57,7 +57,7 @@ export class WireReader {
     for (let i = 0; i < 10; i++) {
       if (this.position >= this.end) throw malformed('it is truncated')
       const byte = this.bytes[this.position++] ?? 0
-      // Of the tenth byte only one bit is among the 64.
+      // Only one bit of the tenth byte is among the 64.
       value += (byte & (i < 9 ? 0x7f : 0x01)) * scale
       if (byte < 0x80) return value
       scale *= 128
@@ -203,10 +203,20 @@ export function writeVarint(target: Uint8Array, offset: number, value: number): 
   return position
 }
 
+/** Bytes of the tag and length of a length-delimited field. */
+export function headSize(field: number, length: number): number {
+  return varintSize(field * 8) + varintSize(length)
+}
+
+/** Appends tag and length of a length-delimited field at `offset` and returns the offset behind them. */
+export function writeHead(target: Uint8Array, offset: number, field: number, length: number): number {
+  return writeVarint(target, writeVarint(target, offset, field * 8 + LENGTH_DELIMITED), length)
+}
+
 /** Tag and length of a length-delimited field, without its bytes. */
 export function fieldHead(field: number, length: number): Uint8Array<ArrayBuffer> {
-  const head = new Uint8Array(varintSize(field * 8) + varintSize(length))
-  writeVarint(head, writeVarint(head, 0, field * 8 + LENGTH_DELIMITED), length)
+  const head = new Uint8Array(headSize(field, length))
+  writeHead(head, 0, field, length)
   return head
 }
 
@@ -222,7 +232,7 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
   return whole
 }
 
-/** Whether two byte strings are the same; compares eight bytes a step where both are aligned alike. */
+/** True where two byte strings are the same; compares eight bytes a step if both are aligned alike. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   let i = 0

@@ -1,84 +1,70 @@
-/** A DrawBatch of the server as columns: what a client reads. */
+/** A DrawBatch of the server as values, for clients. */
 
-import type { ColumnSpec, Schema } from '../draws/columns.ts'
-import { sizeOf } from '../draws/ndarray.ts'
-import { type Bytes, packSegment } from '../draws/segment.ts'
-import { drawsOf } from '../draws/values.ts'
+import type { ColumnSpec } from '../draws/columns.ts'
+import { type ElementRanges, elementsColumn, type RigidColumn } from '../draws/elements.ts'
+import { type Bytes, numberParts } from '../draws/segment.ts'
+import { isDrawList, pickElements, valuesOf } from '../draws/values.ts'
 import { McbError } from '../errors.ts'
-import { mcbackend } from '../generated/messages.js'
 import type { Draws } from '../interfaces.ts'
-import { concatBytes } from './protobuf.ts'
+import { atOnce } from '../turn.ts'
+import { elementsSent, numbersIn, partsIn, type RawBatch, scanBatch } from './read-columns.ts'
 
 export interface DecodedAnswer {
+  /** Index of the first iteration. */
   readonly start: number
   readonly count: number
-  readonly step: number
-  readonly draws: ReadonlyMap<string, Draws>
-  readonly stats: ReadonlyMap<string, Draws>
+  /** One entry for each column that was asked for; numbers are views on the answer where their alignment allows it. */
+  readonly draws: readonly Draws[]
 }
 
-/** @throws McbError `invalid_protobuf` when the answer is not what the schema says */
-export function decodeAnswer(bytes: Bytes, schema: Schema): DecodedAnswer {
-  const message = mcbackend.DrawBatch.decode(bytes)
-  const count = message.count ?? 0
-  const convert = (columns: readonly mcbackend.Column.$Properties[], specs: ReadonlyMap<string, ColumnSpec>) => {
-    const byName = new Map<string, Draws>()
-    for (const column of columns) {
-      const spec = specs.get(column.name ?? '')
-      if (spec === undefined || column.dtype !== spec.dtype) {
-        throw new McbError('invalid_protobuf', `the answer holds a column "${column.name}" of dtype "${column.dtype}"`)
-      }
-      byName.set(
-        spec.name,
-        count === 0 ? drawsOf(spec, []) : drawsOf(spec, [{ data: segment(spec, column, count), count }]),
-      )
-    }
-    return byName
-  }
-  return {
-    start: Number(message.start ?? 0),
-    count,
-    step: Number(message.step ?? 0) || 1,
-    draws: convert(message.draws ?? [], schema.draws),
-    stats: convert(message.stats ?? [], schema.stats),
+/** The columns that were asked for. @throws McbError `invalid_protobuf` when the answer is not what was asked for */
+export function decodeAnswer(bytes: Bytes, columns: readonly ColumnSpec[]): DecodedAnswer {
+  try {
+    const batch = scanAnswer(bytes, columns)
+    const draws = columns.map((spec) => drawsIn(bytes, batch, spec))
+    return { start: batch.start, count: batch.count, draws }
+  } catch (error) {
+    throw asDamage(error)
   }
 }
 
-function segment(spec: ColumnSpec, column: mcbackend.Column.$Properties, count: number): Bytes {
-  const data = view(column.data ?? new Uint8Array())
-  if (spec.kind === 'rigid-numbers') return data
-  const words = new Uint32Array(column.shapes ?? [])
-  const elements = spec.layout === 'rigid' ? count * spec.elements : elementsIn(spec, words, count)
-  const strings = column.strings ?? []
-  const sent = spec.dtype === 'str' ? strings.length : data.length / spec.itemSize
-  if (sent !== elements) throw damaged(spec, `${sent} elements instead of ${elements}`)
-  if (spec.dtype !== 'str') return packSegment(spec, { words, lengths: new Uint32Array(), payload: data })
-  const texts = strings.map((text) => new TextEncoder().encode(text))
-  const lengths = new Uint32Array(texts.map((text) => text.length))
-  return packSegment(spec, { words, lengths, payload: concatBytes(texts) })
-}
-
-/** Elements of all draws, whose shapes the words must describe: an answer may announce more draws than it has bytes. */
-function elementsIn(spec: ColumnSpec, words: Uint32Array, count: number): number {
-  let elements = 0
-  let draws = 0
-  let at = 0
-  for (; at < words.length && draws < count; draws++) {
-    const behind = at + 1 + (words[at] ?? 0)
-    elements += sizeOf(words.subarray(at + 1, behind))
-    at = behind
+/**
+ * Some elements of one column. An answer with all elements of a draw is taken for a whole column, and they are picked here:
+ * a server of an older release gives one. So ask by name only for fewer elements than a draw has.
+ *
+ * @throws McbError `invalid_protobuf` when the answer is neither
+ */
+export function decodeElements(bytes: Bytes, spec: RigidColumn, elements: ElementRanges): DecodedAnswer {
+  try {
+    const batch = scanAnswer(bytes, [spec])
+    const raw = batch.columns[spec.index]
+    const { start, count } = batch
+    const isWhole = raw !== undefined && elementsSent(raw, spec) === count * spec.elements
+    const draws = drawsIn(bytes, batch, isWhole ? spec : elementsColumn(spec, elements))
+    return { start, count, draws: [isWhole && !isDrawList(draws) ? pickElements(spec, draws, elements) : draws] }
+  } catch (error) {
+    throw asDamage(error)
   }
-  if (draws !== count || at !== words.length) throw damaged(spec, `shapes of ${draws} draws instead of ${count}`)
-  return elements
 }
 
-function damaged({ name }: ColumnSpec, why: string): McbError {
-  return new McbError('invalid_protobuf', `the answer is not whole: "${name}" has ${why}`)
+function scanAnswer(bytes: Bytes, columns: readonly ColumnSpec[]): RawBatch {
+  const known = { draws: new Map<string, ColumnSpec>(), stats: new Map<string, ColumnSpec>() }
+  for (const spec of columns) known[spec.group].set(spec.name, spec)
+  const batch = atOnce(scanBatch(bytes, known))
+  if (batch.refusal !== undefined) throw batch.refusal
+  return batch
 }
 
-/** The generated code types its views as on any buffer; those of a fetched body lie on an ArrayBuffer. */
-function view(bytes: Uint8Array): Bytes {
-  return bytes.buffer instanceof ArrayBuffer
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : new Uint8Array(bytes)
+function drawsIn(bytes: Bytes, { columns, count }: RawBatch, spec: ColumnSpec): Draws {
+  const raw = columns[spec.index]
+  if (raw === undefined) throw new McbError('invalid_protobuf', `the answer is not whole: "${spec.name}" is missing`)
+  const parts =
+    spec.kind === 'rigid-numbers' ? numberParts(numbersIn(raw, spec, count)) : atOnce(partsIn(bytes, raw, spec, count))
+  return valuesOf(spec, parts, count)
+}
+
+/** The refusals of a posted batch as damage, since an answer may be asked for again. */
+function asDamage(error: unknown): unknown {
+  if (!(error instanceof McbError) || error.code === 'invalid_protobuf') return error
+  return new McbError('invalid_protobuf', `the answer is not whole: ${error.message}`, {}, { cause: error })
 }

@@ -4,7 +4,7 @@ import type { google, mcbackend, npproto } from '../generated/messages.js'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-/** Seconds of 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z: what a JSON timestamp can express. */
+/** Seconds of 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the bounds of a timestamp in JSON. */
 const MIN_TIMESTAMP = -62_135_596_800
 const MAX_TIMESTAMP = 253_402_300_799
 /** Seconds that google.protobuf.Duration allows either way. */
@@ -35,7 +35,7 @@ export function runMetaToJson(meta: mcbackend.RunMeta.$Properties): Json {
   })
 }
 
-/** As JSON.stringify, but for −0, which that would write as 0. */
+/** JSON.stringify, except that −0 stays −0. */
 export function jsonText(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(jsonText).join()}]`
   if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : JSON.stringify(value)
@@ -43,7 +43,7 @@ export function jsonText(value: Json): string {
   return `{${members.join()}}`
 }
 
-/** Refuses at registration what could not be given back as JSON later. */
+/** Refuses metadata at registration that could not be given back as JSON later. */
 export function checkJsonMapping(meta: mcbackend.RunMeta.$Properties): void {
   for (const [name, value] of Object.entries(meta.attributes ?? {})) {
     try {

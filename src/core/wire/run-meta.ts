@@ -12,18 +12,18 @@ const { Reader, Writer } = protobuf
 export { google, mcbackend, npproto }
 export type RunMeta = mcbackend.RunMeta
 
-/** What is known of a registered run. */
+/** A registered run: its bytes, and all that is made of them. */
 export interface ParsedMeta {
   /** The registered bytes, `rid` filled in. */
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly meta: RunMeta
   readonly schema: Schema
-  /** Bytes of memory that all of this takes, about. */
+  /** Bytes of memory that all of this takes, roughly. */
   readonly weight: number
 }
 
 const RID = /^[A-Za-z0-9._~-]{1,128}$/
-/** What a field takes in a decoded message, at most: a hundred times its smallest wire form. */
+/** Bytes of a field in a decoded message at most: a hundred times its smallest wire form. */
 const FIELD_BYTES = 250
 /**
  * Bounds decoded messages to some 60 MiB, where an isolate has 128. Real metadata has a few thousand fields, and 70,000
@@ -89,7 +89,7 @@ export function encodeRunMeta(meta: mcbackend.RunMeta.$Properties): Uint8Array<A
   return new Uint8Array(mcbackend.RunMeta.encode(meta, new Writer()).finish())
 }
 
-/** Whether two RunMeta are equal as messages: field and map order do not matter, doubles compare by their bits. */
+/** True where two RunMeta are equal as messages: field and map order do not matter, doubles compare by their bits. */
 export function equalRunMeta(a: Uint8Array<ArrayBuffer>, b: Uint8Array<ArrayBuffer>): boolean {
   const x = canonicalBytes(a)
   const y = canonicalBytes(b)
@@ -98,7 +98,7 @@ export function equalRunMeta(a: Uint8Array<ArrayBuffer>, b: Uint8Array<ArrayBuff
 
 /**
  * One wire form for equal messages: fields in the order of their numbers, maps sorted, one member of each oneof. Fields
- * of a newer schema stay, and count: they would be lost if a message that has others were taken for the same.
+ * of a newer schema stay, and count: two messages that differ in them are not equal.
  */
 function canonicalBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const reader = Reader.create(bytes)
@@ -160,7 +160,7 @@ function withoutRid(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return concatBytes(kept)
 }
 
-/** Which fields of which message hold messages, or packed numbers (null); for counting before anything is built. */
+/** Fields of a message that hold messages, or packed numbers (null). They are counted before anything is built. */
 interface Nested {
   readonly [field: number]: () => Nested | null
 }

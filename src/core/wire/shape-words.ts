@@ -3,11 +3,10 @@
 import type { ColumnSpec } from '../draws/columns.ts'
 import { McbError } from '../errors.ts'
 import { STEP_SIZE, type Steps } from '../turn.ts'
+import { COLUMN } from './draw-batch-fields.ts'
 import { LENGTH_DELIMITED, VARINT, WireReader } from './protobuf.ts'
 
-/** Field number of `Column.shapes`. */
-const SHAPES = 4
-/** Of a wrong shape, no more dimensions than this are told. */
+/** Dimensions of a wrong shape that are told at most. */
 const SHOWN_DIMENSIONS = 64
 
 /** A cursor over the words of a Column message, packed and unpacked ones in any mixture. */
@@ -24,8 +23,8 @@ class ShapeWords {
       this.packed = undefined
       if (!this.column.next()) return undefined
       const { field, type } = this.column
-      if (field === SHAPES && type === VARINT) return this.column.uint32()
-      if (field === SHAPES && type === LENGTH_DELIMITED) {
+      if (field === COLUMN.shapes && type === VARINT) return this.column.uint32()
+      if (field === COLUMN.shapes && type === LENGTH_DELIMITED) {
         const end = this.column.length() + this.column.position
         this.packed = new WireReader(this.column.bytes, this.column.position, end)
         this.column.position = end
@@ -83,7 +82,7 @@ function* checkShape(spec: ColumnSpec, words: ShapeWords, ndim: number): Steps<n
   })
 }
 
-/** All words, once they are known to be right. */
+/** All words of shapes that were checked. */
 export function* readShapes(column: WireReader, total: number): Steps<Uint32Array> {
   const words = new ShapeWords(column)
   const all = new Uint32Array(total)

@@ -1,14 +1,12 @@
-/** The wire form of a DrawBatch from segments: what a client posts. */
+/** The wire form of a DrawBatch from segments, as clients post it. */
 
 import type { ColumnSpec, Schema } from '../draws/columns.ts'
-import { type Bytes, unpackSegment } from '../draws/segment.ts'
+import { type Bytes, type Parts, unpackSegment } from '../draws/segment.ts'
 import { segmentOf } from '../draws/values.ts'
 import { McbError } from '../errors.ts'
 import type { DrawBatch } from '../interfaces.ts'
-import { shapesField, stringFields } from './column-fields.ts'
-import { concatBytes, fieldHead, varintSize, writeVarint } from './protobuf.ts'
-
-const encoder = new TextEncoder()
+import { concatBytes } from './protobuf.ts'
+import { addParts, batchHead, columnHead, shapesField, stringFields } from './write-columns.ts'
 
 /** One column of a batch; `data` in the segment layout of its kind. */
 export interface ColumnSegment {
@@ -18,13 +16,10 @@ export interface ColumnSegment {
 
 /** Encodes `count` iterations from `start`. Columns that are left out are absent in the batch. */
 export function encodeSegments(start: number, count: number, columns: readonly ColumnSegment[]): Bytes {
-  const parts: Bytes[] = [varintField(1, start), varintField(2, count)]
-  for (const { spec, data } of columns) {
-    const body = columnParts(spec, data, count)
-    const length = body.reduce((n, part) => n + part.length, 0)
-    parts.push(fieldHead(spec.group === 'draws' ? 3 : 4, length), ...body)
-  }
-  return concatBytes(parts)
+  return concatBytes([
+    batchHead(start, count),
+    ...columns.flatMap(({ spec, data }) => columnFields(spec, unpackSegment(spec, data, count))),
+  ])
 }
 
 /** Encodes a batch as users write it. @throws McbError when it does not fit the schema */
@@ -50,24 +45,12 @@ export function batchSegments(batch: DrawBatch, schema: Schema): ColumnSegment[]
   return columns
 }
 
-function columnParts(spec: ColumnSpec, data: Bytes, count: number): Bytes[] {
-  const name = encoder.encode(spec.name)
-  const dtype = encoder.encode(spec.dtype)
-  const parts: Bytes[] = [fieldHead(1, name.length), name, fieldHead(2, dtype.length), dtype]
-  if (spec.kind === 'rigid-numbers') {
-    if (data.length > 0) parts.push(fieldHead(3, data.length), data)
-    return parts
-  }
-  const { words, lengths, payload } = unpackSegment(spec, data, count)
-  if (spec.dtype !== 'str' && payload.length > 0) parts.push(fieldHead(3, payload.length), payload)
-  if (words.length > 0) parts.push(shapesField([words]))
-  if (spec.dtype === 'str' && lengths.length > 0) parts.push(stringFields({ words, lengths, payload }))
-  return parts
-}
-
-function varintField(field: number, value: number): Bytes {
-  const bytes = new Uint8Array(1 + varintSize(value))
-  bytes[0] = field * 8
-  writeVarint(bytes, 1, value)
-  return bytes
+function columnFields(spec: ColumnSpec, parts: Parts): Bytes[] {
+  const size = { data: 0, shapes: 0, strings: 0 }
+  addParts(size, spec, parts)
+  const fields = [columnHead(spec, size)]
+  if (size.data > 0) fields.push(parts.payload)
+  if (size.shapes > 0) fields.push(shapesField([parts.words]))
+  if (size.strings > 0) fields.push(stringFields(parts))
+  return fields
 }
