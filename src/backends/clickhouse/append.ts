@@ -3,13 +3,14 @@ import { newBlocks, overlapOf, requireSame } from '../../core/draws/append-rule.
 import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
-import type { ChainState, ScanCursor } from '../../core/store.ts'
+import type { ChainState, ReadCursor, ReadPage } from '../../core/store.ts'
 import type { Batch } from '../../core/wire/read-batch.ts'
+import { blocksIn } from '../stretches.ts'
 import { type Append, chainSince, discard, type RunKey, requireChain, stateAfter } from './chains.ts'
 import { ChunkWriter } from './chunk.ts'
 import type { Attempted, Commits } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
-import { scanPage } from './scan.ts'
+import { readPage } from './read.ts'
 import { warmupFlips } from './warmup.ts'
 
 /** Attempts at one batch: each that fails has seen another writer succeed. */
@@ -34,7 +35,7 @@ export async function appendBatch(target: Target, batch: Batch, known: ChainStat
   let state = known?.length === batch.start ? known : await requireChain(connection, run, chain)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { from, to, hasNew } = overlapOf(batch, state.length)
-    if (from < to) await requireEqual(target, batch, to, state.length)
+    if (from < to) await requireEqual(target, batch, to, state)
     if (!hasNew) return state
     const next = await attemptAppend(target, batch, state)
     if (next.won) return next.state
@@ -106,17 +107,21 @@ export function newAttempt(): bigint {
 }
 
 /** Compares what a batch says of iterations that are stored already. */
-async function requireEqual(target: Target, batch: Batch, to: number, length: number): Promise<void> {
+async function requireEqual(
+  target: Target,
+  batch: Batch,
+  to: number,
+  { length, updatedAt }: ChainState,
+): Promise<void> {
   const { connection, run, schema, chain, limits } = target
-  const columns = schema.columns.map((_, index) => index)
-  let cursor: ScanCursor | undefined
-  do {
-    const request = { columns, from: batch.start, to, ...(cursor && { cursor }) }
-    const page = await scanPage({ connection, run, schema, chain, limits }, request)
-    for (const { position, blocks } of page.parts) {
-      const spec = schema.columns[position]
-      if (spec !== undefined) for (const block of blocks) requireSame(spec, batch, block, length)
+  const question = { columns: schema.columns.map((_, index) => index), slice: { start: batch.start, stop: to } }
+  let cursor: ReadCursor | undefined = { moment: { chain, length, updatedAt }, position: 0, done: 0 }
+  while (cursor !== undefined) {
+    const page: ReadPage = await readPage({ connection, run, schema, chain, limits }, question, cursor)
+    for (const block of blocksIn(page, cursor, batch.start)) {
+      const spec = schema.columns[block.position]
+      if (spec !== undefined) requireSame(spec, batch, block, length)
     }
     cursor = page.next
-  } while (cursor !== undefined)
+  }
 }

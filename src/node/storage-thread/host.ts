@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqlControl } from '../../access/sql/control.ts'
 import { toFailure } from '../../backends/outcome.ts'
+import { packRead } from '../../backends/packing.ts'
 import { purgeHidden, SqliteStore } from '../../backends/sqlite/store.ts'
 import { McbError } from '../../core/errors.ts'
 import { free } from '../../core/free.ts'
@@ -33,42 +34,33 @@ const DELETIONS_MS = 60_000
 /** Buffers of an answer that are worth handing over instead of copying. */
 const TRANSFER_BYTES = 16 * 1024
 
-function buffersIn(value: unknown, found: Set<ArrayBuffer>): void {
-  if (ArrayBuffer.isView(value)) {
-    const { buffer } = value
-    // A view on a pool, or on a part of a chunk, would take its neighbours along.
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === value.byteLength && value.byteLength >= TRANSFER_BYTES) {
-      found.add(buffer)
-    }
-  } else if (typeof value === 'object' && value !== null) {
-    for (const member of Object.values(value)) buffersIn(member, found)
-  }
-}
-
-function carryOut(driver: FileDriver, call: Call): Promise<unknown> {
+/** What a call comes to, and the buffers of it that are handed over. */
+async function carryOut(driver: FileDriver, call: Call, transfer: ArrayBuffer[]): Promise<unknown> {
   if ('control' in call) {
     const control = new SqlControl(driver)
     return Reflect.apply(control[call.control], control, call.args)
   }
   const store = storeOf(driver, call.tenant)
-  return Reflect.apply(store[call.method], store, call.args)
+  const value = await Reflect.apply(store[call.method], store, call.args)
+  if (call.method !== 'read') return value
+  const packed = packRead(value)
+  for (const { buffer } of packed.buffers) if (buffer.byteLength >= TRANSFER_BYTES) transfer.push(buffer)
+  return packed
 }
 
 async function answer(driver: FileDriver, call: Call): Promise<void> {
   const { id, args } = call
   const method = 'method' in call ? call.method : undefined
   let reply: Reply
-  const transfer = new Set<ArrayBuffer>()
+  const transfer: ArrayBuffer[] = []
   try {
-    const value = await carryOut(driver, call)
-    if (method === 'scan') buffersIn(value, transfer)
-    reply = { id, value }
+    reply = { id, value: await carryOut(driver, call, transfer) }
   } catch (error) {
     reply = { id, failure: toFailure(error) }
   }
   if (method === 'append') release(args)
   try {
-    port.postMessage(reply, [...transfer])
+    port.postMessage(reply, transfer)
   } catch (error) {
     port.postMessage({ id, failure: toFailure(error) } satisfies Reply)
   }
