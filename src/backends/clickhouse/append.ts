@@ -1,6 +1,7 @@
 /** Appending exactly once: the table of docs/protocol.md §3 on a database without transactions. */
 import { newBlocks, overlapOf, requireSame } from '../../core/draws/append-rule.ts'
 import type { Schema } from '../../core/draws/columns.ts'
+import type { Block } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { ChainState, ReadCursor, ReadPage } from '../../core/store.ts'
@@ -63,7 +64,9 @@ async function attemptAppend(
 ): Promise<{ readonly won: boolean; readonly state: ChainState }> {
   const attempt = newAttempt()
   const written = Math.max(Date.now(), seen.updatedAt + 1)
-  const rows = rowsOf(target, batch, seen, attempt, written)
+  const blocks = newBlocks(target.schema, batch, seen.length)
+  const flips = await warmupFlips(target, target.schema, blocks, seen)
+  const rows = rowsOf(target, batch, { blocks, flips, head: seen.length, attempt, written })
   const holds = await commit(target, { head: seen.length, attempt, ...rows })
   if (holds.attempt === attempt) return { won: true, state: stateAfter(target.chain, holds) }
   return { won: false, state: await chainSince(target.connection, target.run, seen) }
@@ -83,18 +86,19 @@ async function commit({ connection, run, chain, commits }: ChainTarget, attempte
 
 type Made = Omit<Attempted, 'run' | 'chain'>
 
+interface NewRows {
+  readonly blocks: readonly Block[]
+  /** See `warmupFlips`. */
+  readonly flips: readonly number[]
+  readonly head: number
+  readonly attempt: bigint
+  readonly written: number
+}
+
 /** The rows of an attempt to append what is new of a batch. */
-function rowsOf(
-  { run, chain, schema }: Target,
-  batch: Batch,
-  { length }: ChainState,
-  attempt: bigint,
-  written: number,
-) {
-  const blocks = newBlocks(schema, batch, length)
-  const flips = warmupFlips(schema, blocks)
-  const writer = new ChunkWriter({ ...run, chain, head: length, attempt, written })
-  writer.append(batch.start + batch.count - length)
+function rowsOf({ run, chain, schema }: Target, batch: Batch, { blocks, flips, head, attempt, written }: NewRows) {
+  const writer = new ChunkWriter({ ...run, chain, head, attempt, written })
+  writer.append(batch.start + batch.count - head)
   for (const spec of schema.columns) {
     const block = blocks[spec.index]
     if (block !== undefined) writer.column(spec, block, flips)
