@@ -40,31 +40,29 @@ const SPANS = (last: number) =>
 const FIRST = 'coalesce((SELECT max(start) FROM chunks WHERE chain_id = ? AND col = j.col AND start <= j.first), 0)'
 
 const IS_WHOLE = '(k.start >= j.low AND k.start + k.count <= j.high) OR k.count = 1'
-/** Bytes that are asked for, to whole blocks. */
+/** Of bytes that are asked for, to whole blocks. */
 const BEGIN = `max(j.low - k.start, 0) * j.stride / ${BLOCK_BYTES} * ${BLOCK_BYTES}`
 const END = `(min(j.high - k.start, k.count) * j.stride + ${BLOCK_BYTES - 1}) / ${BLOCK_BYTES} * ${BLOCK_BYTES}`
-/** On D1 bytes are base64: four characters for three of them. */
-const PART = `CASE typeof(k.data) WHEN 'text'
-    THEN CAST(substr(CAST(k.data AS BLOB), ${BEGIN} / 3 * 4 + 1, (${END} + 2) / 3 * 4 - ${BEGIN} / 3 * 4) AS TEXT)
-    ELSE substr(k.data, ${BEGIN} + 1, ${END} - ${BEGIN}) END`
-const AT = `CASE typeof(k.data) WHEN 'text' THEN ${BEGIN} / 3 * 3 ELSE ${BEGIN} END`
+const PART = `substr(k.data, ${BEGIN} + 1, ${END} - ${BEGIN})`
+/** Of base64 four characters for three bytes, from the three on that hold the first one. */
+const BASE64_PART = `CAST(substr(CAST(k.data AS BLOB), ${BEGIN} / 3 * 4 + 1, (${END} + 2) / 3 * 4 - ${BEGIN} / 3 * 4) AS TEXT)`
 
 /** The data before its checksums, which lie behind it: SQLite then goes through the pages of a row once. */
-const CHUNKS_SQL = `${SPANS(6)}
-SELECT j.span, k.start, k.part, k.count, CASE WHEN ${IS_WHOLE} THEN k.data ELSE ${PART} END AS data,
-  CASE WHEN ${IS_WHOLE} THEN NULL ELSE ${AT} END AS at, k.sums
+const CHUNKS_SQL = (part: string, unit: number) => `${SPANS(6)}
+SELECT j.span, k.start, k.part, k.count, ${unit} AS unit, CASE WHEN ${IS_WHOLE} THEN k.data ELSE ${part} END AS data, k.sums
 FROM j CROSS JOIN chunks k ON k.chain_id = ? AND k.col = j.col AND k.start < j.last AND k.start >= ${FIRST}`
+const STATEMENTS = { sql: CHUNKS_SQL(PART, 1), base64Sql: CHUNKS_SQL(BASE64_PART, 3) }
 
 /** The chunks of spans of columns whose draws have the same size. */
 export function chunksOf(chainId: number, spans: readonly Span[], specs: readonly ColumnSpec[]): ChunkRead {
   const rows = spans.map(({ place, column, from, to, low, high }) => {
     return [column, from, to, low, high, strideOf(specs[place])]
   })
-  return readOf(CHUNKS_SQL, [JSON.stringify(rows), chainId, chainId], spans, specs)
+  return readOf({ ...STATEMENTS, params: [JSON.stringify(rows), chainId, chainId] }, spans, specs)
 }
 
 const VARYING_SQL = `${SPANS(5)}
-SELECT j.span, k.start, k.part, k.count, k.data, NULL AS at, k.sums
+SELECT j.span, k.start, k.part, k.count, NULL AS unit, k.data, k.sums
 FROM j CROSS JOIN chunks k ON k.chain_id = ? AND k.col = j.col AND k.start < j.high AND k.start >= ${FIRST}
   AND k.start < max(j.last, coalesce((SELECT start FROM chunks WHERE chain_id = ? AND col = j.col AND start >= j.last
     ORDER BY start, part LIMIT 1 OFFSET ?), j.high))`
@@ -77,10 +75,11 @@ export function varyingChunksOf(
   most: number,
 ): ChunkRead {
   const rows = spans.map(({ column, from, to, low, high }) => [column, from, to, low, high])
-  return readOf(VARYING_SQL, [JSON.stringify(rows), chainId, chainId, chainId, most - 1], spans, specs)
+  const params = [JSON.stringify(rows), chainId, chainId, chainId, most - 1]
+  return readOf({ sql: VARYING_SQL, params }, spans, specs)
 }
 
-function readOf(sql: string, params: Statement['params'], spans: readonly Span[], specs: readonly ColumnSpec[]) {
+function readOf(statement: Statement, spans: readonly Span[], specs: readonly ColumnSpec[]) {
   const chunkIn = (row: Row) => {
     const span = spans[numberIn(row, 'span')]
     const spec = specs[span?.place ?? -1]
@@ -88,7 +87,7 @@ function readOf(sql: string, params: Statement['params'], spans: readonly Span[]
     return new ChunkRow(row, span, spec)
   }
   const read: ChunkRead = {
-    statement: { sql, params, look: (row) => chunkIn(row).requireIntact() },
+    statement: { ...statement, look: (row) => chunkIn(row).requireIntact() },
     blocks: (rows, collect) => {
       const chunks = rows.map(chunkIn).sort((a, b) => a.start - b.start || a.part - b.part)
       const groups = Map.groupBy(chunks, ({ span, start }) => `${span.place} ${span.from} ${start}`)
@@ -115,6 +114,7 @@ function strideOf(spec: ColumnSpec | undefined): number {
 class ChunkRow {
   readonly start: number
   readonly part: number
+  private readonly count: number
   private readonly row: Row
   readonly span: Span
   private readonly spec: ColumnSpec
@@ -125,12 +125,15 @@ class ChunkRow {
     this.spec = spec
     this.start = numberIn(row, 'start')
     this.part = numberIn(row, 'part')
+    this.count = numberIn(row, 'count')
   }
 
   /** Byte of the chunk's data at which `data` begins; undefined when it is all of it. */
   private get begin(): number | undefined {
-    if (this.row.at === null) return undefined
-    const first = Math.max(this.span.low - this.start, 0) * strideOf(this.spec)
+    const { low, high } = this.span
+    const isWhole = (this.start >= low && this.start + this.count <= high) || this.count === 1
+    if (this.row.unit === null || isWhole) return undefined
+    const first = Math.max(low - this.start, 0) * strideOf(this.spec)
     return first - (first % BLOCK_BYTES)
   }
 
@@ -140,9 +143,9 @@ class ChunkRow {
     const { begin } = this
     if (begin === undefined) return data
     // Of base64 up to two bytes more were read at either end.
-    const draws = Math.min(this.span.high - this.start, numberIn(this.row, 'count'))
+    const draws = Math.min(this.span.high - this.start, this.count)
     const end = Math.ceil((draws * strideOf(this.spec)) / BLOCK_BYTES) * BLOCK_BYTES
-    const at = numberIn(this.row, 'at')
+    const at = begin - (begin % numberIn(this.row, 'unit'))
     return data.subarray(begin - at, end - at)
   }
 
@@ -151,8 +154,7 @@ class ChunkRow {
   }
 
   block(): Block {
-    const { start, begin } = this
-    const count = numberIn(this.row, 'count')
+    const { start, begin, count } = this
     const from = Math.max(this.span.low, start)
     const to = Math.min(this.span.high, start + count)
     // Spans may meet within draws that were never sent.
