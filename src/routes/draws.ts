@@ -2,9 +2,10 @@
 import type { Hono } from 'hono'
 import { formatElements } from '../core/draws/elements.ts'
 import { McbError } from '../core/errors.ts'
-import type { Answer } from '../core/formats/answer.ts'
+import { type Answer, requireSelectionFits } from '../core/formats/answer.ts'
 import { jsonAnswer } from '../core/formats/json.ts'
-import { protobufAnswer } from '../core/formats/protobuf.ts'
+import { protobufAnswer, protobufLength } from '../core/formats/protobuf.ts'
+import type { Limits } from '../core/limits.ts'
 import type { Selection } from '../core/selection.ts'
 import { COLUMN_BYTES, ROW_BYTES } from '../core/usage.ts'
 import { prepareBatch } from '../core/wire/read-batch.ts'
@@ -67,8 +68,10 @@ export function drawRoutes(app: Hono<AppEnv>, services: Services): void {
     const type = negotiate(c.req.header('Accept'))
     const etag = await drawsETag(registration, selection, asked, type)
     if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
+    const headers = { ETag: etag, 'Content-Type': type }
+    if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, ...lengthOf(selection, type, limits) })
     const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits)
-    return send(c, answer, { ETag: etag, 'Content-Type': type }, bounds.stallMs)
+    return send(c, answer, headers, bounds.stallMs)
   }
 
   resource(app, '/v1/runs/:rid/chains/:chain/draws', authorize, {
@@ -129,6 +132,13 @@ async function drawsETag(
   return `"${Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')}"`
 }
 
+/** What HEAD tells without reading a draw. */
+function lengthOf(selection: Selection, type: string, limits: Limits): Record<string, string> {
+  if (type === JSON_TYPE) requireSelectionFits(selection, limits)
+  const length = type === JSON_TYPE ? undefined : protobufLength(selection, limits)
+  return length === undefined ? {} : { 'Content-Length': String(length) }
+}
+
 /** Starts the answer only when its first draws are here: what fails before that is an error, what fails later aborts. */
 async function send(
   c: AppContext,
@@ -137,7 +147,6 @@ async function send(
   stallMs: number,
 ): Promise<Response> {
   const headers = length === undefined ? described : { ...described, 'Content-Length': String(length) }
-  if (c.req.method === 'HEAD') return c.body(null, 200, headers)
   const begun: Uint8Array<ArrayBuffer>[] = []
   while (begun.length < 3) {
     const { done, value } = await body.next()

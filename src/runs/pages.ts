@@ -23,11 +23,12 @@ export interface Source {
   readonly moment: ChainState
 }
 
-/** What is asked of one moment of a chain. The first page is given away when all columns are read, and read anew after that. */
+/** What is asked of one moment of a chain. What the first page holds of a column is given away once, and read anew after that. */
 export class MomentRead {
   private readonly source: Source
   private readonly question: Question
   private first: ReadPage | undefined
+  private readonly given = new Set<number>()
 
   constructor(source: Source, question: Question, first?: ReadPage) {
     this.source = source
@@ -48,15 +49,18 @@ export class MomentRead {
 
   /** What the first page holds of some columns, as the first page of a question about these alone. */
   private firstOf(positions: readonly number[]): ReadPage | undefined {
-    const { first } = this
-    if (first === undefined) return undefined
-    if (positions.length === this.question.columns.length) this.first = undefined
+    const { first, given } = this
+    if (first === undefined || positions.some((position) => given.has(position))) return undefined
     const places = new Map(positions.map((position, i) => [position, i]))
     const stretches: Stretch[] = []
+    const kept: Stretch[] = []
     for (const stretch of first.stretches) {
       const position = places.get(stretch.position)
-      if (position !== undefined) stretches.push({ ...stretch, position })
+      if (position === undefined) kept.push(stretch)
+      else stretches.push({ ...stretch, position })
     }
+    for (const position of positions) given.add(position)
+    this.first = { ...first, stretches: kept }
     const { next } = first
     const position = next === undefined ? -1 : positions.findIndex((p) => p >= next.position)
     if (next === undefined || position < 0) return { stretches }

@@ -281,6 +281,35 @@ describe('ETags', () => {
     return { store, reads: () => reads }
   }
 
+  test('HEAD reads no draw, and tells the length where no draw is needed for it', async () => {
+    const { store, reads } = counting()
+    const { api } = newApp({ store })
+    const variables = [
+      { name: 'k', dtype: 'int32' },
+      { name: 's', dtype: 'str' },
+    ]
+    await api.request('PUT', '/v1/runs/r', { body: runMeta({ variables }) })
+    await api.request('PUT', '/v1/runs/r/chains/0')
+    const draws = [
+      { name: 'k', dtype: 'int32', data: new Uint8Array(8) },
+      { name: 's', dtype: 'str', strings: ['a', 'bc'] },
+    ]
+    await api.request('POST', DRAWS, { body: drawBatch({ start: 0, count: 2, draws }) })
+    const lengths: (string | null)[] = []
+    for (const path of [`${DRAWS}?var=k`, DRAWS, `${DRAWS}?start=2`]) {
+      const before = reads()
+      const head = await api.request('HEAD', path)
+      expect([head.status, reads()]).toEqual([200, before])
+      const length = head.headers.get('Content-Length')
+      lengths.push(length)
+      const got = await api.get(path)
+      if (length !== null) expect(got.headers.get('Content-Length')).toBe(length)
+      expect(got.headers.get('ETag')).toBe(head.headers.get('ETag'))
+      await got.arrayBuffer()
+    }
+    expect(lengths.map((length) => length === null)).toEqual([false, true, false])
+  })
+
   test('an unchanged answer is 304, without a draw being read', async () => {
     const { store, reads } = counting()
     const { api } = newApp({ store })

@@ -39,6 +39,27 @@ export async function protobufAnswer(selection: Selection, limits: Limits): Prom
     const size = sizes[position]
     if (size !== undefined) addParts(size, spec, unpackSegment(spec, data, count))
   })
+  const { head, heads, length } = frameOf(selection, sizes)
+  requireAnswerFits(length, limits)
+  return { length, body: protobufBody(selection, read, head, heads) }
+}
+
+/**
+ * Bytes of the DrawBatch of a selection; undefined where only its draws tell them.
+ *
+ * @throws McbError `payload_too_large` when the answer would surely exceed the limit
+ */
+export function protobufLength(selection: Selection, limits: Limits): number | undefined {
+  requireSelectionFits(selection, limits)
+  const isKnown = selection.slice.count === 0 || selection.columns.every((spec) => spec.kind === 'rigid-numbers')
+  if (!isKnown) return undefined
+  const { length } = frameOf(selection, sizesOf(selection))
+  requireAnswerFits(length, limits)
+  return length
+}
+
+/** What stands around the draws, and the bytes of all together. */
+function frameOf(selection: Selection, sizes: readonly ColumnSize[]) {
   const { first, count, step } = selection.slice
   const head = batchHead(first, count, step)
   const heads = selection.columns.map((spec, i) => columnHead(spec, sizes[i] ?? NO_SIZE))
@@ -46,8 +67,7 @@ export async function protobufAnswer(selection: Selection, limits: Limits): Prom
   heads.forEach((h, i) => {
     length += h.length + bodySize(sizes[i] ?? NO_SIZE)
   })
-  requireAnswerFits(length, limits)
-  return { length, body: protobufBody(selection, read, head, heads) }
+  return { head, heads, length }
 }
 
 async function* protobufBody(
