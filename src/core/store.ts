@@ -87,6 +87,8 @@ export interface Usage {
 }
 
 export interface Store {
+  /** Whether other processes may write the same runs: then what is read is all that tells what they have written. */
+  readonly writersElsewhere: boolean
   /** Registers a run, or finds an equal one; `run_conflict` when a different one has this rid. */
   register(run: Registration): Promise<{ readonly registration: string; readonly created: boolean }>
   find(rid: string): Promise<StoredRun | undefined>
@@ -115,7 +117,7 @@ export interface Store {
   ping(): Promise<void>
   /**
    * Tells the watcher all chains and then resolves; goes on to tell it which have grown, until what it resolves to is
-   * called. Absent where all writers are in this process, which can then tell by itself.
+   * called. Where it is absent, this process tells what it writes itself, and looks for what others write.
    */
   watch?(registration: string, watcher: RunWatcher): Promise<() => void>
 }

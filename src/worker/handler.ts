@@ -24,6 +24,14 @@ import { D1Driver } from '../sql/d1.ts'
 import { drain, readWorkersBody } from './body.ts'
 import { toWorkersResponse, withClientEncoding } from './http.ts'
 
+/**
+ * Looks that a stream of events takes at a run before its reader has to connect again: the free plan allows a request 50
+ * queries of D1, of which a look takes two.
+ *
+ * https://developers.cloudflare.com/d1/platform/limits/
+ */
+const LOOKS_PER_WATCH = 20
+
 /** Tenants whose backends an isolate keeps at a time. */
 const BACKENDS = 1000
 
@@ -60,7 +68,7 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
     const openBackend = (tenant: string) => {
       let backend = backends.get(tenant)
       if (backend === undefined) {
-        backend = new StoreBackend(openStore(tenant), limits)
+        backend = new StoreBackend(openStore(tenant), limits, { looksPerWatch: LOOKS_PER_WATCH })
         backends.set(tenant, backend)
       }
       return backend

@@ -37,6 +37,7 @@ export interface ClickHouseOptions {
 }
 
 export class ClickHouseStore implements Store {
+  readonly writersElsewhere = true
   /** Private to the language as well: it knows the password. */
   readonly #connection: Connection
   private readonly tenant: string

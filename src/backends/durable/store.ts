@@ -27,6 +27,7 @@ import { watchSocket } from './watchers.ts'
 const CLEARED_TOGETHER = 6
 
 export class DurableStore implements Store {
+  readonly writersElsewhere = true
   /** Private to the language as well: whoever prints a store would call methods of every name on the objects. */
   readonly #objects: RunNamespace
   private readonly catalogue: SqlCatalogue

@@ -6,7 +6,7 @@ import { ROW_BYTES } from '../../core/usage.ts'
 import { concatBytes } from '../../core/wire/protobuf.ts'
 import { equalRunMeta } from '../../core/wire/run-meta.ts'
 import { bytesIn, numberIn, type Program, type Statement, textIn } from '../../sql/program.ts'
-import { findChain, requireRun, TAIL_SLOTS } from './chain.ts'
+import { findChain, requireFound, requireRun, runIsThere, TAIL_SLOTS } from './chain.ts'
 
 /** A RunMeta of up to 16 MiB lies in rows of this many bytes. */
 const META_BYTES = 1024 * 1024
@@ -197,10 +197,9 @@ export function* createChain(
 }
 
 export function* listChains(runId: number): Program<ChainState[]> {
-  yield* requireRun(runId)
-  const [rows = []] = yield {
-    reads: [{ sql: 'SELECT number, length, updated_at FROM chains WHERE run_id = ? ORDER BY number', params: [runId] }],
-  }
+  const sql = 'SELECT number, length, updated_at FROM chains WHERE run_id = ? ORDER BY number'
+  const [found, rows = []] = yield { reads: [runIsThere(runId), { sql, params: [runId] }] }
+  requireFound(found)
   return rows.map((row) => ({
     chain: numberIn(row, 'number'),
     length: numberIn(row, 'length'),

@@ -126,6 +126,8 @@ class Calls {
 }
 
 class ThreadStore implements Store {
+  /** One process owns the file. */
+  readonly writersElsewhere = false
   private readonly calls: Calls
   private readonly tenant: string
 

@@ -5,7 +5,7 @@ import type { Outcome } from '../../backends/outcome.ts'
 import type { Store } from '../../core/store.ts'
 import type { Progress } from '../../sql/file.ts'
 
-export type Method = Exclude<keyof Store, 'watch'>
+export type Method = Exclude<keyof Store, 'watch' | 'writersElsewhere'>
 
 export interface StoreCall {
   readonly id: number
