@@ -7,7 +7,7 @@ import { protobufAnswer } from '../core/formats/protobuf.ts'
 import type { Selection } from '../core/selection.ts'
 import { type Ahead, BodyReturned } from '../core/store.ts'
 import { COLUMN_BYTES, ROW_BYTES } from '../core/usage.ts'
-import { prepareBatch } from '../core/wire/read-batch.ts'
+import { readExtent } from '../core/wire/batch-extent.ts'
 import { readProtobuf } from '../http/body.ts'
 import { JSON_TYPE, matchesETag, negotiate } from '../http/negotiate.ts'
 import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from '../http/openapi/describe.ts'
@@ -40,7 +40,7 @@ export function drawRoutes(app: Hono<AppEnv>, services: Services): void {
       const added = { runs: 0, bytes: ROW_BYTES + COLUMN_BYTES * run.schema.columns.length + bytes.length }
       await requireRoom(c, quotas, added, async () => {
         const { state } = await requireChain(run, chain)
-        const { start, count } = (await prepareBatch(bytes, run.schema, limits))()
+        const { start, count } = await readExtent(bytes)
         return start + count <= state.length
       })
       const appended = await run.append(chain, bytes).catch((error: unknown) => {
