@@ -17,6 +17,7 @@ import type {
 } from '../../core/store.ts'
 import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
+import { newRegistration, ridOf } from '../registration.ts'
 import { appendBatch, createChain } from './append.ts'
 import { chainSince, findChain, listChains, type RunKey } from './chains.ts'
 import { type Commits, commitsOf, type Inserts } from './commit.ts'
@@ -59,7 +60,7 @@ export class ClickHouseStore implements Store {
   }
 
   register(run: Registration): Promise<{ registration: string; created: boolean }> {
-    const own = `${crypto.randomUUID()}.${run.rid}`
+    const own = newRegistration(run.rid)
     return retryable(async () => {
       const { registration, generation, created } = await registerRun(this.#connection, this.tenant, run, own)
       this.generations.set(registration, generation)
@@ -244,11 +245,6 @@ export class ClickHouseStore implements Store {
     this.schemas.set(registration, schema)
     return schema
   }
-}
-
-/** A registration carries its rid, so that it leads to its rows. */
-function ridOf(registration: string): string {
-  return registration.slice(registration.indexOf('.') + 1)
 }
 
 /** Whatever the database or the way to it throws may be met again with success. */

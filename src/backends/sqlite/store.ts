@@ -66,7 +66,7 @@ export class SqliteStore implements Store {
   }
 
   list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.driver.run(() => listRuns(this.tenant, limit, before, rid))
+    return this.driver.run(() => listRuns({ tenant: this.tenant, limit, before, rid }))
   }
 
   async remove(rid: string): Promise<boolean> {
