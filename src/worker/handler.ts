@@ -6,6 +6,7 @@ import { SqlControl } from '../access/sql/control.ts'
 import { sweepTenants } from '../access/sweep.ts'
 import { createApp } from '../app.ts'
 import { insertsOf } from '../backends/clickhouse/commit.ts'
+import { clickHouseOptions } from '../backends/clickhouse/settings.ts'
 import { ClickHouseStore } from '../backends/clickhouse/store.ts'
 import { WebConnection } from '../backends/clickhouse/web.ts'
 import { SqlCatalogue } from '../backends/durable/catalogue.ts'
@@ -164,10 +165,7 @@ function storesOf(env: Env, limits: Limits): OpenStore {
 }
 
 function clickHouseStoresOf(env: Env, limits: Limits): OpenStore {
-  const { CLICKHOUSE_URL: url, CLICKHOUSE_USER: user, CLICKHOUSE_PASSWORD: password } = env
-  if (url === undefined) throw new Error('MCB_STORAGE is clickhouse: set CLICKHOUSE_URL to its address')
-  const access = { ...(user !== undefined && { user }), ...(password !== undefined && { password }) }
-  const connection = new WebConnection({ url, ...access, database: env.CLICKHOUSE_DATABASE ?? 'mcbackend' })
+  const connection = new WebConnection(setUp(() => clickHouseOptions(env)))
   // Here requests do not work for each other.
   const chosen = setUp(() => insertsOf(env.CLICKHOUSE_INSERTS))
   const inserts = chosen === 'gather' ? 'server' : chosen

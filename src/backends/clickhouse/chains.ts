@@ -9,6 +9,7 @@ import { McbError } from '../../core/errors.ts'
 import type { ChainState } from '../../core/store.ts'
 import type { Connection, Params } from './connection.ts'
 import { RowReader } from './row-binary.ts'
+import { WHEN_GONE } from './settings.ts'
 
 /** Identity of a run in the tables. */
 export interface RunKey {
@@ -222,6 +223,6 @@ FROM deletions WHERE (tenant, rid) IN (${rids.join(', ')})`
 
 /** Takes away what an attempt has left in a run that is gone. */
 export async function discard(connection: Connection, run: RunKey, attempt: bigint): Promise<void> {
-  const sql = `DELETE FROM chunks WHERE ${OF_RUN} AND attempt = {attempt:UInt64} SETTINGS lightweight_deletes_sync = 2`
+  const sql = `DELETE FROM chunks WHERE ${OF_RUN} AND attempt = {attempt:UInt64} ${WHEN_GONE}`
   await connection.command(sql, { ...runParams(run), attempt: String(attempt) })
 }

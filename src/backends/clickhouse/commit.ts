@@ -3,6 +3,7 @@ import type { Bytes } from '../../core/draws/segment.ts'
 import { type Outcome, outcomesOf, type Place } from './chains.ts'
 import { INSERT_CHUNKS } from './chunk.ts'
 import { type Connection, type Settings, unavailable } from './connection.ts'
+import { GATHER_MS, ON_SERVER, ONE_BLOCK } from './settings.ts'
 
 /**
  * Who brings small inserts together, so that not each makes a part of its own: `gather` this process, which is the
@@ -41,19 +42,6 @@ export interface Commits {
 
 /** Inserts of fewer bytes are brought together with others. */
 const SMALL_BYTES = 256 * 1024
-/** Milliseconds that small inserts wait for others: at most this many become parts in a second. */
-const GATHER_MS = 20
-
-/** One block whatever its size: blocks appear one by one. */
-const ONE_BLOCK: Settings = { async_insert: 0, max_insert_block_size: 10_000_000, max_insert_threads: 1 }
-
-const ON_SERVER: Settings = {
-  async_insert: 1,
-  wait_for_async_insert: 1,
-  async_insert_use_adaptive_busy_timeout: 0,
-  async_insert_busy_timeout_max_ms: GATHER_MS,
-}
-
 export function commitsOf(connection: Connection, inserts: Inserts): Commits {
   return inserts === 'gather' ? new Together(connection) : new Alone(connection, inserts)
 }

@@ -25,6 +25,7 @@ import { type Connection, unavailable } from './connection.ts'
 import { Flights, Queues } from './queues.ts'
 import { endGeneration, type FoundRun, findRun, listRuns, purgeRuns, registerRun, usageOf } from './runs.ts'
 import { chainWithPage, type Source, scanPage } from './scan.ts'
+import { WHEN_GONE } from './settings.ts'
 
 const KNOWN_RUNS = 256
 const KNOWN_GENERATIONS = 4096
@@ -192,7 +193,7 @@ export class ClickHouseStore implements Store {
     }
     await retryable(async () => {
       for (const table of ['chunks', 'runs']) {
-        const sql = `DELETE FROM ${table} WHERE tenant = {tenant:String} SETTINGS lightweight_deletes_sync = 2`
+        const sql = `DELETE FROM ${table} WHERE tenant = {tenant:String} ${WHEN_GONE}`
         await this.#connection.command(sql, { tenant: this.tenant })
       }
     })
