@@ -43,7 +43,7 @@ interface KnownRun {
 /** Bytes of parsed runs that are kept. One may be out of date: what is asked of the store under its registration tells. */
 const KNOWN_BYTES = 32 * 1024 * 1024
 
-export interface WatchOptions {
+export interface LookOptions {
   /** Looks that one watch takes at a run whose writers may be elsewhere; after them it is lost. Without end when absent. */
   readonly looksPerWatch?: number
 }
@@ -60,7 +60,7 @@ export class StoreBackend implements Backend {
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
   private retired = false
 
-  constructor(store: Store, limits: Limits = DEFAULT_LIMITS, { looksPerWatch = Infinity }: WatchOptions = {}) {
+  constructor(store: Store, limits: Limits = DEFAULT_LIMITS, { looksPerWatch = Infinity }: LookOptions = {}) {
     this.store = store
     this.limits = limits
     this.looks = new Looks(store, this.watches, looksPerWatch)

@@ -161,14 +161,14 @@ export function lastState(known: ChainState, appends: readonly Append[]): ChainS
 }
 
 /** Where an attempt was made. */
-export interface Place {
+export interface AppendPlace {
   readonly run: RunKey
   readonly chain: number
   readonly head: number
 }
 
 /** What an attempt has come to: of those at its place the one that holds, and whether the run is still there. */
-export interface Outcome {
+export interface Holding {
   readonly holds: Append | undefined
   readonly live: boolean
 }
@@ -177,7 +177,7 @@ export interface Outcome {
  * What has come of attempts at some places. The whole sorting key in one set: of all ways to ask, the one that a server plans
  * soonest, and one query for all of them.
  */
-export async function outcomesOf(connection: Connection, places: readonly Place[]): Promise<Outcome[]> {
+export async function holdingsAt(connection: Connection, places: readonly AppendPlace[]): Promise<Holding[]> {
   const params: Record<string, string | number> = {}
   const keys: string[] = []
   const rids: string[] = []
