@@ -1,5 +1,6 @@
 // `npm run clickhouse:migrate`: makes the tables of migrations/clickhouse, or brings them to the present schema.
-import { clickHouseOptions, migrateDatabase } from '../src/node/clickhouse.ts'
+import { clickHouseOptions } from '../src/backends/clickhouse/settings.ts'
+import { migrateDatabase } from '../src/node/clickhouse.ts'
 
 if (process.argv.includes('--help')) {
   console.log(`usage: npm run clickhouse:migrate    applies migrations/clickhouse, each once

@@ -147,10 +147,12 @@ async function main(): Promise<void> {
     ...(log.observe !== undefined && { observe: log.observe }),
     report: reportTo((id, told) => log.report(id, told), Date.now),
   })
-  const server = await listen(app, host, port, bounds).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EADDRINUSE') fail(`port ${port} of ${host} is taken; set PORT to another one.`)
-    fail(`cannot listen on ${host}:${port} (${error.message}); set HOST and PORT.`)
-  })
+  const server = await listen(app, host, port, { ...bounds, refused: log.refused }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') fail(`port ${port} of ${host} is taken; set PORT to another one.`)
+      fail(`cannot listen on ${host}:${port} (${error.message}); set HOST and PORT.`)
+    },
+  )
   log.takeConsole()
   const keys = operatorToken === undefined ? 'no keys' : 'with keys'
   log.say(`McBackend Edge listening on ${server.url} (storage: ${kind}; ${keys}; docs: ${server.url}/docs)`)

@@ -42,6 +42,7 @@ interface MemoryRun extends Registration {
 }
 
 export class MemoryStore implements Store {
+  readonly writersElsewhere: boolean = false
   private readonly limits: Limits
   /** By rid, in the order of registration. */
   private readonly runs = new Map<string, MemoryRun>()

@@ -13,6 +13,7 @@ import { parseRunMeta } from '../core/wire/run-meta.ts'
 import { MemoryStore } from './memory.ts'
 
 export class NullStore implements Store {
+  readonly writersElsewhere = false
   private readonly limits: Limits
   private readonly runs: MemoryStore
   private readonly schemas = new Map<string, Schema>()

@@ -9,6 +9,7 @@
 import type { ElementRanges } from './draws/elements.ts'
 import type { Segment } from './draws/segment.ts'
 import type { Slice } from './draws/slice.ts'
+import { McbError } from './errors.ts'
 import type { RunSummary } from './interfaces.ts'
 
 export interface StoredRun {
@@ -87,7 +88,19 @@ export interface Usage {
   readonly bytes: number
 }
 
+/** `run_not_found` for an append whose body had been handed on: here it is again. */
+export class BodyReturned extends McbError {
+  readonly body: Uint8Array<ArrayBuffer>
+
+  constructor(detail: string, body: Uint8Array<ArrayBuffer>) {
+    super('run_not_found', detail)
+    this.body = body
+  }
+}
+
 export interface Store {
+  /** Whether other processes may write the same runs: then what is read is all that tells what they have written. */
+  readonly writersElsewhere: boolean
   /** Registers a run, or finds an equal one; `run_conflict` when a different one has this rid. */
   register(run: Registration): Promise<{ readonly registration: string; readonly created: boolean }>
   find(rid: string): Promise<StoredRun | undefined>
@@ -101,6 +114,10 @@ export interface Store {
   /**
    * Appends an encoded DrawBatch exactly once (the table of docs/protocol.md §3) and resolves, when it is
    * durable, to the chain's length.
+   *
+   * Consumes `body`: the store may hand its memory on, so that the caller reads nothing of it afterwards. Only a
+   * registration that is gone (`run_not_found`) leaves the bytes whole: in `body`, or in the `BodyReturned` that is thrown
+   * where they had been handed on already.
    */
   append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number>
   /** A page of an answer. The first one sees the chain and its draws in one moment, which the cursors of the others carry. */
@@ -116,7 +133,7 @@ export interface Store {
   ping(): Promise<void>
   /**
    * Tells the watcher all chains and then resolves; goes on to tell it which have grown, until what it resolves to is
-   * called. Absent where all writers are in this process, which can then tell by itself.
+   * called. Where it is absent, this process tells what it writes itself, and looks for what others write.
    */
   watch?(registration: string, watcher: RunWatcher): Promise<() => void>
 }

@@ -75,18 +75,22 @@ export class EventFeed implements RunWatcher {
     if (this.end === 'deleted') yield DELETED
   }
 
-  /** All chains, in one event for those who want to start with them, and in one each for those who know only these. */
+  /**
+   * All chains, in one event for those who want to start with them, and in one each for those who know only these. Only the
+   * last has the id: a watcher whose connection broke before it is told all of them again.
+   */
   private *state(lastEventId: string | undefined): Generator<string> {
     const chains = [...this.news].sort(([a], [b]) => a - b)
     for (const [chain, length] of chains) this.tell(chain, length)
     this.news.clear()
     if (lastEventId === this.id()) return
     const list = chains.map(([chain, length]) => ({ chain, length }))
-    yield `event: state\nid: ${this.id()}\ndata: ${JSON.stringify({ chains: list })}\n\n`
+    const last = chains.at(-1)?.[0]
+    yield `event: state\n${last === undefined ? `id: ${this.id()}\n` : ''}data: ${JSON.stringify({ chains: list })}\n\n`
     for (let at = 0; at < chains.length; at += CHAINS_PER_PIECE) {
       yield chains
         .slice(at, at + CHAINS_PER_PIECE)
-        .map(([chain, length]) => this.event(chain, length))
+        .map(([chain, length]) => (chain === last ? this.event(chain, length) : dataOf(chain, length)))
         .join('')
     }
   }
@@ -113,7 +117,7 @@ export class EventFeed implements RunWatcher {
   }
 
   private event(chain: number, length: number): string {
-    return `id: ${this.id()}\ndata: ${JSON.stringify({ chain, length })}\n\n`
+    return `id: ${this.id()}\n${dataOf(chain, length)}`
   }
 
   /** The watcher's knowledge in short: chains only come and grow, so equal numbers mean equal chains. */
@@ -135,6 +139,10 @@ export class EventFeed implements RunWatcher {
     clearTimeout(timer)
     this.wake = () => {}
   }
+}
+
+function dataOf(chain: number, length: number): string {
+  return `data: ${JSON.stringify({ chain, length })}\n\n`
 }
 
 /** Without an id, so that a browser, which reconnects by itself, starts anew. */

@@ -1,4 +1,4 @@
-/** ClickHouse as the Node entry and the commands reach it: its environment, its migrations. */
+/** ClickHouse's migrations, from their folder. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { ConnectionOptions } from '../backends/clickhouse/connection.ts'
@@ -6,18 +6,6 @@ import { type Migration, migrate } from '../backends/clickhouse/migrate.ts'
 import { NodeConnection } from '../backends/clickhouse/node.ts'
 
 const FOLDER = fileURLToPath(new URL('../../migrations/clickhouse', import.meta.url))
-
-type Environment = Readonly<Record<string, string | undefined>>
-
-/** @throws Error that names the variable which is missing or wrong */
-export function clickHouseOptions(env: Environment): ConnectionOptions {
-  const { CLICKHOUSE_URL: url, CLICKHOUSE_USER: user, CLICKHOUSE_PASSWORD: password, CLICKHOUSE_DATABASE } = env
-  if (url === undefined || !URL.canParse(url)) {
-    throw new Error('set CLICKHOUSE_URL to the address of ClickHouse, as http://127.0.0.1:8123')
-  }
-  const access = { ...(user !== undefined && { user }), ...(password !== undefined && { password }) }
-  return { url, ...access, database: CLICKHOUSE_DATABASE ?? 'mcbackend' }
-}
 
 export function clickHouseMigrations(): Migration[] {
   const names = readdirSync(FOLDER).filter((name) => name.endsWith('.sql'))

@@ -2,8 +2,8 @@
  * The log: one line an entry, in one of two forms.
  *
  * - For people: a line of audit is JSON and begins with `{"audit":`; any other begins with the time, and its second word is
- *   `error`, `server`, or the method of a request.
- * - For programs: JSON, in which `kind` is `audit`, `error`, `server` or `request`.
+ *   `error`, `server`, `refused`, or the method of a request.
+ * - For programs: JSON, in which `kind` is `audit`, `error`, `server`, `refused` or `request`.
  *
  * Nothing of a request can make a line, or one of another kind: its text stays on its line, behind those words.
  */
@@ -12,6 +12,7 @@ import { Writable } from 'node:stream'
 import type { MiddlewareHandler } from 'hono'
 import { pino, stdTimeFunctions } from 'pino'
 import { LOCAL_TENANT } from '../access/records.ts'
+import type { McbError } from '../core/errors.ts'
 import { describeError, loggable, oneLine } from '../core/log-text.ts'
 import { percentDecoded, withoutKeys } from '../core/redaction.ts'
 import type { AuditEntry } from '../http/audit.ts'
@@ -44,6 +45,7 @@ interface RequestEntry {
 
 type Entry =
   | RequestEntry
+  | { readonly kind: 'refused'; readonly status: number; readonly error: string }
   | { readonly kind: 'audit'; readonly audit: AuditEntry }
   | { readonly kind: 'error'; readonly requestId: string; readonly error: string }
   | { readonly kind: 'server'; readonly message: string }
@@ -55,6 +57,8 @@ export interface LogOptions {
 }
 
 export class Log {
+  /** Is told of what was answered without the application, such as bytes that are no request. */
+  readonly refused: (error: McbError) => void
   /** Sees every request; absent where requests are not logged. */
   readonly observe: MiddlewareHandler<AppEnv> | undefined
   private readonly secrets: readonly string[]
@@ -67,6 +71,7 @@ export class Log {
       this.say(`left out of the log, which nobody took fast enough: ${request} requests, ${other} other lines`),
     )
     this.put = form === 'json' ? jsonLines(this.writer) : textLines(this.writer)
+    this.refused = form === 'quiet' ? () => {} : this.putRefusal
     this.observe = form === 'quiet' ? undefined : this.observeRequest
   }
 
@@ -96,6 +101,10 @@ export class Log {
   /** Writes what is left, as far as somebody takes it. */
   end(): Promise<void> {
     return this.writer.end()
+  }
+
+  private readonly putRefusal = ({ status, message }: McbError) => {
+    this.put({ kind: 'refused', status, error: this.clean(message) })
   }
 
   private readonly observeRequest: MiddlewareHandler<AppEnv> = async (c, next) => {
@@ -174,6 +183,8 @@ function textOf(entry: Entry): string {
       return JSON.stringify({ audit: entry.audit })
     case 'error':
       return `${time} error ${entry.requestId} ${entry.error}`
+    case 'refused':
+      return `${time} refused ${entry.status} ${entry.error}`
     case 'server':
       return `${time} server ${entry.message}`
   }
@@ -185,5 +196,5 @@ function cleanLine(line: string, kind: Entry['kind']): string {
 }
 
 function lineKind(kind: Entry['kind']): LineKind {
-  return kind === 'request' ? 'request' : 'other'
+  return kind === 'request' || kind === 'refused' ? 'request' : 'other'
 }

@@ -9,23 +9,23 @@ import { strayProblem } from '../http/problem.ts'
 export const MAX_HEADER_BYTES = 256 * 1024
 
 /** The answer to a request whose address is none. */
-export function refuse(error: unknown): Response {
-  if (error instanceof RequestError) return strayProblem(new McbError('invalid_parameter', error.message))
+export function refuse(error: unknown, refused: (error: McbError) => void): Response {
+  if (error instanceof RequestError) {
+    const problem = new McbError('invalid_parameter', error.message)
+    refused(problem)
+    return strayProblem(problem)
+  }
   console.error(`${new Date().toISOString()} error - ${describeError(error)}`)
   return strayProblem(new McbError('internal_error', 'the server has met a defect; its log tells more'))
 }
 
-/** The answer to bytes that Node's parser refuses with this error, as it goes over the wire. */
-export function malformed({ code, message }: NodeJS.ErrnoException): Promise<string> {
-  return onTheWire(problemOf(code, message))
+/** The answer to CONNECT. */
+export function noTunnel(): McbError {
+  return new McbError('invalid_parameter', 'CONNECT asks for a tunnel, and this server is no proxy')
 }
 
-/** The answer to CONNECT, as it goes over the wire: Node has none for it that could be written to. */
-export function noTunnel(): Promise<string> {
-  return onTheWire(new McbError('invalid_parameter', 'CONNECT asks for a tunnel, and this server is no proxy'))
-}
-
-async function onTheWire(error: McbError): Promise<string> {
+/** An answer as it goes over the wire, where Node has none that could be written to. */
+export async function onTheWire(error: McbError): Promise<string> {
   const { status, headers, body } = await stray(error)
   const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`
@@ -75,7 +75,8 @@ async function stray(error: McbError): Promise<Stray> {
   }
 }
 
-function problemOf(code: string | undefined, message: string): McbError {
+/** The answer to bytes that Node's parser refuses with this error. */
+export function malformed({ code, message }: NodeJS.ErrnoException): McbError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return new McbError('invalid_parameter', `the address and headers exceed ${MAX_HEADER_BYTES} bytes`, {

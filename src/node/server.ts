@@ -8,7 +8,16 @@ import type { McbError } from '../core/errors.ts'
 import { DEFAULT_BOUNDS } from '../core/limits.ts'
 import type { AppEnv, WhenAnswered } from '../http/operation.ts'
 import { Connections } from './connections.ts'
-import { defectOf, MAX_HEADER_BYTES, malformed, noTunnel, refuse, refuseBefore, unexpected } from './malformed.ts'
+import {
+  defectOf,
+  MAX_HEADER_BYTES,
+  malformed,
+  noTunnel,
+  onTheWire,
+  refuse,
+  refuseBefore,
+  unexpected,
+} from './malformed.ts'
 import { CountedRequest, CountedResponse, messagesIn } from './messages.ts'
 
 export interface Listening {
@@ -26,17 +35,19 @@ const GRACE_MS = 10_000
 export interface ListenOptions {
   /** Milliseconds after which a connection ends whose client takes nothing of an answer. */
   readonly stallMs?: number
+  /** Learns of what is answered without the application, such as bytes that are no request. */
+  readonly refused?: (error: McbError) => void
 }
 
 export function listen(
   app: Hono<AppEnv>,
   host: string,
   port: number,
-  { stallMs = DEFAULT_BOUNDS.stallMs }: ListenOptions = {},
+  { stallMs = DEFAULT_BOUNDS.stallMs, refused = () => {} }: ListenOptions = {},
 ): Promise<Listening> {
   const fetch = getRequestListener(app.fetch, {
     hostname: 'localhost',
-    errorHandler: refuse,
+    errorHandler: (error) => refuse(error, refused),
     autoCleanupIncoming: false,
   })
   const connections = new Connections({ stallMs })
@@ -45,24 +56,28 @@ export function listen(
   const answer = (request: IncomingMessage, response: ServerResponse, known?: McbError) => {
     const defect = defectOf(request) ?? known
     connections.request(request, response, () => {
+      if (defect !== undefined) refused(defect)
       void (defect === undefined ? fetch(request, response) : refuseBefore(response, defect))
     })
   }
   server.on('request', answer)
-  const end = (socket: Duplex, text: string) => {
-    if (socket instanceof Socket && socket.writable) connections.malformed(socket, text)
-    else socket.destroy()
+  const end = async (socket: Duplex, error: McbError) => {
+    const text = await onTheWire(error)
+    if (socket instanceof Socket && socket.writable) {
+      refused(error)
+      connections.malformed(socket, text)
+    } else socket.destroy()
   }
   // Left to itself, Node says "100 Continue" before anything is looked at; who reads the body says it.
   server.on('checkContinue', answer)
   server.on('checkExpectation', (request, response) => answer(request, response, unexpected(request)))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    void malformed(error).then((text) => end(socket, text))
+    void end(socket, malformed(error))
   })
   server.on('connect', (_request, socket) => {
     // Without a listener Node ends the connection, and with it the answers that come before.
     if (socket instanceof Socket) connections.left(socket)
-    void noTunnel().then((text) => end(socket, text))
+    void end(socket, noTunnel())
   })
   server.on('connection', (socket) => connections.add(socket))
   server.on('timeout', (socket) => connections.rested(socket))

@@ -7,8 +7,9 @@ import { jsonAnswer } from '../core/formats/json.ts'
 import { protobufAnswer, protobufLength } from '../core/formats/protobuf.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Selection } from '../core/selection.ts'
+import { BodyReturned } from '../core/store.ts'
 import { COLUMN_BYTES, ROW_BYTES } from '../core/usage.ts'
-import { prepareBatch } from '../core/wire/read-batch.ts'
+import { readExtent } from '../core/wire/batch-extent.ts'
 import { readProtobuf } from '../http/body.ts'
 import { JSON_TYPE, matchesETag, negotiate } from '../http/negotiate.ts'
 import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from '../http/openapi/describe.ts'
@@ -38,18 +39,17 @@ export function drawRoutes(app: Hono<AppEnv>, services: Services): void {
         await requireChain(run, chain)
         throw error
       }
-      if (bytes.buffer.detached) {
-        // The run was replaced behind a cached handle, and the bytes went with the first attempt.
-        throw new McbError('storage_unavailable', 'the run was replaced meanwhile; send the batch again')
-      }
       const added = { runs: 0, bytes: ROW_BYTES + COLUMN_BYTES * run.schema.columns.length + bytes.length }
       await requireRoom(c, quotas, added, async () => {
         const { state } = await requireChain(run, chain)
-        const { start, count } = (await prepareBatch(bytes, run.schema, limits))()
+        const { start, count } = await readExtent(bytes)
         return start + count <= state.length
       })
-      // The store may take the bytes away.
-      const appended = await run.append(chain, bytes)
+      const appended = await run.append(chain, bytes).catch((error: unknown) => {
+        // The run may have been replaced behind the handle: then the bytes are for the one that is found next.
+        if (error instanceof BodyReturned) body = Promise.resolve(error.body)
+        throw error
+      })
       countAdded(c, quotas, added)
       return appended
     })

@@ -24,6 +24,7 @@ import {
   type RunMeta,
 } from '../core/wire/run-meta.ts'
 import { encodeBatch } from '../core/wire/write-batch.ts'
+import { Looks } from './looks.ts'
 import { MomentRead, PageRoom } from './pages.ts'
 import { LocalWatches } from './watches.ts'
 
@@ -35,19 +36,27 @@ interface KnownRun {
 /** Bytes of parsed runs that are kept. One may be out of date: what is asked of the store under its registration tells. */
 const KNOWN_BYTES = 32 * 1024 * 1024
 
+export interface LookOptions {
+  /** Looks that one watch takes at a run whose writers may be elsewhere; after them it is lost. Without end when absent. */
+  readonly looksPerWatch?: number
+}
+
 export class StoreBackend implements Backend {
   readonly store: Store
   readonly limits: Limits
   /** Watches of runs whose store cannot tell of them. */
   readonly watches = new LocalWatches()
+  /** At runs that others may write. */
+  readonly looks: Looks
   /** Of all reads of this backend. */
   readonly room = new PageRoom()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
   private retired = false
 
-  constructor(store: Store, limits: Limits = DEFAULT_LIMITS) {
+  constructor(store: Store, limits: Limits = DEFAULT_LIMITS, { looksPerWatch = Infinity }: LookOptions = {}) {
     this.store = store
     this.limits = limits
+    this.looks = new Looks(store, this.watches, looksPerWatch)
   }
 
   async initRun(meta: mcbackend.RunMeta.$Properties): Promise<StoreRun> {
@@ -132,6 +141,7 @@ export class StoreRun extends RunDescription implements Run {
   readonly limits: Limits
   private readonly room: PageRoom
   private readonly watches: LocalWatches
+  private readonly looks: Looks
 
   constructor(backend: StoreBackend, rid: string, known: KnownRun, isNew: boolean) {
     super(known.parsed.meta)
@@ -144,6 +154,7 @@ export class StoreRun extends RunDescription implements Run {
     this.limits = backend.limits
     this.room = backend.room
     this.watches = backend.watches
+    this.looks = backend.looks
   }
 
   declare readonly meta: RunMeta
@@ -233,7 +244,12 @@ export class StoreRun extends RunDescription implements Run {
       stop()
       throw error
     }
-    return stop
+    if (!this.store.writersElsewhere) return stop
+    const rest = this.looks.begin(this, watcher)
+    return () => {
+      stop()
+      rest()
+    }
   }
 }
 

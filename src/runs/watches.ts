@@ -1,7 +1,7 @@
-/** Who watches which run in this process, told by the writers of the same process. */
+/** The watchers of runs in this process, told by its own writers, and by `Looks` of those that are elsewhere. */
 import type { RunWatcher } from '../core/store.ts'
 
-interface WatchedRun {
+export interface WatchedRun {
   readonly rid: string
   readonly registration: string
 }
@@ -35,6 +35,16 @@ export class LocalWatches {
   deleted(rid: string): void {
     for (const { watcher } of this.byRun.get(rid) ?? []) watcher.deleted()
     this.byRun.delete(rid)
+  }
+
+  /** This registration is no run any more. */
+  gone({ rid, registration }: WatchedRun): void {
+    const watches = this.byRun.get(rid) ?? new Set()
+    for (const watch of watches) {
+      if (watch.registration !== registration) continue
+      watches.delete(watch)
+      watch.watcher.deleted()
+    }
   }
 
   /** No run is left. */

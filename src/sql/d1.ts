@@ -58,6 +58,7 @@ class BatchFailure extends Error {
 export type BatchDatabase = Pick<D1Database, 'prepare' | 'batch'>
 
 export class D1Driver implements SqlDriver {
+  readonly isShared = true
   private readonly database: BatchDatabase
 
   constructor(database: BatchDatabase) {

@@ -48,6 +48,7 @@ const PAGE_SIZE = 16 * 1024
 const LOG_BYTES = 128 * 1024 * 1024
 
 export class FileDriver implements SqlDriver {
+  readonly isShared = false
   private readonly database: Database.Database
   private readonly statements = new Map<string, Database.Statement<unknown[], Row>>()
   private readonly begin: Database.Statement

@@ -10,6 +10,7 @@ import { McbError } from '../core/errors.ts'
 import type { Program, Row, SqlDriver, Statement } from './program.ts'
 
 export class DurableDriver implements SqlDriver {
+  readonly isShared = false
   private readonly storage: DurableObjectStorage
   /** Called at the end of each transaction that writes, inside it. */
   private readonly onWrite: () => void

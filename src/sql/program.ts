@@ -38,6 +38,8 @@ export interface Writes {
 export type Program<T> = Generator<Reads | Writes, T, readonly (readonly Row[])[]>
 
 export interface SqlDriver {
+  /** Whether other processes may write to the database. */
+  readonly isShared: boolean
   /**
    * Runs a program atomically; it resolves when its writes are durable. A failure of the database itself rejects with
    * McbError `storage_unavailable`. `bytes` is what it is about to write, for a driver that runs several at once.

@@ -6,6 +6,7 @@ import { SqlControl } from '../access/sql/control.ts'
 import { sweepTenants } from '../access/sweep.ts'
 import { createApp } from '../app.ts'
 import { insertsOf } from '../backends/clickhouse/commit.ts'
+import { clickHouseOptions } from '../backends/clickhouse/settings.ts'
 import { ClickHouseStore } from '../backends/clickhouse/store.ts'
 import { WebConnection } from '../backends/clickhouse/web.ts'
 import { SqlCatalogue } from '../backends/durable/catalogue.ts'
@@ -23,6 +24,14 @@ import { StoreBackend } from '../runs/backend.ts'
 import { D1Driver } from '../sql/d1.ts'
 import { drain, readWorkersBody } from './body.ts'
 import { toWorkersResponse, withClientEncoding } from './http.ts'
+
+/**
+ * Looks that a stream of events takes at a run before its reader has to connect again: the free plan allows a request 50
+ * queries of D1, of which a look takes two.
+ *
+ * https://developers.cloudflare.com/d1/platform/limits/
+ */
+const LOOKS_PER_WATCH = 20
 
 /** Tenants whose backends an isolate keeps at a time. */
 const BACKENDS = 1000
@@ -60,7 +69,7 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
     const openBackend = (tenant: string) => {
       let backend = backends.get(tenant)
       if (backend === undefined) {
-        backend = new StoreBackend(openStore(tenant), limits)
+        backend = new StoreBackend(openStore(tenant), limits, { looksPerWatch: LOOKS_PER_WATCH })
         backends.set(tenant, backend)
       }
       return backend
@@ -156,10 +165,7 @@ function storesOf(env: Env, limits: Limits): OpenStore {
 }
 
 function clickHouseStoresOf(env: Env, limits: Limits): OpenStore {
-  const { CLICKHOUSE_URL: url, CLICKHOUSE_USER: user, CLICKHOUSE_PASSWORD: password } = env
-  if (url === undefined) throw new Error('MCB_STORAGE is clickhouse: set CLICKHOUSE_URL to its address')
-  const access = { ...(user !== undefined && { user }), ...(password !== undefined && { password }) }
-  const connection = new WebConnection({ url, ...access, database: env.CLICKHOUSE_DATABASE ?? 'mcbackend' })
+  const connection = new WebConnection(setUp(() => clickHouseOptions(env)))
   // Here requests do not work for each other.
   const chosen = setUp(() => insertsOf(env.CLICKHOUSE_INSERTS))
   const inserts = chosen === 'gather' ? 'server' : chosen

@@ -24,6 +24,27 @@ test('a watcher that does not read costs one length a chain', async () => {
   expect(await next(text)).toContain('event: deleted')
 })
 
+test('a state that was not told to its end is told again', async () => {
+  const opened = (lastEventId?: string) => {
+    const feed = new EventFeed('r')
+    for (const chain of [0, 1, 2]) feed.grown(chain, 5)
+    return { feed, text: feed.text(lastEventId) }
+  }
+  const { text } = opened()
+  await next(text)
+  const [state, messages] = [await next(text), await next(text)]
+  const events = `${state}${messages}`.split('\n\n').filter((event) => event !== '')
+  expect(events).toHaveLength(4)
+  const ids = events.map((event) => /^id: (.*)$/m.exec(event)?.[1])
+  expect(ids.slice(0, 3)).toEqual([undefined, undefined, undefined])
+  // Who has had all of it is told only what comes then.
+  const resumed = opened(ids[3])
+  await next(resumed.text)
+  const told = next(resumed.text)
+  resumed.feed.grown(1, 6)
+  expect(await told).toMatch(/^id: \S+\ndata: \{"chain":1,"length":6\}\n\n$/)
+})
+
 test('a comment every 15 s while nothing happens', async () => {
   vi.useFakeTimers()
   const feed = new EventFeed('r')

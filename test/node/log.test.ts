@@ -51,14 +51,24 @@ describe.each(['requests', 'json'])('MCB_LOG=%s', (MCB_LOG) => {
     for (const path of paths) await server.api.get(path, bearer(OPERATOR))
     // Bytes that a URL never holds: some of them Node's parser lets through.
     let seen = 0
+    let refused = 0
     for (const bytes of ['\x9b31m', '\xff\xfe', '"}\\', '{"audit":{"action":"x"}}', '\u00e2\u0080\u00ae']) {
       const answer = await raw(server.url, `GET /${bytes} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
       if (answer.includes('"not_found"')) seen++
+      if (answer.startsWith('HTTP/1.1 400 ')) refused++
     }
     expect(seen).toBeGreaterThan(0)
     const names = ['two\u2028lines', '\u202eright to left', '"}},{"kind":"audit"', 'mcb_abc_secretsecretsecret']
     for (const name of names) {
       await server.api.request('POST', '/v1/tenants/lab/keys', json({ name, scopes: ['read'] }))
+    }
+    for (const head of [
+      '{"audit":{}} / HTTP/1.1',
+      'GET / HTTP/1.1\r\nHost: x\r\nHost: y',
+      `GET / HTTP/1.1\r\nExpect: ${FORGED}`,
+    ]) {
+      expect(await raw(server.url, `${head}\r\nConnection: close\r\n\r\n`)).toMatch(/^HTTP\/1.1 4\d\d /)
+      refused++
     }
     const requests = 2 + paths.length + seen + names.length
     const lines = await linesOf(server)
@@ -78,7 +88,8 @@ describe.each(['requests', 'json'])('MCB_LOG=%s', (MCB_LOG) => {
     })
     const count = (kind: string) => kinds.filter((found) => found === kind).length
     expect([count('request'), count('audit'), count('error')]).toEqual([requests, 2 + names.length, 0])
-    expect(count('server')).toBe(lines.length - requests - 2 - names.length)
+    expect(count('refused')).toBe(refused)
+    expect(count('server')).toBe(lines.length - requests - refused - 2 - names.length)
     const audited = lines.flatMap((line) => (line.includes('"audit":{"at"') ? [JSON.parse(line).audit] : []))
     expect(audited.map(({ action }) => action)).toEqual([
       'tenant.create',
@@ -197,7 +208,9 @@ function entryIn(line: string) {
 test('quiet: changes of keys are told, requests are not', async () => {
   const server = await start({ ...KEYS, MCB_LOG: 'quiet' })
   await newKey(server)
+  expect(await raw(server.url, 'no request\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /)
   const lines = await linesOf(server)
+  expect(lines.filter((line) => / refused /.test(line))).toEqual([])
   expect(lines.filter((line) => line.startsWith('{"audit":'))).toHaveLength(2)
   expect(lines.filter((line) => / (GET|POST|PUT) /.test(line))).toEqual([])
 })

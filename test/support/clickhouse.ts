@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url'
 import type { ConnectionOptions } from '../../src/backends/clickhouse/connection.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
 import { RowReader } from '../../src/backends/clickhouse/row-binary.ts'
-import { clickHouseOptions, migrateDatabase } from '../../src/node/clickhouse.ts'
+import { clickHouseOptions } from '../../src/backends/clickhouse/settings.ts'
+import { migrateDatabase } from '../../src/node/clickhouse.ts'
 import { newFolder, removeFolder } from './storage.ts'
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/clickhouse.mjs', import.meta.url))

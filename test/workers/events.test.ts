@@ -1,9 +1,13 @@
-/** Events from the worker: the run object tells it through a WebSocket. */
+/** Events from the worker: the run object tells it through a WebSocket, whichever worker writes. */
+import { env } from 'cloudflare:workers'
 import { afterAll } from 'vitest'
 import { events } from '../events/suite.ts'
-import { fetchWorker } from './local.ts'
+import { fetchWorker, openWorker } from './local.ts'
 import { quiet } from './objects.ts'
 
-events(() => ({ name: 'worker', url: 'http://worker.test', fetch: fetchWorker }))
+const url = 'http://worker.test'
+const other = openWorker(env)
+
+events(() => ({ name: 'worker', url, fetch: fetchWorker, writer: { url, fetch: other } }))
 
 afterAll(quiet)

@@ -49,7 +49,7 @@ async function restart(): Promise<void> {
   await evictDurableObject(objectOf(rid))
 }
 
-const lines = async () => (await catalogue.list('local', 1000, undefined)).runs.filter((run) => run.rid === rid)
+const lines = async () => (await catalogue.list({ tenant: 'local', limit: 1000 })).runs.filter((run) => run.rid === rid)
 
 function append(run: StoreRun, start: number, count: number): Promise<number> {
   const x = { dtype: 'float64', shape: [count], data: new Float64Array(count) } as const

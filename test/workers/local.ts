@@ -7,7 +7,7 @@ import { SqliteStore } from '../../src/backends/sqlite/store.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { type BatchDatabase, D1Driver } from '../../src/sql/d1.ts'
-import { createWorker } from '../../src/worker/handler.ts'
+import { createWorker, type Env } from '../../src/worker/handler.ts'
 
 /**
  * Both answer without the process ever waiting for something outside, and until it does no timer fires: a test that
@@ -28,13 +28,43 @@ export const database: BatchDatabase = {
 
 /** The bindings of a deployment without run objects. */
 export const { RUNS: _, ...d1Only } = env
-const d1Worker = createWorker()
+
+/** A worker with caches of its own, as another isolate has them. */
+export function openWorker(bindings: Env): (request: Request) => Promise<Response> {
+  const worker = createWorker()
+  return async (request) => {
+    await nextTurn()
+    const answer = await worker.fetch(request, bindings, createExecutionContext())
+    const isStream = new URL(request.url).pathname.endsWith('/events') && answer.body !== null
+    return isStream ? new Response(sent(answer.body, request.signal), answer) : answer
+  }
+}
+
+/** A stream as it comes over a network: it flows before it is read, and breaks when the request is aborted. */
+function sent(body: ReadableStream<Uint8Array>, signal: AbortSignal): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream(
+    {
+      start(controller) {
+        signal.addEventListener('abort', () => {
+          controller.error(signal.reason)
+          void reader.cancel()
+        })
+      },
+      async pull(controller) {
+        const { done, value } = await reader.read()
+        if (signal.aborted) return
+        if (done) controller.close()
+        else controller.enqueue(value)
+      },
+      cancel: () => reader.cancel(),
+    },
+    { highWaterMark: 16 },
+  )
+}
 
 /** The worker of a deployment without run objects: D1 holds the draws. */
-export async function fetchD1Worker(request: Request): Promise<Response> {
-  await nextTurn()
-  return d1Worker.fetch(request, d1Only, createExecutionContext())
-}
+export const fetchD1Worker = openWorker(d1Only)
 
 /** The worker of wrangler.toml. */
 export async function fetchWorker(request: Request): Promise<Response> {

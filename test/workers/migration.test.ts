@@ -6,8 +6,8 @@ import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
 import { afterAll, expect, test } from 'vitest'
 import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
 import { journal, migrations } from '../../src/backends/durable/generated/migrations.ts'
-import { newRegistration } from '../../src/backends/durable/protocol.ts'
 import { DurableStore } from '../../src/backends/durable/store.ts'
+import { newRegistration } from '../../src/backends/registration.ts'
 import { SqliteStore } from '../../src/backends/sqlite/store.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
@@ -58,7 +58,7 @@ test.each([1, 40_000])('a run of %i draws of the first schema is read, written a
   expect(await runInDurableObject(stub, (_, state) => tablesIn(state))).toContain('announcement')
   // Nobody had ever told the catalogue of it.
   await runDurableObjectAlarm(stub)
-  const { runs } = await catalogue.list('local', 1000, undefined)
+  const { runs } = await catalogue.list({ tenant: 'local', limit: 1000 })
   expect(runs.filter((run) => run.rid === rid)).toMatchObject([{ chains: 1, draws: count + 3 }])
   const { bytes } = await catalogue.usage('local')
   expect(bytes - before).toBeGreaterThan(count * 8)

@@ -9,6 +9,7 @@ import { McbError } from '../../core/errors.ts'
 import type { ChainState } from '../../core/store.ts'
 import type { Connection, Params } from './connection.ts'
 import { RowReader } from './row-binary.ts'
+import { WHEN_GONE } from './settings.ts'
 
 /** Identity of a run in the tables. */
 export interface RunKey {
@@ -160,14 +161,14 @@ export function lastState(known: ChainState, appends: readonly Append[]): ChainS
 }
 
 /** Where an attempt was made. */
-export interface Place {
+export interface AppendPlace {
   readonly run: RunKey
   readonly chain: number
   readonly head: number
 }
 
 /** What an attempt has come to: of those at its place the one that holds, and whether the run is still there. */
-export interface Outcome {
+export interface Holding {
   readonly holds: Append | undefined
   readonly live: boolean
 }
@@ -176,7 +177,7 @@ export interface Outcome {
  * What has come of attempts at some places. The whole sorting key in one set: of all ways to ask, the one that a server plans
  * soonest, and one query for all of them.
  */
-export async function outcomesOf(connection: Connection, places: readonly Place[]): Promise<Outcome[]> {
+export async function holdingsAt(connection: Connection, places: readonly AppendPlace[]): Promise<Holding[]> {
   const params: Record<string, string | number> = {}
   const keys: string[] = []
   const rids: string[] = []
@@ -222,6 +223,6 @@ FROM deletions WHERE (tenant, rid) IN (${rids.join(', ')})`
 
 /** Takes away what an attempt has left in a run that is gone. */
 export async function discard(connection: Connection, run: RunKey, attempt: bigint): Promise<void> {
-  const sql = `DELETE FROM chunks WHERE ${OF_RUN} AND attempt = {attempt:UInt64} SETTINGS lightweight_deletes_sync = 2`
+  const sql = `DELETE FROM chunks WHERE ${OF_RUN} AND attempt = {attempt:UInt64} ${WHEN_GONE}`
   await connection.command(sql, { ...runParams(run), attempt: String(attempt) })
 }

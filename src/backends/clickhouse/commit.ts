@@ -1,8 +1,9 @@
 /** Inserting attempts and learning what has come of them: each by itself, or those of many writers together. */
 import type { Bytes } from '../../core/draws/segment.ts'
-import { type Outcome, outcomesOf, type Place } from './chains.ts'
+import { type AppendPlace, type Holding, holdingsAt } from './chains.ts'
 import { INSERT_CHUNKS } from './chunk.ts'
 import { type Connection, type Settings, unavailable } from './connection.ts'
+import { GATHER_MS, ON_SERVER, ONE_BLOCK } from './settings.ts'
 
 /**
  * Who brings small inserts together, so that not each makes a part of its own: `gather` this process, which is the
@@ -20,14 +21,14 @@ export function insertsOf(text = ''): Inserts {
   return inserts
 }
 
-export interface Attempted extends Place {
+export interface Attempted extends AppendPlace {
   readonly attempt: bigint
   /** In RowBinary, and their length in bytes. */
   readonly rows: readonly Bytes[]
   readonly size: number
 }
 
-export interface Commit extends Outcome {
+export interface Commit extends Holding {
   /** What went wrong with the insert; it may have been applied all the same, or be still. */
   readonly failure: Error | undefined
 }
@@ -41,19 +42,6 @@ export interface Commits {
 
 /** Inserts of fewer bytes are brought together with others. */
 const SMALL_BYTES = 256 * 1024
-/** Milliseconds that small inserts wait for others: at most this many become parts in a second. */
-const GATHER_MS = 20
-
-/** One block whatever its size: blocks appear one by one. */
-const ONE_BLOCK: Settings = { async_insert: 0, max_insert_block_size: 10_000_000, max_insert_threads: 1 }
-
-const ON_SERVER: Settings = {
-  async_insert: 1,
-  wait_for_async_insert: 1,
-  async_insert_use_adaptive_busy_timeout: 0,
-  async_insert_busy_timeout_max_ms: GATHER_MS,
-}
-
 export function commitsOf(connection: Connection, inserts: Inserts): Commits {
   return inserts === 'gather' ? new Together(connection) : new Alone(connection, inserts)
 }
@@ -70,10 +58,10 @@ async function commitAll(
     failure = unavailable(error)
   })
   // Whether it failed or not, what the server has is what counts.
-  const outcomes = await outcomesOf(connection, group).catch((error: unknown) => {
+  const holdings = await holdingsAt(connection, group).catch((error: unknown) => {
     throw failure ?? error
   })
-  return outcomes.map((outcome) => ({ ...outcome, failure }))
+  return holdings.map((holding) => ({ ...holding, failure }))
 }
 
 class Alone implements Commits {
@@ -92,7 +80,7 @@ class Alone implements Commits {
     const onServer = this.inserts === 'server' && size < SMALL_BYTES
     const settings = onServer ? ON_SERVER : { ...ONE_BLOCK, insert_deduplication_token: token }
     const [commit] = await commitAll(this.connection, [attempted], settings)
-    if (commit === undefined) throw new Error('a commit has no outcome')
+    if (commit === undefined) throw new Error('an attempt has no commit')
     return commit
   }
 }
@@ -113,7 +101,7 @@ const LOOK_MS = 1000
 const COMPANY_MS = 10
 
 /** Characters that a place takes in the URL of the query for it, at most. */
-function keyLength({ run: { tenant, rid, registration }, chain, head }: Place): number {
+function keyLength({ run: { tenant, rid, registration }, chain, head }: AppendPlace): number {
   const params = { param_t00: tenant, param_r00: rid, param_g00: registration }
   return new URLSearchParams({ ...params, param_c00: String(chain), param_h00: String(head) }).toString().length + 1
 }

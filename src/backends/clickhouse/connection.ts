@@ -19,7 +19,22 @@ export interface ConnectionOptions {
   readonly timeoutMs?: number
 }
 
-export const DEFAULT_TIMEOUT_MS = 30_000
+const DEFAULT_TIMEOUT_MS = 30_000
+
+/** Off. */
+const LOG = { level: 127 } as const
+
+/** What the clients for Node and for the web are made with alike. They log nothing: what fails is thrown. */
+export function clientOptions({ url, user, password, database, timeoutMs = DEFAULT_TIMEOUT_MS }: ConnectionOptions) {
+  return {
+    url,
+    ...(user !== undefined && { username: user }),
+    ...(password !== undefined && { password }),
+    ...(database !== undefined && { database }),
+    request_timeout: timeoutMs,
+    log: LOG,
+  }
+}
 
 export interface Connection {
   /** The answer of a query in RowBinary. */

@@ -3,13 +3,7 @@ import { Readable } from 'node:stream'
 import { type ClickHouseClient, createClient } from '@clickhouse/client'
 import type { Bytes } from '../../core/draws/segment.ts'
 import { concatBytes } from '../../core/wire/protobuf.ts'
-import {
-  type Connection,
-  type ConnectionOptions,
-  DEFAULT_TIMEOUT_MS,
-  type Params,
-  type Settings,
-} from './connection.ts'
+import { type Connection, type ConnectionOptions, clientOptions, type Params, type Settings } from './connection.ts'
 
 /** Connections that are open at a time. */
 const CONNECTIONS = 32
@@ -18,17 +12,10 @@ export class NodeConnection implements Connection {
   private readonly client: ClickHouseClient
   private readonly timeoutMs: number
 
-  constructor({ url, user, password, database, timeoutMs = DEFAULT_TIMEOUT_MS }: ConnectionOptions) {
-    this.timeoutMs = timeoutMs
-    this.client = createClient({
-      url,
-      ...(user !== undefined && { username: user }),
-      ...(password !== undefined && { password }),
-      ...(database !== undefined && { database }),
-      request_timeout: timeoutMs,
-      max_open_connections: CONNECTIONS,
-      log: { level: 127 },
-    })
+  constructor(options: ConnectionOptions) {
+    const all = clientOptions(options)
+    this.timeoutMs = all.request_timeout
+    this.client = createClient({ ...all, max_open_connections: CONNECTIONS })
   }
 
   async select(sql: string, params: Params): Promise<Bytes> {

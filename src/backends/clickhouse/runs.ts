@@ -11,8 +11,9 @@ import { ROW_BYTES } from '../../core/usage.ts'
 import { equalRunMeta } from '../../core/wire/run-meta.ts'
 import { newAttempt } from './append.ts'
 import { ORDER } from './chains.ts'
-import { type Connection, type Settings, unavailable } from './connection.ts'
+import { type Connection, unavailable } from './connection.ts'
 import { RowReader, RowWriter } from './row-binary.ts'
+import { AT_ONCE, WHEN_GONE } from './settings.ts'
 
 export interface FoundRun {
   readonly generation: number
@@ -24,8 +25,6 @@ export interface FoundRun {
 const FIND = `SELECT generation, _block_number AS position, registration, meta FROM runs
 WHERE tenant = {tenant:String} AND rid = {rid:String}
 UNION ALL SELECT generation, toUInt64(0), '', '' FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}`
-
-const AT_ONCE: Settings = { async_insert: 0 }
 
 export interface FoundRuns {
   readonly run?: FoundRun
@@ -140,8 +139,6 @@ export async function endGeneration(
   return reader.uint64() === attempt
 }
 
-const SYNC = 'SETTINGS lightweight_deletes_sync = 2'
-
 /** Takes away all rows of runs that have been ended; the registrations last, so that one that is cut off can be completed. */
 export async function purgeRuns(
   connection: Connection,
@@ -153,7 +150,7 @@ export async function purgeRuns(
   const params = { tenant, rid, registrations: ended.map(({ registration }) => registration) }
   const which = 'tenant = {tenant:String} AND rid = {rid:String} AND registration IN {registrations:Array(String)}'
   for (const table of ['chunks', 'runs'])
-    await connection.command(`DELETE FROM ${table} WHERE ${which} ${SYNC}`, params)
+    await connection.command(`DELETE FROM ${table} WHERE ${which} ${WHEN_GONE}`, params)
 }
 
 /** Live runs, and where each stands in the order of registration. */

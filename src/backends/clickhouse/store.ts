@@ -8,6 +8,7 @@ import { LruMap } from '../../core/lru.ts'
 import type { ChainState, Question, Read, ReadCursor, Registration, Store, StoredRun } from '../../core/store.ts'
 import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
+import { newRegistration, ridOf } from '../registration.ts'
 import { appendBatch, createChain } from './append.ts'
 import { chainSince, findChain, listChains, type RunKey, requireChain } from './chains.ts'
 import { type Commits, commitsOf, type Inserts } from './commit.ts'
@@ -15,6 +16,7 @@ import { type Connection, unavailable } from './connection.ts'
 import { Flights, Queues } from './queues.ts'
 import { readAt, readPage, readSince } from './read.ts'
 import { endGeneration, type FoundRun, findRun, listRuns, purgeRuns, registerRun, usageOf } from './runs.ts'
+import { WHEN_GONE } from './settings.ts'
 
 const KNOWN_RUNS = 256
 const KNOWN_GENERATIONS = 4096
@@ -28,6 +30,7 @@ export interface ClickHouseOptions {
 }
 
 export class ClickHouseStore implements Store {
+  readonly writersElsewhere = true
   /** Private to the language as well: it knows the password. */
   readonly #connection: Connection
   private readonly tenant: string
@@ -49,7 +52,7 @@ export class ClickHouseStore implements Store {
   }
 
   register(run: Registration): Promise<{ registration: string; created: boolean }> {
-    const own = `${crypto.randomUUID()}.${run.rid}`
+    const own = newRegistration(run.rid)
     return retryable(async () => {
       const { registration, generation, created } = await registerRun(this.#connection, this.tenant, run, own)
       this.generations.set(registration, generation)
@@ -189,7 +192,7 @@ export class ClickHouseStore implements Store {
     }
     await retryable(async () => {
       for (const table of ['chunks', 'runs']) {
-        const sql = `DELETE FROM ${table} WHERE tenant = {tenant:String} SETTINGS lightweight_deletes_sync = 2`
+        const sql = `DELETE FROM ${table} WHERE tenant = {tenant:String} ${WHEN_GONE}`
         await this.#connection.command(sql, { tenant: this.tenant })
       }
     })
@@ -230,11 +233,6 @@ export class ClickHouseStore implements Store {
     this.schemas.set(registration, schema)
     return schema
   }
-}
-
-/** A registration carries its rid, so that it leads to its rows. */
-function ridOf(registration: string): string {
-  return registration.slice(registration.indexOf('.') + 1)
 }
 
 /** Whatever the database or the way to it throws may be met again with success. */

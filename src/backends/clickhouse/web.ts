@@ -5,13 +5,7 @@
 import { ClickHouseError, createClient } from '@clickhouse/client-web'
 import type { Bytes } from '../../core/draws/segment.ts'
 import { concatBytes } from '../../core/wire/protobuf.ts'
-import {
-  type Connection,
-  type ConnectionOptions,
-  DEFAULT_TIMEOUT_MS,
-  type Params,
-  type Settings,
-} from './connection.ts'
+import { type Connection, type ConnectionOptions, clientOptions, type Params, type Settings } from './connection.ts'
 
 type Client = ReturnType<typeof createClient>
 
@@ -21,19 +15,11 @@ export class WebConnection implements Connection {
   private readonly timeoutMs: number
 
   constructor(options: ConnectionOptions) {
-    const { url, user, password, database, timeoutMs = DEFAULT_TIMEOUT_MS } = options
+    const all = clientOptions(options)
     this.options = options
-    this.timeoutMs = timeoutMs
-    this.client = createClient({
-      url,
-      ...(user !== undefined && { username: user }),
-      ...(password !== undefined && { password }),
-      ...(database !== undefined && { database }),
-      request_timeout: timeoutMs,
-      // workerd's fetch knows no `keepalive`.
-      keep_alive: { enabled: false },
-      log: { level: 127 },
-    })
+    this.timeoutMs = all.request_timeout
+    // workerd's fetch knows no `keepalive`.
+    this.client = createClient({ ...all, keep_alive: { enabled: false } })
   }
 
   async select(sql: string, params: Params): Promise<Bytes> {

@@ -4,9 +4,9 @@
  * An object numbers what it tells. Of two words about one run the one with the higher number stays, in whatever order
  * they arrive.
  */
-import type { RunSummary } from '../../core/interfaces.ts'
 import type { Usage } from '../../core/store.ts'
-import { numberIn, type Program, type SqlDriver, textIn } from '../../sql/program.ts'
+import { numberIn, type Program, type SqlDriver } from '../../sql/program.ts'
+import { type ListPage, type ListRequest, pageOfRuns } from '../sqlite/run-list.ts'
 
 /** A run as its object tells of it. */
 export interface CatalogueEntry {
@@ -50,13 +50,8 @@ export class SqlCatalogue implements Catalogue {
   }
 
   /** Runs registered before the one that `before` stands for, newest first. */
-  list(
-    tenant: string,
-    limit: number,
-    before: string | undefined,
-    rid?: string,
-  ): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.driver.run(() => listEntries(tenant, limit, before, rid))
+  list(request: ListRequest): Promise<ListPage> {
+    return this.driver.run(() => pageOfRuns(request, LIST_SQL))
   }
 
   usage(tenant: string): Promise<Usage> {
@@ -70,7 +65,7 @@ export class SqlCatalogue implements Catalogue {
 
   /** Rejects when the catalogue cannot be reached. */
   async ping(): Promise<void> {
-    await this.list('', 1, undefined)
+    await this.list({ tenant: '', limit: 1 })
   }
 }
 
@@ -94,27 +89,4 @@ function* putEntry(e: CatalogueEntry): Program<void> {
 
 const LIST_SQL = (where: string) =>
   'SELECT id, rid, created_at, updated_at, variables, sample_stats, chains, draws FROM catalogue ' +
-  `WHERE tenant = ? AND id < ? ${where} ORDER BY id DESC LIMIT ?`
-
-function* listEntries(
-  tenant: string,
-  limit: number,
-  before: string | undefined,
-  rid?: string,
-): Program<{ runs: RunSummary[]; next?: string }> {
-  const bound = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before)
-  const only = rid === undefined ? [] : [rid]
-  const sql = LIST_SQL(rid === undefined ? '' : 'AND rid = ?')
-  const [rows = []] = yield { reads: [{ sql, params: [tenant, bound, ...only, limit + 1] }] }
-  const runs = rows.slice(0, limit).map((row) => ({
-    rid: textIn(row, 'rid'),
-    createdAt: new Date(numberIn(row, 'created_at')),
-    updatedAt: new Date(numberIn(row, 'updated_at')),
-    variables: numberIn(row, 'variables'),
-    sampleStats: numberIn(row, 'sample_stats'),
-    chains: numberIn(row, 'chains'),
-    draws: numberIn(row, 'draws'),
-  }))
-  const last = rows[limit - 1]
-  return rows.length > limit && last !== undefined ? { runs, next: String(numberIn(last, 'id')) } : { runs }
-}
+  `WHERE ${where} ORDER BY id DESC LIMIT ?`

@@ -58,17 +58,6 @@ export function objectName(tenant: string, rid: string): string {
   return `${tenant}/${rid}`
 }
 
-/** A registration carries its rid, so that it leads to its object. */
-export function newRegistration(rid: string): string {
-  return `${crypto.randomUUID()}.${rid}`
-}
-
-/** The rid of a registration; undefined for a text that is none. */
-export function ridOf(registration: string): string | undefined {
-  const dot = registration.indexOf('.')
-  return dot < 0 ? undefined : registration.slice(dot + 1)
-}
-
 /** Where an object offers its watch; the host names nothing. */
 export function watchUrl(tenant: string, registration: string): string {
   return `https://run/watch?${new URLSearchParams({ tenant, registration })}`

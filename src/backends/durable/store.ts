@@ -20,14 +20,16 @@ import type {
   Usage,
 } from '../../core/store.ts'
 import { type Outcome, resultOf } from '../outcome.ts'
+import { ridOf } from '../registration.ts'
 import type { SqlCatalogue } from './catalogue.ts'
-import { objectName, packBody, type RunNamespace, type RunStub, receiveRead, ridOf, watchUrl } from './protocol.ts'
+import { objectName, packBody, type RunNamespace, type RunStub, receiveRead, watchUrl } from './protocol.ts'
 import { watchSocket } from './watchers.ts'
 
 /** Objects that are asked at once to empty themselves; a Worker waits for six connections at a time. */
 const CLEARED_TOGETHER = 6
 
 export class DurableStore implements Store {
+  readonly writersElsewhere = true
   /** Private to the language as well: whoever prints a store would call methods of every name on the objects. */
   readonly #objects: RunNamespace
   private readonly catalogue: SqlCatalogue
@@ -48,7 +50,7 @@ export class DurableStore implements Store {
   }
 
   list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.catalogue.list(this.tenant, limit, before, rid)
+    return this.catalogue.list({ tenant: this.tenant, limit, before, rid })
   }
 
   remove(rid: string): Promise<boolean> {
@@ -83,8 +85,9 @@ export class DurableStore implements Store {
   }
 
   async clear(): Promise<void> {
+    const first = { tenant: this.tenant, limit: CLEARED_TOGETHER }
     for (;;) {
-      const { runs } = await this.catalogue.list(this.tenant, CLEARED_TOGETHER, undefined)
+      const { runs } = await this.catalogue.list(first)
       if (runs.length === 0) return
       await Promise.all(runs.map(({ rid }) => this.clearRun(rid)))
     }
@@ -111,10 +114,8 @@ export class DurableStore implements Store {
     return watchSocket(socket, watcher)
   }
 
-  private callRun<T>(registration: string, call: (object: RunStub) => Promise<Outcome<T>>): Promise<T> {
-    const rid = ridOf(registration)
-    if (rid === undefined) return Promise.reject(new McbError('run_not_found', 'the run was deleted'))
-    return this.call(rid, call)
+  private async callRun<T>(registration: string, call: (object: RunStub) => Promise<Outcome<T>>): Promise<T> {
+    return this.call(ridOf(registration), call)
   }
 
   /** Each call has a stub of its own: one that has met a restart is broken for good. */

@@ -36,7 +36,17 @@ export function* findChain(runId: number, chain: number): Program<ChainRow | und
 }
 
 export function* requireRun(runId: number): Program<void> {
-  const [rows] = yield { reads: [{ sql: 'SELECT 1 AS ok FROM runs WHERE id = ? AND deleted = 0', params: [runId] }] }
+  const [rows] = yield { reads: [runIsThere(runId)] }
+  requireFound(rows)
+}
+
+/** A row while the run is there, for `requireFound`. */
+export function runIsThere(runId: number): Statement {
+  return { sql: 'SELECT 1 AS ok FROM runs WHERE id = ? AND deleted = 0', params: [runId] }
+}
+
+/** @throws McbError `run_not_found` */
+export function requireFound(rows: readonly Row[] | undefined): void {
   if (rows?.length === 0) throw new McbError('run_not_found', 'the run was deleted')
 }
 

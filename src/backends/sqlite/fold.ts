@@ -41,7 +41,8 @@ const BYTES_PER_INSERT = 1024 * 1024
 /** A trailing small chunk: its draws and bytes; -1 bytes when it holds absent draws only. */
 type Level = [count: number, bytes: number]
 
-interface Piece {
+/** Consecutive draws of one column on their way into chunks. */
+interface Fragment {
   readonly count: number
   readonly data: Segment
   /** Whether the data is not what was written. */
@@ -64,7 +65,7 @@ interface ColumnFold {
   readonly from: number
   /** Draws of the joined chunks. */
   readonly joined: number
-  readonly pieces: Piece[]
+  readonly fragments: Fragment[]
   /** Small chunks that stay as they are. */
   readonly kept: Level[]
   readonly joinsData: boolean
@@ -82,17 +83,17 @@ export interface Fold {
 export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly Block[]): Program<Fold> {
   const { tailRows, levels, levelsText } = yield* readTail(chain)
   const scratch = tailRows.map((row) => bytesIn(row, 'data'))
-  const tail = tailRows.map((row) => tailPieces(row, schema.columns.length))
+  const tail = tailRows.map((row) => tailFragments(row, schema.columns.length))
   const planned = schema.columns.map((spec) => {
-    const pieces = tail.flatMap((row) => row[spec.index] ?? [])
+    const fragments = tail.flatMap((row) => row[spec.index] ?? [])
     const last = batch[spec.index]
-    if (last !== undefined) pieces.push(last)
-    return planColumn(spec, gather(spec, pieces, scratch), levels[spec.index] ?? [], chain.folded)
+    if (last !== undefined) fragments.push(last)
+    return planColumn(spec, gather(spec, fragments, scratch), levels[spec.index] ?? [], chain.folded)
   })
   const { old, damaged } = yield* readJoined(chain, planned)
   // A damaged chunk stays where it is, and what is new begins another one.
   const folds = planned.map((fold) =>
-    damaged.has(fold.spec.index) ? planColumn(fold.spec, fold.pieces, [], chain.folded) : fold,
+    damaged.has(fold.spec.index) ? planColumn(fold.spec, fold.fragments, [], chain.folded) : fold,
   )
   const chunks: NewChunk[] = []
   const nextLevels = folds.map((fold) => finishColumn(fold, old.get(fold.spec.index) ?? [], chunks, scratch))
@@ -114,7 +115,7 @@ export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly
       params: [chain.id, nextText],
     },
   ]
-  for (const pieces of old.values()) for (const { data } of pieces) if (data !== null) scratch.push(data)
+  for (const fragments of old.values()) for (const { data } of fragments) if (data !== null) scratch.push(data)
   return { statements, bytes: behind - before, scratch }
 }
 
@@ -123,7 +124,7 @@ function rowBytes(data: number): number {
 }
 
 /** What a row of the tail holds of each column. */
-function tailPieces(row: Row, columns: number): Piece[] {
+function tailFragments(row: Row, columns: number): Fragment[] {
   const count = numberIn(row, 'count')
   const data = bytesIn(row, 'data')
   if (isTailIntact(row, data)) return segmentsIn(data, columns).map((segment) => ({ count, data: segment }))
@@ -149,14 +150,14 @@ function* readTail(chain: ChainRow): Program<{ tailRows: readonly Row[]; levels:
 }
 
 /**
- * Joins the pieces of a column into as few as possible. Absent draws stay absent where their fill would be large, also
+ * Joins the fragments of a column into as few as possible. Absent draws stay absent where their fill would be large, also
  * beside what was sent: else a stat that comes with every other batch would leave a chunk for each.
  */
-function gather(spec: ColumnSpec, pieces: readonly Piece[], scratch: Bytes[]): Piece[] {
+function gather(spec: ColumnSpec, fragments: readonly Fragment[], scratch: Bytes[]): Fragment[] {
   let absent = 0
   let sentBytes = 0
   let isSent = false
-  for (const { count, data, damaged } of pieces) {
+  for (const { count, data, damaged } of fragments) {
     if (data === null) absent += count
     else if (!damaged) {
       sentBytes += data.length
@@ -164,18 +165,18 @@ function gather(spec: ColumnSpec, pieces: readonly Piece[], scratch: Bytes[]): P
     }
   }
   const filled = absent > 0 && isSent && fillSize(spec, absent) <= FILL_BYTES + sentBytes
-  const gathered: Piece[] = []
+  const gathered: Fragment[] = []
   let group: { count: number; data: Bytes }[] = []
   const flush = () => {
     if (group.length === 0) return
     gathered.push({ count: group.reduce((n, p) => n + p.count, 0), data: joined(spec, group, scratch) })
     group = []
   }
-  for (const piece of pieces) {
-    const { count, data } = piece
-    if (piece.damaged) {
+  for (const fragment of fragments) {
+    const { count, data } = fragment
+    if (fragment.damaged) {
       flush()
-      gathered.push(piece)
+      gathered.push(fragment)
     } else if (data !== null) group.push({ count, data })
     else if (filled) group.push({ count, data: fillSegment(spec, count) })
     else {
@@ -189,10 +190,10 @@ function gather(spec: ColumnSpec, pieces: readonly Piece[], scratch: Bytes[]): P
   return gathered
 }
 
-function planColumn(spec: ColumnSpec, pieces: Piece[], levels: readonly Level[], folded: number): ColumnFold {
-  const [first] = pieces
+function planColumn(spec: ColumnSpec, fragments: Fragment[], levels: readonly Level[], folded: number): ColumnFold {
+  const [first] = fragments
   if (first === undefined || first.damaged) {
-    return { spec, from: folded, joined: 0, pieces, kept: first === undefined ? [...levels] : [], joinsData: false }
+    return { spec, from: folded, joined: 0, fragments, kept: first === undefined ? [...levels] : [], joinsData: false }
   }
   const kept = [...levels]
   const joinsData = first.data !== null
@@ -209,7 +210,7 @@ function planColumn(spec: ColumnSpec, pieces: Piece[], levels: readonly Level[],
     count += top[0]
     weight += levelWeight(top)
   }
-  return { spec, from, joined: folded - from, pieces, kept, joinsData: joinsData && from < folded }
+  return { spec, from, joined: folded - from, fragments, kept, joinsData: joinsData && from < folded }
 }
 
 /** Absent draws weigh nothing. */
@@ -232,8 +233,8 @@ const JOINED =
 function* readJoined(
   chain: ChainRow,
   folds: readonly ColumnFold[],
-): Program<{ readonly old: Map<number, Piece[]>; readonly damaged: Set<number> }> {
-  const old = new Map<number, Piece[]>()
+): Program<{ readonly old: Map<number, Fragment[]>; readonly damaged: Set<number> }> {
+  const old = new Map<number, Fragment[]>()
   const damaged = new Set<number>()
   if (!folds.some((f) => f.joinsData)) return { old, damaged }
   const sql = `SELECT k.col, k.start, k.count, k.data, k.sums ${JOINED} ORDER BY k.col, k.start`
@@ -242,9 +243,9 @@ function* readJoined(
     const column = numberIn(row, 'col')
     const data = bytesIn(row, 'data')
     if (!isIntact(row, data)) damaged.add(column)
-    const pieces = old.get(column) ?? []
-    pieces.push({ count: numberIn(row, 'count'), data })
-    old.set(column, pieces)
+    const fragments = old.get(column) ?? []
+    fragments.push({ count: numberIn(row, 'count'), data })
+    old.set(column, fragments)
   }
   for (const fold of folds) {
     if (!fold.joinsData) continue
@@ -256,13 +257,13 @@ function* readJoined(
 }
 
 /** Adds the chunks of a column to `chunks` and returns its new levels. */
-function finishColumn(fold: ColumnFold, old: readonly Piece[], chunks: NewChunk[], scratch: Bytes[]): Level[] {
-  const [first, ...rest] = fold.pieces
+function finishColumn(fold: ColumnFold, old: readonly Fragment[], chunks: NewChunk[], scratch: Bytes[]): Level[] {
+  const [first, ...rest] = fold.fragments
   if (first === undefined) return fold.kept
   let start = fold.from
   let levels = fold.kept
-  for (const piece of [joinedHead(fold, old, first, scratch), ...rest]) {
-    for (const part of split(fold.spec, piece)) {
+  for (const fragment of [joinedHead(fold, old, first, scratch), ...rest]) {
+    for (const part of split(fold.spec, fragment)) {
       addRows(chunks, fold.spec.index, start, part)
       start += part.count
       levels = part.damaged ? [] : withLevel(levels, [part.count, part.data?.length ?? -1])
@@ -271,8 +272,8 @@ function finishColumn(fold: ColumnFold, old: readonly Piece[], chunks: NewChunk[
   return levels
 }
 
-/** The first piece behind the chunks that it is joined with. */
-function joinedHead(fold: ColumnFold, old: readonly Piece[], first: Piece, scratch: Bytes[]): Piece {
+/** The first fragment behind the chunks that it is joined with. */
+function joinedHead(fold: ColumnFold, old: readonly Fragment[], first: Fragment, scratch: Bytes[]): Fragment {
   if (first.damaged) return first
   const data = first.data === null ? null : joined(fold.spec, withData([...old, first]), scratch)
   return { count: first.count + fold.joined, data }
@@ -292,29 +293,29 @@ function withLevel(levels: readonly Level[], added: Level): Level[] {
   return isOfKind(levels.at(-1)) ? [...levels, added] : [added]
 }
 
-function withData(pieces: readonly Piece[]): { count: number; data: Bytes }[] {
-  return pieces.flatMap(({ count, data }) => (data === null ? [] : [{ count, data }]))
+function withData(fragments: readonly Fragment[]): { count: number; data: Bytes }[] {
+  return fragments.flatMap(({ count, data }) => (data === null ? [] : [{ count, data }]))
 }
 
-/** Cuts a piece so that no part but a single draw exceeds a row, in bytes or in draws. */
-function split(spec: ColumnSpec, piece: Piece): Piece[] {
-  const { count, data } = piece
-  if (piece.damaged || count === 1 || weightOf(count, data?.length ?? 0) <= CHUNK_BYTES) return [piece]
+/** Cuts a fragment so that no part but a single draw exceeds a row, in bytes or in draws. */
+function split(spec: ColumnSpec, fragment: Fragment): Fragment[] {
+  const { count, data } = fragment
+  if (fragment.damaged || count === 1 || weightOf(count, data?.length ?? 0) <= CHUNK_BYTES) return [fragment]
   const fixed = data === null ? 1 : fixedWeight(spec)
   if (fixed > 0) {
     const each = Math.max(1, Math.floor(CHUNK_BYTES / fixed))
-    const parts: Piece[] = []
+    const parts: Fragment[] = []
     for (let from = 0; from < count; from += each) {
       const to = Math.min(count, from + each)
       parts.push({ count: to - from, data: data && sliceSegment(spec, data, count, from, to) })
     }
     return parts
   }
-  return data === null ? [piece] : [...cutSegment(spec, data, count, CHUNK_BYTES)]
+  return data === null ? [fragment] : [...cutSegment(spec, data, count, CHUNK_BYTES)]
 }
 
 /** One row, or several when a single draw exceeds a row. */
-function addRows(chunks: NewChunk[], column: number, start: number, { count, data, damaged }: Piece): void {
+function addRows(chunks: NewChunk[], column: number, start: number, { count, data, damaged }: Fragment): void {
   const add = (part: number, bytes: Segment) =>
     chunks.push({ column, start, count, part, data: bytes, ...(damaged && { damaged }) })
   if (data === null || data.length <= CHUNK_BYTES) add(0, data)

@@ -1,12 +1,12 @@
 /** Programs for runs and the list of them. */
 import { McbError } from '../../core/errors.ts'
-import type { RunSummary } from '../../core/interfaces.ts'
 import type { ChainState, Registration, StoredRun, Usage } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import { concatBytes } from '../../core/wire/protobuf.ts'
 import { equalRunMeta } from '../../core/wire/run-meta.ts'
 import { bytesIn, numberIn, type Program, type Statement, textIn } from '../../sql/program.ts'
-import { findChain, requireRun, TAIL_SLOTS } from './chain.ts'
+import { findChain, requireFound, requireRun, runIsThere, TAIL_SLOTS } from './chain.ts'
+import { type ListPage, type ListRequest, pageOfRuns } from './run-list.ts'
 
 /** A RunMeta of up to 16 MiB lies in rows of this many bytes. */
 const META_BYTES = 1024 * 1024
@@ -66,31 +66,12 @@ export function* registerRun(
 const LIST_SQL = (where: string) =>
   'SELECT r.id, r.rid, r.created_at, r.variables, r.sample_stats, count(c.id) AS chains, ' +
   'coalesce(sum(c.length), 0) AS draws, max(r.created_at, coalesce(max(c.updated_at), 0)) AS updated_at ' +
-  `FROM (SELECT * FROM runs WHERE tenant = ? AND deleted = 0 AND id < ? ${where} ORDER BY id DESC LIMIT ?) r ` +
+  `FROM (SELECT * FROM runs WHERE ${where} AND deleted = 0 ORDER BY id DESC LIMIT ?) r ` +
   'LEFT JOIN chains c ON c.run_id = r.id GROUP BY r.id ORDER BY r.id DESC'
 
 /** Runs registered before the one that `before` stands for, newest first. */
-export function* listRuns(
-  tenant: string,
-  limit: number,
-  before: string | undefined,
-  rid?: string,
-): Program<{ runs: RunSummary[]; next?: string }> {
-  const bound = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before)
-  const only = rid === undefined ? [] : [rid]
-  const sql = LIST_SQL(rid === undefined ? '' : 'AND rid = ?')
-  const [rows = []] = yield { reads: [{ sql, params: [tenant, bound, ...only, limit + 1] }] }
-  const runs = rows.slice(0, limit).map((row) => ({
-    rid: textIn(row, 'rid'),
-    createdAt: new Date(numberIn(row, 'created_at')),
-    updatedAt: new Date(numberIn(row, 'updated_at')),
-    variables: numberIn(row, 'variables'),
-    sampleStats: numberIn(row, 'sample_stats'),
-    chains: numberIn(row, 'chains'),
-    draws: numberIn(row, 'draws'),
-  }))
-  const last = rows[limit - 1]
-  return rows.length > limit && last !== undefined ? { runs, next: String(numberIn(last, 'id')) } : { runs }
+export function listRuns(request: ListRequest): Program<ListPage> {
+  return pageOfRuns(request, LIST_SQL)
 }
 
 /** Hides a run from everybody; its id, for purging, or undefined when there is none. */
@@ -197,10 +178,9 @@ export function* createChain(
 }
 
 export function* listChains(runId: number): Program<ChainState[]> {
-  yield* requireRun(runId)
-  const [rows = []] = yield {
-    reads: [{ sql: 'SELECT number, length, updated_at FROM chains WHERE run_id = ? ORDER BY number', params: [runId] }],
-  }
+  const sql = 'SELECT number, length, updated_at FROM chains WHERE run_id = ? ORDER BY number'
+  const [found, rows = []] = yield { reads: [runIsThere(runId), { sql, params: [runId] }] }
+  requireFound(found)
   return rows.map((row) => ({
     chain: numberIn(row, 'number'),
     length: numberIn(row, 'length'),

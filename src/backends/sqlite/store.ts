@@ -36,6 +36,7 @@ interface KnownRun {
 const KNOWN_BYTES = 32 * 1024 * 1024
 
 export class SqliteStore implements Store {
+  readonly writersElsewhere: boolean
   private readonly driver: SqlDriver
   private readonly tenant: string
   private readonly limits: Limits
@@ -48,6 +49,7 @@ export class SqliteStore implements Store {
     limits: Limits,
     newRegistration: (rid: string) => string = () => crypto.randomUUID(),
   ) {
+    this.writersElsewhere = driver.isShared
     this.driver = driver
     this.tenant = tenant
     this.limits = limits
@@ -65,7 +67,7 @@ export class SqliteStore implements Store {
   }
 
   list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.driver.run(() => listRuns(this.tenant, limit, before, rid))
+    return this.driver.run(() => listRuns({ tenant: this.tenant, limit, before, rid }))
   }
 
   async remove(rid: string): Promise<boolean> {

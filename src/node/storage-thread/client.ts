@@ -1,14 +1,14 @@
 /**
  * SQLite in a thread of its own: while it waits for the disk, HTTP goes on.
  *
- * Bytes of a large body are handed over, not copied: who calls `append` gives them away.
+ * Bytes of a large body are handed over, not copied; those for a run that is gone come back.
  */
 import { Worker } from 'node:worker_threads'
 import type { ControlStore } from '../../access/records.ts'
-import { fromFailure } from '../../backends/outcome.ts'
+import { type Failure, fromFailure } from '../../backends/outcome.ts'
 import { type PackedRead, unpackRead } from '../../backends/packing.ts'
 import { McbError } from '../../core/errors.ts'
-import type { Read, Store } from '../../core/store.ts'
+import { BodyReturned, type Read, type Store } from '../../core/store.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
 import { ThreadControl } from './control.ts'
@@ -111,7 +111,7 @@ class Calls {
   private settle(reply: Reply): void {
     const waiting = this.waiting.get(reply.id)
     this.waiting.delete(reply.id)
-    if ('failure' in reply) waiting?.reject(fromFailure(reply.failure))
+    if ('failure' in reply) waiting?.reject(errorOf(reply.failure, reply.returned))
     else waiting?.resolve(reply.value)
     if (this.waiting.size === 0) this.idle?.()
   }
@@ -126,7 +126,13 @@ class Calls {
   }
 }
 
+function errorOf(failure: Failure, returned: Uint8Array<ArrayBuffer> | undefined): Error {
+  return returned === undefined ? fromFailure(failure) : new BodyReturned(failure.message, returned)
+}
+
 class ThreadStore implements Store {
+  /** One process owns the file. */
+  readonly writersElsewhere = false
   private readonly calls: Calls
   private readonly tenant: string
 

@@ -49,26 +49,29 @@ async function carryOut(driver: FileDriver, call: Call, transfer: ArrayBuffer[])
 }
 
 async function answer(driver: FileDriver, call: Call): Promise<void> {
-  const { id, args } = call
+  const { id } = call
   const method = 'method' in call ? call.method : undefined
+  const body = method === 'append' ? call.args.find(isBytes) : undefined
+  let returned: Uint8Array<ArrayBuffer> | undefined
   let reply: Reply
   const transfer: ArrayBuffer[] = []
   try {
     reply = { id, value: await carryOut(driver, call, transfer) }
   } catch (error) {
-    reply = { id, failure: toFailure(error) }
+    const failure = toFailure(error)
+    if (failure.code === 'run_not_found') returned = body
+    reply = { id, failure, ...(returned && { returned }) }
   }
-  if (method === 'append') release(args)
+  if (body !== undefined && returned === undefined) free(body)
   try {
-    port.postMessage(reply, transfer)
+    port.postMessage(reply, returned === undefined ? transfer : [returned.buffer])
   } catch (error) {
     port.postMessage({ id, failure: toFailure(error) } satisfies Reply)
   }
 }
 
-/** The bodies that were handed over. */
-function release(args: readonly unknown[]): void {
-  for (const arg of args) if (arg instanceof Uint8Array) free(arg)
+function isBytes(value: unknown): value is Uint8Array<ArrayBuffer> {
+  return value instanceof Uint8Array && value.buffer instanceof ArrayBuffer
 }
 
 function notice(sentence: string): void {

@@ -5,7 +5,7 @@ import type { Outcome } from '../../backends/outcome.ts'
 import type { Store } from '../../core/store.ts'
 import type { Progress } from '../../sql/file.ts'
 
-export type Method = Exclude<keyof Store, 'watch'>
+export type Method = Exclude<keyof Store, 'watch' | 'writersElsewhere'>
 
 export interface StoreCall {
   readonly id: number
@@ -26,7 +26,10 @@ export type Call = StoreCall | ControlCall
 /** Sent once by the host when the file is open, or when it could not be opened. */
 export type Opened = { readonly opened: true } | { readonly opened: false; readonly why: string }
 
-export type Reply = { readonly id: number } & Outcome<unknown>
+export type Reply = { readonly id: number } & Outcome<unknown> & {
+    /** The body of an append to a registration that is gone, which is given back. */
+    readonly returned?: Uint8Array<ArrayBuffer>
+  }
 
 /** News for the operator, for the log. */
 export interface Noticed {
