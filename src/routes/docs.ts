@@ -1,15 +1,9 @@
 /** /openapi.json, generated from the routes, and /docs, which shows it without fetching anything from elsewhere. */
-import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
-import { generateSpecs } from 'hono-openapi'
-import { documentation } from '../http/openapi/describe.ts'
-import type { AppEnv, Services } from '../http/operation.ts'
+import type { OpenApi } from '../http/openapi/types.ts'
+import { METHODS, type Operation, type Resources } from '../http/operation.ts'
 import { pagePolicy } from '../http/page-policy.ts'
-import { resource } from '../http/resource.ts'
 
-type Document = Awaited<ReturnType<typeof generateSpecs>>
-
-const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
 section { border-top: 1px solid #d0d7de; padding: .5rem 0 1rem } code { font-size: .95em }
@@ -17,26 +11,22 @@ h2 { font-size: 1.05rem; margin: .5rem 0 } .method { display: inline-block; min-
 table { border-collapse: collapse } td { padding: .1rem 1rem .1rem 0; vertical-align: top }
 @media (prefers-color-scheme: dark) { body { background: #0d1117; color: #e6edf3 } section { border-color: #30363d } }`
 
-export function docsRoutes(app: Hono<AppEnv>, { authorize }: Services, version: string): void {
-  let generated: Promise<Document> | undefined
-  const document = () => {
-    generated ??= generateSpecs(app, { documentation: documentation(version) })
-    return generated
-  }
-  const shown = { needs: 'nothing', describe: { hide: true } } as const
-  resource(app, '/openapi.json', authorize, { get: { ...shown, handler: async (c) => c.json(await document()) } })
-  resource(app, '/docs', authorize, {
-    get: {
-      ...shown,
-      handler: async (c) => {
-        c.header('Content-Security-Policy', await pagePolicy({ style: STYLE }))
-        return c.html(page(await document()))
-      },
-    },
-  })
+const getDocument: Operation = {
+  needs: 'nothing',
+  describe: { hide: true },
+  handler: async (c, { openApi }) => c.json(await openApi()),
 }
 
-function page(document: Document) {
+const getDocs: Operation = {
+  needs: 'nothing',
+  describe: { hide: true },
+  handler: async (c, { openApi }) => {
+    c.header('Content-Security-Policy', await pagePolicy({ style: STYLE }))
+    return c.html(page(await openApi()))
+  },
+}
+
+function page(document: OpenApi) {
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     METHODS.flatMap((method) => {
       const operation = item?.[method]
@@ -80,4 +70,9 @@ function page(document: Document) {
         )}
       </body>
     </html>`
+}
+
+export const docsRoutes: Resources = {
+  '/openapi.json': { get: getDocument },
+  '/docs': { get: getDocs },
 }
