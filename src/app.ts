@@ -104,7 +104,7 @@ const RESOURCES: Resources = {
 export function createApp(options: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   prepare(app, options)
-  mount(app, servicesOf(app, options), RESOURCES)
+  mount(app, servicesOf(options), RESOURCES)
   return app
 }
 
@@ -123,7 +123,7 @@ function prepare(app: Hono<AppEnv>, { observe, hosts, origins = [], publicUrl, r
   app.notFound(handleNotFound)
 }
 
-function servicesOf(app: Hono<AppEnv>, options: AppOptions): Services {
+function servicesOf(options: AppOptions): Services {
   const {
     openBackend,
     limits = DEFAULT_LIMITS,
@@ -147,7 +147,7 @@ function servicesOf(app: Hono<AppEnv>, options: AppOptions): Services {
     management,
     openBackend,
     version: VERSION,
-    openApi: openApiOf(app, VERSION),
+    openApi: () => openApiOf(RESOURCES, VERSION),
   }
 }
 

@@ -1,9 +1,7 @@
 /** How resources are mounted with their methods. */
 import type { Handler, Hono } from 'hono'
-import { describeRoute } from 'hono-openapi'
 import { McbError } from '../core/errors.ts'
 import type { AppEnv } from './context.ts'
-import { described } from './openapi/document.ts'
 import { METHODS, type Operation, type Resources, type Services } from './operation.ts'
 
 /** Mounts resources with their methods; any other method is 405 with `Allow`, before a key is looked at. */
@@ -14,9 +12,8 @@ export function mount(app: Hono<AppEnv>, services: Services, resources: Resource
       const operation = operations[method]
       if (operation === undefined) continue
       allow.push(method.toUpperCase(), ...(method === 'get' ? ['HEAD'] : []))
-      const describe = describeRoute(described(operation))
       const handle = method === 'get' ? handlerOf(operation, services) : releasing(handlerOf(operation, services))
-      app.on(method.toUpperCase(), path, describe, services.authorize(operation), handle)
+      app.on(method.toUpperCase(), path, services.authorize(operation), handle)
     }
     app.all(path, () => {
       throw new McbError('method_not_allowed', `this resource knows ${allow.join(', ')}`, { allow })

@@ -24,7 +24,8 @@ export interface Operation {
   readonly oneRun?: 'handled'
   /** `events` where the answer goes on for as long as somebody watches. */
   readonly answer?: 'events'
-  readonly describe: Description
+  /** In /openapi.json; `hidden` for what is no part of the API. */
+  readonly describe: Description | 'hidden'
   readonly handler: (c: AppContext, services: Services) => Response | Promise<Response>
 }
 
@@ -53,5 +54,5 @@ export interface Services {
   /** Of this software. */
   readonly version: string
   /** What the routes say of themselves. */
-  readonly openApi: () => Promise<OpenApi>
+  readonly openApi: () => OpenApi
 }

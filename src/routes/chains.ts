@@ -1,7 +1,8 @@
 /** /v1/runs/{rid}/chains and …/chains/{chain}. */
 import type { ChainState } from '../core/store.ts'
 import { ROW_BYTES } from '../core/usage.ts'
-import { chainAnswer, describe, errors } from '../http/openapi/describe.ts'
+import { describe, jsonAnswer, packedAnswer } from '../http/openapi/describe.ts'
+import { onlyNew, registration } from '../http/openapi/headers.ts'
 import type { Operation, Resources } from '../http/operation.ts'
 import { chainParam, ridParam } from '../http/params.ts'
 import { countAdded, requireRoom } from '../http/quota.ts'
@@ -11,10 +12,9 @@ import type { StoreRun } from '../runs/backend.ts'
 const listChains: Operation = {
   needs: 'read',
   describe: describe('Chains', 'listChains', 'The chains of a run, by number', {
-    responses: {
-      200: { description: 'Chains and their lengths', content: { 'application/json': {} } },
-      ...errors(400, 404, 412),
-    },
+    parameters: [registration],
+    responses: { 200: packedAnswer('Chains and their lengths', 'ChainList') },
+    errors: ['run_not_found', 'run_replaced'],
   }),
   handler: async (c) => {
     const chains = await withRun(c, ridParam(c), {}, (run) => run.getChains())
@@ -25,19 +25,9 @@ const listChains: Operation = {
 const putChain: Operation = {
   needs: 'write',
   describe: describe('Chains', 'putChain', 'Create a chain, or find it', {
-    parameters: [
-      {
-        name: 'If-None-Match',
-        in: 'header',
-        schema: { type: 'string', enum: ['*'] },
-        description: '412 if it exists',
-      },
-    ],
-    responses: {
-      200: chainAnswer('It exists'),
-      201: chainAnswer('Created'),
-      ...errors(400, 404, 412, 422),
-    },
+    parameters: [registration, onlyNew],
+    responses: { 200: jsonAnswer('It exists', 'ChainState'), 201: jsonAnswer('Created', 'ChainState') },
+    errors: ['quota_exceeded', 'run_not_found', 'chain_exists', 'run_replaced', 'invalid_run_meta'],
   }),
   handler: async (c, { quotas }) => {
     const number = chainParam(c)
@@ -56,7 +46,9 @@ const putChain: Operation = {
 const getChain: Operation = {
   needs: 'read',
   describe: describe('Chains', 'getChain', 'Length of a chain', {
-    responses: { 200: chainAnswer('Its present length'), ...errors(400, 404, 412) },
+    parameters: [registration],
+    responses: { 200: jsonAnswer('Its present length', 'ChainState') },
+    errors: ['run_not_found', 'chain_not_found', 'run_replaced'],
   }),
   handler: async (c) => {
     const number = chainParam(c)

@@ -1,6 +1,7 @@
 /** /openapi.json, generated from the routes, and /docs, which shows it without fetching anything from elsewhere. */
 import { html, raw } from 'hono/html'
-import type { OpenApi } from '../http/openapi/types.ts'
+import { answerOf } from '../http/openapi/document.ts'
+import type { OpenApi, OperationObject } from '../http/openapi/types.ts'
 import { METHODS, type Operation, type Resources } from '../http/operation.ts'
 import { pagePolicy } from '../http/page-policy.ts'
 
@@ -13,23 +14,29 @@ table { border-collapse: collapse } td { padding: .1rem 1rem .1rem 0; vertical-a
 
 const getDocument: Operation = {
   needs: 'nothing',
-  describe: { hide: true },
-  handler: async (c, { openApi }) => c.json(await openApi()),
+  describe: 'hidden',
+  handler: (c, { openApi }) => c.json(openApi()),
 }
 
 const getDocs: Operation = {
   needs: 'nothing',
-  describe: { hide: true },
+  describe: 'hidden',
   handler: async (c, { openApi }) => {
     c.header('Content-Security-Policy', await pagePolicy({ style: STYLE }))
-    return c.html(page(await openApi()))
+    return c.html(page(openApi()))
   },
 }
 
+interface Shown {
+  readonly path: string
+  readonly method: string
+  readonly operation: OperationObject
+}
+
 function page(document: OpenApi) {
-  const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
-    METHODS.flatMap((method) => {
-      const operation = item?.[method]
+  const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+    METHODS.flatMap((method): Shown[] => {
+      const operation = item[method]
       return operation === undefined ? [] : [{ path, method, operation }]
     }),
   )
@@ -43,33 +50,31 @@ function page(document: OpenApi) {
       </head>
       <body>
         <h1>${document.info.title} ${document.info.version}</h1>
-        <p>${document.info.description} As a document: <a href="/openapi.json">/openapi.json</a>.</p>
-        ${operations.map(
-          ({ path, method, operation }) => html`<section>
-            <h2><code><span class="method">${method.toUpperCase()}</span>${path}</code></h2>
-            <p>${operation.summary}</p>
-            <table>
-              ${(operation.parameters ?? []).map((parameter) =>
-                'name' in parameter
-                  ? html`<tr>
-                      <td><code>${parameter.name}</code></td>
-                      <td>${parameter.in}</td>
-                      <td>${parameter.description ?? ''}</td>
-                    </tr>`
-                  : '',
-              )}
-              ${Object.entries(operation.responses ?? {}).map(
-                ([status, answer]) => html`<tr>
-                  <td><code>${status}</code></td>
-                  <td></td>
-                  <td>${'description' in answer ? answer.description : ''}</td>
-                </tr>`,
-              )}
-            </table>
-          </section>`,
-        )}
+        <p>${document.info.summary} As a document: <a href="/openapi.json">/openapi.json</a>.</p>
+        ${operations.map((shown) => section(document, shown))}
       </body>
     </html>`
+}
+
+function section({ components }: OpenApi, { path, method, operation }: Shown) {
+  return html`<section>
+    <h2><code><span class="method">${method.toUpperCase()}</span>${path}</code></h2>
+    <p>${operation.summary}. ${operation.description}</p>
+    <table>
+      ${operation.parameters.map((parameter) => row(parameter.name, parameter.in, parameter.description))}
+      ${Object.entries(operation.responses).map(([status, answer]) =>
+        row(status, '', answerOf(components, answer).description),
+      )}
+    </table>
+  </section>`
+}
+
+function row(name: string, place: string, description: string) {
+  return html`<tr>
+    <td><code>${name}</code></td>
+    <td>${place}</td>
+    <td>${description}</td>
+  </tr>`
 }
 
 export const docsRoutes: Resources = {

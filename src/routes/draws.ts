@@ -10,7 +10,10 @@ import { readExtent } from '../core/wire/batch-extent.ts'
 import { readProtobuf } from '../http/body.ts'
 import type { AppContext } from '../http/context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from '../http/negotiate.ts'
-import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from '../http/openapi/describe.ts'
+import { jsonAnswer as answerInJson, describe, drawsAnswer, drawsBody, emptyAnswer } from '../http/openapi/describe.ts'
+import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/headers.ts'
+import { sliceParameters } from '../http/openapi/parameters.ts'
+import { UNKNOWN_COLUMN } from '../http/openapi/problems.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
 import { chainParam, columnsQuery, ridParam, sliceQuery } from '../http/params.ts'
 import { bodyLimit, countAdded, requireRoom } from '../http/quota.ts'
@@ -21,11 +24,25 @@ import type { StoreChain, StoreRun } from '../runs/backend.ts'
 const appendDraws: Operation = {
   needs: 'write',
   describe: describe('Draws', 'appendDraws', 'Append a batch of iterations, exactly once', {
+    description: 'A batch that is stored already is acknowledged again; where it overlaps, its content must be equal.',
+    parameters: [registration, contentEncoding],
     requestBody: drawsBody,
-    responses: {
-      200: { description: 'Durable; the length of the chain', content: { 'application/json': {} } },
-      ...errors(400, 404, 409, 412, 413, 415, 422),
-    },
+    responses: { 200: answerInJson('Durable', 'AppendResult') },
+    errors: [
+      'invalid_protobuf',
+      'empty_batch',
+      'quota_exceeded',
+      'run_not_found',
+      'chain_not_found',
+      'draw_gap',
+      'draw_conflict',
+      'run_replaced',
+      'unknown_variable',
+      'missing_variable',
+      'duplicate_variable',
+      'dtype_mismatch',
+      'shape_mismatch',
+    ],
   }),
   handler: append,
 }
@@ -67,12 +84,18 @@ async function append(c: AppContext, services: Services): Promise<Response> {
 const getDraws: Operation = {
   needs: 'read',
   describe: describe('Draws', 'getDraws', 'A slice of some or all variables and sampler stats', {
-    parameters: sliceParameters,
-    responses: {
-      200: drawsAnswer,
-      304: { description: 'Unchanged' },
-      ...errors(400, 404, 406, 412, 413),
-    },
+    parameters: [...sliceParameters, registration, ifNoneMatch],
+    responses: { 200: drawsAnswer, 304: emptyAnswer('Unchanged', 'ETag') },
+    errors: [
+      'invalid_slice',
+      'run_not_found',
+      'chain_not_found',
+      UNKNOWN_COLUMN,
+      'not_found',
+      'not_acceptable',
+      'run_replaced',
+      'payload_too_large',
+    ],
   }),
   handler: read,
 }

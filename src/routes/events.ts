@@ -2,7 +2,8 @@
 
 import type { AppContext } from '../http/context.ts'
 import { EventFeed } from '../http/event-feed.ts'
-import { describe, errors } from '../http/openapi/describe.ts'
+import { describe, eventsAnswer } from '../http/openapi/describe.ts'
+import { lastEventId, registration } from '../http/openapi/headers.ts'
 import type { Operation, Resources } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
 import { withRun } from '../http/run-of-request.ts'
@@ -14,24 +15,9 @@ const watchRun: Operation = {
   needs: 'read',
   answer: 'events',
   describe: describe('Runs', 'watchRun', 'Server-sent events: the chains and their lengths, then whatever grows', {
-    parameters: [
-      {
-        name: 'Last-Event-ID',
-        in: 'header',
-        schema: { type: 'string' },
-        description: 'id of the last event of the connection before; when nothing has changed since, no state is sent',
-      },
-    ],
-    responses: {
-      200: {
-        description:
-          'First an event "state" with {"chains":[{"chain":0,"length":500}]} and, unnamed, {"chain":0,"length":500} for ' +
-          'each chain; then {"chain":0,"length":1500} when a chain has grown, at most 10 a second for each; a comment ' +
-          'every 15 s; an event "deleted", and the end, when the run is deleted. An end without it: connect again.',
-        content: { [TYPE]: { schema: { type: 'string' } } },
-      },
-      ...errors(400, 404, 412),
-    },
+    parameters: [registration, lastEventId],
+    responses: { 200: eventsAnswer },
+    errors: ['run_not_found', 'run_replaced'],
   }),
   handler: (c, { bounds }) => watch(c, bounds.stallMs),
 }

@@ -1,12 +1,12 @@
 /** /healthz: whether this server can do its work, and its version. */
 import { LOCAL_TENANT } from '../access/records.ts'
-import { describe, errors } from '../http/openapi/describe.ts'
+import { describe, jsonAnswer } from '../http/openapi/describe.ts'
 import type { Operation, Resources } from '../http/operation.ts'
 
 const getHealth: Operation = {
   needs: 'nothing',
   describe: describe('Health', 'health', 'Whether the storage can be reached', {
-    responses: { 200: { description: 'It can' }, ...errors() },
+    responses: { 200: jsonAnswer('It can', 'HealthStatus') },
   }),
   handler: async (c, { openBackend, version }) => {
     await openBackend(LOCAL_TENANT).store.ping()

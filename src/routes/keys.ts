@@ -6,7 +6,7 @@ import { McbError } from '../core/errors.ts'
 import type { AppContext } from '../http/context.ts'
 import { keyName, readJson, runId, scopeList, time } from '../http/json-body.ts'
 import { addKey, keyOf, managed, requireFuture, requireWithin, timeText } from '../http/management.ts'
-import { describe, errors, jsonAnswer, jsonBody } from '../http/openapi/describe.ts'
+import { describe, emptyAnswer, jsonAnswer, jsonBody, packedAnswer } from '../http/openapi/describe.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
 import { tenantParam } from '../http/params.ts'
 
@@ -21,7 +21,7 @@ const listKeys: Operation = {
   needs: 'admin',
   oneRun: 'handled',
   describe: describe('Keys', 'listKeys', 'The keys of the tenant; those of its run for a key of one run', {
-    responses: { 200: jsonAnswer('Keys, without their secrets', 'Keys'), ...errors() },
+    responses: { 200: packedAnswer('Keys, without their secrets', 'KeyList') },
   }),
   handler: async (c, { management }) => {
     const { key, tenant } = keyOf(c)
@@ -34,8 +34,9 @@ const createKey: Operation = {
   needs: 'admin',
   oneRun: 'handled',
   describe: describe('Keys', 'createKey', 'Make a key; its text is shown this once', {
-    requestBody: jsonBody('NewKey'),
-    responses: { 201: jsonAnswer('The key', 'CreatedKey'), ...errors(400, 413, 415) },
+    requestBody: jsonBody('KeyCreation'),
+    responses: { 201: jsonAnswer('The key', 'CreatedKey', 'Location') },
+    errors: ['invalid_parameter', 'quota_exceeded', 'tenant_not_found'],
   }),
   handler: (c, services) => create(c, services, keyOf(c).tenant),
 }
@@ -44,7 +45,8 @@ const revokeKey: Operation = {
   needs: 'admin',
   oneRun: 'handled',
   describe: describe('Keys', 'revokeKey', 'Revoke a key; it stops working everywhere within 60 s', {
-    responses: { 204: { description: 'It is gone' }, ...errors(400, 404) },
+    responses: { 204: emptyAnswer('It is gone') },
+    errors: ['key_not_found'],
   }),
   handler: async (c, { management }) => {
     const { control, keyring, audit } = managed(management)
@@ -64,8 +66,9 @@ const createTenantKey: Operation = {
   needs: 'operator or admin',
   oneRun: 'handled',
   describe: describe('Tenants', 'createTenantKey', 'Make a key of a tenant; an admin key only of its own tenant', {
-    requestBody: jsonBody('NewKey'),
-    responses: { 201: jsonAnswer('The key', 'CreatedKey'), ...errors(400, 404, 413, 415) },
+    requestBody: jsonBody('KeyCreation'),
+    responses: { 201: jsonAnswer('The key', 'CreatedKey', 'Location') },
+    errors: ['quota_exceeded', 'tenant_not_found'],
   }),
   handler: async (c, services) => {
     const name = tenantParam(c)

@@ -9,7 +9,9 @@ import type { AppContext } from '../http/context.ts'
 import { countDocument, requireDocumentRoom } from '../http/document.ts'
 import { endShares } from '../http/management.ts'
 import { JSON_TYPE, matchesETag, negotiate } from '../http/negotiate.ts'
-import { describe, errors, runMetaAnswer, runMetaBody } from '../http/openapi/describe.ts'
+import { describe, emptyAnswer, packedAnswer, runMetaAnswer, runMetaBody } from '../http/openapi/describe.ts'
+import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/headers.ts'
+import { cursor, limit } from '../http/openapi/parameters.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
 import { pageQuery, ridParam } from '../http/params.ts'
 import { bodyLimit, countAdded, countAnew, requireRoom } from '../http/quota.ts'
@@ -19,8 +21,11 @@ import type { StoreRun } from '../runs/backend.ts'
 const createRun: Operation = {
   needs: 'write',
   describe: describe('Runs', 'createRun', 'Register a run under an id that the server chooses', {
+    description: 'A client that retries uses PUT with an id of its own.',
+    parameters: [contentEncoding],
     requestBody: runMetaBody,
-    responses: { 201: runMetaAnswer('The metadata with its rid'), ...errors(400, 406, 413, 415, 422) },
+    responses: { 201: runMetaAnswer('The metadata with its rid', 'Location') },
+    errors: ['invalid_protobuf', 'quota_exceeded', 'not_acceptable', 'invalid_run_meta', 'unsupported_dtype'],
   }),
   handler: async (c, services) => {
     const type = negotiate(c.req.header('Accept'))
@@ -37,11 +42,9 @@ const listRuns: Operation = {
   needs: 'read',
   oneRun: 'handled',
   describe: describe('Runs', 'listRuns', 'List runs, the latest registered first', {
-    parameters: [
-      { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 } },
-      { name: 'cursor', in: 'query', schema: { type: 'string' }, description: 'nextCursor of the page before' },
-    ],
-    responses: { 200: { description: 'A page of runs', content: { 'application/json': {} } }, ...errors(400) },
+    parameters: [limit, cursor],
+    responses: { 200: packedAnswer('A page of runs', 'RunPage') },
+    errors: ['invalid_parameter'],
   }),
   handler: async (c) => {
     const { runs, nextCursor } = await pageOf(c)
@@ -59,12 +62,14 @@ const listRuns: Operation = {
 const putRun: Operation = {
   needs: 'write',
   describe: describe('Runs', 'putRun', 'Register a run; the same again is no change', {
+    description: "The message's rid is empty, or that of the path.",
+    parameters: [contentEncoding],
     requestBody: runMetaBody,
     responses: {
-      200: { description: 'An equal RunMeta is registered already' },
-      201: { description: 'Registered; see Location and Mcb-Registration' },
-      ...errors(400, 409, 413, 415, 422),
+      200: emptyAnswer('An equal RunMeta is registered already', 'Mcb-Registration'),
+      201: emptyAnswer('Registered', 'Location', 'Mcb-Registration'),
     },
+    errors: ['invalid_protobuf', 'quota_exceeded', 'run_conflict', 'invalid_run_meta', 'unsupported_dtype'],
   }),
   handler: async (c, services) => {
     const rid = ridParam(c)
@@ -79,11 +84,12 @@ const putRun: Operation = {
 const getRun: Operation = {
   needs: 'read',
   describe: describe('Runs', 'getRun', 'Metadata of a run', {
+    parameters: [registration, ifNoneMatch],
     responses: {
-      200: runMetaAnswer('As registered'),
-      304: { description: 'Unchanged' },
-      ...errors(400, 404, 406, 412),
+      200: runMetaAnswer('As registered', 'Content-Encoding'),
+      304: emptyAnswer('Unchanged', 'ETag', 'Mcb-Registration'),
     },
+    errors: ['run_not_found', 'not_acceptable', 'run_replaced'],
   }),
   handler: async (c, services) => {
     const rid = ridParam(c)
@@ -103,7 +109,9 @@ const getRun: Operation = {
 const deleteRun: Operation = {
   needs: 'admin',
   describe: describe('Runs', 'deleteRun', 'Delete a run with all its chains and draws', {
-    responses: { 204: { description: 'Nothing of it is left' }, ...errors(400, 404) },
+    description: 'For a client that retries, 404 run_not_found means that it is done.',
+    responses: { 204: emptyAnswer('Nothing of it is left') },
+    errors: ['run_not_found'],
   }),
   handler: async (c, { quotas, management }) => {
     const rid = ridParam(c)

@@ -58,7 +58,7 @@ show().catch(fail)`
 
 const getShared: Operation = {
   needs: 'nothing',
-  describe: { hide: true },
+  describe: 'hidden',
   handler: async (c) => {
     const rid = ridParam(c)
     c.header('Content-Security-Policy', await pagePolicy({ style: STYLE, script: SCRIPT }))

@@ -5,7 +5,7 @@ import { McbError } from '../core/errors.ts'
 import type { Usage } from '../core/store.ts'
 import { limitsBody, readJson, tenantName } from '../http/json-body.ts'
 import { managed, timeText } from '../http/management.ts'
-import { describe, errors, jsonAnswer, jsonBody } from '../http/openapi/describe.ts'
+import { describe, emptyAnswer, jsonAnswer, jsonBody, packedAnswer } from '../http/openapi/describe.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
 import { tenantParam } from '../http/params.ts'
 
@@ -21,7 +21,7 @@ const ASKED_TOGETHER = 6
 const listTenants: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'listTenants', 'All tenants, by name, with what they keep', {
-    responses: { 200: jsonAnswer('Tenants', 'Tenants'), ...errors() },
+    responses: { 200: packedAnswer('Tenants', 'TenantList') },
   }),
   handler: async (c, services) => {
     const all = await managed(services.management).control.listTenants()
@@ -37,8 +37,9 @@ const listTenants: Operation = {
 const createTenant: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'createTenant', 'Make a tenant', {
-    requestBody: jsonBody('NewTenant'),
-    responses: { 201: jsonAnswer('The tenant', 'Tenant'), ...errors(400, 409, 413, 415) },
+    requestBody: jsonBody('TenantCreation'),
+    responses: { 201: jsonAnswer('The tenant', 'TenantState', 'Location') },
+    errors: ['invalid_parameter', 'tenant_exists'],
   }),
   handler: async (c, services) => {
     const { control, audit, now } = managed(services.management)
@@ -55,7 +56,8 @@ const createTenant: Operation = {
 const getTenant: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'getTenant', 'A tenant, with what it keeps', {
-    responses: { 200: jsonAnswer('The tenant', 'Tenant'), ...errors(400, 404) },
+    responses: { 200: jsonAnswer('The tenant', 'TenantState') },
+    errors: ['tenant_not_found'],
   }),
   handler: async (c, services) => {
     const name = tenantParam(c)
@@ -69,7 +71,8 @@ const changeTenant: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'changeTenant', 'Change limits, suspend or resume; what is not named stays', {
     requestBody: jsonBody('TenantChange'),
-    responses: { 200: jsonAnswer('The tenant', 'Tenant'), ...errors(400, 404, 413, 415) },
+    responses: { 200: jsonAnswer('The tenant', 'TenantState') },
+    errors: ['tenant_not_found'],
   }),
   handler: async (c, services) => {
     const { control, keyring, audit } = managed(services.management)
@@ -88,7 +91,8 @@ const changeTenant: Operation = {
 const deleteTenant: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'deleteTenant', 'Delete a tenant with its keys, runs and draws', {
-    responses: { 204: { description: 'Nothing of it is left' }, ...errors(400, 404) },
+    responses: { 204: emptyAnswer('Nothing of it is left') },
+    errors: ['tenant_not_found'],
   }),
   handler: async (c, services) => {
     const { control, keyring, audit, now, closeBackend } = managed(services.management)

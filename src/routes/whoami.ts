@@ -1,6 +1,6 @@
 /** /v1/whoami: what the server takes the sender of a request for. */
 import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../access/records.ts'
-import { describe, errors, jsonAnswer } from '../http/openapi/describe.ts'
+import { describe, jsonAnswer } from '../http/openapi/describe.ts'
 import type { Operation, Resources } from '../http/operation.ts'
 import { bodyLimit, limitsOf } from '../http/quota.ts'
 
@@ -9,8 +9,7 @@ const whoami: Operation = {
   oneRun: 'handled',
   describe: describe('Keys', 'whoami', 'Tenant, key, limits and usage', {
     responses: {
-      200: jsonAnswer('Of the key that was sent; one for a run alone learns nothing of its tenant', 'Whoami'),
-      ...errors(),
+      200: jsonAnswer('Of the key that was sent; one for a run alone learns nothing of its tenant', 'CallerState'),
     },
   }),
   handler: async (c, { limits }) => {

@@ -1,71 +1,91 @@
 /** /openapi.json as one document: what the routes say of themselves, and what belongs to none of them. */
-import type { Hono } from 'hono'
-import { generateSpecs } from 'hono-openapi'
-import { ERRORS } from '../../core/errors.ts'
-import type { AppEnv } from '../context.ts'
-import type { Operation } from '../operation.ts'
-import { errors } from './describe.ts'
-import { MANAGEMENT_SCHEMAS } from './schemas.ts'
-import type { Description, OpenApi } from './types.ts'
+import { METHODS, type Resources } from '../operation.ts'
+import { described, problemsOfOperation } from './described.ts'
+import { headOf, withHeadAnswers } from './head.ts'
+import { HEADERS } from './headers.ts'
+import { PROBLEM_ANSWERS, type Problem, problemSchemas } from './problems.ts'
+import { SCHEMAS } from './schemas.ts'
+import type { Answer, OpenApi, OperationObject, Reference, SecurityScheme } from './types.ts'
 
-/** Made when it is first asked for. */
-export function openApiOf(app: Hono<AppEnv>, version: string): () => Promise<OpenApi> {
-  let made: Promise<OpenApi> | undefined
-  return () => {
-    made ??= generateSpecs(app, { documentation: documentation(version) })
-    return made
-  }
+const SUMMARY = 'Keeps the draws of Markov-chain Monte Carlo runs, and gives any slice of any chain back by run id.'
+
+const DESCRIPTION = `- Protobuf bodies are \`application/x-protobuf\` or \`application/protobuf\`, plain or gzip. RunMeta and draws are answered as
+  protobuf unless \`Accept\` prefers \`application/json\`. Answers that are only JSON, and errors, ignore \`Accept\`.
+- JSON answers are compressed for those who ask for it with \`Accept-Encoding\`; draws are not.
+- An error is \`application/problem+json\` with a stable \`code\`. What is at no path is 404 \`not_found\`; a method that a path
+  does not know is 405 \`method_not_allowed\` with \`Allow\`.
+- Every answer carries \`X-Request-Id\`, \`Cache-Control: private, no-cache\` and \`Vary: Accept, Authorization\`.
+- A server without keys lets everybody in as the one tenant \`local\`, and answers 403 \`forbidden\` where tenants and keys are managed.`
+
+const TAGS = [
+  { name: 'Health', description: 'Whether the server works' },
+  { name: 'Runs', description: 'Metadata of runs: what a sampler declares before it samples' },
+  { name: 'Chains', description: 'The chains of a run, and how long they are' },
+  { name: 'Draws', description: 'Iterations of a chain: batches in, slices out' },
+  { name: 'Keys', description: 'Keys of a tenant, and links that share a run' },
+  { name: 'Tenants', description: 'What the operator of a server does' },
+]
+
+const SECURITY: Readonly<Record<string, SecurityScheme>> = {
+  key: { type: 'http', scheme: 'bearer', description: 'A key of a tenant: mcb_…' },
+  basic: { type: 'http', scheme: 'basic', description: 'The same key as the password of any user' },
+  operator: { type: 'http', scheme: 'bearer', description: "The operator's token, MCB_OPERATOR_TOKEN" },
 }
 
-/** A route's description with what follows from who may use it. */
-export function described({ describe, needs }: Pick<Operation, 'describe' | 'needs'>): Description {
-  if (describe.hide || needs === 'nothing') return describe
-  const security = needs.startsWith('operator')
-    ? [{ operator: [] }, ...(needs === 'operator' ? [] : [{ key: [] }, { basic: [] }])]
-    : [{ key: [] }, { basic: [] }]
-  const who = needs === 'key' ? 'Any key.' : `Needs: ${needs}.`
-  const description = describe.description === undefined ? who : `${describe.description} ${who}`
-  return { ...describe, description, security, responses: { ...errors(401, 403, 421, 429), ...describe.responses } }
-}
-
-/** The parts of the document that no route owns. */
-function documentation(version: string) {
+export function openApiOf(resources: Resources, version: string): OpenApi {
   return {
+    openapi: '3.1.0',
     info: {
       title: 'McBackend Edge',
       version,
-      description: 'Keeps the draws of Markov-chain Monte Carlo runs, and gives any slice of any chain back by run id.',
+      summary: SUMMARY,
+      description: DESCRIPTION,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    servers: [
+      { url: '/', description: 'The server that gave this document' },
+      { url: 'http://127.0.0.1:8787', description: 'npm start, on this machine' },
+    ],
+    tags: TAGS,
+    paths: Object.fromEntries(
+      Object.entries(resources).flatMap(([path, operations]) => {
+        const item = itemOf(path, operations)
+        return Object.keys(item).length === 0 ? [] : [[path.replaceAll(/:(\w+)/g, '{$1}'), item]]
+      }),
+    ),
     components: {
-      securitySchemes: {
-        key: { type: 'http' as const, scheme: 'bearer', description: 'A key of a tenant: mcb_…' },
-        basic: { type: 'http' as const, scheme: 'basic', description: 'The same key as the password of any user' },
-        operator: { type: 'http' as const, scheme: 'bearer', description: "The operator's token, MCB_OPERATOR_TOKEN" },
-      },
-      schemas: {
-        ...MANAGEMENT_SCHEMAS,
-        Chain: {
-          type: 'object' as const,
-          required: ['chain', 'length', 'updatedAt'],
-          properties: {
-            chain: { type: 'integer' as const },
-            length: { type: 'integer' as const },
-            updatedAt: { type: 'string' as const, format: 'date-time' },
-          },
-        },
-        Problem: {
-          type: 'object' as const,
-          required: ['type', 'title', 'status', 'detail', 'code'],
-          properties: {
-            type: { type: 'string' as const },
-            title: { type: 'string' as const },
-            status: { type: 'integer' as const },
-            detail: { type: 'string' as const },
-            code: { type: 'string' as const, enum: Object.keys(ERRORS) },
-          },
-        },
-      },
+      securitySchemes: SECURITY,
+      headers: HEADERS,
+      responses: withHeadAnswers(PROBLEM_ANSWERS),
+      schemas: { ...SCHEMAS, ...problemSchemas(problemsIn(resources)) },
     },
   }
+}
+
+/** The operations of a path that are shown; HEAD works where GET does. */
+function itemOf(path: string, operations: Resources[string]): Record<string, OperationObject> {
+  const shown = METHODS.flatMap((method) => {
+    const operation = operations[method]
+    const object = operation && described(path, method, operation)
+    return object === undefined ? [] : [[method, object] as const]
+  })
+  const item = Object.fromEntries(shown)
+  return item.get === undefined ? item : { ...item, head: headOf(item.get) }
+}
+
+function problemsIn(resources: Resources): readonly Problem[] {
+  return Object.entries(resources).flatMap(([path, operations]) =>
+    METHODS.flatMap((method) => {
+      const operation = operations[method]
+      return operation === undefined ? [] : problemsOfOperation(path, method, operation)
+    }),
+  )
+}
+
+/** An answer, wherever it stands in the document. */
+export function answerOf({ responses }: OpenApi['components'], answer: Answer | Reference): Answer {
+  if (!('$ref' in answer)) return answer
+  const found = responses[answer.$ref.slice(answer.$ref.lastIndexOf('/') + 1)]
+  if (found === undefined) throw new Error(`the document has no ${answer.$ref}`)
+  return found
 }
