@@ -23,9 +23,10 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     example: '/v1/runs/eight-schools',
   },
   ETag: {
-    description: 'Names what was answered; send it in If-None-Match to ask for what is new',
+    description:
+      'Names what was answered, weakly where it is compressed; send it in If-None-Match to ask for what is new',
     required: true,
-    schema: { type: 'string', pattern: '^"[!-~]+"$' },
+    schema: { type: 'string', pattern: '^(W/)?"[!-~]+"$' },
     example: '"9a3c0d5be2f14f6a8f0e7b6c5d4e3f2a"',
   },
   'Content-Encoding': {

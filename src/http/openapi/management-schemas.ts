@@ -24,10 +24,13 @@ const expiresAt: Schema = {
   ...timeOrNull,
   description: 'RFC 3339, still to come; null, as when it is absent: never',
 }
+/** In a class: all but control characters. */
+const PLAIN = '^\\u0000-\\u001f\\u007f-\\u009f'
 const keyName: Schema = {
   type: 'string',
   minLength: 1,
   maxLength: 100,
+  pattern: `^[${PLAIN}]*[${PLAIN}\\s][${PLAIN}]*$`,
   description: 'Not blank, and without control characters',
 }
 const runOrNull: Schema = {
