@@ -78,4 +78,13 @@ export const sliceParameters: readonly Parameter[] = [
     description: "Step of Python's slice, of any size; negative ones read backwards; not 0.",
     schema: { type: 'integer', format: 'int64', not: { const: 0 }, default: 1 },
   },
+  {
+    name: 'elem',
+    in: 'query',
+    description:
+      'Some elements of the one rigid column that `var` or `stat` names, in this order, which the answer has as a vector a ' +
+      'draw: indices and half-open ranges into the flattened (C order) value, at most 10,000 elements',
+    schema: { type: 'string', pattern: '^[0-9]+(:[0-9]+)?(,[0-9]+(:[0-9]+)?)*$' },
+    example: '0,3,10:20',
+  },
 ]
