@@ -1,12 +1,11 @@
 /** Errors in /openapi.json: each operation names the codes that it can give, with what they say beside the code. */
-import { ERRORS, type ErrorCode, type ErrorFields } from '../../core/errors.ts'
+import { ERRORS, type ErrorCode } from '../../core/errors.ts'
 import { headers } from './headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Answer, Answers, CodeOrPlace, Reference, Schema, Schemas } from './types.ts'
 
-type Field = Exclude<keyof ErrorFields, 'status' | 'allow' | 'retryAfter'>
-
-const FIELDS: { readonly [F in Field]: Schema } = {
+/** All but `allow`, which is a header. */
+const FIELDS: Schemas = {
   variable: { type: 'string', description: 'The variable or sampler stat in question' },
   expected: ref('DtypeOrShape'),
   actual: ref('DtypeOrShape'),
@@ -23,15 +22,14 @@ const FIELDS: { readonly [F in Field]: Schema } = {
   },
 }
 
-interface CodeDescription {
+interface Example {
   readonly detail: string
-  /** What a problem of this code carries, always or sometimes. */
-  readonly fields?: { readonly [F in Field]?: unknown }
+  readonly fields?: Readonly<Record<string, unknown>>
 }
 
 const variable = 'theta'
-/** An example of each code that an operation can give. */
-const CODES: { readonly [C in ErrorCode]?: CodeDescription } = {
+/** Of each code that an operation can give. */
+const EXAMPLES: { readonly [C in ErrorCode]?: Example } = {
   invalid_protobuf: { detail: 'the body is not a valid protobuf message: it ends inside a field' },
   invalid_slice: { detail: 'the step of a slice cannot be 0' },
   invalid_parameter: { detail: 'a run id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ -' },
@@ -74,17 +72,11 @@ const CODES: { readonly [C in ErrorCode]?: CodeDescription } = {
   overloaded: { detail: '256 answers are open, which is the most at a time; read these first', fields: { limit: 256 } },
 }
 
-/** Fields of a code that every problem of it has. */
-const ALWAYS: { readonly [C in ErrorCode]?: readonly Field[] } = {
-  draw_gap: ['length'],
-  draw_conflict: ['length', 'variable'],
-  payload_too_large: ['limit'],
-  unknown_variable: ['variable'],
-  missing_variable: ['variable'],
-  duplicate_variable: ['variable'],
-  unsupported_dtype: ['variable'],
-  dtype_mismatch: ['variable', 'expected', 'actual'],
-  shape_mismatch: ['variable', 'expected', 'actual'],
+/** Fields of a code in a problem, each with whether every problem of the code has it. */
+function fieldsOf(code: ErrorCode): ReadonlyMap<string, boolean> {
+  const kinds: Readonly<Record<string, string>> = ERRORS[code][2] ?? {}
+  const known = Object.entries(kinds).filter(([name]) => name in FIELDS)
+  return new Map(known.map(([name, kind]) => [name, !kind.endsWith('?')]))
 }
 
 /** The codes that an operation can give with one status. */
@@ -126,9 +118,9 @@ function nameOf({ codes }: Problem): string {
 
 /** With the fields that these codes have, and no others. */
 function schemaOf({ status, codes }: Problem): Schema {
-  const always = codes.map((code) => ALWAYS[code] ?? [])
-  const required = (always[0] ?? []).filter((field) => always.every((fields) => fields.includes(field)))
-  const isUsed = (field: string) => codes.some((code) => field in (CODES[code]?.fields ?? {}))
+  const fields = codes.map(fieldsOf)
+  const used = Object.entries(FIELDS).filter(([name]) => fields.some((of) => of.has(name)))
+  const required = used.flatMap(([name]) => (fields.every((of) => of.get(name)) ? [name] : []))
   return {
     type: 'object',
     description: 'An error (RFC 9457)',
@@ -139,7 +131,7 @@ function schemaOf({ status, codes }: Problem): Schema {
       status: { type: 'integer', format: 'int32', enum: [status] },
       detail: { type: 'string', description: 'What happened, and a way out' },
       code: { type: 'string', enum: codes, description: 'Stable; programs decide by it' },
-      ...Object.fromEntries(Object.entries(FIELDS).filter(([field]) => isUsed(field))),
+      ...Object.fromEntries(used),
     },
   }
 }
@@ -189,7 +181,7 @@ function headersOf(status: number): readonly string[] {
 }
 
 function describeCode(code: ErrorCode): string {
-  const fields = Object.keys(CODES[code]?.fields ?? {})
+  const fields = [...fieldsOf(code).keys()]
   const title = `\`${code}\`: ${ERRORS[code][1]}`
   return fields.length === 0 ? title : `${title} (${fields.map((field) => `\`${field}\``).join(', ')})`
 }
@@ -197,7 +189,7 @@ function describeCode(code: ErrorCode): string {
 function examplesOf({ status, codes }: Problem) {
   return Object.fromEntries(
     codes.map((code) => {
-      const { detail, fields = {} } = CODES[code] ?? { detail: ERRORS[code][1] }
+      const { detail, fields = {} } = EXAMPLES[code] ?? { detail: ERRORS[code][1] }
       const value = { type: `urn:mcbackend:error:${code}`, title: ERRORS[code][1], status, detail, code, ...fields }
       return [code, { value }]
     }),
