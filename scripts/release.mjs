@@ -21,6 +21,7 @@ const PLACES = [
   ['package.json', /^( {2}"version": ")[^"]+(",)$/m],
   ['package-lock.json', /^( {2}"version": ")[^"]+(",)$/m],
   ['package-lock.json', /^( {4}"": \{\n {6}"name": "[^"]+",\n {6}"version": ")[^"]+(",)$/m],
+  ['docs/openapi.json', /^( {4}"version": ")[^"]+(",)$/m],
   ['clients/python/pyproject.toml', /^(version = ")[^"]+(")$/m],
 ]
 

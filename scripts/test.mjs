@@ -87,6 +87,7 @@ const STEPS = [
   },
   { name: 'Python package', in: ['all'], ...pythonPackage() },
   { name: 'Packages, on the platforms that they are for', in: ['all'], command: npm('test:packages') },
+  { name: 'The OpenAPI document, read by tools of others', in: ['all'], command: npm('test:openapi') },
 ]
 
 const chosen = args.includes('--fast') ? 'fast' : args.includes('--all') ? 'all' : 'test'

@@ -13,13 +13,16 @@ import { type AuditEntry, auditTo } from './http/audit.ts'
 import { readStandardBody } from './http/body.ts'
 import { BodyBudget } from './http/body-budget.ts'
 import { compressed } from './http/compression.ts'
+import type { AddressOf, AppContext, AppEnv, ReadBody, WhenAnswered } from './http/context.ts'
 import { counted } from './http/counted.ts'
 import { announceLength } from './http/head.ts'
 import { CORS_HEADERS, setHeaders } from './http/headers.ts'
 import type { Management } from './http/management.ts'
 import { misdirected } from './http/misdirected.ts'
+import { mount } from './http/mount.ts'
 import { OpenAnswers } from './http/open-answers.ts'
-import type { AddressOf, AppContext, AppEnv, ReadBody, Services, WhenAnswered } from './http/operation.ts'
+import { openApiOf } from './http/openapi/document.ts'
+import type { Resources, Services } from './http/operation.ts'
 import { handleErrors, handleNotFound } from './http/problem.ts'
 import { chainRoutes } from './routes/chains.ts'
 import { docsRoutes } from './routes/docs.ts'
@@ -84,54 +87,29 @@ export interface AppOptions {
   readonly now?: () => number
 }
 
-export function createApp({
-  openBackend,
-  keys,
-  origins = [],
-  hosts,
-  publicUrl,
-  limits = DEFAULT_LIMITS,
-  bounds = DEFAULT_BOUNDS,
-  readBody = readStandardBody,
-  whenAnswered = () => false,
-  bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes }),
-  openAnswers = new OpenAnswers(bounds),
-  observe,
-  report = (id, error) => console.error(reportLine(id, error)),
-  audit = (entry) => console.log(oneLine(withoutKeys(JSON.stringify({ audit: entry })))),
-  now = Date.now,
-}: AppOptions): Hono<AppEnv> {
-  const app = new Hono<AppEnv>()
-  const quotas = new Quotas(now)
-  const openLocal = () => openBackend(LOCAL_TENANT)
-  let management: Management | undefined
-  let authorize: Services['authorize'] = openAccess(openLocal)
-  if (keys !== undefined) {
-    const { control, operatorToken, closeBackend = () => {}, addressOf = () => undefined, defer = quietly } = keys
-    const keyring = new Keyring(control, now)
-    const written = auditTo(audit, now)
-    management = {
-      control,
-      keyring,
-      audit: written,
-      now,
-      limits,
-      closeBackend,
-      ...(publicUrl !== undefined && { publicUrl }),
-    }
-    authorize = keyedAccess({ keyring, operatorToken, openBackend, now, addressOf, defer })
-  }
-  const services = {
-    limits,
-    bounds,
-    readBody,
-    bodies,
-    documents: new BodyBudget({ all: bounds.documentsBytes, tenant: bounds.documentsBytes / 2 }),
-    whenAnswered,
-    authorize: counted(authorize, openAnswers, whenAnswered),
-    quotas,
-  }
+const RESOURCES: Resources = {
+  ...healthRoutes,
+  ...runRoutes,
+  ...chainRoutes,
+  ...drawRoutes,
+  ...eventRoutes,
+  ...shareRoutes,
+  ...whoamiRoutes,
+  ...keyRoutes,
+  ...tenantRoutes,
+  ...sharedRoutes,
+  ...docsRoutes,
+}
 
+export function createApp(options: AppOptions): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  prepare(app, options)
+  mount(app, servicesOf(options), RESOURCES)
+  return app
+}
+
+/** What happens before and after handlers. */
+function prepare(app: Hono<AppEnv>, { observe, hosts, origins = [], publicUrl, report = toConsole }: AppOptions): void {
   app.use(requestId())
   if (observe !== undefined) app.use(observe)
   app.use(setHeaders)
@@ -143,30 +121,64 @@ export function createApp({
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
   app.onError(handleErrors(report))
   app.notFound(handleNotFound)
-
-  healthRoutes(app, services, { version: VERSION, ping: () => openLocal().store.ping() })
-  runRoutes(app, services, sharesEndWith(management))
-  chainRoutes(app, services)
-  drawRoutes(app, services)
-  eventRoutes(app, services)
-  shareRoutes(app, services, management)
-  whoamiRoutes(app, services)
-  keyRoutes(app, services, management)
-  tenantRoutes(app, services, management, openBackend)
-  sharedRoutes(app, services)
-  docsRoutes(app, services, VERSION)
-  return app
 }
+
+function servicesOf(options: AppOptions): Services {
+  const {
+    openBackend,
+    limits = DEFAULT_LIMITS,
+    bounds = DEFAULT_BOUNDS,
+    readBody = readStandardBody,
+    whenAnswered = () => false,
+    bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes }),
+    openAnswers = new OpenAnswers(bounds),
+    now = Date.now,
+  } = options
+  const management = managementOf(options, limits, now)
+  return {
+    limits,
+    bounds,
+    readBody,
+    bodies,
+    documents: new BodyBudget({ all: bounds.documentsBytes, tenant: bounds.documentsBytes / 2 }),
+    whenAnswered,
+    authorize: counted(authorizeWith(options, management), openAnswers, whenAnswered),
+    quotas: new Quotas(now),
+    management,
+    openBackend,
+    version: VERSION,
+    openApi: () => openApiOf(RESOURCES, VERSION),
+  }
+}
+
+function managementOf(
+  { keys, publicUrl, audit = auditToConsole }: AppOptions,
+  limits: Limits,
+  now: () => number,
+): Management | undefined {
+  if (keys === undefined) return undefined
+  const { control, closeBackend = () => {} } = keys
+  return {
+    control,
+    keyring: new Keyring(control, now),
+    audit: auditTo(audit, now),
+    now,
+    limits,
+    closeBackend,
+    ...(publicUrl !== undefined && { publicUrl }),
+  }
+}
+
+function authorizeWith({ keys, openBackend }: AppOptions, management: Management | undefined): Services['authorize'] {
+  if (keys === undefined || management === undefined) return openAccess(() => openBackend(LOCAL_TENANT))
+  const { operatorToken, addressOf = () => undefined, defer = quietly } = keys
+  const { keyring, now } = management
+  return keyedAccess({ keyring, operatorToken, openBackend, now, addressOf, defer })
+}
+
+const toConsole = (id: string, error: unknown) => console.error(reportLine(id, error))
+
+const auditToConsole = (entry: AuditEntry) => console.log(oneLine(withoutKeys(JSON.stringify({ audit: entry }))))
 
 /** A failure to note when a key was used is nobody's concern. */
 const quietly = (): Defer => (work) => void work.catch(() => undefined)
-
-/** The shares of a run end with it. */
-function sharesEndWith(management: Management | undefined): (c: AppContext, rid: string) => Promise<void> {
-  return async (c, rid) => {
-    const caller = c.get('caller')
-    if (management === undefined || caller.kind !== 'key') return
-    await management.control.removeShares(caller.tenant.id, rid)
-    management.keyring.forget()
-  }
-}

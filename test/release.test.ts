@@ -8,7 +8,8 @@ import { newFolder, removeFolder } from './support/storage.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PYTHON = 'clients/python/pyproject.toml'
-const FILES = ['package.json', 'package-lock.json', PYTHON, 'scripts/release.mjs']
+const DOCUMENT = 'docs/openapi.json'
+const FILES = ['package.json', 'package-lock.json', PYTHON, DOCUMENT, 'scripts/release.mjs']
 const ENTRIES = '## [Unreleased]\n\n### Added\n\n- Something.\n\n## [0.0.1] - 2026-01-01\n\n- The first.\n\n## 7.0.0\n'
 
 let folder: string
@@ -51,6 +52,7 @@ test('a release is one version in all places, a date, a commit and a tag', () =>
     version: '7.8.9',
     packages: { '': { version: '7.8.9' } },
   })
+  expect(JSON.parse(read(DOCUMENT))).toMatchObject({ info: { version: '7.8.9' } })
   expect(read(PYTHON)).toContain('\nversion = "7.8.9"\n')
   const today = new Date().toISOString().slice(0, 10)
   expect(read('CHANGELOG.md')).toContain(
@@ -60,7 +62,7 @@ test('a release is one version in all places, a date, a commit and a tag', () =>
   expect(git('rev-parse', 'v7.8.9^{commit}')).toBe(git('rev-parse', 'HEAD'))
   expect(git('status', '--porcelain')).toBe('')
   // Versions, and nothing else.
-  expect(git('diff', '--shortstat', 'HEAD~1', 'HEAD', '--', ...FILES)).toContain('4 insertions(+), 4 deletions(-)')
+  expect(git('diff', '--shortstat', 'HEAD~1', 'HEAD', '--', ...FILES)).toContain('5 insertions(+), 5 deletions(-)')
 })
 
 test('the version that package.json has is released when it has no tag', () => {

@@ -3,7 +3,7 @@ import type { Hono } from 'hono'
 import { DEFAULT_BOUNDS, DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { readProtobuf } from '../../src/http/body.ts'
 import { BodyBudget } from '../../src/http/body-budget.ts'
-import type { AppEnv, ReadBody } from '../../src/http/operation.ts'
+import type { AppEnv, ReadBody } from '../../src/http/context.ts'
 
 const BLOCK = new Uint8Array(1024 * 1024).fill(7)
 

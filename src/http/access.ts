@@ -7,7 +7,9 @@ import { Rates } from '../access/rates.ts'
 import { effectiveScopes, type FoundKey, type KeyRecord } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { StoreBackend } from '../runs/backend.ts'
-import type { AddressOf, AppContext, AppEnv, Caller, Need, Services } from './operation.ts'
+import type { AddressOf, AppContext, AppEnv, Caller } from './context.ts'
+import { noKeysHere } from './management.ts'
+import type { Need, Services } from './operation.ts'
 
 type Authorize = Services['authorize']
 
@@ -22,10 +24,6 @@ export function openAccess(openBackend: () => StoreBackend): Authorize {
       c.set('backend', openBackend())
       await next()
     })
-}
-
-export function noKeysHere(): McbError {
-  return new McbError('forbidden', 'this server has no tenants and no keys; its operator starts it with MCB_AUTH=keys')
 }
 
 export interface KeyedAccess {

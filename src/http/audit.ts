@@ -1,5 +1,5 @@
 /** One line for each change of tenants and keys: who did what, and never a secret. */
-import type { AppContext, Caller } from './operation.ts'
+import type { AppContext, Caller } from './context.ts'
 
 export interface AuditEntry {
   /** RFC 3339. */

@@ -3,9 +3,10 @@
 import { McbError } from '../core/errors.ts'
 import type { BodyBudget, BodyHold } from './body-budget.ts'
 import { Collector, tooLarge } from './collector.ts'
+import type { AppContext, Caller, ReadBody } from './context.ts'
 import { gunzip } from './gunzip.ts'
 import { PROTOBUF, PROTOBUF_ALIAS } from './negotiate.ts'
-import type { AppContext, Caller, ReadBody, Services } from './operation.ts'
+import type { Services } from './operation.ts'
 
 /** What reading a body needs of the services. */
 export type BodyServices = Pick<Services, 'readBody' | 'bodies' | 'bounds'>

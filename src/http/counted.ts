@@ -1,8 +1,9 @@
 /** Counts the open answers of each tenant: who has too many is refused before anything is read. */
 import type { Next } from 'hono'
 import { LOCAL_TENANT } from '../access/records.ts'
+import type { AppContext, Caller, WhenAnswered } from './context.ts'
 import type { OpenAnswers } from './open-answers.ts'
-import type { AppContext, Caller, Services, WhenAnswered } from './operation.ts'
+import type { Services } from './operation.ts'
 
 /** Gives each read that was let in its place until it is answered. */
 export function counted(

@@ -5,7 +5,7 @@
 
 import { isMcbError, McbError } from '../core/errors.ts'
 import type { BodyBudget } from './body-budget.ts'
-import type { AppContext, WhenAnswered } from './operation.ts'
+import type { AppContext, WhenAnswered } from './context.ts'
 
 /** Smaller ones are not counted: the number of open answers is bounded as well. */
 const SMALL_BYTES = 64 * 1024

@@ -1,6 +1,6 @@
 /** Headers of every answer, and those that pages of other origins may send and see. */
 import type { MiddlewareHandler } from 'hono'
-import type { AppEnv } from './operation.ts'
+import type { AppEnv } from './context.ts'
 import { NOTHING_POLICY } from './page-policy.ts'
 
 /** What every answer carries, beside its `X-Request-Id`. */

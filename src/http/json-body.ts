@@ -4,8 +4,8 @@ import { SCOPES } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import { isRunId } from '../core/wire/run-meta.ts'
 import { type BodyServices, readWhole } from './body.ts'
+import type { AppContext } from './context.ts'
 import { JSON_TYPE } from './negotiate.ts'
-import type { AppContext } from './operation.ts'
 
 const MAX_BYTES = 64 * 1024
 

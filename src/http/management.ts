@@ -5,9 +5,8 @@ import type { Keyring } from '../access/keyring.ts'
 import type { ControlStore, KeyRecord, Tenant } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { Limits } from '../core/limits.ts'
-import { noKeysHere } from './access.ts'
 import type { Audit } from './audit.ts'
-import type { AppContext } from './operation.ts'
+import type { AppContext } from './context.ts'
 
 /** What manages tenants and keys; there is none in open mode. */
 export interface Management {
@@ -20,6 +19,10 @@ export interface Management {
   readonly closeBackend: (storage: string) => void
   /** Address under which this server is reached; that of the request when absent. */
   readonly publicUrl?: string
+}
+
+export function noKeysHere(): McbError {
+  return new McbError('forbidden', 'this server has no tenants and no keys; its operator starts it with MCB_AUTH=keys')
 }
 
 /** @throws McbError `forbidden` in open mode */
@@ -52,6 +55,14 @@ export async function addKey(
   const record: KeyRecord = { ...wanted, id, createdAt: now(), lastUsedAt: null }
   await control.addKey(tenant.id, record, await hashOf(key), wanted.share ? limits.shares : limits.keys)
   return { record, key }
+}
+
+/** The shares of a run end with it. */
+export async function endShares(c: AppContext, management: Management | undefined, rid: string): Promise<void> {
+  const caller = c.get('caller')
+  if (management === undefined || caller.kind !== 'key') return
+  await management.control.removeShares(caller.tenant.id, rid)
+  management.keyring.forget()
 }
 
 /** A key that a key makes can do no more, and lives no longer. @throws McbError `forbidden` */

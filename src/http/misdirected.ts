@@ -1,7 +1,7 @@
 /** 421 for what is not meant for this server, before anything else is looked at; see docs/protocol.md §12. */
 import type { MiddlewareHandler } from 'hono'
 import { McbError } from '../core/errors.ts'
-import type { AppEnv } from './operation.ts'
+import type { AppEnv } from './context.ts'
 import { hostOf, isOriginOf, isOwnHost, plainName } from './own-host.ts'
 
 export interface OwnAddress {

@@ -1,6 +1,6 @@
 /** Content negotiation: which of the media types of an answer the request's `Accept` asks for (RFC 9110, 12.5.1). */
 import { McbError } from '../core/errors.ts'
-import type { AppContext } from './operation.ts'
+import type { AppContext } from './context.ts'
 
 export const PROTOBUF = 'application/x-protobuf'
 export const PROTOBUF_ALIAS = 'application/protobuf'

@@ -1,33 +1,12 @@
-/** What every handler gets, and what an operation of a resource says of itself. */
-import type { Context, Handler, MiddlewareHandler } from 'hono'
-import type { DescribeRouteOptions } from 'hono-openapi'
+/** What an operation of a resource says of itself, and what its handler is given. */
+import type { MiddlewareHandler } from 'hono'
 import type { Quotas } from '../access/quotas.ts'
-import type { KeyRecord, Tenant } from '../access/records.ts'
 import type { Bounds, Limits } from '../core/limits.ts'
 import type { StoreBackend } from '../runs/backend.ts'
-import type { BodyBudget, BodyHold } from './body-budget.ts'
-import type { Place } from './open-answers.ts'
-
-export interface AppEnv {
-  Variables: {
-    requestId: string
-    caller: Caller
-    /** Whether the caller would still be let in; for answers that take long. */
-    stillAllowed: () => Promise<boolean>
-    /** The backend of the request's tenant; it can reach nothing else. */
-    backend: StoreBackend
-    /** What the request's body takes of the budget, once it is being read. */
-    hold: BodyHold
-    /** The request's place among the open answers of its tenant; absent where these are not counted. */
-    place: Place
-  }
-}
-
-/** Who sends a request: the operator, the holder of a key, or anyone where there are no keys. */
-export type Caller =
-  | { readonly kind: 'operator' }
-  | { readonly kind: 'key'; readonly key: KeyRecord; readonly tenant: Tenant }
-  | { readonly kind: 'anyone' }
+import type { BodyBudget } from './body-budget.ts'
+import type { AppContext, AppEnv, ReadBody, WhenAnswered } from './context.ts'
+import type { Management } from './management.ts'
+import type { Description, OpenApi } from './openapi/types.ts'
 
 /**
  * Who may do something: nobody needs a key for `nothing`, and any key will do for `key`; the others are scopes of a key, or
@@ -35,28 +14,28 @@ export type Caller =
  */
 export type Need = 'nothing' | 'key' | 'read' | 'write' | 'admin' | 'operator' | 'operator or admin'
 
-export type AppContext = Context<AppEnv>
-
-/** How a body is to be read. */
-export interface BodyWish {
-  /** Bytes beyond which it is refused with `payload_too_large`. */
-  readonly limit: number
-  /** What is allocated is taken from here first; the body is given up when it is cut. */
-  readonly hold: BodyHold
-  /** Milliseconds without a byte after which it is given up. */
-  readonly stallMs: number
+/** One method of one resource. */
+export interface Operation {
+  readonly needs: Need
+  /**
+   * Whether a key for one run is let in where the path names no run: the handler then keeps it to that run. Where the path
+   * names one, it must be the key's.
+   */
+  readonly oneRun?: 'handled'
+  /** `events` where the answer goes on for as long as somebody watches. */
+  readonly answer?: 'events'
+  /** In /openapi.json; `hidden` for what is no part of the API. */
+  readonly describe: Description | 'hidden'
+  readonly handler: (c: AppContext, services: Services) => Response | Promise<Response>
 }
 
-/** Reads a request's body, whatever the platform. */
-export type ReadBody = (c: AppContext, wish: BodyWish) => Promise<Uint8Array<ArrayBuffer>>
+export const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const
+export type Method = (typeof METHODS)[number]
 
-/** Calls `ended` when the answer to a request has left, or never will; false where a platform does not learn of that. */
-export type WhenAnswered = (c: AppContext, ended: () => void) => boolean
+/** Paths, as the router writes them, with what can be done there. */
+export type Resources = Readonly<Record<string, { readonly [M in Method]?: Operation }>>
 
-/** The IP address that a request comes from, as far as this server can know it. */
-export type AddressOf = (c: AppContext) => string | undefined
-
-/** What the routes share. */
+/** What all handlers share. */
 export interface Services {
   readonly limits: Limits
   readonly readBody: ReadBody
@@ -68,17 +47,12 @@ export interface Services {
   readonly quotas: Quotas
   /** Gives a request its caller and that caller's backend: the one place where that happens. */
   readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun' | 'answer'>) => MiddlewareHandler<AppEnv>
-}
-
-export interface Operation {
-  readonly needs: Need
-  /**
-   * Whether a key for one run is let in where the path names no run: the handler then keeps it to that run. Where the path
-   * names one, it must be the key's.
-   */
-  readonly oneRun?: 'handled'
-  /** `events` where the answer goes on for as long as somebody watches. */
-  readonly answer?: 'events'
-  readonly describe: DescribeRouteOptions
-  readonly handler: Handler<AppEnv>
+  /** Of tenants and keys; absent where there are none. */
+  readonly management: Management | undefined
+  /** The backend under a tenant's name in the storage; handlers have that of their caller in the context. */
+  readonly openBackend: (storage: string) => StoreBackend
+  /** Of this software. */
+  readonly version: string
+  /** What the routes say of themselves. */
+  readonly openApi: () => OpenApi
 }

@@ -5,8 +5,8 @@ import { type Elements, parseElements } from '../core/draws/elements.ts'
 import type { Slice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
 import { isChainNumber, isRunId } from '../core/wire/run-meta.ts'
+import type { AppContext } from './context.ts'
 import { TENANT_NAME, TENANT_TEXT } from './json-body.ts'
-import type { AppContext } from './operation.ts'
 
 export function ridParam(c: AppContext): string {
   const rid = c.req.param('rid') ?? ''

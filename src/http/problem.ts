@@ -2,8 +2,8 @@
 import type { ErrorHandler, NotFoundHandler } from 'hono'
 import { McbError } from '../core/errors.ts'
 import { withoutKeys } from '../core/redaction.ts'
+import type { AppContext, AppEnv } from './context.ts'
 import { COMMON_HEADERS } from './headers.ts'
-import type { AppContext, AppEnv } from './operation.ts'
 
 const RETRY_AFTER_SECONDS = 1
 

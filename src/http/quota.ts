@@ -4,7 +4,7 @@ import { NO_LIMITS, type TenantLimits } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { Usage } from '../core/store.ts'
 import { tenantOf } from './access.ts'
-import type { AppContext } from './operation.ts'
+import type { AppContext } from './context.ts'
 
 export function limitsOf(c: AppContext): TenantLimits {
   const caller = c.get('caller')

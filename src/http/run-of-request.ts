@@ -2,7 +2,7 @@
 
 import { McbError } from '../core/errors.ts'
 import type { StoreChain, StoreRun } from '../runs/backend.ts'
-import type { AppContext } from './operation.ts'
+import type { AppContext } from './context.ts'
 
 export const REGISTRATION = 'Mcb-Registration'
 

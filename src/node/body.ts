@@ -4,7 +4,7 @@ import { McbError } from '../core/errors.ts'
 import { free } from '../core/free.ts'
 import { readStandardBody } from '../http/body.ts'
 import { Collector, stalled } from '../http/collector.ts'
-import type { ReadBody } from '../http/operation.ts'
+import type { ReadBody } from '../http/context.ts'
 import { messagesIn } from './messages.ts'
 
 export const readNodeBody: ReadBody = (c, wish) => {

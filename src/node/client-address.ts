@@ -1,7 +1,7 @@
 /** The address that a request comes from: that of its connection, or what the operator's own proxies say of it. */
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
-import type { AddressOf } from '../http/operation.ts'
+import type { AddressOf } from '../http/context.ts'
 import { messagesIn } from './messages.ts'
 
 /** True for an address whose `X-Forwarded-For` is believed, behind so many other proxies of the operator. */

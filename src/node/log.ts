@@ -16,7 +16,7 @@ import type { McbError } from '../core/errors.ts'
 import { describeError, loggable, oneLine } from '../core/log-text.ts'
 import { percentDecoded, withoutKeys } from '../core/redaction.ts'
 import type { AuditEntry } from '../http/audit.ts'
-import type { AppContext, AppEnv, Caller } from '../http/operation.ts'
+import type { AppContext, AppEnv, Caller } from '../http/context.ts'
 import { type LineKind, LogWriter } from './log-writer.ts'
 import { type Messages, messagesIn } from './messages.ts'
 

@@ -6,7 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { McbError } from '../core/errors.ts'
 import { DEFAULT_BOUNDS } from '../core/limits.ts'
-import type { AppEnv, WhenAnswered } from '../http/operation.ts'
+import type { AppEnv, WhenAnswered } from '../http/context.ts'
 import { Connections } from './connections.ts'
 import {
   defectOf,

@@ -1,78 +1,68 @@
 /** /v1/runs/{rid}/chains and …/chains/{chain}. */
-import type { Hono } from 'hono'
 import type { ChainState } from '../core/store.ts'
 import { ROW_BYTES } from '../core/usage.ts'
-import { chainAnswer, describe, errors } from '../http/openapi/describe.ts'
-import type { AppEnv, Services } from '../http/operation.ts'
+import { describe, jsonAnswer, packedAnswer } from '../http/openapi/describe.ts'
+import { onlyNew, registration } from '../http/openapi/headers.ts'
+import type { Operation, Resources } from '../http/operation.ts'
 import { chainParam, ridParam } from '../http/params.ts'
 import { countAdded, requireRoom } from '../http/quota.ts'
-import { resource } from '../http/resource.ts'
 import { requireChain, withRun } from '../http/run-of-request.ts'
 import type { StoreRun } from '../runs/backend.ts'
 
-export function chainRoutes(app: Hono<AppEnv>, { authorize, quotas }: Services): void {
-  resource(app, '/v1/runs/:rid/chains', authorize, {
-    get: {
-      needs: 'read',
-      describe: describe('Chains', 'listChains', 'The chains of a run, by number', {
-        responses: {
-          200: { description: 'Chains and their lengths', content: { 'application/json': {} } },
-          ...errors(400, 404, 412),
-        },
-      }),
-      handler: async (c) => {
-        const chains = await withRun(c, ridParam(c), {}, (run) => run.getChains())
-        return c.json({ chains: chains.map(({ state }) => present(state)) })
-      },
-    },
-  })
+const listChains: Operation = {
+  needs: 'read',
+  describe: describe('Chains', 'listChains', 'The chains of a run, by number', {
+    parameters: [registration],
+    responses: { 200: packedAnswer('Chains and their lengths', 'ChainList') },
+    errors: ['run_not_found', 'run_replaced'],
+  }),
+  handler: async (c) => {
+    const chains = await withRun(c, ridParam(c), {}, (run) => run.getChains())
+    return c.json({ chains: chains.map(({ state }) => present(state)) })
+  },
+}
 
-  resource(app, '/v1/runs/:rid/chains/:chain', authorize, {
-    put: {
-      needs: 'write',
-      describe: describe('Chains', 'putChain', 'Create a chain, or find it', {
-        parameters: [
-          {
-            name: 'If-None-Match',
-            in: 'header',
-            schema: { type: 'string', enum: ['*'] },
-            description: '412 if it exists',
-          },
-        ],
-        responses: {
-          200: chainAnswer('It exists'),
-          201: chainAnswer('Created'),
-          ...errors(400, 404, 412, 422),
-        },
-      }),
-      handler: async (c) => {
-        const number = chainParam(c)
-        const exclusive = c.req.header('If-None-Match')?.trim() === '*'
-        const chain = await withRun(c, ridParam(c), {}, async (run) => {
-          const added = { runs: 0, bytes: ROW_BYTES }
-          await requireRoom(c, quotas, added, async () => (await run.getChain(number)) !== undefined)
-          const made = await run.initChain(number, { exclusive })
-          if (made.isNew) countAdded(c, quotas, added)
-          return made
-        })
-        return c.json(present(chain.state), chain.isNew ? 201 : 200)
-      },
-    },
-    get: {
-      needs: 'read',
-      describe: describe('Chains', 'getChain', 'Length of a chain', {
-        responses: { 200: chainAnswer('Its present length'), ...errors(400, 404, 412) },
-      }),
-      handler: async (c) => {
-        const number = chainParam(c)
-        const resource = (run: StoreRun) => requireChain(run, number)
-        const chain = await withRun(c, ridParam(c), { resource }, resource)
-        return c.json(present(chain.state))
-      },
-    },
-  })
+const putChain: Operation = {
+  needs: 'write',
+  describe: describe('Chains', 'putChain', 'Create a chain, or find it', {
+    parameters: [registration, onlyNew],
+    responses: { 200: jsonAnswer('It exists', 'ChainState'), 201: jsonAnswer('Created', 'ChainState') },
+    errors: ['quota_exceeded', 'run_not_found', 'chain_exists', 'run_replaced', 'invalid_run_meta'],
+  }),
+  handler: async (c, { quotas }) => {
+    const number = chainParam(c)
+    const exclusive = c.req.header('If-None-Match')?.trim() === '*'
+    const chain = await withRun(c, ridParam(c), {}, async (run) => {
+      const added = { runs: 0, bytes: ROW_BYTES }
+      await requireRoom(c, quotas, added, async () => (await run.getChain(number)) !== undefined)
+      const made = await run.initChain(number, { exclusive })
+      if (made.isNew) countAdded(c, quotas, added)
+      return made
+    })
+    return c.json(present(chain.state), chain.isNew ? 201 : 200)
+  },
+}
+
+const getChain: Operation = {
+  needs: 'read',
+  describe: describe('Chains', 'getChain', 'Length of a chain', {
+    parameters: [registration],
+    responses: { 200: jsonAnswer('Its present length', 'ChainState') },
+    errors: ['run_not_found', 'chain_not_found', 'run_replaced'],
+  }),
+  handler: async (c) => {
+    const number = chainParam(c)
+    const resource = (run: StoreRun) => requireChain(run, number)
+    const chain = await withRun(c, ridParam(c), { resource }, resource)
+    return c.json(present(chain.state))
+  },
 }
 
 function present({ chain, length, updatedAt }: ChainState) {
   return { chain, length, updatedAt: new Date(updatedAt).toISOString() }
+}
+
+export const chainRoutes: Resources = {
+  '/v1/runs/:rid/chains': { get: listChains },
+  '/v1/runs/:rid/chains/:chain': { get: getChain, put: putChain },
 }

@@ -1,15 +1,10 @@
 /** /openapi.json, generated from the routes, and /docs, which shows it without fetching anything from elsewhere. */
-import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
-import { generateSpecs } from 'hono-openapi'
-import { documentation } from '../http/openapi/describe.ts'
-import type { AppEnv, Services } from '../http/operation.ts'
+import { answerOf } from '../http/openapi/document.ts'
+import type { OpenApi, OperationObject } from '../http/openapi/types.ts'
+import { METHODS, type Operation, type Resources } from '../http/operation.ts'
 import { pagePolicy } from '../http/page-policy.ts'
-import { resource } from '../http/resource.ts'
 
-type Document = Awaited<ReturnType<typeof generateSpecs>>
-
-const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
 section { border-top: 1px solid #d0d7de; padding: .5rem 0 1rem } code { font-size: .95em }
@@ -17,29 +12,31 @@ h2 { font-size: 1.05rem; margin: .5rem 0 } .method { display: inline-block; min-
 table { border-collapse: collapse } td { padding: .1rem 1rem .1rem 0; vertical-align: top }
 @media (prefers-color-scheme: dark) { body { background: #0d1117; color: #e6edf3 } section { border-color: #30363d } }`
 
-export function docsRoutes(app: Hono<AppEnv>, { authorize }: Services, version: string): void {
-  let generated: Promise<Document> | undefined
-  const document = () => {
-    generated ??= generateSpecs(app, { documentation: documentation(version) })
-    return generated
-  }
-  const shown = { needs: 'nothing', describe: { hide: true } } as const
-  resource(app, '/openapi.json', authorize, { get: { ...shown, handler: async (c) => c.json(await document()) } })
-  resource(app, '/docs', authorize, {
-    get: {
-      ...shown,
-      handler: async (c) => {
-        c.header('Content-Security-Policy', await pagePolicy({ style: STYLE }))
-        return c.html(page(await document()))
-      },
-    },
-  })
+const getDocument: Operation = {
+  needs: 'nothing',
+  describe: 'hidden',
+  handler: (c, { openApi }) => c.json(openApi()),
 }
 
-function page(document: Document) {
-  const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
-    METHODS.flatMap((method) => {
-      const operation = item?.[method]
+const getDocs: Operation = {
+  needs: 'nothing',
+  describe: 'hidden',
+  handler: async (c, { openApi }) => {
+    c.header('Content-Security-Policy', await pagePolicy({ style: STYLE }))
+    return c.html(page(openApi()))
+  },
+}
+
+interface Shown {
+  readonly path: string
+  readonly method: string
+  readonly operation: OperationObject
+}
+
+function page(document: OpenApi) {
+  const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+    METHODS.flatMap((method): Shown[] => {
+      const operation = item[method]
       return operation === undefined ? [] : [{ path, method, operation }]
     }),
   )
@@ -53,31 +50,34 @@ function page(document: Document) {
       </head>
       <body>
         <h1>${document.info.title} ${document.info.version}</h1>
-        <p>${document.info.description} As a document: <a href="/openapi.json">/openapi.json</a>.</p>
-        ${operations.map(
-          ({ path, method, operation }) => html`<section>
-            <h2><code><span class="method">${method.toUpperCase()}</span>${path}</code></h2>
-            <p>${operation.summary}</p>
-            <table>
-              ${(operation.parameters ?? []).map((parameter) =>
-                'name' in parameter
-                  ? html`<tr>
-                      <td><code>${parameter.name}</code></td>
-                      <td>${parameter.in}</td>
-                      <td>${parameter.description ?? ''}</td>
-                    </tr>`
-                  : '',
-              )}
-              ${Object.entries(operation.responses ?? {}).map(
-                ([status, answer]) => html`<tr>
-                  <td><code>${status}</code></td>
-                  <td></td>
-                  <td>${'description' in answer ? answer.description : ''}</td>
-                </tr>`,
-              )}
-            </table>
-          </section>`,
-        )}
+        <p>${document.info.summary} As a document: <a href="/openapi.json">/openapi.json</a>.</p>
+        ${operations.map((shown) => section(document, shown))}
       </body>
     </html>`
+}
+
+function section({ components }: OpenApi, { path, method, operation }: Shown) {
+  return html`<section>
+    <h2><code><span class="method">${method.toUpperCase()}</span>${path}</code></h2>
+    <p>${operation.summary}. ${operation.description}</p>
+    <table>
+      ${operation.parameters.map((parameter) => row(parameter.name, parameter.in, parameter.description))}
+      ${Object.entries(operation.responses).map(([status, answer]) =>
+        row(status, '', answerOf(components, answer).description),
+      )}
+    </table>
+  </section>`
+}
+
+function row(name: string, place: string, description: string) {
+  return html`<tr>
+    <td><code>${name}</code></td>
+    <td>${place}</td>
+    <td>${description}</td>
+  </tr>`
+}
+
+export const docsRoutes: Resources = {
+  '/openapi.json': { get: getDocument },
+  '/docs': { get: getDocs },
 }

@@ -1,5 +1,4 @@
 /** /v1/runs/{rid}/chains/{chain}/draws: batches in, slices out. */
-import type { Hono } from 'hono'
 import { formatElements } from '../core/draws/elements.ts'
 import { McbError } from '../core/errors.ts'
 import { type Answer, requireSelectionFits } from '../core/formats/answer.ts'
@@ -11,94 +10,114 @@ import { BodyReturned } from '../core/store.ts'
 import { COLUMN_BYTES, ROW_BYTES } from '../core/usage.ts'
 import { readExtent } from '../core/wire/batch-extent.ts'
 import { readProtobuf } from '../http/body.ts'
+import type { AppContext } from '../http/context.ts'
 import { JSON_TYPE, matchesETag, negotiate } from '../http/negotiate.ts'
-import { describe, drawsAnswer, drawsBody, errors, sliceParameters } from '../http/openapi/describe.ts'
-import type { AppContext, AppEnv, Services } from '../http/operation.ts'
+import { jsonAnswer as answerInJson, describe, drawsAnswer, drawsBody, emptyAnswer } from '../http/openapi/describe.ts'
+import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/headers.ts'
+import { sliceParameters } from '../http/openapi/parameters.ts'
+import { UNKNOWN_COLUMN } from '../http/openapi/problems.ts'
+import type { Operation, Resources, Services } from '../http/operation.ts'
 import { chainParam, columnsQuery, elementsQuery, ridParam, sliceQuery } from '../http/params.ts'
 import { bodyLimit, countAdded, requireRoom } from '../http/quota.ts'
-import { resource } from '../http/resource.ts'
 import { requireChain, withRun } from '../http/run-of-request.ts'
 import { streamOf } from '../http/stream.ts'
 import type { Asked, StoreRun } from '../runs/backend.ts'
 
-export function drawRoutes(app: Hono<AppEnv>, services: Services): void {
-  const { limits, bounds, authorize, quotas } = services
-  const append = async (c: AppContext) => {
-    const rid = ridParam(c)
-    const chain = chainParam(c)
-    let body: Promise<Uint8Array<ArrayBuffer>> | undefined
-    const length = await withRun(c, rid, { resource: (run) => requireChain(run, chain) }, async (run) => {
-      // A client that waits for "100 Continue" is told what does not need the body before it sends that.
-      if (c.req.header('Expect') !== undefined) await requireChain(run, chain)
-      body ??= readProtobuf(c, services, bodyLimit(c, limits.bodyBytes))
-      let bytes: Uint8Array<ArrayBuffer>
-      try {
-        bytes = await body
-      } catch (error) {
-        // A missing run or chain outranks what is wrong with the body, and is looked for only when something is.
-        await requireChain(run, chain)
-        throw error
-      }
-      const added = { runs: 0, bytes: ROW_BYTES + COLUMN_BYTES * run.schema.columns.length + bytes.length }
-      await requireRoom(c, quotas, added, async () => {
-        const { state } = await requireChain(run, chain)
-        const { start, count } = await readExtent(bytes)
-        return start + count <= state.length
-      })
-      const appended = await run.append(chain, bytes).catch((error: unknown) => {
-        // The run may have been replaced behind the handle: then the bytes are for the one that is found next.
-        if (error instanceof BodyReturned) body = Promise.resolve(error.body)
-        throw error
-      })
-      countAdded(c, quotas, added)
-      return appended
-    })
-    return c.json({ chain, length })
-  }
+const appendDraws: Operation = {
+  needs: 'write',
+  describe: describe('Draws', 'appendDraws', 'Append a batch of iterations, exactly once', {
+    description: 'A batch that is stored already is acknowledged again; where it overlaps, its content must be equal.',
+    parameters: [registration, contentEncoding],
+    requestBody: drawsBody,
+    responses: { 200: answerInJson('Durable', 'AppendResult') },
+    errors: [
+      'invalid_protobuf',
+      'empty_batch',
+      'quota_exceeded',
+      'run_not_found',
+      'chain_not_found',
+      'draw_gap',
+      'draw_conflict',
+      'run_replaced',
+      'unknown_variable',
+      'missing_variable',
+      'duplicate_variable',
+      'dtype_mismatch',
+      'shape_mismatch',
+    ],
+  }),
+  handler: append,
+}
 
-  const read = async (c: AppContext) => {
-    const rid = ridParam(c)
-    const chain = chainParam(c)
-    const asked = { slice: sliceQuery(c), elements: elementsQuery(c) }
-    const select = async (run: StoreRun) => (await requireChain(run, chain)).select(columnsQuery(c, run.schema), asked)
-    const find = readsDraws(c) ? (run: StoreRun) => readNow(c, run, chain, asked) : select
-    const { registration, selection } = await withRun(c, rid, { resource: select }, async (run) => {
-      return { registration: run.registration, selection: await find(run) }
+async function append(c: AppContext, services: Services): Promise<Response> {
+  const { limits, quotas } = services
+  const rid = ridParam(c)
+  const chain = chainParam(c)
+  let body: Promise<Uint8Array<ArrayBuffer>> | undefined
+  const length = await withRun(c, rid, { resource: (run) => requireChain(run, chain) }, async (run) => {
+    // A client that waits for "100 Continue" is told what does not need the body before it sends that.
+    if (c.req.header('Expect') !== undefined) await requireChain(run, chain)
+    body ??= readProtobuf(c, services, bodyLimit(c, limits.bodyBytes))
+    let bytes: Uint8Array<ArrayBuffer>
+    try {
+      bytes = await body
+    } catch (error) {
+      // A missing run or chain outranks what is wrong with the body, and is looked for only when something is.
+      await requireChain(run, chain)
+      throw error
+    }
+    const added = { runs: 0, bytes: ROW_BYTES + COLUMN_BYTES * run.schema.columns.length + bytes.length }
+    await requireRoom(c, quotas, added, async () => {
+      const { state } = await requireChain(run, chain)
+      const { start, count } = await readExtent(bytes)
+      return start + count <= state.length
     })
-    const type = negotiate(c.req.header('Accept'))
-    const etag = await drawsETag(registration, selection, asked, type)
-    if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
-    const headers = { ETag: etag, 'Content-Type': type }
-    if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, ...lengthOf(selection, type, limits) })
-    const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits)
-    return send(c, answer, headers, bounds.stallMs)
-  }
-
-  resource(app, '/v1/runs/:rid/chains/:chain/draws', authorize, {
-    post: {
-      needs: 'write',
-      describe: describe('Draws', 'appendDraws', 'Append a batch of iterations, exactly once', {
-        requestBody: drawsBody,
-        responses: {
-          200: { description: 'Durable; the length of the chain', content: { 'application/json': {} } },
-          ...errors(400, 404, 409, 412, 413, 415, 422),
-        },
-      }),
-      handler: append,
-    },
-    get: {
-      needs: 'read',
-      describe: describe('Draws', 'getDraws', 'A slice of some or all variables and sampler stats', {
-        parameters: sliceParameters,
-        responses: {
-          200: drawsAnswer,
-          304: { description: 'Unchanged' },
-          ...errors(400, 404, 406, 412, 413),
-        },
-      }),
-      handler: read,
-    },
+    const appended = await run.append(chain, bytes).catch((error: unknown) => {
+      // The run may have been replaced behind the handle: then the bytes are for the one that is found next.
+      if (error instanceof BodyReturned) body = Promise.resolve(error.body)
+      throw error
+    })
+    countAdded(c, quotas, added)
+    return appended
   })
+  return c.json({ chain, length })
+}
+
+const getDraws: Operation = {
+  needs: 'read',
+  describe: describe('Draws', 'getDraws', 'A slice of some or all variables and sampler stats', {
+    parameters: [...sliceParameters, registration, ifNoneMatch],
+    responses: { 200: drawsAnswer, 304: emptyAnswer('Unchanged', 'ETag') },
+    errors: [
+      'invalid_slice',
+      'run_not_found',
+      'chain_not_found',
+      UNKNOWN_COLUMN,
+      'not_found',
+      'not_acceptable',
+      'run_replaced',
+      'payload_too_large',
+    ],
+  }),
+  handler: read,
+}
+
+async function read(c: AppContext, { limits, bounds }: Services): Promise<Response> {
+  const rid = ridParam(c)
+  const chain = chainParam(c)
+  const asked = { slice: sliceQuery(c), elements: elementsQuery(c) }
+  const select = async (run: StoreRun) => (await requireChain(run, chain)).select(columnsQuery(c, run.schema), asked)
+  const find = readsDraws(c) ? (run: StoreRun) => readNow(c, run, chain, asked) : select
+  const { registration, selection } = await withRun(c, rid, { resource: select }, async (run) => {
+    return { registration: run.registration, selection: await find(run) }
+  })
+  const type = negotiate(c.req.header('Accept'))
+  const etag = await drawsETag(registration, selection, asked, type)
+  if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
+  const headers = { ETag: etag, 'Content-Type': type }
+  if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, ...lengthOf(selection, type, limits) })
+  const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits)
+  return send(c, answer, headers, bounds.stallMs)
 }
 
 /** Whether an answer has draws for certain: no other request reads any before it is known that it must. */
@@ -164,4 +183,8 @@ async function* behind(
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   for (let piece = begun.shift(); piece !== undefined; piece = begun.shift()) yield piece
   yield* rest
+}
+
+export const drawRoutes: Resources = {
+  '/v1/runs/:rid/chains/:chain/draws': { get: getDraws, post: appendDraws },
 }

@@ -1,44 +1,25 @@
 /** /v1/runs/{rid}/events: how a run grows, while it does. */
-import type { Hono } from 'hono'
+
+import type { AppContext } from '../http/context.ts'
 import { EventFeed } from '../http/event-feed.ts'
-import { describe, errors } from '../http/openapi/describe.ts'
-import type { AppContext, AppEnv, Services } from '../http/operation.ts'
+import { describe, eventsAnswer } from '../http/openapi/describe.ts'
+import { lastEventId, registration } from '../http/openapi/headers.ts'
+import type { Operation, Resources } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
-import { resource } from '../http/resource.ts'
 import { withRun } from '../http/run-of-request.ts'
 import { streamOf } from '../http/stream.ts'
 
 const TYPE = 'text/event-stream'
 
-export function eventRoutes(app: Hono<AppEnv>, { authorize, bounds }: Services): void {
-  resource(app, '/v1/runs/:rid/events', authorize, {
-    get: {
-      needs: 'read',
-      answer: 'events',
-      describe: describe('Runs', 'watchRun', 'Server-sent events: the chains and their lengths, then whatever grows', {
-        parameters: [
-          {
-            name: 'Last-Event-ID',
-            in: 'header',
-            schema: { type: 'string' },
-            description:
-              'id of the last event of the connection before; when nothing has changed since, no state is sent',
-          },
-        ],
-        responses: {
-          200: {
-            description:
-              'First an event "state" with {"chains":[{"chain":0,"length":500}]} and, unnamed, {"chain":0,"length":500} for ' +
-              'each chain; then {"chain":0,"length":1500} when a chain has grown, at most 10 a second for each; a comment ' +
-              'every 15 s; an event "deleted", and the end, when the run is deleted. An end without it: connect again.',
-            content: { [TYPE]: { schema: { type: 'string' } } },
-          },
-          ...errors(400, 404, 412),
-        },
-      }),
-      handler: (c) => watch(c, bounds.stallMs),
-    },
-  })
+const watchRun: Operation = {
+  needs: 'read',
+  answer: 'events',
+  describe: describe('Runs', 'watchRun', 'Server-sent events: the chains and their lengths, then whatever grows', {
+    parameters: [registration, lastEventId],
+    responses: { 200: eventsAnswer },
+    errors: ['run_not_found', 'run_replaced'],
+  }),
+  handler: (c, { bounds }) => watch(c, bounds.stallMs),
 }
 
 async function watch(c: AppContext, stallMs: number): Promise<Response> {
@@ -72,4 +53,8 @@ async function* allowed(
     if (!(await stillAllowed())) return
     yield encoder.encode(piece)
   }
+}
+
+export const eventRoutes: Resources = {
+  '/v1/runs/:rid/events': { get: watchRun },
 }

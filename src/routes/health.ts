@@ -1,26 +1,19 @@
 /** /healthz: whether this server can do its work, and its version. */
-import type { Hono } from 'hono'
-import { describe, errors } from '../http/openapi/describe.ts'
-import type { AppEnv, Services } from '../http/operation.ts'
-import { resource } from '../http/resource.ts'
+import { LOCAL_TENANT } from '../access/records.ts'
+import { describe, jsonAnswer } from '../http/openapi/describe.ts'
+import type { Operation, Resources } from '../http/operation.ts'
 
-export interface Health {
-  readonly version: string
-  /** Rejects when the storage cannot be reached. */
-  readonly ping: () => Promise<void>
+const getHealth: Operation = {
+  needs: 'nothing',
+  describe: describe('Health', 'health', 'Whether the storage can be reached', {
+    responses: { 200: jsonAnswer('It can', 'HealthStatus') },
+  }),
+  handler: async (c, { openBackend, version }) => {
+    await openBackend(LOCAL_TENANT).store.ping()
+    return c.json({ status: 'ok', version })
+  },
 }
 
-export function healthRoutes(app: Hono<AppEnv>, { authorize }: Services, { version, ping }: Health): void {
-  resource(app, '/healthz', authorize, {
-    get: {
-      needs: 'nothing',
-      describe: describe('Health', 'health', 'Whether the storage can be reached', {
-        responses: { 200: { description: 'It can' }, ...errors() },
-      }),
-      handler: async (c) => {
-        await ping()
-        return c.json({ status: 'ok', version })
-      },
-    },
-  })
+export const healthRoutes: Resources = {
+  '/healthz': { get: getHealth },
 }

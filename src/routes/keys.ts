@@ -1,15 +1,14 @@
 /** /v1/keys, /v1/keys/{id} and /v1/tenants/{tenant}/keys. */
-import type { Hono } from 'hono'
 import * as v from 'valibot'
 import { isKeyId } from '../access/key-format.ts'
 import type { KeyRecord, Tenant } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
+import type { AppContext } from '../http/context.ts'
 import { keyName, readJson, runId, scopeList, time } from '../http/json-body.ts'
-import { addKey, keyOf, type Management, managed, requireFuture, requireWithin, timeText } from '../http/management.ts'
-import { describe, errors, jsonAnswer, jsonBody } from '../http/openapi/describe.ts'
-import type { AppContext, AppEnv, Services } from '../http/operation.ts'
+import { addKey, keyOf, managed, requireFuture, requireWithin, timeText } from '../http/management.ts'
+import { describe, emptyAnswer, jsonAnswer, jsonBody, packedAnswer } from '../http/openapi/describe.ts'
+import type { Operation, Resources, Services } from '../http/operation.ts'
 import { tenantParam } from '../http/params.ts'
-import { resource } from '../http/resource.ts'
 
 const keyBody = v.strictObject({
   name: keyName,
@@ -18,91 +17,87 @@ const keyBody = v.strictObject({
   run: v.optional(runId, null),
 })
 
-export function keyRoutes(app: Hono<AppEnv>, services: Services, management: Management | undefined): void {
-  const { authorize } = services
-  /** Makes a key of a tenant that the caller has been found to manage. */
-  const create = async (c: AppContext, tenant: Tenant) => {
-    const { audit, now } = managed(management)
-    const wanted = await readJson(c, services, keyBody)
-    requireFuture(wanted.expiresAt, now())
+const listKeys: Operation = {
+  needs: 'admin',
+  oneRun: 'handled',
+  describe: describe('Keys', 'listKeys', 'The keys of the tenant; those of its run for a key of one run', {
+    responses: { 200: packedAnswer('Keys, without their secrets', 'KeyList') },
+  }),
+  handler: async (c, { management }) => {
+    const { key, tenant } = keyOf(c)
+    const keys = await managed(management).control.listKeys(tenant.id, key.run)
+    return c.json({ keys: keys.map(present) })
+  },
+}
+
+const createKey: Operation = {
+  needs: 'admin',
+  oneRun: 'handled',
+  describe: describe('Keys', 'createKey', 'Make a key; its text is shown this once', {
+    requestBody: jsonBody('KeyCreation'),
+    responses: { 201: jsonAnswer('The key', 'CreatedKey', 'Location') },
+    errors: ['invalid_parameter', 'quota_exceeded', 'tenant_not_found'],
+  }),
+  handler: (c, services) => create(c, services, keyOf(c).tenant),
+}
+
+const revokeKey: Operation = {
+  needs: 'admin',
+  oneRun: 'handled',
+  describe: describe('Keys', 'revokeKey', 'Revoke a key; it stops working everywhere within 60 s', {
+    responses: { 204: emptyAnswer('It is gone') },
+    errors: ['key_not_found'],
+  }),
+  handler: async (c, { management }) => {
+    const { control, keyring, audit } = managed(management)
+    const { key, tenant } = keyOf(c)
+    const id = c.req.param('id') ?? ''
+    if (!isKeyId(id))
+      throw new McbError('invalid_parameter', 'a key id is 18 letters and digits, as GET /v1/keys shows')
+    const removed = await control.removeKey(tenant.id, id, key.run)
+    if (!removed) throw new McbError('key_not_found', `there is no key "${id}"`)
+    keyring.forget()
+    audit(c, 'key.revoke', tenant.name, { key: id })
+    return c.body(null, 204)
+  },
+}
+
+const createTenantKey: Operation = {
+  needs: 'operator or admin',
+  oneRun: 'handled',
+  describe: describe('Tenants', 'createTenantKey', 'Make a key of a tenant; an admin key only of its own tenant', {
+    requestBody: jsonBody('KeyCreation'),
+    responses: { 201: jsonAnswer('The key', 'CreatedKey', 'Location') },
+    errors: ['quota_exceeded', 'tenant_not_found'],
+  }),
+  handler: async (c, services) => {
+    const name = tenantParam(c)
     const caller = c.get('caller')
-    if (caller.kind === 'key') requireWithin(caller.key, wanted)
-    const { record, key } = await addKey(managed(management), tenant, { ...wanted, share: false })
-    const { id, name, scopes, run, expiresAt } = record
-    audit(c, 'key.create', tenant.name, { key: id, name, scopes, run, expiresAt: timeText(expiresAt) })
-    const times = { createdAt: timeText(record.createdAt), expiresAt: timeText(expiresAt) }
-    return c.json({ id, key, name, scopes, run, ...times }, 201, { Location: `/v1/keys/${id}` })
-  }
+    // Another tenant does not exist, whether it does or not.
+    const tenant =
+      caller.kind === 'operator'
+        ? await managed(services.management).control.findTenant(name)
+        : caller.kind === 'key' && caller.tenant.name === name
+          ? caller.tenant
+          : undefined
+    if (tenant === undefined) throw new McbError('tenant_not_found', `there is no tenant "${name}"`)
+    return create(c, services, tenant)
+  },
+}
 
-  resource(app, '/v1/keys', authorize, {
-    get: {
-      needs: 'admin',
-      oneRun: 'handled',
-      describe: describe('Keys', 'listKeys', 'The keys of the tenant; those of its run for a key of one run', {
-        responses: { 200: jsonAnswer('Keys, without their secrets', 'Keys'), ...errors() },
-      }),
-      handler: async (c) => {
-        const { key, tenant } = keyOf(c)
-        const keys = await managed(management).control.listKeys(tenant.id, key.run)
-        return c.json({ keys: keys.map(present) })
-      },
-    },
-    post: {
-      needs: 'admin',
-      oneRun: 'handled',
-      describe: describe('Keys', 'createKey', 'Make a key; its text is shown this once', {
-        requestBody: jsonBody('NewKey'),
-        responses: { 201: jsonAnswer('The key', 'CreatedKey'), ...errors(400, 413, 415) },
-      }),
-      handler: (c) => create(c, keyOf(c).tenant),
-    },
-  })
-
-  resource(app, '/v1/keys/:id', authorize, {
-    delete: {
-      needs: 'admin',
-      oneRun: 'handled',
-      describe: describe('Keys', 'revokeKey', 'Revoke a key; it stops working everywhere within 60 s', {
-        responses: { 204: { description: 'It is gone' }, ...errors(400, 404) },
-      }),
-      handler: async (c) => {
-        const { control, keyring, audit } = managed(management)
-        const { key, tenant } = keyOf(c)
-        const id = c.req.param('id') ?? ''
-        if (!isKeyId(id))
-          throw new McbError('invalid_parameter', 'a key id is 18 letters and digits, as GET /v1/keys shows')
-        const removed = await control.removeKey(tenant.id, id, key.run)
-        if (!removed) throw new McbError('key_not_found', `there is no key "${id}"`)
-        keyring.forget()
-        audit(c, 'key.revoke', tenant.name, { key: id })
-        return c.body(null, 204)
-      },
-    },
-  })
-
-  resource(app, '/v1/tenants/:tenant/keys', authorize, {
-    post: {
-      needs: 'operator or admin',
-      oneRun: 'handled',
-      describe: describe('Tenants', 'createTenantKey', 'Make a key of a tenant; an admin key only of its own tenant', {
-        requestBody: jsonBody('NewKey'),
-        responses: { 201: jsonAnswer('The key', 'CreatedKey'), ...errors(400, 404, 413, 415) },
-      }),
-      handler: async (c) => {
-        const name = tenantParam(c)
-        const caller = c.get('caller')
-        // Another tenant does not exist, whether it does or not.
-        const tenant =
-          caller.kind === 'operator'
-            ? await managed(management).control.findTenant(name)
-            : caller.kind === 'key' && caller.tenant.name === name
-              ? caller.tenant
-              : undefined
-        if (tenant === undefined) throw new McbError('tenant_not_found', `there is no tenant "${name}"`)
-        return create(c, tenant)
-      },
-    },
-  })
+/** Makes a key of a tenant that the caller has been found to manage. */
+async function create(c: AppContext, services: Services, tenant: Tenant): Promise<Response> {
+  const management = managed(services.management)
+  const { audit, now } = management
+  const wanted = await readJson(c, services, keyBody)
+  requireFuture(wanted.expiresAt, now())
+  const caller = c.get('caller')
+  if (caller.kind === 'key') requireWithin(caller.key, wanted)
+  const { record, key } = await addKey(management, tenant, { ...wanted, share: false })
+  const { id, name, scopes, run, expiresAt } = record
+  audit(c, 'key.create', tenant.name, { key: id, name, scopes, run, expiresAt: timeText(expiresAt) })
+  const times = { createdAt: timeText(record.createdAt), expiresAt: timeText(expiresAt) }
+  return c.json({ id, key, name, scopes, run, ...times }, 201, { Location: `/v1/keys/${id}` })
 }
 
 function present({ id, name, scopes, run, createdAt, expiresAt, lastUsedAt }: KeyRecord) {
@@ -115,4 +110,10 @@ function present({ id, name, scopes, run, createdAt, expiresAt, lastUsedAt }: Ke
     expiresAt: timeText(expiresAt),
     lastUsedAt: timeText(lastUsedAt),
   }
+}
+
+export const keyRoutes: Resources = {
+  '/v1/keys': { get: listKeys, post: createKey },
+  '/v1/keys/:id': { delete: revokeKey },
+  '/v1/tenants/:tenant/keys': { post: createTenantKey },
 }

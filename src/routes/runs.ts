@@ -1,145 +1,146 @@
 /** /v1/runs and /v1/runs/{rid}. */
-import type { Hono } from 'hono'
 import { McbError } from '../core/errors.ts'
 import type { RunPage } from '../core/interfaces.ts'
 import { ROW_BYTES } from '../core/usage.ts'
 import { acceptRunMeta, type ParsedMeta } from '../core/wire/run-meta.ts'
 import { jsonText, runMetaToJson } from '../core/wire/run-meta-json.ts'
 import { readProtobuf } from '../http/body.ts'
+import type { AppContext } from '../http/context.ts'
 import { countDocument, requireDocumentRoom } from '../http/document.ts'
+import { endShares } from '../http/management.ts'
 import { JSON_TYPE, matchesETag, negotiate } from '../http/negotiate.ts'
-import { describe, errors, runMetaAnswer, runMetaBody } from '../http/openapi/describe.ts'
-import type { AppContext, AppEnv, Services } from '../http/operation.ts'
+import { describe, emptyAnswer, packedAnswer, runMetaAnswer, runMetaBody } from '../http/openapi/describe.ts'
+import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/headers.ts'
+import { cursor, limit } from '../http/openapi/parameters.ts'
+import type { Operation, Resources, Services } from '../http/operation.ts'
 import { pageQuery, ridParam } from '../http/params.ts'
 import { bodyLimit, countAdded, countAnew, requireRoom } from '../http/quota.ts'
-import { resource } from '../http/resource.ts'
 import { REGISTRATION, runNotFound, withRun } from '../http/run-of-request.ts'
 import type { StoreRun } from '../runs/backend.ts'
 
-export function runRoutes(
-  app: Hono<AppEnv>,
-  services: Services,
-  /** Called when a run was deleted, or is not there. */
-  afterDelete: (c: AppContext, rid: string) => Promise<void>,
-): void {
-  const { limits, authorize, quotas } = services
-  const accept = async (c: AppContext, rid: string) => {
-    const bytes = await readProtobuf(c, services, bodyLimit(c, limits.runMetaBytes))
-    return acceptRunMeta(bytes, rid, limits)
-  }
+const createRun: Operation = {
+  needs: 'write',
+  describe: describe('Runs', 'createRun', 'Register a run under an id that the server chooses', {
+    description: 'A client that retries uses PUT with an id of its own.',
+    parameters: [contentEncoding],
+    requestBody: runMetaBody,
+    responses: { 201: runMetaAnswer('The metadata with its rid', 'Location') },
+    errors: ['invalid_protobuf', 'quota_exceeded', 'not_acceptable', 'invalid_run_meta', 'unsupported_dtype'],
+  }),
+  handler: async (c, services) => {
+    const type = negotiate(c.req.header('Accept'))
+    const rid = newRunId()
+    const parsed = await accept(c, services, rid)
+    requireDocumentRoom(c, services, parsed.bytes.length)
+    const run = await register(c, services, rid, parsed)
+    c.header('Location', `/v1/runs/${rid}`)
+    return answerMeta(c, services, run, type, 201)
+  },
+}
 
-  const register = async (c: AppContext, rid: string, parsed: ParsedMeta) => {
-    const backend = c.get('backend')
-    const added = { runs: 1, bytes: ROW_BYTES + parsed.bytes.length }
-    await requireRoom(c, quotas, added, async () => (await backend.getRun(rid)) !== undefined)
-    const run = await backend.register(rid, parsed)
-    if (run.isNew) countAdded(c, quotas, added)
-    return run
-  }
+const listRuns: Operation = {
+  needs: 'read',
+  oneRun: 'handled',
+  describe: describe('Runs', 'listRuns', 'List runs, the latest registered first', {
+    parameters: [limit, cursor],
+    responses: { 200: packedAnswer('A page of runs', 'RunPage') },
+    errors: ['invalid_parameter'],
+  }),
+  handler: async (c) => {
+    const { runs, nextCursor } = await pageOf(c)
+    return c.json({
+      runs: runs.map((run) => ({
+        ...run,
+        createdAt: run.createdAt.toISOString(),
+        updatedAt: run.updatedAt.toISOString(),
+      })),
+      ...(nextCursor !== undefined && { nextCursor }),
+    })
+  },
+}
 
-  resource(app, '/v1/runs', authorize, {
-    post: {
-      needs: 'write',
-      describe: describe('Runs', 'createRun', 'Register a run under an id that the server chooses', {
-        requestBody: runMetaBody,
-        responses: { 201: runMetaAnswer('The metadata with its rid'), ...errors(400, 406, 413, 415, 422) },
-      }),
-      handler: async (c) => {
-        const type = negotiate(c.req.header('Accept'))
-        const rid = newRunId()
-        const parsed = await accept(c, rid)
-        requireDocumentRoom(c, services, parsed.bytes.length)
-        const run = await register(c, rid, parsed)
-        c.header('Location', `/v1/runs/${rid}`)
-        return answerMeta(c, services, run, type, 201)
-      },
+const putRun: Operation = {
+  needs: 'write',
+  describe: describe('Runs', 'putRun', 'Register a run; the same again is no change', {
+    description: "The message's rid is empty, or that of the path.",
+    parameters: [contentEncoding],
+    requestBody: runMetaBody,
+    responses: {
+      200: emptyAnswer('An equal RunMeta is registered already', 'Mcb-Registration'),
+      201: emptyAnswer('Registered', 'Location', 'Mcb-Registration'),
     },
-    get: {
-      needs: 'read',
-      oneRun: 'handled',
-      describe: describe('Runs', 'listRuns', 'List runs, the latest registered first', {
-        parameters: [
-          { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 } },
-          { name: 'cursor', in: 'query', schema: { type: 'string' }, description: 'nextCursor of the page before' },
-        ],
-        responses: { 200: { description: 'A page of runs', content: { 'application/json': {} } }, ...errors(400) },
-      }),
-      handler: async (c) => {
-        const { runs, nextCursor } = await listRuns(c)
-        return c.json({
-          runs: runs.map((run) => ({
-            ...run,
-            createdAt: run.createdAt.toISOString(),
-            updatedAt: run.updatedAt.toISOString(),
-          })),
-          ...(nextCursor !== undefined && { nextCursor }),
-        })
-      },
-    },
-  })
+    errors: ['invalid_protobuf', 'quota_exceeded', 'run_conflict', 'invalid_run_meta', 'unsupported_dtype'],
+  }),
+  handler: async (c, services) => {
+    const rid = ridParam(c)
+    const run = await register(c, services, rid, await accept(c, services, rid))
+    c.header(REGISTRATION, run.registration)
+    if (run.isNew) c.header('Location', `/v1/runs/${rid}`)
+    c.header('Content-Length', '0')
+    return c.body(null, run.isNew ? 201 : 200)
+  },
+}
 
-  resource(app, '/v1/runs/:rid', authorize, {
-    put: {
-      needs: 'write',
-      describe: describe('Runs', 'putRun', 'Register a run; the same again is no change', {
-        requestBody: runMetaBody,
-        responses: {
-          200: { description: 'An equal RunMeta is registered already' },
-          201: { description: 'Registered; see Location and Mcb-Registration' },
-          ...errors(400, 409, 413, 415, 422),
-        },
-      }),
-      handler: async (c) => {
-        const rid = ridParam(c)
-        const run = await register(c, rid, await accept(c, rid))
-        c.header(REGISTRATION, run.registration)
-        if (run.isNew) c.header('Location', `/v1/runs/${rid}`)
-        c.header('Content-Length', '0')
-        return c.body(null, run.isNew ? 201 : 200)
-      },
+const getRun: Operation = {
+  needs: 'read',
+  describe: describe('Runs', 'getRun', 'Metadata of a run', {
+    parameters: [registration, ifNoneMatch],
+    responses: {
+      200: runMetaAnswer('As registered', 'Content-Encoding'),
+      304: emptyAnswer('Unchanged', 'ETag', 'Mcb-Registration'),
     },
-    get: {
-      needs: 'read',
-      describe: describe('Runs', 'getRun', 'Metadata of a run', {
-        responses: {
-          200: runMetaAnswer('As registered'),
-          304: { description: 'Unchanged' },
-          ...errors(400, 404, 406, 412),
-        },
-      }),
-      handler: async (c) => {
-        const rid = ridParam(c)
-        const run = await withRun(c, rid, {}, async () => {
-          const fresh = await c.get('backend').getRun(rid)
-          if (fresh === undefined) throw runNotFound(rid)
-          return fresh
-        })
-        const expected = c.req.header(REGISTRATION)
-        if (expected !== undefined && expected !== run.registration) {
-          throw new McbError('run_replaced', `run "${rid}" was deleted and registered again`)
-        }
-        return answerMeta(c, services, run, negotiate(c.req.header('Accept')), 200)
-      },
-    },
-    delete: {
-      needs: 'admin',
-      describe: describe('Runs', 'deleteRun', 'Delete a run with all its chains and draws', {
-        responses: { 204: { description: 'Nothing of it is left' }, ...errors(400, 404) },
-      }),
-      handler: async (c) => {
-        const rid = ridParam(c)
-        const deleted = await c.get('backend').deleteRun(rid)
-        countAnew(c, quotas)
-        await afterDelete(c, rid)
-        if (!deleted) throw runNotFound(rid)
-        return c.body(null, 204)
-      },
-    },
-  })
+    errors: ['run_not_found', 'not_acceptable', 'run_replaced'],
+  }),
+  handler: async (c, services) => {
+    const rid = ridParam(c)
+    const run = await withRun(c, rid, {}, async () => {
+      const fresh = await c.get('backend').getRun(rid)
+      if (fresh === undefined) throw runNotFound(rid)
+      return fresh
+    })
+    const expected = c.req.header(REGISTRATION)
+    if (expected !== undefined && expected !== run.registration) {
+      throw new McbError('run_replaced', `run "${rid}" was deleted and registered again`)
+    }
+    return answerMeta(c, services, run, negotiate(c.req.header('Accept')), 200)
+  },
+}
+
+const deleteRun: Operation = {
+  needs: 'admin',
+  describe: describe('Runs', 'deleteRun', 'Delete a run with all its chains and draws', {
+    description: 'For a client that retries, 404 run_not_found means that it is done.',
+    responses: { 204: emptyAnswer('Nothing of it is left') },
+    errors: ['run_not_found'],
+  }),
+  handler: async (c, { quotas, management }) => {
+    const rid = ridParam(c)
+    const deleted = await c.get('backend').deleteRun(rid)
+    countAnew(c, quotas)
+    // Also those of a run that is not there, in case the deletion before this one was cut off.
+    await endShares(c, management, rid)
+    if (!deleted) throw runNotFound(rid)
+    return c.body(null, 204)
+  },
+}
+
+async function accept(c: AppContext, services: Services, rid: string): Promise<ParsedMeta> {
+  const { limits } = services
+  const bytes = await readProtobuf(c, services, bodyLimit(c, limits.runMetaBytes))
+  return acceptRunMeta(bytes, rid, limits)
+}
+
+async function register(c: AppContext, { quotas }: Services, rid: string, parsed: ParsedMeta) {
+  const backend = c.get('backend')
+  const added = { runs: 1, bytes: ROW_BYTES + parsed.bytes.length }
+  await requireRoom(c, quotas, added, async () => (await backend.getRun(rid)) !== undefined)
+  const run = await backend.register(rid, parsed)
+  if (run.isNew) countAdded(c, quotas, added)
+  return run
 }
 
 /** A key for one run sees a list of that run. */
-function listRuns(c: AppContext): Promise<RunPage> {
+function pageOf(c: AppContext): Promise<RunPage> {
   const caller = c.get('caller')
   const run = caller.kind === 'key' ? caller.key.run : null
   return c.get('backend').listRuns({ ...pageQuery(c), ...(run !== null && { rid: run }) })
@@ -166,4 +167,9 @@ function answerMeta(c: AppContext, services: Services, run: StoreRun, type: stri
 function newRunId(): string {
   const letters = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => letters[byte % 32]).join('')
+}
+
+export const runRoutes: Resources = {
+  '/v1/runs': { get: listRuns, post: createRun },
+  '/v1/runs/:rid': { get: getRun, put: putRun, delete: deleteRun },
 }

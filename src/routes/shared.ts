@@ -2,14 +2,12 @@
  * /shared/{rid}: the page that a share's link opens. It takes the key from the link's fragment, which the browser keeps to
  * itself, and shows the run as it grows, and how to read it.
  */
-import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
 import { KEY_PATTERN } from '../access/key-format.ts'
 import { withoutKeys } from '../core/redaction.ts'
-import type { AppEnv, Services } from '../http/operation.ts'
+import type { Operation, Resources } from '../http/operation.ts'
 import { pagePolicy } from '../http/page-policy.ts'
 import { ridParam } from '../http/params.ts'
-import { resource } from '../http/resource.ts'
 
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
@@ -58,18 +56,14 @@ async function show() {
 function fail(error) { at('error').textContent = error.message }
 show().catch(fail)`
 
-export function sharedRoutes(app: Hono<AppEnv>, { authorize }: Services): void {
-  resource(app, '/shared/:rid', authorize, {
-    get: {
-      needs: 'nothing',
-      describe: { hide: true },
-      handler: async (c) => {
-        const rid = ridParam(c)
-        c.header('Content-Security-Policy', await pagePolicy({ style: STYLE, script: SCRIPT }))
-        return c.html(page(rid))
-      },
-    },
-  })
+const getShared: Operation = {
+  needs: 'nothing',
+  describe: 'hidden',
+  handler: async (c) => {
+    const rid = ridParam(c)
+    c.header('Content-Security-Policy', await pagePolicy({ style: STYLE, script: SCRIPT }))
+    return c.html(page(rid))
+  },
 }
 
 function page(name: string) {
@@ -95,4 +89,8 @@ function page(name: string) {
         ${raw(`<script>${SCRIPT}</script>`)}
       </body>
     </html>`
+}
+
+export const sharedRoutes: Resources = {
+  '/shared/:rid': { get: getShared },
 }

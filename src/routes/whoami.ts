@@ -1,47 +1,44 @@
 /** /v1/whoami: what the server takes the sender of a request for. */
-import type { Hono } from 'hono'
 import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../access/records.ts'
-import { describe, errors, jsonAnswer } from '../http/openapi/describe.ts'
-import type { AppEnv, Services } from '../http/operation.ts'
+import { describe, jsonAnswer } from '../http/openapi/describe.ts'
+import type { Operation, Resources } from '../http/operation.ts'
 import { bodyLimit, limitsOf } from '../http/quota.ts'
-import { resource } from '../http/resource.ts'
 
-export function whoamiRoutes(app: Hono<AppEnv>, { authorize, limits }: Services): void {
-  resource(app, '/v1/whoami', authorize, {
-    get: {
-      needs: 'key',
-      oneRun: 'handled',
-      describe: describe('Keys', 'whoami', 'Tenant, key, limits and usage', {
-        responses: {
-          200: jsonAnswer('Of the key that was sent; one for a run alone learns nothing of its tenant', 'Whoami'),
-          ...errors(),
-        },
-      }),
-      handler: async (c) => {
-        const caller = c.get('caller')
-        if (caller.kind === 'key' && caller.key.run !== null) {
-          return c.json({
-            ...holder(caller),
-            tenant: null,
-            limits: { ...NO_LIMITS, bodyBytes: limits.bodyBytes },
-            usage: null,
-          })
-        }
-        const { runs, bytes } = await c.get('backend').store.usage()
-        const who =
-          caller.kind === 'key'
-            ? { tenant: caller.tenant.name, ...holder(caller) }
-            : { tenant: LOCAL_TENANT, key: null, scopes: SCOPES, run: null }
-        return c.json({
-          ...who,
-          limits: { ...limitsOf(c), bodyBytes: bodyLimit(c, limits.bodyBytes) },
-          usage: { runs, storedBytes: bytes },
-        })
-      },
+const whoami: Operation = {
+  needs: 'key',
+  oneRun: 'handled',
+  describe: describe('Keys', 'whoami', 'Tenant, key, limits and usage', {
+    responses: {
+      200: jsonAnswer('Of the key that was sent; one for a run alone learns nothing of its tenant', 'CallerState'),
     },
-  })
+  }),
+  handler: async (c, { limits }) => {
+    const caller = c.get('caller')
+    if (caller.kind === 'key' && caller.key.run !== null) {
+      return c.json({
+        ...holder(caller),
+        tenant: null,
+        limits: { ...NO_LIMITS, bodyBytes: limits.bodyBytes },
+        usage: null,
+      })
+    }
+    const { runs, bytes } = await c.get('backend').store.usage()
+    const who =
+      caller.kind === 'key'
+        ? { tenant: caller.tenant.name, ...holder(caller) }
+        : { tenant: LOCAL_TENANT, key: null, scopes: SCOPES, run: null }
+    return c.json({
+      ...who,
+      limits: { ...limitsOf(c), bodyBytes: bodyLimit(c, limits.bodyBytes) },
+      usage: { runs, storedBytes: bytes },
+    })
+  },
 }
 
 function holder({ key: { id, name, scopes, run } }: { readonly key: KeyRecord }) {
   return { key: { id, name }, scopes: effectiveScopes(scopes), run }
+}
+
+export const whoamiRoutes: Resources = {
+  '/v1/whoami': { get: whoami },
 }

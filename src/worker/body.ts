@@ -1,7 +1,7 @@
 /** Bodies of requests on workerd. */
 import { McbError } from '../core/errors.ts'
 import { Collector, stalled } from '../http/collector.ts'
-import type { BodyWish, ReadBody } from '../http/operation.ts'
+import type { BodyWish, ReadBody } from '../http/context.ts'
 
 /** Bytes of a body that the runtime may gather by itself, which takes half the time but tells of no progress. */
 const SMALL_BYTES = 64 * 1024

@@ -3,9 +3,21 @@ import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { ERRORS, McbError } from '../../src/core/errors.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { column, DRAWS, drawBatch, expectProblem, iterations, newApp, runMeta, snapshot, withDraws } from './api.ts'
+import {
+  column,
+  DRAWS,
+  drawBatch,
+  expectProblem,
+  iterations,
+  jsonOf,
+  newApp,
+  runMeta,
+  snapshot,
+  withDraws,
+} from './api.ts'
 import { type Case, LENGTH, LIMITS } from './case.ts'
 import { CONTENT_CASES } from './content-cases.ts'
+import { expectDescribed } from './described.ts'
 import { REQUEST_CASES } from './request-cases.ts'
 
 const CASES = [...REQUEST_CASES, ...CONTENT_CASES]
@@ -23,6 +35,8 @@ const ELSEWHERE = [
   'overloaded',
   'misdirected_request',
 ]
+
+const DOCUMENT = await jsonOf(await newApp().api.get('/openapi.json'))
 
 async function prepared() {
   const app = newApp({ limits: LIMITS })
@@ -44,10 +58,13 @@ test.each(CASES.map((given) => [given.code, given.what, given] as const))('%s: %
   }
   const response = await api.request(...given.request)
   const status = given.status ?? ERRORS[code][0]
+  const { headers } = response
   if (given.request[0] === 'HEAD') {
     expect([response.status, await response.text()]).toEqual([status, ''])
+    expectDescribed(DOCUMENT, given.request, { status, headers })
   } else {
     const problem = await expectProblem(response, status, code)
+    expectDescribed(DOCUMENT, given.request, { status, headers, problem })
     if (given.fields) expect(problem).toMatchObject(given.fields)
     const variable = status === 422 && !['invalid_run_meta'].includes(code)
     if (variable) expect(problem).toHaveProperty('variable')

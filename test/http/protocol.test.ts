@@ -35,7 +35,8 @@ test('§1 has the fields of the schema', () => {
 test('§3 and §12 have the endpoints', async () => {
   const document = await jsonOf(await newApp().api.get('/openapi.json'))
   const served = Object.entries<object>(document.paths).flatMap(([path, item]) =>
-    Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+    // HEAD is where GET is.
+    Object.keys(item).flatMap((method) => (method === 'head' ? [] : [`${method.toUpperCase()} ${path}`])),
   )
   const told = rows(section(3) + section(12)).flatMap(
     ([cell = '']) => /`((?:GET|PUT|POST|PATCH|DELETE) \/[^`?]*)/.exec(cell)?.[1] ?? [],

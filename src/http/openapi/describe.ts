@@ -1,140 +1,93 @@
-/** What the routes say of themselves in /openapi.json. */
-import type { DescribeRouteOptions } from 'hono-openapi'
-import { ERRORS } from '../../core/errors.ts'
-import { JSON_TYPE, PROTOBUF } from '../negotiate.ts'
-import type { Operation } from '../operation.ts'
-import { MANAGEMENT_SCHEMAS } from './schemas.ts'
-
-type Responses = NonNullable<DescribeRouteOptions['responses']>
-type Parameters = NonNullable<DescribeRouteOptions['parameters']>
+/** What routes say of themselves in /openapi.json: bodies and answers. */
+import { JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../negotiate.ts'
+import { headers } from './headers.ts'
+import { ref } from './schema-parts.ts'
+import type { Answer, Content, Description, RequestBody, Schema } from './types.ts'
 
 export function describe(
   tag: string,
   operationId: string,
   summary: string,
-  more: Omit<DescribeRouteOptions, 'tags' | 'operationId' | 'summary'>,
-): DescribeRouteOptions {
-  return { tags: [tag], operationId, summary, ...more }
+  more: Omit<Description, 'tag' | 'operationId' | 'summary'>,
+): Description {
+  return { tag, operationId, summary, ...more }
 }
 
-/** A route's description with what follows from who may use it. */
-export function described({ describe, needs }: Pick<Operation, 'describe' | 'needs'>): DescribeRouteOptions {
-  if (describe.hide || needs === 'nothing') return describe
-  const security = needs.startsWith('operator')
-    ? [{ operator: [] }, ...(needs === 'operator' ? [] : [{ key: [] }, { basic: [] }])]
-    : [{ key: [] }, { basic: [] }]
-  const who = needs === 'key' ? 'Any key.' : `Needs: ${needs}.`
-  const description = describe.description === undefined ? who : `${describe.description} ${who}`
-  return { ...describe, description, security, responses: { ...errors(401, 403, 421, 429), ...describe.responses } }
-}
-
-/** Problem answers of some statuses, each with the codes that it may carry. */
-export function errors(...statuses: readonly number[]): Responses {
-  const all = [...statuses, 503]
-  return Object.fromEntries(
-    all.map((status) => {
-      const codes = Object.entries(ERRORS).filter(([, [of]]) => of === status)
-      const description = codes.map(([code]) => code).join(', ')
-      return [
-        status,
-        { description, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
-      ]
-    }),
-  )
-}
-
-const binary = { schema: { type: 'string' as const, format: 'binary' } }
-const json = { schema: { type: 'object' as const } }
-
-export function jsonBody(schema: string) {
-  return { required: true, content: { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${schema}` } } } }
-}
-
-export function jsonAnswer(description: string, schema: string) {
-  return { description, content: { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${schema}` } } } }
-}
-
-export const runMetaBody = {
-  description: 'mcbackend.RunMeta (protobufs/meta.proto)',
-  required: true,
-  content: { [PROTOBUF]: binary },
-}
-export const drawsBody = {
-  description: 'mcbackend.DrawBatch (protobufs/draws.proto)',
-  required: true,
-  content: { [PROTOBUF]: binary },
-}
-
-export function runMetaAnswer(description: string) {
-  return { description, content: { [PROTOBUF]: binary, [JSON_TYPE]: json } }
-}
-
-export const drawsAnswer = {
-  description: 'DrawBatch; all columns come from one moment',
-  content: { [PROTOBUF]: binary, [JSON_TYPE]: json },
-}
-
-export function chainAnswer(description: string) {
-  return { description, content: { [JSON_TYPE]: { schema: { $ref: '#/components/schemas/Chain' } } } }
-}
-
-const name = (what: string) => ({
-  schema: { type: 'array' as const, items: { type: 'string' as const } },
-  description: what,
+const binary = (description: string): { schema: Schema } => ({
+  schema: { type: 'string', format: 'binary', description },
 })
-const bound = (what: string) => ({ schema: { type: 'integer' as const }, description: what })
 
-export const sliceParameters: Parameters = [
-  {
-    name: 'var',
-    in: 'query',
-    explode: true,
-    ...name('Variables to read; all variables and stats when neither is named'),
-  },
-  { name: 'stat', in: 'query', explode: true, ...name('Sampler stats to read') },
-  { name: 'start', in: 'query', ...bound("Python's slice start") },
-  { name: 'stop', in: 'query', ...bound("Python's slice stop") },
-  { name: 'step', in: 'query', ...bound("Python's slice step; not 0") },
-]
+/** Both media types of protobuf. */
+function protobuf(message: string): Content {
+  return { [PROTOBUF]: binary(message), [PROTOBUF_ALIAS]: binary(message) }
+}
 
-/** The parts of the document that no route owns. */
-export function documentation(version: string) {
+const META = 'mcbackend.RunMeta (protobufs/meta.proto)'
+const DRAWS = 'mcbackend.DrawBatch (protobufs/draws.proto)'
+
+export const runMetaBody: RequestBody = {
+  description: `${META}, at most 16 MiB unless the server is set otherwise`,
+  required: true,
+  content: protobuf(META),
+}
+export const drawsBody: RequestBody = {
+  description: `${DRAWS}, at most 64 MiB and 1,000,000 iterations unless the server is set otherwise`,
+  required: true,
+  content: protobuf(DRAWS),
+}
+
+export function jsonBody(schema: string): RequestBody {
+  return { required: true, content: { [JSON_TYPE]: { schema: ref(schema) } } }
+}
+
+/** An answer in JSON. `more` are headers beside that of every answer. */
+export function jsonAnswer(description: string, schema: string, ...more: readonly string[]): Answer {
+  return { description, headers: headersWith(more), content: { [JSON_TYPE]: { schema: ref(schema) } } }
+}
+
+/** An answer in JSON that is compressed for those who ask for it. */
+export function packedAnswer(description: string, schema: string, ...more: readonly string[]): Answer {
+  return jsonAnswer(description, schema, 'Content-Encoding', ...more)
+}
+
+export function emptyAnswer(description: string, ...more: readonly string[]): Answer {
+  return { description, headers: headersWith(more) }
+}
+
+export function runMetaAnswer(description: string, ...more: readonly string[]): Answer {
   return {
-    info: {
-      title: 'McBackend Edge',
-      version,
-      description: 'Keeps the draws of Markov-chain Monte Carlo runs, and gives any slice of any chain back by run id.',
-      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-    },
-    components: {
-      securitySchemes: {
-        key: { type: 'http' as const, scheme: 'bearer', description: 'A key of a tenant: mcb_…' },
-        basic: { type: 'http' as const, scheme: 'basic', description: 'The same key as the password of any user' },
-        operator: { type: 'http' as const, scheme: 'bearer', description: "The operator's token, MCB_OPERATOR_TOKEN" },
-      },
-      schemas: {
-        ...MANAGEMENT_SCHEMAS,
-        Chain: {
-          type: 'object' as const,
-          required: ['chain', 'length', 'updatedAt'],
-          properties: {
-            chain: { type: 'integer' as const },
-            length: { type: 'integer' as const },
-            updatedAt: { type: 'string' as const, format: 'date-time' },
-          },
-        },
-        Problem: {
-          type: 'object' as const,
-          required: ['type', 'title', 'status', 'detail', 'code'],
-          properties: {
-            type: { type: 'string' as const },
-            title: { type: 'string' as const },
-            status: { type: 'integer' as const },
-            detail: { type: 'string' as const },
-            code: { type: 'string' as const, enum: Object.keys(ERRORS) },
-          },
-        },
-      },
-    },
+    description,
+    headers: headersWith(['ETag', 'Mcb-Registration', ...more]),
+    content: { [JSON_TYPE]: { schema: ref('RunMetaDocument') }, ...protobuf(META) },
   }
+}
+
+export const drawsAnswer: Answer = {
+  description: 'All columns come from one moment; protobuf unless Accept prefers JSON',
+  headers: headersWith(['ETag', 'Content-Length']),
+  content: { [JSON_TYPE]: { schema: ref('DrawDocument') }, ...protobuf(DRAWS) },
+}
+
+const EVENTS = `retry: 1000
+
+event: state
+id: 1-500-6f9619ff-8b86-d011-b42d-00cf4fc964ff
+data: {"chains":[{"chain":0,"length":500}]}
+
+id: 1-500-6f9619ff-8b86-d011-b42d-00cf4fc964ff
+data: {"chain":0,"length":500}
+
+`
+
+export const eventsAnswer: Answer = {
+  description:
+    'First an event "state" with {"chains":[{"chain":0,"length":500}]} and, unnamed, {"chain":0,"length":500} for ' +
+    'each chain; then {"chain":0,"length":1500} when a chain has grown, at most 10 a second for each; a comment ' +
+    'every 15 s; an event "deleted", and the end, when the run is deleted. An end without it: connect again.',
+  headers: headersWith([]),
+  content: { 'text/event-stream': { schema: { type: 'string' }, example: EVENTS } },
+}
+
+function headersWith(more: readonly string[]) {
+  return headers('X-Request-Id', ...more)
 }

@@ -1,53 +1,190 @@
-/** Schemas of what tenants and keys look like, for /openapi.json. */
-import { SCOPES } from '../../access/records.ts'
+/**
+ * Schemas of runs, chains and draws in /openapi.json. A name is no other one with New, Get, Api or Request around it, which
+ * generated clients use for their own.
+ */
+import { MANAGEMENT_SCHEMAS } from './management-schemas.ts'
+import { flag, int32, int64, list, object, partial, ref, text, time } from './schema-parts.ts'
+import type { Schema, Schemas } from './types.ts'
 
-const text = { type: 'string' as const }
-const count = { type: 'integer' as const, minimum: 0 }
-const time = { type: 'string' as const, format: 'date-time' }
-const timeOrNull = { type: ['string', 'null'] as ('string' | 'null')[], format: 'date-time' }
-const textOrNull = { type: ['string', 'null'] as ('string' | 'null')[] }
-const limit = { type: ['integer', 'null'] as ('integer' | 'null')[], description: 'null: no limit' }
-const scopes = { type: 'array' as const, items: { type: 'string' as const, enum: [...SCOPES] }, minItems: 1 }
-const tenantName = { type: 'string' as const, pattern: '^[a-z0-9-]{1,64}$' }
+const CREATED = '2026-11-25T21:09:05.075Z'
+const UPDATED = '2026-11-25T21:14:42.310Z'
 
-const limits = {
-  type: 'object' as const,
-  additionalProperties: false,
-  properties: { requestsPerMinute: limit, storedBytes: limit, runs: limit, bodyBytes: limit },
-}
-const usage = object({ runs: count, storedBytes: count })
-const key = { id: text, name: text, scopes, run: textOrNull, createdAt: time, expiresAt: timeOrNull }
-const tenant = { tenant: tenantName, createdAt: time, suspended: { type: 'boolean' as const }, limits, usage }
+const int64Texts = list({ type: 'string', format: 'int64', pattern: '^-?[0-9]+$' })
 
-/** An object with all of these members. */
-function object<P extends Record<string, object>>(properties: P) {
-  return { type: 'object' as const, required: Object.keys(properties), properties }
-}
-
-/** A body: no other members, and only some are required. */
-function body<P extends Record<string, object>>(required: string[], properties: P) {
-  return { type: 'object' as const, additionalProperties: false, required, properties }
+const NAMES: Schemas = {
+  RunId: {
+    type: 'string',
+    description: 'Characters of A-Z a-z 0-9 . _ ~ -, but not . and not ..',
+    minLength: 1,
+    maxLength: 128,
+    pattern: '^(\\.{0,2}[A-Za-z0-9_~-]|\\.{3})[A-Za-z0-9._~-]*$',
+  },
+  ChainNumber: { type: 'integer', format: 'int32', minimum: 0, maximum: 2_147_483_647 },
+  Cursor: { type: 'string', description: 'Opaque', pattern: '^[1-9][0-9]{0,14}$' },
 }
 
-export const MANAGEMENT_SCHEMAS = {
-  NewTenant: body(['tenant'], { tenant: tenantName, limits }),
-  TenantChange: body([], { limits, suspended: { type: 'boolean' as const } }),
-  Tenant: object(tenant),
-  Tenants: object({ tenants: { type: 'array' as const, items: object(tenant) } }),
-  NewKey: body(['name', 'scopes'], { name: text, scopes, expiresAt: timeOrNull, run: textOrNull }),
-  CreatedKey: object({ ...key, key: { type: 'string' as const, description: 'Shown this once' } }),
-  Keys: object({ keys: { type: 'array' as const, items: object({ ...key, lastUsedAt: timeOrNull }) } }),
-  NewShare: body([], { expiresAt: timeOrNull }),
-  Share: object({ id: text, key: text, url: text, expiresAt: timeOrNull }),
-  Whoami: object({
-    tenant: textOrNull,
-    key: {
-      type: ['object', 'null'] as ('object' | 'null')[],
-      description: 'id and name; null where there are no keys',
+const ANSWERS: Schemas = {
+  HealthStatus: object(
+    { status: { type: 'string', enum: ['ok'] }, version: { ...text, description: 'Of this software' } },
+    { examples: [{ status: 'ok', version: '0.1.0' }] },
+  ),
+  RunPage: {
+    ...object({ runs: list(ref('RunLine')) }),
+    properties: {
+      runs: list(ref('RunLine')),
+      nextCursor: { ...ref('Cursor'), description: 'For the next page; absent on the last one' },
     },
-    scopes,
-    run: textOrNull,
-    limits,
-    usage: { ...usage, type: ['object', 'null'] as ('object' | 'null')[], description: 'null for a key of one run' },
-  }),
+    examples: [
+      {
+        runs: [
+          {
+            rid: 'eight-schools',
+            createdAt: CREATED,
+            updatedAt: UPDATED,
+            variables: 3,
+            sampleStats: 1,
+            chains: 4,
+            draws: 8000,
+          },
+        ],
+        nextCursor: '17',
+      },
+    ],
+  },
+  RunLine: object(
+    {
+      rid: ref('RunId'),
+      createdAt: time,
+      updatedAt: { ...time, description: 'Moves with every chain and append; may lag by 2 s' },
+      variables: int32,
+      sampleStats: int32,
+      chains: { ...int32, description: 'May lag by 2 s' },
+      draws: { ...int64, description: "Sum of the chains' lengths; may lag by 2 s" },
+    },
+    { description: 'A run in the list of runs' },
+  ),
+  ChainList: object(
+    { chains: list(ref('ChainState')) },
+    { examples: [{ chains: [{ chain: 0, length: 500, updatedAt: UPDATED }] }] },
+  ),
+  ChainState: object(
+    { chain: ref('ChainNumber'), length: { ...int64, description: 'Iterations that are durable' }, updatedAt: time },
+    { examples: [{ chain: 0, length: 500, updatedAt: UPDATED }] },
+  ),
+  AppendResult: object(
+    { chain: ref('ChainNumber'), length: { ...int64, description: 'Length of the chain with this batch' } },
+    { examples: [{ chain: 0, length: 1500 }] },
+  ),
 }
+
+const nested: Schema = {
+  type: 'object',
+  additionalProperties: list({}),
+  description:
+    'For each name one element a draw: a number, string or boolean, or nested arrays of them. Floats that JSON has not are ' +
+    '"NaN", "Infinity" and "-Infinity"; integers beyond 2^53 are decimal strings.',
+}
+
+const DOCUMENTS: Schemas = {
+  DrawDocument: object(
+    {
+      start: { ...int64, description: 'Index of the first iteration; 0 when there is none' },
+      count: { ...int32, description: 'Iterations of every column' },
+      step: { type: 'integer', format: 'int64', description: 'From one iteration to the next; never 0' },
+      draws: nested,
+      stats: nested,
+    },
+    {
+      description: 'A DrawBatch as JSON, for people and plain scripts',
+      examples: [
+        {
+          start: 0,
+          count: 2,
+          step: 1,
+          draws: {
+            theta: [
+              [1, 2],
+              ['NaN', 4],
+            ],
+          },
+          stats: { lp: [-1.5, -1.4] },
+        },
+      ],
+    },
+  ),
+  RunMetaDocument: {
+    ...partial({
+      rid: ref('RunId'),
+      variables: list(ref('VariableDocument')),
+      coordinates: list(ref('CoordinateDocument')),
+      attributes: { type: 'object', additionalProperties: ref('AttributeDocument') },
+      sampleStats: list(ref('VariableDocument')),
+      data: list(ref('DataDocument')),
+    }),
+    required: ['rid'],
+    description: 'mcbackend.RunMeta as canonical proto3 JSON; what has its default is left out',
+    examples: [
+      {
+        rid: 'eight-schools',
+        variables: [{ name: 'theta', dtype: 'float64', shape: ['8'], dims: ['school'] }],
+        attributes: { model: { stringValue: 'non-centred' } },
+        sampleStats: [{ name: 'tune', dtype: 'bool' }],
+      },
+    ],
+  },
+  VariableDocument: partial(
+    {
+      name: text,
+      dtype: {
+        type: 'string',
+        enum: [
+          'bool',
+          'int8',
+          'int16',
+          'int32',
+          'int64',
+          'uint8',
+          'uint16',
+          'uint32',
+          'uint64',
+          'float32',
+          'float64',
+          'str',
+        ],
+      },
+      shape: { ...int64Texts, description: 'One number a dimension; -1 where it varies from draw to draw' },
+      dims: list(text),
+      isDeterministic: flag,
+      undefinedNdim: { ...flag, description: 'Whether the number of dimensions varies' },
+    },
+    { description: 'A variable or sampler stat' },
+  ),
+  CoordinateDocument: partial({ name: text, values: ref('ArrayDocument') }),
+  DataDocument: partial({ name: text, value: ref('ArrayDocument'), dims: list(text), isObserved: flag }),
+  ArrayDocument: partial(
+    {
+      data: { type: 'string', contentEncoding: 'base64', description: 'Elements in C order of shape, little-endian' },
+      dtype: text,
+      shape: int64Texts,
+      strides: int64Texts,
+      order: text,
+    },
+    { description: 'npproto.ndarray' },
+  ),
+  AttributeDocument: partial(
+    {
+      nullValue: { description: 'null' },
+      numberValue: { oneOf: [{ type: 'number' }, { type: 'string', enum: ['NaN', 'Infinity', '-Infinity'] }] },
+      stringValue: text,
+      boolValue: flag,
+      structValue: { type: 'object', additionalProperties: true },
+      listValue: list({}),
+      timestampValue: { type: 'string', format: 'date-time' },
+      durationValue: { type: 'string', pattern: '^-?[0-9]+(\\.[0-9]+)?s$' },
+      ndarrayValue: ref('ArrayDocument'),
+    },
+    { maxProperties: 1, description: 'mcbackend.ExtendedValue: one of its kinds' },
+  ),
+}
+
+export const SCHEMAS: Schemas = { ...NAMES, ...ANSWERS, ...DOCUMENTS, ...MANAGEMENT_SCHEMAS }

@@ -1,0 +1,66 @@
+/** An operation in /openapi.json: what it says of itself, with what follows from its path, its body and its callers. */
+import type { Method, Need, Operation } from '../operation.ts'
+import { headers } from './headers.ts'
+import { PATH_PARAMETERS } from './parameters.ts'
+import { answersOf, type Problem, problemsOf } from './problems.ts'
+import type { CodeOrPlace, Description, OperationObject } from './types.ts'
+
+export function described(path: string, method: Method, operation: Operation): OperationObject | undefined {
+  const { describe, needs } = operation
+  if (describe === 'hidden') return undefined
+  const { tag, operationId, summary, description, parameters = [], requestBody, responses } = describe
+  const named = namesIn(path).flatMap((name) => PATH_PARAMETERS[name] ?? [])
+  return {
+    tags: [tag],
+    operationId,
+    summary,
+    description: description === undefined ? whoMay(needs) : `${description} ${whoMay(needs)}`,
+    parameters: [...named, ...parameters],
+    ...(requestBody !== undefined && { requestBody }),
+    security: securityOf(needs),
+    responses: {
+      ...(needs === 'nothing' ? responses : withRates(responses)),
+      ...answersOf(problemsOfOperation(path, method, operation)),
+    },
+  }
+}
+
+function whoMay(needs: Need): string {
+  if (needs === 'nothing') return 'Needs no key.'
+  return needs === 'key' ? 'Any key.' : `Needs: ${needs}.`
+}
+
+/** The empty requirement is that of servers without keys. */
+function securityOf(needs: Need): OperationObject['security'] {
+  if (needs === 'nothing') return []
+  if (needs === 'operator') return [{ operator: [] }]
+  if (needs === 'operator or admin') return [{ operator: [] }, { key: [] }, { basic: [] }]
+  return [{ key: [] }, { basic: [] }, {}]
+}
+
+/** The errors that an operation says, and those of all that have such a path, body or caller. */
+export function problemsOfOperation(path: string, method: Method, { describe, needs }: Operation): readonly Problem[] {
+  if (describe === 'hidden') return []
+  const { requestBody, errors = [] } = describe
+  const isCounted = method === 'get' && !needs.startsWith('operator') && needs !== 'nothing'
+  const codes: CodeOrPlace[] = ['misdirected_request', 'storage_unavailable', ...errors]
+  if (namesIn(path).length > 0) codes.push('invalid_parameter')
+  if (needs !== 'nothing') codes.push('unauthorized', 'forbidden', 'tenant_suspended', 'rate_limited')
+  if (requestBody !== undefined) codes.push('payload_too_large', 'unsupported_media_type')
+  if (requestBody !== undefined || isCounted) codes.push('overloaded')
+  return problemsOf(codes)
+}
+
+function namesIn(path: string): string[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
+}
+
+/** Answers to a key of a tenant with a limit of requests tell what is left of it. */
+function withRates(responses: Description['responses']): Description['responses'] {
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, answer]) => [
+      status,
+      { ...answer, headers: { ...answer.headers, ...headers('RateLimit', 'RateLimit-Policy') } },
+    ]),
+  )
+}

@@ -1,0 +1,90 @@
+/** Parameters of paths and queries, for /openapi.json. */
+import { ref } from './schema-parts.ts'
+import type { Parameter } from './types.ts'
+
+/** Of every path that has them, by the router's name. */
+export const PATH_PARAMETERS: Readonly<Record<string, Parameter>> = {
+  rid: {
+    name: 'rid',
+    in: 'path',
+    required: true,
+    description: 'Id of the run',
+    schema: ref('RunId'),
+    example: 'eight-schools',
+  },
+  chain: {
+    name: 'chain',
+    in: 'path',
+    required: true,
+    description: 'Number of the chain, without leading zeros',
+    schema: ref('ChainNumber'),
+    example: 0,
+  },
+  tenant: {
+    name: 'tenant',
+    in: 'path',
+    required: true,
+    description: 'Name of the tenant',
+    schema: ref('TenantName'),
+    example: 'lab',
+  },
+  id: {
+    name: 'id',
+    in: 'path',
+    required: true,
+    description: 'Id of the key, as the list of keys shows it',
+    schema: ref('KeyId'),
+    example: 'o5AZ1uj3kfwN3Jwu4P',
+  },
+}
+
+export const limit: Parameter = {
+  name: 'limit',
+  in: 'query',
+  description: 'Runs of a page at most',
+  schema: { type: 'integer', format: 'int32', minimum: 1, maximum: 1000, default: 100 },
+}
+export const cursor: Parameter = {
+  name: 'cursor',
+  in: 'query',
+  description: 'nextCursor of the page before',
+  schema: ref('Cursor'),
+}
+
+const columns = (name: string, description: string): Parameter => ({
+  name,
+  in: 'query',
+  style: 'form',
+  explode: true,
+  description,
+  schema: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 256 } },
+})
+
+const bound = (name: string, description: string): Parameter => ({
+  name,
+  in: 'query',
+  description: `${description} A decimal integer of any size, negative ones counted from the end, clamped as Python does.`,
+  schema: { type: 'integer', format: 'int64' },
+})
+
+export const sliceParameters: readonly Parameter[] = [
+  columns('var', 'Variables to read, in this order; without `var` and `stat`, all variables and sampler stats'),
+  columns('stat', 'Sampler stats to read'),
+  bound('start', "Start of Python's slice."),
+  bound('stop', "Stop of Python's slice."),
+  {
+    name: 'step',
+    in: 'query',
+    description: "Step of Python's slice, of any size; negative ones read backwards; not 0.",
+    schema: { type: 'integer', format: 'int64', not: { const: 0 }, default: 1 },
+  },
+  {
+    name: 'elem',
+    in: 'query',
+    description:
+      'Some elements of the one rigid column that `var` or `stat` names, in this order, which the answer has as a vector a ' +
+      'draw: indices and half-open ranges into the flattened (C order) value, at most 10,000 elements',
+    schema: { type: 'string', pattern: '^[0-9]+(:[0-9]+)?(,[0-9]+(:[0-9]+)?)*$' },
+    example: '0,3,10:20',
+  },
+]
