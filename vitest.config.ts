@@ -8,6 +8,7 @@ const PATIENCE = { hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
 /** Tests that need no server and no engine. */
 const UNIT = [
   'test/core/**/*.test.ts',
+  'test/runs/**/*.test.ts',
   'test/http/**/*.test.ts',
   'test/{docs,generated}.test.ts',
   'test/client/{append,backend,exactly-once,failure,read,retry}*.test.ts',

@@ -1,6 +1,7 @@
 /** `npm run bench`: what this project promises of speed and memory, measured. */
 import { execFileSync } from 'node:child_process'
 import { benchCommand } from './lib/command.ts'
+import { elementFigure, hopFigures, lastDrawFigures } from './lib/few-figures.ts'
 import {
   appendFigure,
   batchingFigure,
@@ -19,9 +20,9 @@ const HELP = `usage: npm run bench -- [--json] [--quick] [--only NAME]
   --json       one JSON object on standard output; progress goes to standard error
   --quick      a tenth of the data and shorter turns
   --only NAME  one group of figures; may be repeated
-               on Node: memory, append, writers, read, growth, columns, batching, keys, sdk
+               on Node: memory, append, writers, read, growth, columns, batching, last, elements, hops, keys, sdk
                on workerd with run objects: objects, or one of objects-memory, objects-append, objects-against-d1,
-               objects-read, objects-events
+               objects-read, objects-last, objects-elements, objects-events
                on workerd with D1: d1, or one of d1-append, d1-read, d1-growth, d1-columns, d1-batching, d1-memory
 
 Each figure is a ratio between two things that take turns in one run: a route of the server and a null sink that reads
@@ -45,11 +46,13 @@ const GROUPS: Readonly<Record<string, (server: Started) => Promise<Figure | Figu
   growth: (server) => growthFigure(server, scale),
   columns: (server) => oneOfManyFigure(server, scale),
   batching: (server) => batchingFigure(server, scale),
+  last: (server) => lastDrawFigures(server, scale, 8),
+  elements: (server) => elementFigure(server, scale),
 }
 
 const matches = (name: string, asked: string) => name === asked || name.startsWith(`${asked}-`)
 const wanted = (name: string) => only === undefined || only.some((asked) => matches(name, asked))
-const names = [...Object.keys(GROUPS), 'keys', 'sdk', ...Object.keys(WORKERD_GROUPS)]
+const names = [...Object.keys(GROUPS), 'hops', 'keys', 'sdk', ...Object.keys(WORKERD_GROUPS)]
 const unknown = only?.find((asked) => !names.some((name) => matches(name, asked)))
 if (unknown !== undefined) {
   console.error(`there is no figure "${unknown}"; --only takes ${names.join(', ')}`)
@@ -64,6 +67,7 @@ for (const [name, measure] of Object.entries(GROUPS)) {
     await server.stop()
   }
 }
+if (wanted('hops')) report(await hopFigures(scale))
 if (wanted('keys')) {
   const server = (...args: string[]) => start([process.execPath, 'bench/server.ts', ...args, '--data'])
   const servers = [await server(), await server('--keys', OPERATOR)] as const

@@ -1,5 +1,6 @@
 /** The figures of the Worker on bare workerd: run objects, and D1 alone. */
 import { connect } from 'node:net'
+import { elementFigure, lastDrawFigures } from './few-figures.ts'
 import {
   appendFigure,
   atLeast,
@@ -84,6 +85,9 @@ export const WORKERD_GROUPS: Readonly<Record<string, Measure>> = {
     ]),
   'objects-against-d1': async (scale) => [await againstD1(scale)],
   'objects-read': async (scale) => [named('object', await on('objects', (server) => readFigure(server, scale, 0.6)))],
+  'objects-last': async (scale) =>
+    (await on('objects', (server) => lastDrawFigures(server, scale, 15))).map((figure) => named('object', figure)),
+  'objects-elements': async (scale) => [named('object', await on('objects', (server) => elementFigure(server, scale)))],
   'objects-events': async (scale) => [await on('objects', (server) => eventFigure(server, scale))],
   'd1-append': (scale) =>
     appends('d1', scale, [

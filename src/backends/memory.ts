@@ -2,22 +2,25 @@
 import { clipBlocks, newBlocks, overlapOf, requireSame } from '../core/draws/append-rule.ts'
 import type { Schema } from '../core/draws/columns.ts'
 import { type Block, joinSegments, weightOf } from '../core/draws/segment.ts'
+import { type ResolvedSlice, rangeOf, resolveSlice, subSlice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
 import type { RunSummary } from '../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import type {
   ChainState,
-  ColumnBlocks,
+  Question,
+  Read,
+  ReadCursor,
   Registration,
-  ScanPage,
-  ScanRequest,
   Store,
   StoredRun,
+  Stretch,
   Usage,
 } from '../core/store.ts'
 import { ROW_BYTES } from '../core/usage.ts'
 import { prepareBatch } from '../core/wire/read-batch.ts'
 import { equalRunMeta, parseRunMeta } from '../core/wire/run-meta.ts'
+import { answeredWeight, nextCursor, stretchesOf, wantedAt } from './stretches.ts'
 
 /** Neighbouring small blocks are joined up to this weight, in bytes, as the digits of a binary counter are carried. */
 const GROWN_BYTES = 64 * 1024
@@ -140,17 +143,12 @@ export class MemoryStore implements Store {
     return chain.length
   }
 
-  async scan(registration: string, number: number, request: ScanRequest): Promise<ScanPage> {
+  async read(registration: string, number: number, question: Question, cursor?: ReadCursor): Promise<Read> {
     const run = this.run(registration)
     const chain = this.requireChain(run, number)
-    const parts: ColumnBlocks[] = []
-    for (const [position, column] of request.columns.entries()) {
-      const spec = run.schema.columns[column]
-      const all = chain.columns[column] ?? []
-      const blocks = spec === undefined ? [] : clipBlocks(from(all, request.from), spec, request.from, request.to)
-      parts.push({ position, blocks })
-    }
-    return { parts }
+    const state = cursor?.moment ?? stateOf(number, chain)
+    const slice = resolveSlice(question.slice, state.length)
+    return { state, page: pageOf(run, chain, question, slice, cursor ?? { moment: state, position: 0, done: 0 }) }
   }
 
   async usage(): Promise<Usage> {
@@ -182,6 +180,33 @@ export class MemoryStore implements Store {
   }
 }
 
+/** Bytes of one page, more or less; what is asked for with a step is copied. */
+const PAGE_BYTES = 2 * 1024 * 1024
+
+function pageOf(run: MemoryRun, chain: MemoryChain, question: Question, slice: ResolvedSlice, cursor: ReadCursor) {
+  const stretches: Stretch[] = []
+  if (slice.count === 0) return { stretches }
+  let left = PAGE_BYTES
+  for (let position = cursor.position; position < question.columns.length; position++) {
+    const column = question.columns[position] ?? -1
+    const spec = run.schema.columns[column]
+    if (spec === undefined) throw new Error('a read names a column that the schema has not')
+    const wanted = wantedAt(spec, slice, question, cursor, position)
+    const before = slice.count - wanted.slice.count
+    const most = Math.max(1, Math.floor(left / Math.max(1, answeredWeight(wanted))))
+    const part = subSlice(wanted.slice, 0, most)
+    const { from: low, to } = rangeOf(part)
+    const blocks = within(chain.columns[column] ?? [], low, to)
+    const own = stretchesOf(position, { ...wanted, slice: part }, blocks)
+    stretches.push(...own)
+    for (const { count, data } of own) left -= weightOf(count, data?.length ?? 0)
+    const done = before + part.count
+    if (done < slice.count || left <= 0)
+      return { stretches, ...nextCursor(question, cursor, position, done, slice.count) }
+  }
+  return { stretches }
+}
+
 function stateOf(number: number, chain: MemoryChain): ChainState {
   return { chain: number, length: chain.length, updatedAt: chain.updatedAt }
 }
@@ -199,8 +224,8 @@ function summarise(run: MemoryRun): RunSummary {
   }
 }
 
-/** The blocks from the one that holds iteration `index` on. */
-function from(blocks: readonly Block[], index: number): readonly Block[] {
+/** The blocks that hold iterations `index … to`. */
+function within(blocks: readonly Block[], index: number, to: number): readonly Block[] {
   let low = 0
   let high = blocks.length
   while (low < high) {
@@ -209,7 +234,9 @@ function from(blocks: readonly Block[], index: number): readonly Block[] {
     if (block !== undefined && block.start + block.count <= index) low = middle + 1
     else high = middle
   }
-  return blocks.slice(low)
+  let end = low
+  while ((blocks[end]?.start ?? to) < to) end++
+  return blocks.slice(low, end)
 }
 
 /** Joins the last blocks while the one before is not larger than what follows it. */

@@ -4,9 +4,10 @@
  */
 import { overlapOf } from '../core/draws/append-rule.ts'
 import type { Schema } from '../core/draws/columns.ts'
+import { resolveSlice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
-import type { ChainState, Registration, ScanPage, Store } from '../core/store.ts'
+import type { ChainState, Question, Read, Registration, Store } from '../core/store.ts'
 import { prepareBatch } from '../core/wire/read-batch.ts'
 import { parseRunMeta } from '../core/wire/run-meta.ts'
 import { MemoryStore } from './memory.ts'
@@ -83,7 +84,11 @@ export class NullStore implements Store {
     return length
   }
 
-  async scan(): Promise<ScanPage> {
+  async read(registration: string, chain: number, { columns, slice }: Question): Promise<Read> {
+    const state = await this.chain(registration, chain)
+    if (state === undefined) throw new McbError('chain_not_found', `the run has no chain ${chain}`)
+    const isEmpty = columns.length === 0 || resolveSlice(slice, state.length).count === 0
+    if (isEmpty) return { state, page: { stretches: [] } }
     throw new McbError(
       'not_found',
       'this server keeps no draws: its storage is "null", which is for measuring samplers',

@@ -1,22 +1,23 @@
 /** Draws of some columns of one chain at one moment, as a stream of pieces. */
 
 import type { ColumnSpec } from './draws/columns.ts'
-import { type Block, type Bytes, fillSegment, isSizeless, pickSegment, sliceSegment } from './draws/segment.ts'
-import { type ResolvedSlice, rangeOf, resolveSlice } from './draws/slice.ts'
-import type { Ahead, ColumnBlocks, ScanRequest } from './store.ts'
-
-/** Blocks of the columns of a selection, column by column; each column rising and without a hole. */
-export type ScanColumns = (columns: readonly number[], from: number, to: number) => AsyncIterable<ColumnBlocks>
+import { type Bytes, fillSegment, joinSegments } from './draws/segment.ts'
+import { type ResolvedSlice, subSlice } from './draws/slice.ts'
+import type { Stretch } from './store.ts'
 
 /** Draws of some columns of one chain at one moment. */
 export interface Selection {
+  readonly chain: number
+  /** As the answer has them: of elements, a column of vectors. */
   readonly columns: readonly ColumnSpec[]
   readonly slice: ResolvedSlice
-  readonly scan: ScanColumns
+  /** Draws of some of the columns, at rising positions, over this slice or a part of it. */
+  readonly read: (positions: readonly number[], slice: ResolvedSlice) => AsyncIterable<Stretch>
 }
 
 /** Consecutive draws of the answer, in the answer's order. */
 export interface Piece {
+  /** Position in the columns of the selection. */
   readonly position: number
   readonly count: number
   /** A segment in the layout of the column's kind. */
@@ -28,66 +29,19 @@ const FILL_STEP = 256 * 1024
 /** Bytes that are gone through between two turns of the event loop. */
 export const PACE_BYTES = 1024 * 1024
 
-/** The draws of the selection, column by column, in the order of the slice. */
-export async function* pieces(selection: Selection, columns = selection.columns): AsyncGenerator<Piece> {
-  const { slice } = selection
-  if (slice.count === 0 || columns.length === 0) return
-  const { from, to } = rangeOf(slice)
-  const indices = columns.map((spec) => spec.index)
-  // A reversed slice walks its pages backwards in windows, so that memory stays bounded.
-  if (slice.step < 0n) {
-    for (const [position, spec] of columns.entries()) yield* reversed(selection, spec, position)
-    return
-  }
-  for await (const part of selection.scan(indices, from, to)) {
-    const spec = columns[part.position]
+/** The draws of some columns of the selection, by default of all, column by column and in the order of the slice. */
+export async function* pieces(
+  { columns, slice: whole, read }: Selection,
+  positions: readonly number[] = columns.map((_, i) => i),
+  slice: ResolvedSlice = whole,
+): AsyncGenerator<Piece> {
+  if (slice.count === 0 || positions.length === 0) return
+  for await (const { position, count, data } of read(positions, slice)) {
+    const spec = columns[position]
     if (spec === undefined) continue
-    for (const block of part.blocks) yield* pick(spec, part.position, block, slice)
+    if (data === null) yield* fills(spec, position, count)
+    else yield { position, count, data }
   }
-}
-
-/** What `pieces` scans first when the chain has this length; undefined when that is nothing, or not the whole slice. */
-export function firstScan({ columns, slice }: Ahead, length: number): ScanRequest | undefined {
-  const resolved = resolveSlice(slice, length)
-  if (resolved.count === 0 || columns.length === 0 || resolved.step < 0n) return undefined
-  return { columns, ...rangeOf(resolved) }
-}
-
-/** Draws of a window of a reversed slice: few enough to hold them, whatever their size was found to be. */
-const WINDOW_BYTES = 1024 * 1024
-const WINDOW_DRAWS = 4096
-
-async function* reversed(selection: Selection, spec: ColumnSpec, position: number): AsyncGenerator<Piece> {
-  const { from, to } = rangeOf(selection.slice)
-  const draws = isSizeless(spec)
-    ? WINDOW_BYTES
-    : spec.kind === 'rigid-numbers'
-      ? Math.max(1, Math.floor(WINDOW_BYTES / spec.stride))
-      : WINDOW_DRAWS
-  for (let end = to; end > from; end -= draws) {
-    const window: Piece[] = []
-    for await (const part of selection.scan([spec.index], Math.max(from, end - draws), end)) {
-      for (const block of part.blocks) window.unshift(...[...pick(spec, position, block, selection.slice)].reverse())
-    }
-    yield* window
-  }
-}
-
-/** What a slice takes from one block. */
-function* pick(spec: ColumnSpec, position: number, block: Block, slice: ResolvedSlice): Generator<Piece> {
-  const { first, count } = within(block, slice)
-  if (count === 0) return
-  if (block.data === null) {
-    yield* fills(spec, position, count)
-    return
-  }
-  const step = Number(slice.step)
-  const offset = first - block.start
-  const data =
-    step === 1 || count === 1
-      ? sliceSegment(spec, block.data, block.count, offset, offset + count)
-      : pickSegment(spec, block.data, block.count, { first: offset, step, count })
-  yield { position, count, data }
 }
 
 function* fills(spec: ColumnSpec, position: number, count: number): Generator<Piece> {
@@ -99,17 +53,64 @@ function* fills(spec: ColumnSpec, position: number, count: number): Generator<Pi
   }
 }
 
-/** The draws of a slice that lie in a block: the first in the order of the slice, and how many. */
-function within(block: Block, slice: ResolvedSlice): { first: number; count: number } {
-  const step = slice.count === 1 ? 1 : Number(slice.step)
-  const low = block.start
-  const high = block.start + block.count - 1
-  // i-th draw of the slice: first + i * step. Which i fall into low … high?
-  const [enter, leave] =
-    step > 0
-      ? [Math.ceil((low - slice.first) / step), Math.floor((high - slice.first) / step)]
-      : [Math.ceil((slice.first - high) / -step), Math.floor((slice.first - low) / -step)]
-  const i = Math.max(0, enter)
-  const j = Math.min(slice.count - 1, leave)
-  return i > j ? { first: 0, count: 0 } : { first: slice.first + i * step, count: j - i + 1 }
+/** Consecutive draws of all columns of a selection together. */
+export interface RowWindow {
+  /** Draws of the selection before these. */
+  readonly done: number
+  readonly count: number
+  /** A segment for each column. */
+  readonly segments: readonly Bytes[]
+}
+
+/** Taken for the size of a draw that varies, until some were seen. */
+const UNKNOWN_DRAW = 64
+
+/**
+ * The draws of a selection row by row, for formats that write all columns of a draw together: windows of about `most` bytes,
+ * and never of more than twice as many, unless one draw has them.
+ */
+export async function* rowWindows(selection: Selection, most: number): AsyncGenerator<RowWindow> {
+  let each = Math.max(1, leastRow(selection.columns))
+  for (let done = 0; done < selection.slice.count; ) {
+    const count = Math.min(Math.max(1, Math.floor(most / each)), selection.slice.count - done)
+    const { segments, bytes } = await readWindow(selection, subSlice(selection.slice, done, count), 2 * most)
+    if (segments === undefined) {
+      // Draws are larger here than they were before: fewer of them.
+      each = Math.max(2 * each, most / Math.max(1, count >> 1))
+      continue
+    }
+    yield { done, count, segments }
+    done += count
+    each = Math.max(leastRow(selection.columns), bytes / count)
+  }
+}
+
+function leastRow(columns: readonly ColumnSpec[]): number {
+  return columns.reduce((n, spec) => n + (spec.kind === 'rigid-numbers' ? spec.stride : UNKNOWN_DRAW), 0)
+}
+
+/** The segments of some draws; undefined when several have more than `most` bytes. */
+async function readWindow(
+  selection: Selection,
+  slice: ResolvedSlice,
+  most: number,
+): Promise<{ readonly segments?: readonly Bytes[]; readonly bytes: number }> {
+  const columns: Piece[][] = selection.columns.map(() => [])
+  let bytes = 0
+  for await (const piece of pieces(selection, undefined, slice)) {
+    bytes += piece.data.length
+    if (bytes > most && slice.count > 1) return { bytes }
+    columns[piece.position]?.push(piece)
+  }
+  const segments = selection.columns.map((spec, i) => joinSegments(spec, columns[i] ?? []))
+  return { segments, bytes }
+}
+
+/** The pieces of several chains, one chain after the other. */
+export async function* piecesOfChains(
+  selections: readonly Selection[],
+): AsyncGenerator<Piece & { readonly chain: number }> {
+  for (const selection of selections) {
+    for await (const piece of pieces(selection)) yield { ...piece, chain: selection.chain }
+  }
 }

@@ -6,7 +6,8 @@
  * that is gone, `chain_not_found` for a chain that was never created.
  */
 
-import type { Block } from './draws/segment.ts'
+import type { ElementRanges } from './draws/elements.ts'
+import type { Segment } from './draws/segment.ts'
 import type { Slice } from './draws/slice.ts'
 import { McbError } from './errors.ts'
 import type { RunSummary } from './interfaces.ts'
@@ -31,43 +32,43 @@ export interface ChainState {
   readonly updatedAt: number
 }
 
-/** Iterations `from … to` of some columns, by index; `to` is at most the chain's length. */
-export interface ScanRequest {
+/** What one read asks of a chain: some columns over a slice, in the order of the answer. */
+export interface Question {
+  /** By index. */
   readonly columns: readonly number[]
-  readonly from: number
-  readonly to: number
-  /** Where the page begins, as the page before said; absent for the first. */
-  readonly cursor?: ScanCursor
+  readonly slice: Slice
+  /** Elements of each draw, where `columns` is one column of fixed shape. */
+  readonly elements?: ElementRanges | undefined
 }
 
-export interface ScanCursor {
+/** Where a page begins, as the page before said. */
+export interface ReadCursor {
+  /** The chain as the first page saw it: the slice is of this length, so that all pages are of one moment. */
+  readonly moment: ChainState
   /** Position in `columns`. */
   readonly position: number
-  readonly from: number
+  /** Draws of that column that earlier pages hold. */
+  readonly done: number
 }
 
-/** Blocks of one column, rising and without a hole, clipped to the request. */
-export interface ColumnBlocks {
+/** Consecutive draws of one column of an answer, in its order. Its bytes may be a view, also on what the store keeps. */
+export interface Stretch {
   readonly position: number
-  readonly blocks: readonly Block[]
+  readonly count: number
+  readonly data: Segment
 }
 
 /** Some MiB of an answer: column after column, each from where the page before left it. */
-export interface ScanPage {
-  readonly parts: readonly ColumnBlocks[]
+export interface ReadPage {
+  readonly stretches: readonly Stretch[]
   /** Absent when all columns are complete. */
-  readonly next?: ScanCursor
+  readonly next?: ReadCursor
 }
 
-/** What a reader will ask for next, once it knows how long the chain is. */
-export interface Ahead {
-  readonly columns: readonly number[]
-  readonly slice: Slice
-}
-
-/** A chain, and perhaps the first page of what was asked for ahead, with the request that it answers. */
-export interface SeenChain extends ChainState {
-  readonly scanned?: { readonly request: ScanRequest; readonly page: ScanPage }
+export interface Read {
+  /** The moment that is answered. */
+  readonly state: ChainState
+  readonly page: ReadPage
 }
 
 /** A listener that is told how a run grows. */
@@ -109,8 +110,7 @@ export interface Store {
   remove(rid: string): Promise<boolean>
   createChain(registration: string, chain: number): Promise<ChainState & { readonly created: boolean }>
   chains(registration: string): Promise<ChainState[]>
-  /** A store that is asked through a network may answer `ahead` at once; most look at the chain and leave it at that. */
-  chain(registration: string, chain: number, ahead?: Ahead): Promise<SeenChain | undefined>
+  chain(registration: string, chain: number): Promise<ChainState | undefined>
   /**
    * Appends an encoded DrawBatch exactly once (the table of docs/protocol.md §3) and resolves, when it is
    * durable, to the chain's length.
@@ -120,7 +120,8 @@ export interface Store {
    * where they had been handed on already.
    */
   append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number>
-  scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage>
+  /** A page of an answer. The first one sees the chain and its draws in one moment, which the cursors of the others carry. */
+  read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read>
   /** What the tenant keeps; may lag by seconds. */
   usage(): Promise<Usage>
   /**

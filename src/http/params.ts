@@ -1,6 +1,7 @@
 /** Paths and queries, parsed once. */
 
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import { type Elements, parseElements } from '../core/draws/elements.ts'
 import type { Slice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
 import { isChainNumber, isRunId } from '../core/wire/run-meta.ts'
@@ -61,6 +62,16 @@ export function columnsQuery(c: AppContext, schema: Schema): readonly ColumnSpec
     }
   }
   return [...chosen]
+}
+
+/** Elements of the one column that `var` or `stat` names; undefined when all are asked for. */
+export function elementsQuery(c: AppContext): Elements | undefined {
+  const given = c.req.queries('elem')
+  if (given === undefined) return undefined
+  if (given.length > 1) throw new McbError('invalid_parameter', `"elem" is given ${given.length} times`)
+  const named = new Set(c.req.queries('var')).size + new Set(c.req.queries('stat')).size
+  if (named !== 1) throw new McbError('invalid_parameter', `"elem" is of one "var" or "stat", not of ${named}`)
+  return parseElements(given[0] ?? '')
 }
 
 const MAX_LIMIT = 1000

@@ -1,7 +1,6 @@
 /** Finding the run that a request names, and holding it to the registration that the client means. */
 
 import { McbError } from '../core/errors.ts'
-import type { Ahead } from '../core/store.ts'
 import type { StoreChain, StoreRun } from '../runs/backend.ts'
 import type { AppContext } from './context.ts'
 
@@ -50,8 +49,8 @@ export function runNotFound(rid: string): McbError {
 }
 
 /** @throws McbError `chain_not_found` */
-export async function requireChain(run: StoreRun, number: number, ahead?: Ahead): Promise<StoreChain> {
-  const chain = await run.getChain(number, ahead)
+export async function requireChain(run: StoreRun, number: number): Promise<StoreChain> {
+  const chain = await run.getChain(number)
   if (chain === undefined) throw new McbError('chain_not_found', `run "${run.rid}" has no chain ${number}`)
   return chain
 }

@@ -1,10 +1,12 @@
 /** /v1/runs/{rid}/chains/{chain}/draws: batches in, slices out. */
-import type { Slice } from '../core/draws/slice.ts'
-import type { Answer } from '../core/formats/answer.ts'
+import { formatElements } from '../core/draws/elements.ts'
+import { McbError } from '../core/errors.ts'
+import { type Answer, requireSelectionFits } from '../core/formats/answer.ts'
 import { jsonAnswer } from '../core/formats/json.ts'
-import { protobufAnswer } from '../core/formats/protobuf.ts'
+import { protobufAnswer, protobufLength } from '../core/formats/protobuf.ts'
+import type { Limits } from '../core/limits.ts'
 import type { Selection } from '../core/selection.ts'
-import { type Ahead, BodyReturned } from '../core/store.ts'
+import { BodyReturned } from '../core/store.ts'
 import { COLUMN_BYTES, ROW_BYTES } from '../core/usage.ts'
 import { readExtent } from '../core/wire/batch-extent.ts'
 import { readProtobuf } from '../http/body.ts'
@@ -15,11 +17,11 @@ import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/head
 import { sliceParameters } from '../http/openapi/parameters.ts'
 import { UNKNOWN_COLUMN } from '../http/openapi/problems.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
-import { chainParam, columnsQuery, ridParam, sliceQuery } from '../http/params.ts'
+import { chainParam, columnsQuery, elementsQuery, ridParam, sliceQuery } from '../http/params.ts'
 import { bodyLimit, countAdded, requireRoom } from '../http/quota.ts'
 import { requireChain, withRun } from '../http/run-of-request.ts'
 import { streamOf } from '../http/stream.ts'
-import type { StoreChain, StoreRun } from '../runs/backend.ts'
+import type { Asked, StoreRun } from '../runs/backend.ts'
 
 const appendDraws: Operation = {
   needs: 'write',
@@ -102,38 +104,58 @@ const getDraws: Operation = {
 
 async function read(c: AppContext, { limits, bounds }: Services): Promise<Response> {
   const rid = ridParam(c)
-  const number = chainParam(c)
-  const slice = sliceQuery(c)
-  const resource = async (run: StoreRun) => {
-    const chain = await requireChain(run, number, aheadOf(c, run, slice))
-    return { chain, registration: run.registration, columns: columnsQuery(c, run.schema) }
-  }
-  const { chain, registration, columns } = await withRun(c, rid, { resource }, resource)
+  const chain = chainParam(c)
+  const asked = { slice: sliceQuery(c), elements: elementsQuery(c) }
+  const select = async (run: StoreRun) => (await requireChain(run, chain)).select(columnsQuery(c, run.schema), asked)
+  const find = readsDraws(c) ? (run: StoreRun) => readNow(c, run, chain, asked) : select
+  const { registration, selection } = await withRun(c, rid, { resource: select }, async (run) => {
+    return { registration: run.registration, selection: await find(run) }
+  })
   const type = negotiate(c.req.header('Accept'))
-  const selection = chain.select(columns, slice)
-  const etag = await drawsETag(registration, chain, selection, type)
+  const etag = await drawsETag(registration, selection, asked, type)
   if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
+  const headers = { ETag: etag, 'Content-Type': type }
+  if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, ...lengthOf(selection, type, limits) })
   const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits)
-  return send(c, answer, { ETag: etag, 'Content-Type': type }, bounds.stallMs)
+  return send(c, answer, headers, bounds.stallMs)
 }
 
-/** What a request will read of its chain, if it will: columns that are unknown are a matter for when the chain is found. */
-function aheadOf(c: AppContext, { schema }: StoreRun, slice: Slice): Ahead | undefined {
-  if (c.req.method === 'HEAD' || c.req.header('If-None-Match') !== undefined) return undefined
+/** Whether an answer has draws for certain: no other request reads any before it is known that it must. */
+function readsDraws(c: AppContext): boolean {
+  return c.req.method !== 'HEAD' && c.req.header('If-None-Match') === undefined
+}
+
+/** Chain and first draws in one question to the store. A chain that is missing comes before a column or an element that is. */
+async function readNow(c: AppContext, run: StoreRun, chain: number, asked: Asked): Promise<Selection> {
   try {
-    return { columns: columnsQuery(c, schema).map((spec) => spec.index), slice }
-  } catch {
-    return undefined
+    return await run.read(chain, columnsQuery(c, run.schema), asked)
+  } catch (error) {
+    const isOfColumns = error instanceof McbError && ['unknown_variable', 'invalid_parameter'].includes(error.code)
+    if (isOfColumns) await requireChain(run, chain)
+    throw error
   }
 }
 
 /** Made from what the answer is, so that an unchanged one is known without reading a draw. */
-async function drawsETag(registration: string, chain: StoreChain, selection: Selection, type: string): Promise<string> {
+async function drawsETag(
+  registration: string,
+  selection: Selection,
+  { elements }: Asked,
+  type: string,
+): Promise<string> {
   const { first, count, step } = selection.slice
   const columns = selection.columns.map((spec) => spec.index).join()
-  const text = [registration, chain.number, first, count, step, columns, type].join('|')
+  const elem = elements === undefined ? '' : formatElements(elements)
+  const text = [registration, selection.chain, first, count, step, columns, elem, type].join('|')
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
   return `"${Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')}"`
+}
+
+/** What HEAD tells without reading a draw. */
+function lengthOf(selection: Selection, type: string, limits: Limits): Record<string, string> {
+  if (type === JSON_TYPE) requireSelectionFits(selection, limits)
+  const length = type === JSON_TYPE ? undefined : protobufLength(selection, limits)
+  return length === undefined ? {} : { 'Content-Length': String(length) }
 }
 
 /** Starts the answer only when its first draws are here: what fails before that is an error, what fails later aborts. */
@@ -144,7 +166,6 @@ async function send(
   stallMs: number,
 ): Promise<Response> {
   const headers = length === undefined ? described : { ...described, 'Content-Length': String(length) }
-  if (c.req.method === 'HEAD') return c.body(null, 200, headers)
   const begun: Uint8Array<ArrayBuffer>[] = []
   while (begun.length < 3) {
     const { done, value } = await body.next()

@@ -2,6 +2,7 @@
 
 import { RunDescription } from '../core/description.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import { type Elements, elementsColumn, resolveElements } from '../core/draws/elements.ts'
 import type { NdArray } from '../core/draws/ndarray.ts'
 import { resolveSlice, type Slice } from '../core/draws/slice.ts'
 import { arrayOf, drawAt, drawsOf } from '../core/draws/values.ts'
@@ -10,17 +11,8 @@ import { requireSelectionFits } from '../core/formats/answer.ts'
 import type { Backend, Chain, DrawBatch, Draws, Run, RunPage, Values } from '../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import { LruMap } from '../core/lru.ts'
-import { pieces, type ScanColumns, type Selection } from '../core/selection.ts'
-import type {
-  Ahead,
-  ColumnBlocks,
-  RunWatcher,
-  ScanCursor,
-  ScanPage,
-  ScanRequest,
-  SeenChain,
-  Store,
-} from '../core/store.ts'
+import { pieces, type Selection } from '../core/selection.ts'
+import type { ChainState, Question, ReadPage, RunWatcher, Store } from '../core/store.ts'
 import {
   acceptRunMeta,
   encodeRunMeta,
@@ -33,6 +25,7 @@ import {
 } from '../core/wire/run-meta.ts'
 import { encodeBatch } from '../core/wire/write-batch.ts'
 import { Looks } from './looks.ts'
+import { MomentRead, PageRoom } from './pages.ts'
 import { LocalWatches } from './watches.ts'
 
 interface KnownRun {
@@ -56,7 +49,7 @@ export class StoreBackend implements Backend {
   /** At runs that others may write. */
   readonly looks: Looks
   /** Of all reads of this backend. */
-  readonly ahead = new PagesAhead()
+  readonly room = new PageRoom()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
   private retired = false
 
@@ -146,7 +139,7 @@ export class StoreRun extends RunDescription implements Run {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly store: Store
   readonly limits: Limits
-  readonly ahead: PagesAhead
+  private readonly room: PageRoom
   private readonly watches: LocalWatches
   private readonly looks: Looks
 
@@ -159,7 +152,7 @@ export class StoreRun extends RunDescription implements Run {
     this.isNew = isNew
     this.store = backend.store
     this.limits = backend.limits
-    this.ahead = backend.ahead
+    this.room = backend.room
     this.watches = backend.watches
     this.looks = backend.looks
   }
@@ -174,15 +167,64 @@ export class StoreRun extends RunDescription implements Run {
     return new StoreChain(this, state, state.created)
   }
 
-  /** @param ahead what will be read of the chain; see `Store.chain` */
-  async getChain(number: number, ahead?: Ahead): Promise<StoreChain | undefined> {
-    const state = await this.store.chain(this.registration, number, ahead)
+  async getChain(number: number): Promise<StoreChain | undefined> {
+    const state = await this.store.chain(this.registration, number)
     return state && new StoreChain(this, state, false)
   }
 
   async getChains(): Promise<StoreChain[]> {
     const states = await this.store.chains(this.registration)
     return states.map((state) => new StoreChain(this, state, false))
+  }
+
+  /**
+   * Some columns over a slice of a chain as it is now; its first page is read with it.
+   *
+   * @throws McbError `chain_not_found`, and `invalid_parameter` for elements that a column has not
+   */
+  async read(chain: number, columns: readonly ColumnSpec[], asked: Asked = {}): Promise<Selection> {
+    const question = questionOf(columns, asked)
+    const { state, page } = await this.store.read(this.registration, chain, question)
+    return this.selection(state, columns, question, page)
+  }
+
+  /** Some columns over a slice of several chains, by default of all, each as it is now; nothing is read yet. */
+  async readChains(
+    columns: readonly ColumnSpec[],
+    asked: Asked = {},
+    chains?: readonly number[],
+  ): Promise<Selection[]> {
+    const states = await this.store.chains(this.registration)
+    const chosen =
+      chains?.map((chain) => states.find((state) => state.chain === chain) ?? this.noChain(chain)) ?? states
+    return chosen.map((state) => this.select(state, columns, asked))
+  }
+
+  /** Some columns over a slice of a chain as it was seen; nothing is read yet. */
+  select(state: ChainState, columns: readonly ColumnSpec[], asked: Asked = {}): Selection {
+    return this.selection(state, columns, questionOf(columns, asked))
+  }
+
+  private selection(
+    moment: ChainState,
+    columns: readonly ColumnSpec[],
+    question: Question,
+    first?: ReadPage,
+  ): Selection {
+    const { store, registration, room } = this
+    const { elements } = question
+    const slice = resolveSlice(question.slice, moment.length)
+    const read = new MomentRead({ store, registration, room, moment }, question, first)
+    return {
+      chain: moment.chain,
+      columns: elements === undefined ? columns : columns.map((spec) => elementsColumn(spec, elements)),
+      slice,
+      read: (positions, part) => read.read(slice, positions, part),
+    }
+  }
+
+  private noChain(number: number): never {
+    throw new McbError('chain_not_found', `run "${this.rid}" has no chain ${number}`)
   }
 
   /** Appends an encoded DrawBatch; see `Store.append`. */
@@ -211,14 +253,32 @@ export class StoreRun extends RunDescription implements Run {
   }
 }
 
+/** What is asked of some columns. */
+export interface Asked {
+  readonly slice?: Slice
+  /** Of the one column that is asked for. */
+  readonly elements?: Elements | undefined
+}
+
+/** @throws McbError `invalid_parameter` for elements that the column has not, or of more columns than one */
+function questionOf(columns: readonly ColumnSpec[], { slice = {}, elements }: Asked): Question {
+  const indices = columns.map((spec) => spec.index)
+  if (elements === undefined) return { columns: indices, slice }
+  const [spec] = columns
+  if (spec === undefined || columns.length > 1) {
+    throw new McbError('invalid_parameter', `elements are read of one variable, not of ${columns.length}`)
+  }
+  return { columns: indices, slice, elements: resolveElements(spec, elements) }
+}
+
 export class StoreChain implements Chain {
   readonly run: StoreRun
   readonly number: number
   readonly isNew: boolean
   /** As it was when this handle was made. */
-  readonly state: SeenChain
+  readonly state: ChainState
 
-  constructor(run: StoreRun, state: SeenChain, isNew: boolean) {
+  constructor(run: StoreRun, state: ChainState, isNew: boolean) {
     this.run = run
     this.number = state.chain
     this.state = state
@@ -244,22 +304,17 @@ export class StoreChain implements Chain {
   }
 
   async length(): Promise<number> {
-    return (await this.now()).state.length
-  }
-
-  /** The chain as it is now. */
-  private async now(ahead?: Ahead): Promise<StoreChain> {
-    const chain = await this.run.getChain(this.number, ahead)
+    const chain = await this.run.getChain(this.number)
     if (chain === undefined) throw new McbError('chain_not_found', `run "${this.rid}" has no chain ${this.number}`)
-    return chain
+    return chain.state.length
   }
 
-  async getDraws(name: string, slice: Slice = {}): Promise<Draws> {
-    return this.column(this.find(name, 'draws'), slice)
+  async getDraws(name: string, slice: Slice = {}, elements?: Elements): Promise<Draws> {
+    return this.column(this.find(name, 'draws'), { slice, elements })
   }
 
-  async getStats(name: string, slice: Slice = {}): Promise<Draws> {
-    return this.column(this.find(name, 'stats'), slice)
+  async getStats(name: string, slice: Slice = {}, elements?: Elements): Promise<Draws> {
+    return this.column(this.find(name, 'stats'), { slice, elements })
   }
 
   async getDrawsAt(index: number, names = [...this.run.schema.draws.keys()]): Promise<Map<string, NdArray>> {
@@ -276,12 +331,10 @@ export class StoreChain implements Chain {
     )
   }
 
-  /** Some columns over a slice of the chain, by default as it was when this handle was made; nothing is read yet. */
-  select(columns: readonly ColumnSpec[], slice: Slice, length = this.state.length): Selection {
-    return { columns, slice: resolveSlice(slice, length), scan: this.scan }
+  /** Some columns over a slice of the chain as it was when this handle was made; nothing is read yet. */
+  select(columns: readonly ColumnSpec[], asked: Asked = {}): Selection {
+    return this.run.select(this.state, columns, asked)
   }
-
-  private readonly scan: ScanColumns = (columns, from, to) => scanAll(this.run, this.state, { columns, from, to })
 
   private find(name: string, group: 'draws' | 'stats'): ColumnSpec {
     const spec = this.run.schema[group].get(name)
@@ -293,27 +346,24 @@ export class StoreChain implements Chain {
     })
   }
 
-  private async column(spec: ColumnSpec, slice: Slice): Promise<Draws> {
-    const chain = await this.now({ columns: [spec.index], slice })
-    const selection = chain.select([spec], slice)
+  private async column(spec: ColumnSpec, asked: Asked): Promise<Draws> {
+    const selection = await this.run.read(this.number, [spec], asked)
     requireSelectionFits(selection, this.run.limits)
     const blocks: { data: Uint8Array<ArrayBuffer>; count: number }[] = []
     for await (const piece of pieces(selection)) blocks.push(piece)
     const [only] = blocks
     // A single piece may be the store's own memory, and becomes the caller's; several are joined into new memory.
     if (blocks.length === 1 && only !== undefined) blocks[0] = { ...only, data: only.data.slice() }
-    return drawsOf(spec, blocks)
+    return drawsOf(selection.columns[0] ?? spec, blocks)
   }
 
   private async iteration(index: number, columns: readonly ColumnSpec[]): Promise<Map<string, NdArray>> {
     const slice = { start: index, ...(index !== -1 && { stop: index + 1 }) }
-    const chain = await this.now({ columns: columns.map((spec) => spec.index), slice })
-    const { length } = chain.state
-    const at = index < 0 ? index + length : index
-    if (at < 0 || at >= length) {
+    const selection = await this.run.read(this.number, columns, { slice })
+    if (selection.slice.count === 0) {
+      const length = await this.length()
       throw new McbError('invalid_slice', `there is no iteration ${index}; the chain has ${length}`, { length })
     }
-    const selection = chain.select(columns, slice)
     requireSelectionFits(selection, this.run.limits)
     const values = new Map<string, NdArray>()
     for await (const piece of pieces(selection)) {
@@ -336,60 +386,4 @@ function oneDraw(values: Values, specs: ReadonlyMap<string, ColumnSpec>): Map<st
       return [name, spec.layout === 'ragged' ? [array] : { ...array, shape: [1, ...array.shape] }]
     }),
   )
-}
-
-/**
- * Pages of a scan that are fetched before they are asked for, so that storage and network work at the same time; and those
- * of all scans of a tenant together, since each lies in memory until its reader takes it.
- */
-const PAGES_AHEAD = 2
-const ALL_PAGES_AHEAD = 16
-
-/** How many pages more may be fetched ahead. */
-class PagesAhead {
-  left = ALL_PAGES_AHEAD
-}
-
-/** All pages of a scan, in order. Nothing is fetched ahead before the first has been taken whole: its reader may not read. */
-async function* scanAll(
-  { store, registration, ahead }: StoreRun,
-  { chain, scanned }: SeenChain,
-  request: ScanRequest,
-): AsyncGenerator<ColumnBlocks> {
-  const fetchPage = (cursor?: ScanCursor) =>
-    store.scan(registration, chain, cursor === undefined ? request : { ...request, cursor })
-  // A page says where the next begins, so each is asked for when the one before has come.
-  const isThere = scanned !== undefined && isSameScan(scanned.request, request)
-  const pages: Promise<ScanPage | undefined>[] = []
-  const follow = async (before: Promise<ScanPage | undefined>) => {
-    const next = (await before)?.next
-    return next === undefined ? undefined : fetchPage(next)
-  }
-  const fetchAhead = (last: Promise<ScanPage | undefined>): void => {
-    if (pages.length >= PAGES_AHEAD || ahead.left === 0) return
-    ahead.left--
-    const page = follow(last)
-    // Its rejection is met when its turn comes; it may never come when the reader stops before.
-    page.catch(() => undefined)
-    pages.push(page)
-    fetchAhead(page)
-  }
-  try {
-    let page: ScanPage | undefined = await (isThere ? scanned.page : fetchPage())
-    for (let asked: Promise<ScanPage | undefined>; page !== undefined; page = await asked) {
-      yield* page.parts
-      if (page.next === undefined) return
-      const fetched = pages.shift()
-      if (fetched !== undefined) ahead.left++
-      asked = fetched ?? fetchPage(page.next)
-      fetchAhead(pages.at(-1) ?? asked)
-    }
-  } finally {
-    ahead.left += pages.length
-  }
-}
-
-function isSameScan(a: ScanRequest, b: ScanRequest): boolean {
-  const sameColumns = a.columns.length === b.columns.length && a.columns.every((index, i) => index === b.columns[i])
-  return sameColumns && a.from === b.from && a.to === b.to
 }

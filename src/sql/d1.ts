@@ -96,7 +96,7 @@ export class D1Driver implements SqlDriver {
 
   private async batch(statements: readonly Statement[]): Promise<Row[][]> {
     if (statements.length === 0) return []
-    const prepared = statements.map(({ sql, params }) => {
+    const prepared = statements.map(({ sql: plain, base64Sql: sql = plain, params }) => {
       requireFits(sql, params.length)
       return this.database.prepare(sql).bind(...params.map(toCell))
     })

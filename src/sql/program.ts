@@ -18,6 +18,8 @@ export const BYTE_COLUMNS: readonly string[] = ['data', 'sums']
 
 export interface Statement {
   readonly sql: string
+  /** The same for a database whose columns of bytes hold base64, where that makes a difference. */
+  readonly base64Sql?: string
   readonly params: readonly Param[]
   /** Looks at each row as soon as it is read, while its bytes are in the processor's cache; an error from it ends the program. */
   readonly look?: (row: Row) => void

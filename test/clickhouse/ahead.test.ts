@@ -83,6 +83,19 @@ it('a read takes one query where the chain was seen before', async () => {
   expect(await selectsOf(() => there.getDraws('n'))).toBe(2)
 })
 
+it('a first read by a server that knows nothing asks for the metadata once', async () => {
+  const [here] = await newChains('cold')
+  await here.appendBatch(batchOf(0, 10))
+  const cold = newBackend()
+  const selects = await selectsOf(async () => {
+    const run = await cold.getRun('cold')
+    const selection = run && (await run.read(0, run.schema.columns))
+    expect(selection?.slice.count).toBe(10)
+  })
+  // The run with its metadata, the chain, and the draws.
+  expect(selects).toBe(3)
+})
+
 it('a page of any dtype comes along', async () => {
   const numeric = Object.keys(ITEM_SIZE).filter(isNumericDtype)
   const columns = numeric.map((dtype) => ({ name: `of ${dtype}`, dtype, shape: [2] }))

@@ -1,6 +1,7 @@
 /** The questions of docs/sql.md, asked of what the store wrote, against the same statistics computed here. */
 import { readFileSync } from 'node:fs'
 import { type ClickHouseClient, createClient } from '@clickhouse/client'
+import fc from 'fast-check'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
@@ -234,6 +235,69 @@ test('a row is one number, whatever its dtype and shape', async () => {
   expectRows(await rowsOf(sql, { run: 'shapes' }), expected)
   await backend.deleteRun('shapes')
   expect(await rowsOf(sql, { run: 'shapes' })).toEqual([])
+})
+
+test('warmup is the prefix of a chain for which its flag holds, whoever writes and in whatever batches', async () => {
+  const newBackend = () => new StoreBackend(new ClickHouseStore(connection, TENANT))
+  const sampleStats = ['sampler_0__tune', 'is_warmup', 'tune'].map((name) => ({ name, dtype: 'bool' }))
+  const batch = fc.record({ writer: fc.nat({ max: 1 }), flags: fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }) })
+  const sent = fc.record({ warm: fc.nat({ max: 3 }), rest: fc.array(batch, { maxLength: 4 }) })
+  let runs = 0
+  await fc.assert(
+    fc.asyncProperty(sent, async ({ warm, rest }) => {
+      const rid = `warmup-${++runs}`
+      const variables = [{ name: 'x', dtype: 'float64' }]
+      const here = await (await newBackend().initRun({ rid, variables, sampleStats })).initChain(0)
+      const there = await (await newBackend().getRun(rid))?.getChain(0)
+      const flags: boolean[] = []
+      const begun = Array.from({ length: warm }, () => ({ writer: 0, flags: [true, true] }))
+      for (const { writer, flags: own } of [...begun, ...rest]) {
+        const count = own.length
+        const x = { dtype: 'float64', shape: [count], data: new Float64Array(count) } as const
+        const tune = { dtype: 'bool', shape: [count], data: Uint8Array.from(own, Number) } as const
+        // What the other names say does not count.
+        const other = { dtype: 'bool', shape: [count], data: Uint8Array.from(own, (flag) => (flag ? 0 : 1)) } as const
+        const stats = new Map([
+          ['tune', tune],
+          ['is_warmup', other],
+          ['sampler_0__tune', other],
+        ] as const)
+        await (writer === 0 ? here : there)?.appendBatch({
+          start: flags.length,
+          count,
+          draws: new Map([['x', x]]),
+          stats,
+        })
+        flags.push(...own)
+      }
+      const prefix = flags.includes(false) ? flags.indexOf(false) : flags.length
+      const sql = `SELECT is_warmup FROM draws
+        WHERE tenant = {tenant:String} AND run = {run:String} AND variable = 'x' ORDER BY draw`
+      const rows = await rowsOf(sql, { run: rid })
+      expect(rows.map((row) => row.is_warmup)).toEqual(flags.map((_, draw) => draw < prefix))
+    }),
+    { numRuns: 12 },
+  )
+}, 300_000)
+
+test('what versions before have written of warmup is read as a prefix of each row', async () => {
+  const append =
+    'INSERT INTO chunks (tenant, kind, rid, registration, name, chain, start, count, attempt, warmup, float64)'
+  await connection.command("INSERT INTO runs (tenant, rid, registration) VALUES ('old', 'r', 'r-1')", {})
+  const rows = [
+    "('old', 'append', 'r', 'r-1', '', 0, 0, 6, 1, [], [])",
+    "('old', 'draws', 'r', 'r-1', 'x', 0, 0, 6, 1, [0, 2, 4], [0, 1, 2, 3, 4, 5])",
+    "('old', 'draws', 'r', 'r-1', 'y', 0, 0, 6, 1, [3, 5], [0, 1, 2, 3, 4, 5])",
+    "('old', 'draws', 'r', 'r-1', 'z', 0, 0, 6, 1, [0], [0, 1, 2, 3, 4, 5])",
+  ]
+  await connection.command(`${append} VALUES ${rows.join(', ')}`, {})
+  const sql = `SELECT variable, countIf(is_warmup) AS n, maxIf(draw, is_warmup) AS last FROM draws
+    WHERE tenant = {tenant:String} AND run = {run:String} GROUP BY variable ORDER BY variable`
+  expect(await rowsOf(sql, { tenant: 'old', run: 'r' })).toEqual([
+    { variable: 'x', n: 2, last: 1 },
+    { variable: 'y', n: 0, last: 0 },
+    { variable: 'z', n: 6, last: 5 },
+  ])
 })
 
 test('one variable of one of 1,000 runs reads only its rows', async () => {

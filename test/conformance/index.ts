@@ -2,6 +2,7 @@
 import { appends } from './appends.ts'
 import { deletion } from './deletion.ts'
 import { dtypes } from './dtypes.ts'
+import { elements } from './elements.ts'
 import { folds } from './folds.ts'
 import { handles } from './handles.ts'
 import { lengths } from './lengths.ts'
@@ -29,6 +30,7 @@ const TOPICS = [
   strings,
   stats,
   slices,
+  elements,
   lengths,
   appends,
   races,

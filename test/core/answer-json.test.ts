@@ -2,10 +2,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
+import type { ColumnSpec } from '../../src/core/draws/columns.ts'
 import type { NdArray } from '../../src/core/draws/ndarray.ts'
+import type { Slice } from '../../src/core/draws/slice.ts'
 import { jsonAnswer } from '../../src/core/formats/json.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { StoreBackend } from '../../src/runs/backend.ts'
+import { StoreBackend, type StoreChain } from '../../src/runs/backend.ts'
 import { expectSameDraws, floats, named, numbers, texts } from '../conformance/arrays.ts'
 import { type Column, Content, indicesOf, variableOf } from '../conformance/columns.ts'
 import { turnsWhile } from '../support/turns.ts'
@@ -43,6 +45,11 @@ async function textOf(answer: { readonly body: AsyncIterable<Uint8Array> }): Pro
   return text
 }
 
+/** Some columns of a chain that was opened when it had another length. */
+function selected({ run, state }: StoreChain, columns: readonly ColumnSpec[], length: number, slice: Slice = {}) {
+  return run.select({ ...state, length }, columns, { slice })
+}
+
 test('every dtype and shape', async () => {
   const content = new Content(1, COLUMNS)
   const chain = await chainWith(COLUMNS, content, 7)
@@ -50,7 +57,7 @@ test('every dtype and shape', async () => {
   const slices = fc.record({ start: fc.integer({ min: -9, max: 9 }), step: fc.constantFrom(1, 2, -1, -3) })
   await fc.assert(
     fc.asyncProperty(slices, async ({ start, step }) => {
-      const selection = chain.select(columns, { start, step }, 7)
+      const selection = selected(chain, columns, 7, { start, step })
       const { first, count } = selection.slice
       const answer = JSON.parse(await textOf(await jsonAnswer(selection, DEFAULT_LIMITS)))
       const indices = indicesOf(first, count, step)
@@ -64,7 +71,7 @@ test('every dtype and shape', async () => {
 test('an empty answer names its columns', async () => {
   const content = new Content(1, COLUMNS)
   const chain = await chainWith(COLUMNS, content, 0)
-  const text = await textOf(await jsonAnswer(chain.select(chain.run.schema.columns, {}, 0), DEFAULT_LIMITS))
+  const text = await textOf(await jsonAnswer(selected(chain, chain.run.schema.columns, 0), DEFAULT_LIMITS))
   const expected = Object.fromEntries(COLUMNS.map(({ name }) => [name, []]))
   expect(JSON.parse(text)).toEqual({ start: 0, count: 0, step: 1, draws: expected, stats: {} })
 })
@@ -81,7 +88,7 @@ test('more axes than a stack holds, and large arrays, are written in pieces', as
   await chain.appendBatch({ start: 0, count: 1, draws: named(['deep', [deep]], ['long', [long]]) })
   expectSameDraws(await chain.getDraws('deep'), [deep])
   const { columns } = chain.run.schema
-  const answer = await jsonAnswer(chain.select(columns, {}, 1), DEFAULT_LIMITS)
+  const answer = await jsonAnswer(selected(chain, columns, 1), DEFAULT_LIMITS)
   const sizes: number[] = []
   let text = ''
   for await (const bytes of answer.body) {
@@ -109,7 +116,7 @@ test('lists of no element that would be endless are too large an answer', async 
   })
   for (const name of ['any', 'rigid']) {
     const spec = chain.run.schema.draws.get(name)
-    const selection = chain.select(spec ? [spec] : [], {}, 1)
+    const selection = selected(chain, spec ? [spec] : [], 1)
     await expect(jsonAnswer(selection, DEFAULT_LIMITS)).rejects.toMatchObject({ code: 'payload_too_large' })
   }
 })
@@ -141,7 +148,7 @@ test('others have a turn every 64 KiB of text', async () => {
   )
   await chain.appendBatch({ start: 0, count, draws })
   for (const spec of chain.run.schema.columns) {
-    const answer = await jsonAnswer(chain.select([spec], {}, count), DEFAULT_LIMITS)
+    const answer = await jsonAnswer(selected(chain, [spec], count), DEFAULT_LIMITS)
     const { turns, value: bytes } = await turnsWhile(() => sizeOf(answer))
     expect(turns, spec.name).toBeGreaterThan(bytes / (3 * 64 * 1024))
   }
@@ -158,7 +165,7 @@ test('the brackets of very many axes count', async () => {
     count: 1,
     draws: named(['deep', [numbers('int8', shape, new Array(40_000).fill(7))]]),
   })
-  const selection = chain.select(chain.run.schema.columns, {}, 1)
+  const selection = selected(chain, chain.run.schema.columns, 1)
   await expect(jsonAnswer(selection, DEFAULT_LIMITS)).rejects.toMatchObject({ code: 'payload_too_large' })
 })
 
@@ -166,7 +173,7 @@ test('the least size that is refused is never more than the answer has', async (
   const content = new Content(2, COLUMNS)
   const chain = await chainWith(COLUMNS, content, 5)
   for (const spec of chain.run.schema.columns) {
-    const selection = chain.select([spec], {}, 5)
+    const selection = selected(chain, [spec], 5)
     const { length } = new TextEncoder().encode(await textOf(await jsonAnswer(selection, DEFAULT_LIMITS)))
     await jsonAnswer(selection, { ...DEFAULT_LIMITS, answerBytes: length })
   }

@@ -96,7 +96,7 @@ test('storage_unavailable: the storage cannot be reached', async () => {
     'chains',
     'chain',
     'append',
-    'scan',
+    'read',
     'ping',
   ] as const
   const whole = Object.fromEntries(methods.map((method) => [method, store[method]]))

@@ -81,7 +81,7 @@ describe('answers', () => {
       '/v1/runs/r/chains',
       '/v1/runs/r/chains/0',
       DRAWS,
-      `${DRAWS}?var=k&step=2`,
+      `${DRAWS}?var=x&step=2`,
       '/openapi.json',
       '/docs',
     ]
@@ -92,13 +92,13 @@ describe('answers', () => {
           await api.get(path, { Accept: accept }),
         ]
         expect([head.status, await head.text()], path).toEqual([200, ''])
-        for (const name of ['Content-Type', 'ETag', 'Mcb-Registration', 'Cache-Control', 'Content-Length']) {
-          if (name === 'Content-Length' && !get.headers.has(name)) continue
+        for (const name of ['Content-Type', 'ETag', 'Mcb-Registration', 'Cache-Control']) {
           expect({ path, name, value: head.headers.get(name) }).toEqual({ path, name, value: get.headers.get(name) })
         }
-        // A length that GET leaves to the platform is told all the same, but for draws in JSON: they are not read for it.
+        // A length that GET leaves to the platform is told all the same, but where draws would have to be read for it: in JSON,
+        // and where they vary in size.
         const length = String((await bytesOf(get)).length)
-        const isUnknown = path.startsWith(DRAWS) && accept === JSON_TYPE
+        const isUnknown = path === DRAWS || (path.startsWith(DRAWS) && accept === JSON_TYPE)
         expect(head.headers.get('Content-Length'), path).toBe(isUnknown ? null : length)
       }
     }

@@ -1,8 +1,9 @@
 /** Answers that nobody reads, on a real socket: one request of a connection at work, nothing fetched ahead, an end to all. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
-import type { ScanPage, ScanRequest } from '../../src/core/store.ts'
+import type { Question, Read, ReadCursor } from '../../src/core/store.ts'
 import { DRAWS, drawBatch, expectProblem, runMeta } from '../http/api.ts'
+import { shortPage } from '../support/pages.ts'
 import { Raw } from '../support/raw.ts'
 import { type Served, serve } from './serve.ts'
 
@@ -15,13 +16,9 @@ const LENGTH = 64
 class CountingStore extends MemoryStore {
   pages = 0
 
-  override async scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {
+  override async read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {
     this.pages++
-    const from = request.cursor?.from ?? request.from
-    const to = Math.min(request.to, from + 1)
-    const page = await super.scan(registration, chain, { columns: request.columns, from, to })
-    const next = to < request.to ? { next: { position: 0, from: to } } : {}
-    return { parts: page.parts, ...next }
+    return shortPage(question, 1, cursor, (...asked) => super.read(registration, chain, ...asked))
   }
 }
 

@@ -5,7 +5,7 @@ import { createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { McbError } from '../../src/core/errors.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import type { ScanCursor, ScanPage, ScanRequest } from '../../src/core/store.ts'
+import type { Question, Read, ReadCursor } from '../../src/core/store.ts'
 import { readNodeBody } from '../../src/node/body.ts'
 import { type Listening, listen } from '../../src/node/server.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
@@ -23,25 +23,20 @@ import {
   runMeta,
   withDraws,
 } from '../http/api.ts'
+import { shortPage } from '../support/pages.ts'
 import { Raw, raw } from '../support/raw.ts'
 import { openThread } from '../support/storage.ts'
 
-/** A store whose scans give pages of some draws, and fail when told to. */
+/** A store whose pages have some draws, and that fails when told to. */
 class FailingStore extends MemoryStore {
   /** Pages that are given before the storage fails. */
   pages = Number.POSITIVE_INFINITY
   each = 100
 
-  override async scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {
+  override async read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {
     if (this.pages-- <= 0)
       throw new McbError('storage_unavailable', 'the storage cannot be read now', { retryAfter: 3 })
-    const { position, from }: ScanCursor = request.cursor ?? { position: 0, from: request.from }
-    const to = Math.min(request.to, from + this.each)
-    const { parts } = await super.scan(registration, chain, { columns: [request.columns[position] ?? 0], from, to })
-    const blocks = parts.flatMap((part) => part.blocks)
-    const isLast = to === request.to && position === request.columns.length - 1
-    const next = to < request.to ? { position, from: to } : { position: position + 1, from: request.from }
-    return { parts: [{ position, blocks }], ...(isLast ? {} : { next }) }
+    return shortPage(question, this.each, cursor, (...asked) => super.read(registration, chain, ...asked))
   }
 }
 

@@ -116,7 +116,7 @@ export function tenantStores(subject: StoresSubject): void {
       for (const theft of [
         () => thief.chains(stolen),
         () => thief.chain(stolen, 0),
-        () => thief.scan(stolen, 0, { columns: [0], from: 0, to: 1 }),
+        () => thief.read(stolen, 0, { columns: [0], slice: { stop: 1 } }),
         () => thief.append(stolen, 0, new Uint8Array([16, 1])),
         () => thief.createChain(stolen, 9),
       ]) {

@@ -68,7 +68,9 @@ describe('answers', () => {
     expect(answer.headers.get('Content-Length')).toBe(String(bytes.byteLength))
     const head = await call(`${DRAWS}${query}`, { method: 'HEAD' })
     expect(head.status).toBe(200)
-    expect(head.headers.get('Content-Length')).toBe(String(bytes.byteLength))
+    // Notes vary in size: they are not read for a length that nobody may want.
+    const isKnown = query === '?var=x' || query === '?stop=0'
+    expect(head.headers.get('Content-Length')).toBe(isKnown ? String(bytes.byteLength) : null)
     expect(await head.text()).toBe('')
   })
 

@@ -1,15 +1,17 @@
 /** Appending exactly once: the table of docs/protocol.md §3 on a database without transactions. */
 import { newBlocks, overlapOf, requireSame } from '../../core/draws/append-rule.ts'
 import type { Schema } from '../../core/draws/columns.ts'
+import type { Block } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
-import type { ChainState, ScanCursor } from '../../core/store.ts'
+import type { ChainState, ReadCursor, ReadPage } from '../../core/store.ts'
 import type { Batch } from '../../core/wire/read-batch.ts'
+import { blocksIn } from '../stretches.ts'
 import { type Append, chainSince, discard, type RunKey, requireChain, stateAfter } from './chains.ts'
 import { ChunkWriter } from './chunk.ts'
 import type { Attempted, Commits } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
-import { scanPage } from './scan.ts'
+import { readPage } from './read.ts'
 import { warmupFlips } from './warmup.ts'
 
 /** Attempts at one batch: each that fails has seen another writer succeed. */
@@ -34,7 +36,7 @@ export async function appendBatch(target: Target, batch: Batch, known: ChainStat
   let state = known?.length === batch.start ? known : await requireChain(connection, run, chain)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { from, to, hasNew } = overlapOf(batch, state.length)
-    if (from < to) await requireEqual(target, batch, to, state.length)
+    if (from < to) await requireEqual(target, batch, to, state)
     if (!hasNew) return state
     const next = await attemptAppend(target, batch, state)
     if (next.won) return next.state
@@ -62,7 +64,9 @@ async function attemptAppend(
 ): Promise<{ readonly won: boolean; readonly state: ChainState }> {
   const attempt = newAttempt()
   const written = Math.max(Date.now(), seen.updatedAt + 1)
-  const rows = rowsOf(target, batch, seen, attempt, written)
+  const blocks = newBlocks(target.schema, batch, seen.length)
+  const flips = await warmupFlips(target, target.schema, blocks, seen)
+  const rows = rowsOf(target, batch, { blocks, flips, head: seen.length, attempt, written })
   const holds = await commit(target, { head: seen.length, attempt, ...rows })
   if (holds.attempt === attempt) return { won: true, state: stateAfter(target.chain, holds) }
   return { won: false, state: await chainSince(target.connection, target.run, seen) }
@@ -82,18 +86,19 @@ async function commit({ connection, run, chain, commits }: ChainTarget, attempte
 
 type Made = Omit<Attempted, 'run' | 'chain'>
 
+interface NewRows {
+  readonly blocks: readonly Block[]
+  /** See `warmupFlips`. */
+  readonly flips: readonly number[]
+  readonly head: number
+  readonly attempt: bigint
+  readonly written: number
+}
+
 /** The rows of an attempt to append what is new of a batch. */
-function rowsOf(
-  { run, chain, schema }: Target,
-  batch: Batch,
-  { length }: ChainState,
-  attempt: bigint,
-  written: number,
-) {
-  const blocks = newBlocks(schema, batch, length)
-  const flips = warmupFlips(schema, blocks)
-  const writer = new ChunkWriter({ ...run, chain, head: length, attempt, written })
-  writer.append(batch.start + batch.count - length)
+function rowsOf({ run, chain, schema }: Target, batch: Batch, { blocks, flips, head, attempt, written }: NewRows) {
+  const writer = new ChunkWriter({ ...run, chain, head, attempt, written })
+  writer.append(batch.start + batch.count - head)
   for (const spec of schema.columns) {
     const block = blocks[spec.index]
     if (block !== undefined) writer.column(spec, block, flips)
@@ -106,17 +111,21 @@ export function newAttempt(): bigint {
 }
 
 /** Compares what a batch says of iterations that are stored already. */
-async function requireEqual(target: Target, batch: Batch, to: number, length: number): Promise<void> {
+async function requireEqual(
+  target: Target,
+  batch: Batch,
+  to: number,
+  { length, updatedAt }: ChainState,
+): Promise<void> {
   const { connection, run, schema, chain, limits } = target
-  const columns = schema.columns.map((_, index) => index)
-  let cursor: ScanCursor | undefined
-  do {
-    const request = { columns, from: batch.start, to, ...(cursor && { cursor }) }
-    const page = await scanPage({ connection, run, schema, chain, limits }, request)
-    for (const { position, blocks } of page.parts) {
-      const spec = schema.columns[position]
-      if (spec !== undefined) for (const block of blocks) requireSame(spec, batch, block, length)
+  const question = { columns: schema.columns.map((_, index) => index), slice: { start: batch.start, stop: to } }
+  let cursor: ReadCursor | undefined = { moment: { chain, length, updatedAt }, position: 0, done: 0 }
+  while (cursor !== undefined) {
+    const page: ReadPage = await readPage({ connection, run, schema, chain, limits }, question, cursor)
+    for (const block of blocksIn(page, cursor, batch.start)) {
+      const spec = schema.columns[block.position]
+      if (spec !== undefined) requireSame(spec, batch, block, length)
     }
     cursor = page.next
-  } while (cursor !== undefined)
+  }
 }

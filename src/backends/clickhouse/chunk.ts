@@ -210,7 +210,7 @@ function elementsOf(specs: readonly ColumnSpec[]): { readonly numbers: NumericDt
 /** First column of a row that names a generation which was deleted. */
 const DELETED = -1
 
-/** What a scan selects of appends and of the columns' rows, in the order in which `readChunks` takes it. */
+/** What a read selects of appends and of the columns' rows, in the order in which `readChunks` takes it. */
 export function chunkColumns(specs: readonly ColumnSpec[]): string {
   const { numbers, strings } = elementsOf(specs)
   const elements = strings ? [...numbers, 'str'] : numbers
@@ -224,7 +224,7 @@ export function deletionColumns(specs: readonly ColumnSpec[]): string {
   return `toInt8(${DELETED}), toInt64(generation), toInt64(0), toUInt64(0), toUInt64(0), toInt64(0), '', toUInt32(0), false, [], ${none.join(', ')}`
 }
 
-/** Rows of a scan. */
+/** Rows of a read. */
 export interface Chunks {
   /** The blocks that hold, by column and in no order: those of an attempt that became an append (chains.ts). */
   readonly blocks: ReadonlyMap<string, Block[]>

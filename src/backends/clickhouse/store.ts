@@ -5,26 +5,17 @@ import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
-import type {
-  Ahead,
-  ChainState,
-  Registration,
-  ScanPage,
-  ScanRequest,
-  SeenChain,
-  Store,
-  StoredRun,
-} from '../../core/store.ts'
+import type { ChainState, Question, Read, ReadCursor, Registration, Store, StoredRun } from '../../core/store.ts'
 import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import { newRegistration, ridOf } from '../registration.ts'
 import { appendBatch, createChain } from './append.ts'
-import { chainSince, findChain, listChains, type RunKey } from './chains.ts'
+import { chainSince, findChain, listChains, type RunKey, requireChain } from './chains.ts'
 import { type Commits, commitsOf, type Inserts } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { Flights, Queues } from './queues.ts'
+import { readAt, readPage, readSince } from './read.ts'
 import { endGeneration, type FoundRun, findRun, listRuns, purgeRuns, registerRun, usageOf } from './runs.ts'
-import { chainWithPage, type Source, scanPage } from './scan.ts'
 import { WHEN_GONE } from './settings.ts'
 
 const KNOWN_RUNS = 256
@@ -120,17 +111,16 @@ export class ClickHouseStore implements Store {
     return retryable(async () => listChains(this.#connection, await this.runOf(registration)))
   }
 
-  async chain(registration: string, chain: number, ahead?: Ahead): Promise<SeenChain | undefined> {
+  async chain(registration: string, chain: number): Promise<ChainState | undefined> {
     const key = `${registration}/${chain}`
     return retryable(async () => {
       const run = await this.runOf(registration)
       const known = this.states.get(key)
-      const state = await this.chainNow(run, chain, known, ahead)
-      // Chains only grow: of two that were read at once the longer one is newer.
-      if (state !== undefined && state.length >= (this.states.get(key)?.length ?? 0)) {
-        const { length, updatedAt } = state
-        this.states.set(key, { chain, length, updatedAt })
-      }
+      const state =
+        known === undefined
+          ? await findChain(this.#connection, run, chain)
+          : await chainSince(this.#connection, run, known)
+      if (state !== undefined) this.remember(key, state)
       return state
     })
   }
@@ -141,7 +131,7 @@ export class ClickHouseStore implements Store {
       retryable(async () => {
         const run = await this.runOf(registration)
         const schema = await this.schemaOf(run)
-        const known = this.states.get(key) ?? (await this.requireKnown(run, chain))
+        const known = this.states.get(key) ?? (await requireChain(this.#connection, run, chain))
         const target = {
           connection: this.#connection,
           run,
@@ -162,11 +152,20 @@ export class ClickHouseStore implements Store {
     )
   }
 
-  scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {
+  read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {
     return retryable(async () => {
       const run = await this.runOf(registration)
       const schema = await this.schemaOf(run)
-      return scanPage(this.sourceOf(run, schema, chain), request)
+      const source = { connection: this.#connection, run, schema, chain, limits: this.limits }
+      if (cursor !== undefined) return { state: cursor.moment, page: await readPage(source, question, cursor) }
+      const key = `${registration}/${chain}`
+      const known = this.states.get(key)
+      const read =
+        known === undefined
+          ? await readAt(source, await requireChain(this.#connection, run, chain), question)
+          : await readSince(source, known, question)
+      this.remember(key, read.state)
+      return read
     })
   }
 
@@ -199,31 +198,19 @@ export class ClickHouseStore implements Store {
     })
   }
 
-  private async requireKnown(run: RunKey, chain: number): Promise<ChainState> {
-    const state = await findChain(this.#connection, run, chain)
-    if (state === undefined) throw new McbError('chain_not_found', `run "${run.rid}" has no chain ${chain}`)
-    return state
-  }
-
-  private async chainNow(
-    run: RunKey,
-    chain: number,
-    known?: ChainState,
-    ahead?: Ahead,
-  ): Promise<SeenChain | undefined> {
-    if (known === undefined) return findChain(this.#connection, run, chain)
-    const schema = ahead && this.schemas.get(run.registration)
-    if (schema === undefined || ahead === undefined) return chainSince(this.#connection, run, known)
-    return chainWithPage(this.sourceOf(run, schema, chain), known, ahead)
-  }
-
-  private sourceOf(run: RunKey, schema: Schema, chain: number): Source {
-    return { connection: this.#connection, run, schema, chain, limits: this.limits }
+  /** Chains only grow: of two that were read at once the longer one is newer. */
+  private remember(key: string, state: ChainState): void {
+    if (state.length >= (this.states.get(key)?.length ?? 0)) this.states.set(key, state)
   }
 
   private async findRun(rid: string): Promise<FoundRun | undefined> {
     const { run } = await findRun(this.#connection, this.tenant, rid)
-    if (run !== undefined) this.generations.set(run.registration, run.generation)
+    if (run === undefined) return undefined
+    this.generations.set(run.registration, run.generation)
+    // Whoever finds a run goes on to read it: its metadata is not asked for again.
+    if (this.schemas.get(run.registration) === undefined) {
+      this.schemas.set(run.registration, parseRunMeta(run.meta, this.limits).schema)
+    }
     return run
   }
 

@@ -1,24 +1,33 @@
-/** Which iterations of a batch are warmup, as the samplers' own stats say. */
-import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
+/** Which iterations of a batch are warmup: of a chain the longest prefix for which its flag holds. */
+import type { RigidNumbers, Schema } from '../../core/draws/columns.ts'
 import type { Block } from '../../core/draws/segment.ts'
+import type { ChainState } from '../../core/store.ts'
+import { warmupFlag, warmupIn } from '../../core/warmup.ts'
+import { beginOf, readPage, type Source } from './read.ts'
 
-/** Names under which samplers tell it; a prefix such as `sampler_0__` may stand before them. */
-const NAMES = ['tune', 'in_warmup', 'warmup', 'is_warmup']
-
-function tellsWarmup(spec: ColumnSpec): boolean {
-  const name = spec.name.replace(/^sampler_\d+__/, '')
-  return spec.group === 'stats' && spec.kind === 'rigid-numbers' && spec.dtype === 'bool' && NAMES.includes(name)
+/** Iterations at which warmup begins and ends within the blocks that follow on a chain; the first of them begins it. */
+export async function warmupFlips(
+  source: Source,
+  schema: Schema,
+  blocks: readonly Block[],
+  chain: ChainState,
+): Promise<readonly number[]> {
+  const flag = warmupFlag(schema)
+  const block = flag && blocks[flag.index]
+  if (flag === undefined || block?.data == null) return []
+  const warm = warmupIn(block.data)
+  if (warm === 0 || !(await isAllWarmup(source, flag, chain))) return []
+  return warm < block.count ? [block.start, block.start + warm] : [block.start]
 }
 
-/** Iterations at which warmup begins, ends, begins … within the blocks; the first of them begins it. */
-export function warmupFlips(schema: Schema, blocks: readonly Block[]): number[] {
-  const spec = schema.columns.find(tellsWarmup)
-  const block = spec && blocks[spec.index]
-  if (spec?.kind !== 'rigid-numbers' || block?.data == null || spec.stride === 0) return []
-  const flips: number[] = []
-  for (let i = 0; i < block.count; i++) {
-    const warmup = block.data[i * spec.stride] === 1
-    if (warmup !== (flips.length % 2 === 1)) flips.push(block.start + i)
+/** Whether all draws are warmup so far: asked only while a sampler says so, and mostly answered by one page. */
+async function isAllWarmup(source: Source, flag: RigidNumbers, chain: ChainState): Promise<boolean> {
+  const question = { columns: [flag.index], slice: {} }
+  let cursor = chain.length === 0 ? undefined : beginOf(chain)
+  while (cursor !== undefined) {
+    const { stretches, next } = await readPage(source, question, cursor)
+    for (const { data } of stretches) if (data === null || warmupIn(data) < data.length) return false
+    cursor = next
   }
-  return flips
+  return true
 }

@@ -1,8 +1,8 @@
 /** What passes between a Worker and the run objects: the methods of `Store`, with bytes as bytes and errors as data. */
 import type { WebSocket } from '@cloudflare/workers-types'
-import type { Block } from '../../core/draws/segment.ts'
-import type { ChainState, Registration, ScanCursor, ScanPage, ScanRequest, StoredRun } from '../../core/store.ts'
+import type { ChainState, Question, Read, ReadCursor, Registration, StoredRun } from '../../core/store.ts'
 import type { Outcome } from '../outcome.ts'
+import { type PackedRead, packedBytes, packRead, unpackRead } from '../packing.ts'
 
 /**
  * Bytes that one message may carry; what is larger travels as a stream. The runtime allows 32 MiB.
@@ -10,13 +10,9 @@ import type { Outcome } from '../outcome.ts'
  */
 export const MESSAGE_BYTES = 24 * 1024 * 1024
 
-/** A page whose bytes lie one after the other in a stream; each block says how many are its own. */
-export interface StreamedPage {
-  readonly parts: readonly {
-    readonly position: number
-    readonly blocks: readonly { readonly start: number; readonly count: number; readonly bytes: number | null }[]
-  }[]
-  readonly next?: ScanCursor
+/** A page whose buffers lie one after the other in a stream. */
+export interface StreamedRead extends Omit<PackedRead, 'buffers'> {
+  readonly sizes: readonly number[]
   readonly body: ReadableStream<Uint8Array>
 }
 
@@ -38,12 +34,13 @@ export interface RunStub {
     chain: number,
     body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
   ): Promise<Outcome<number>>
-  scan(
+  read(
     tenant: string,
     registration: string,
     chain: number,
-    request: ScanRequest,
-  ): Promise<Outcome<ScanPage | StreamedPage>>
+    question: Question,
+    cursor?: ReadCursor,
+  ): Promise<Outcome<PackedRead | StreamedRead>>
   /** Opens a WebSocket at a `watchUrl`; 404 when the run is not there. */
   fetch(
     url: string,
@@ -66,24 +63,12 @@ export function watchUrl(tenant: string, registration: string): string {
   return `https://run/watch?${new URLSearchParams({ tenant, registration })}`
 }
 
-/** A page as it may be sent: no bytes but those asked for, since a view would take its whole buffer along. */
-export function packPage(page: ScanPage): ScanPage | StreamedPage {
-  const blocks = page.parts.flatMap((part) => part.blocks)
-  const size = blocks.reduce((n, { data }) => n + (data?.length ?? 0), 0)
-  if (size <= MESSAGE_BYTES) {
-    const parts = page.parts.map(({ position, blocks: own }) => ({ position, blocks: own.map(withoutNeighbours) }))
-    return { ...page, parts }
-  }
-  const parts = page.parts.map(({ position, blocks: own }) => ({
-    position,
-    blocks: own.map(({ start, count, data }) => ({ start, count, bytes: data?.length ?? null })),
-  }))
-  return { ...page, parts, body: streamOf(blocks.flatMap(({ data }) => data ?? [])) }
-}
-
-function withoutNeighbours(block: Block): Block {
-  const { data } = block
-  return data === null || data.length === data.buffer.byteLength ? block : { ...block, data: data.slice() }
+/** A page as it may be sent. */
+export function sendRead(read: Read): PackedRead | StreamedRead {
+  const packed = packRead(read)
+  if (packedBytes(packed) <= MESSAGE_BYTES) return packed
+  const { buffers, ...rest } = packed
+  return { ...rest, sizes: buffers.map((buffer) => buffer.length), body: streamOf(buffers) }
 }
 
 function streamOf(parts: readonly Uint8Array<ArrayBuffer>[]): ReadableStream<Uint8Array> {
@@ -92,23 +77,16 @@ function streamOf(parts: readonly Uint8Array<ArrayBuffer>[]): ReadableStream<Uin
   return body
 }
 
-export async function unpackPage(page: ScanPage | StreamedPage): Promise<ScanPage> {
-  if (!('body' in page)) return page
-  const bytes = await gather(page.body)
+export async function receiveRead(sent: PackedRead | StreamedRead): Promise<Read> {
+  if (!('body' in sent)) return unpackRead(sent)
+  const { sizes, body, ...rest } = sent
+  const bytes = await gather(body)
   let offset = 0
-  const take = (length: number) => {
-    offset += length
-    return bytes.subarray(offset - length, offset)
-  }
-  const parts = page.parts.map(({ position, blocks }) => ({
-    position,
-    blocks: blocks.map(({ start, count, bytes: length }) => ({
-      start,
-      count,
-      data: length === null ? null : take(length),
-    })),
-  }))
-  return page.next === undefined ? { parts } : { parts, next: page.next }
+  const buffers = sizes.map((size) => {
+    offset += size
+    return bytes.subarray(offset - size, offset)
+  })
+  return unpackRead({ ...rest, buffers })
 }
 
 export async function gather(stream: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {

@@ -11,7 +11,7 @@ import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
 import { McbError } from '../../core/errors.ts'
 import { type LimitVariables, limitsOf } from '../../core/limit-settings.ts'
 import { describeError } from '../../core/log-text.ts'
-import type { Registration, ScanRequest } from '../../core/store.ts'
+import type { Question, ReadCursor, Registration } from '../../core/store.ts'
 import { D1Driver } from '../../sql/d1.ts'
 import { newestUnknown } from '../../sql/migrated.ts'
 import { DurableDriver } from '../../sql/object.ts'
@@ -22,7 +22,7 @@ import { purgeHidden, SqliteStore } from '../sqlite/store.ts'
 import { Announcer } from './announcer.ts'
 import { type Catalogue, SqlCatalogue } from './catalogue.ts'
 import { journal, migrations } from './generated/migrations.ts'
-import { gather, packPage, type RunStub } from './protocol.ts'
+import { gather, type RunStub, sendRead } from './protocol.ts'
 import { Watchers } from './watchers.ts'
 
 export interface RunObjectEnv extends LimitVariables {
@@ -116,8 +116,8 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     })
   }
 
-  scan(tenant: string, registration: string, chain: number, request: ScanRequest) {
-    return this.ask(tenant, async (store) => packPage(await store.scan(registration, chain, request)))
+  read(tenant: string, registration: string, chain: number, question: Question, cursor?: ReadCursor) {
+    return this.ask(tenant, async (store) => sendRead(await store.read(registration, chain, question, cursor)))
   }
 
   /** A WebSocket that tells how the run grows; see `watchUrl`. */

@@ -10,10 +10,11 @@ import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import type {
   ChainState,
+  Question,
+  Read,
+  ReadCursor,
   Registration,
   RunWatcher,
-  ScanPage,
-  ScanRequest,
   Store,
   StoredRun,
   Usage,
@@ -21,7 +22,7 @@ import type {
 import { type Outcome, resultOf } from '../outcome.ts'
 import { ridOf } from '../registration.ts'
 import type { SqlCatalogue } from './catalogue.ts'
-import { objectName, packBody, type RunNamespace, type RunStub, unpackPage, watchUrl } from './protocol.ts'
+import { objectName, packBody, type RunNamespace, type RunStub, receiveRead, watchUrl } from './protocol.ts'
 import { watchSocket } from './watchers.ts'
 
 /** Objects that are asked at once to empty themselves; a Worker waits for six connections at a time. */
@@ -73,9 +74,9 @@ export class DurableStore implements Store {
     return this.callRun(registration, (object) => object.append(this.tenant, registration, chain, message))
   }
 
-  async scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {
-    return unpackPage(
-      await this.callRun(registration, (object) => object.scan(this.tenant, registration, chain, request)),
+  async read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {
+    return receiveRead(
+      await this.callRun(registration, (object) => object.read(this.tenant, registration, chain, question, cursor)),
     )
   }
 

@@ -3,13 +3,15 @@ import { newBlocks, overlapOf, requireSame } from '../../core/draws/append-rule.
 import type { Schema } from '../../core/draws/columns.ts'
 import type { Block } from '../../core/draws/segment.ts'
 import { free } from '../../core/free.ts'
-import type { ScanCursor, ScanPage } from '../../core/store.ts'
+import type { ReadCursor, ReadPage } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import type { Batch } from '../../core/wire/read-batch.ts'
 import type { Program, Statement } from '../../sql/program.ts'
-import { type ChainRow, requireChain, scanPage, TAIL_SLOTS } from './chain.ts'
+import { blocksIn } from '../stretches.ts'
+import { type ChainRow, requireChain, TAIL_SLOTS } from './chain.ts'
 import { tailSum } from './checksum.ts'
 import { foldStatements } from './fold.ts'
+import { readPage } from './read.ts'
 import { packTail } from './tail.ts'
 
 /** A tail is folded before it exceeds one of these. */
@@ -42,17 +44,17 @@ export function* appendBatch(
 
 /** Compares what a batch says of iterations that are stored already. */
 function* requireEqual(chain: ChainRow, schema: Schema, batch: Batch, to: number): Program<void> {
-  const columns = schema.columns.map((_, index) => index)
-  let cursor: ScanCursor | undefined
-  do {
-    const request = { columns, from: batch.start, to, ...(cursor && { cursor }) }
-    const page: ScanPage = yield* scanPage(chain, schema, request)
-    for (const { position, blocks } of page.parts) {
-      const spec = schema.columns[position]
-      if (spec !== undefined) for (const block of blocks) requireSame(spec, batch, block, chain.length)
+  const question = { columns: schema.columns.map((_, index) => index), slice: { start: batch.start, stop: to } }
+  const moment = { chain: 0, length: chain.length, updatedAt: chain.updatedAt }
+  let cursor: ReadCursor | undefined = { moment, position: 0, done: 0 }
+  while (cursor !== undefined) {
+    const page: ReadPage = yield* readPage(chain, schema, question, cursor)
+    for (const block of blocksIn(page, cursor, batch.start)) {
+      const spec = schema.columns[block.position]
+      if (spec !== undefined) requireSame(spec, batch, block, chain.length)
     }
     cursor = page.next
-  } while (cursor !== undefined)
+  }
 }
 
 interface Placed {

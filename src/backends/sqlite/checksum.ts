@@ -8,7 +8,8 @@ import { crc32 } from 'node:zlib'
 import type { Bytes } from '../../core/draws/segment.ts'
 import { bytesIn, numberIn, type Row } from '../../sql/program.ts'
 
-const BLOCK_BYTES = 16 * 1024
+/** Bytes that one checksum of a chunk covers. */
+export const BLOCK_BYTES = 16 * 1024
 const SUM_BYTES = 4
 
 /** Bytes of the checksums of so many bytes of data. */
@@ -40,14 +41,15 @@ function sumAt(data: Bytes, block: number): number {
   return crc32(data.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES))
 }
 
-/** Whether the bytes `from … to` of the data of a chunk row are what was written. */
-export function isIntact(row: Row, data: Bytes, from = 0, to = data.length): boolean {
+/** Whether the data of a chunk row is what was written, or so much of it as was read from the begin of a block on. */
+export function isIntact(row: Row, data: Bytes, begin?: number): boolean {
   if (row.sums === null || row.sums === undefined) return true
   const sums = bytesIn(row, 'sums')
-  if (sums.length !== sumsSize(data.length)) return false
+  if (begin === undefined ? sums.length !== sumsSize(data.length) : sums.length % SUM_BYTES !== 0) return false
   const view = new DataView(sums.buffer, sums.byteOffset, sums.length)
-  for (let block = Math.floor(from / BLOCK_BYTES); block * BLOCK_BYTES < to; block++) {
-    if (view.getUint32(block * SUM_BYTES, true) !== sumAt(data, block)) return false
+  let at = ((begin ?? 0) / BLOCK_BYTES) * SUM_BYTES
+  for (let block = 0; block * BLOCK_BYTES < data.length; block++, at += SUM_BYTES) {
+    if (at >= sums.length || view.getUint32(at, true) !== sumAt(data, block)) return false
   }
   return true
 }

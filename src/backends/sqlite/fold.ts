@@ -21,8 +21,10 @@ import {
 } from '../../core/draws/segment.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement, textIn } from '../../sql/program.ts'
-import { CHUNK_BYTES, type ChainRow, fixedWeight, TAIL_SLOTS, tailRowsOf } from './chain.ts'
+import { fixedWeight } from '../stretches.ts'
+import { type ChainRow, TAIL_SLOTS, tailRowsOf } from './chain.ts'
 import { DAMAGED_SUMS, isIntact, isTailIntact, sumsOf, sumsSize } from './checksum.ts'
+import { CHUNK_BYTES } from './chunks.ts'
 import { segmentsIn } from './tail.ts'
 
 /** A chunk of this weight, in bytes, is not joined any more. */

@@ -11,7 +11,7 @@ import { type ListPage, type ListRequest, pageOfRuns } from './run-list.ts'
 /** A RunMeta of up to 16 MiB lies in rows of this many bytes. */
 const META_BYTES = 1024 * 1024
 /** Chunk rows that one transaction of a deletion removes. */
-const ROWS_PER_PURGE = 64
+const ROWS_PER_PURGE = 256
 
 export interface RunRow extends StoredRun {
   readonly id: number

@@ -5,12 +5,13 @@ import { McbError } from '../../core/errors.ts'
 import type { RunSummary } from '../../core/interfaces.ts'
 import type { Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
-import type { ChainState, Registration, ScanPage, ScanRequest, Store, StoredRun, Usage } from '../../core/store.ts'
+import type { ChainState, Question, Read, ReadCursor, Registration, Store, StoredRun, Usage } from '../../core/store.ts'
 import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { SqlDriver } from '../../sql/program.ts'
 import { appendBatch } from './append.ts'
-import { findChain, requireChain, requireRun, scanPage } from './chain.ts'
+import { findChain, requireChain, requireRun } from './chain.ts'
+import { readPage } from './read.ts'
 import {
   createChain,
   findRun,
@@ -101,11 +102,12 @@ export class SqliteStore implements Store {
     return this.driver.run(() => appendBatch(id, chain, schema, decode, Date.now()), body.length)
   }
 
-  async scan(registration: string, chain: number, request: ScanRequest): Promise<ScanPage> {
+  async read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {
     const { id, schema } = await this.run(registration)
     return this.driver.run(function* () {
       const row = yield* requireChain(id, chain)
-      return yield* scanPage(row, schema, request)
+      const state = cursor?.moment ?? { chain, length: row.length, updatedAt: row.updatedAt }
+      return { state, page: yield* readPage(row, schema, question, cursor ?? { moment: state, position: 0, done: 0 }) }
     })
   }
 

@@ -18,26 +18,27 @@ export function packTail(segments: readonly Segment[], size: number): Bytes {
   return bytes
 }
 
-export function segmentIn(row: Bytes, column: number, columns: number): Segment {
+/** Where the segment of each column begins in a row, and the end of the last. */
+export function offsetsIn(row: Bytes, columns: number): Uint32Array {
   const view = new DataView(row.buffer, row.byteOffset, columns * 4)
+  const offsets = new Uint32Array(columns + 1)
   let offset = columns * 4
-  for (let i = 0; i < column; i++) {
-    const length = view.getUint32(i * 4, true)
+  for (let column = 0; column < columns; column++) {
+    offsets[column] = offset
+    const length = view.getUint32(column * 4, true)
     if (length !== ABSENT) offset += length
   }
-  const length = view.getUint32(column * 4, true)
-  return length === ABSENT ? null : row.subarray(offset, offset + length)
+  offsets[columns] = offset
+  return offsets
+}
+
+export function segmentAt(row: Bytes, offsets: Uint32Array, column: number): Segment {
+  const view = new DataView(row.buffer, row.byteOffset + column * 4, 4)
+  return view.getUint32(0, true) === ABSENT ? null : row.subarray(offsets[column], offsets[column + 1])
 }
 
 /** All segments of a row at once. */
 export function segmentsIn(row: Bytes, columns: number): Segment[] {
-  const view = new DataView(row.buffer, row.byteOffset, columns * 4)
-  const segments: Segment[] = []
-  let offset = columns * 4
-  for (let column = 0; column < columns; column++) {
-    const length = view.getUint32(column * 4, true)
-    segments.push(length === ABSENT ? null : row.subarray(offset, offset + length))
-    if (length !== ABSENT) offset += length
-  }
-  return segments
+  const offsets = offsetsIn(row, columns)
+  return Array.from({ length: columns }, (_, column) => segmentAt(row, offsets, column))
 }

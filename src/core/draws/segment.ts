@@ -11,8 +11,9 @@
  */
 
 import { concatBytes, equalBytes } from '../wire/protobuf.ts'
-import type { ColumnSpec, RigidNumbers } from './columns.ts'
+import type { ColumnSpec, RigidNumbers, RigidStrings } from './columns.ts'
 import { fillShape } from './columns.ts'
+import type { ElementRanges, RigidColumn } from './elements.ts'
 import { sizeOf } from './ndarray.ts'
 
 export type Bytes = Uint8Array<ArrayBuffer>
@@ -238,6 +239,52 @@ function pickRigid({ stride: width }: RigidNumbers, bytes: Bytes, { first, step,
   }
   return picked
 }
+
+/** Some elements of some draws of a segment of `total` draws, in the order of the stride. */
+export function pickElements(
+  spec: RigidColumn,
+  bytes: Bytes,
+  total: number,
+  stride: Stride,
+  elements: ElementRanges,
+): Bytes {
+  if (spec.kind === 'rigid-strings') return pickStrings(spec, unpackSegment(spec, bytes, total), stride, elements)
+  const { itemSize } = spec
+  const picked = new Uint8Array(stride.count * elements.count * itemSize)
+  let to = 0
+  for (let i = 0; i < stride.count; i++) {
+    const draw = (stride.first + i * stride.step) * spec.stride
+    for (const [from, end] of elements.ranges) {
+      picked.set(bytes.subarray(draw + from * itemSize, draw + end * itemSize), to)
+      to += (end - from) * itemSize
+    }
+  }
+  return picked
+}
+
+function pickStrings(spec: RigidStrings, parts: Parts, stride: Stride, { ranges, count }: ElementRanges): Bytes {
+  const { lengths, payload } = parts
+  const ends = new Float64Array(lengths.length)
+  for (let i = 0, end = 0; i < lengths.length; i++) {
+    end += lengths[i] ?? 0
+    ends[i] = end
+  }
+  const begin = (element: number) => (element === 0 ? 0 : (ends[element - 1] ?? 0))
+  const picked = new Uint32Array(stride.count * count)
+  const texts: Bytes[] = []
+  let to = 0
+  for (let i = 0; i < stride.count; i++) {
+    const draw = (stride.first + i * stride.step) * spec.elements
+    for (const [from, end] of ranges) {
+      picked.set(lengths.subarray(draw + from, draw + end), to)
+      texts.push(payload.subarray(begin(draw + from), begin(draw + end)))
+      to += end - from
+    }
+  }
+  return packSegment(spec, { words: NO_WORDS, lengths: picked, payload: concatBytes(texts) })
+}
+
+const NO_WORDS = new Uint32Array()
 
 /** Bytes of `count` draws of the fill value; what a caller must know before it asks for them. */
 export function fillSize(spec: ColumnSpec, count: number): number {

@@ -52,6 +52,20 @@ export function rangeOf(slice: ResolvedSlice): { from: number; to: number } {
   return { from: Math.min(slice.first, last), to: Math.max(slice.first, last) + 1 }
 }
 
+/** Some consecutive draws of a slice: `count` of them, or all the rest, behind the first `done`. */
+export function subSlice(slice: ResolvedSlice, done: number, count = slice.count - done): ResolvedSlice {
+  const taken = Math.min(count, slice.count - done)
+  if (taken <= 0) return { first: 0, count: 0, step: slice.step }
+  return { first: done === 0 ? slice.first : slice.first + done * Number(slice.step), count: taken, step: slice.step }
+}
+
+/** The slice that selects these iterations again, of the same chain or a longer one. */
+export function sliceOf(resolved: ResolvedSlice): Slice {
+  const { from, to } = rangeOf(resolved)
+  if (resolved.step > 0n || resolved.count === 0) return { start: from, stop: to, step: resolved.step }
+  return { start: resolved.first, stop: from === 0 ? undefined : from - 1, step: resolved.step }
+}
+
 function toBigInt(value: number | bigint): bigint {
   if (typeof value === 'number' && !Number.isInteger(value)) {
     throw new McbError('invalid_slice', `${value} is not an integer`)

@@ -4,10 +4,11 @@ import type { ColumnSpec } from '../draws/columns.ts'
 import { type NdArray, numericArray, sizeOf } from '../draws/ndarray.ts'
 import { unpackSegment } from '../draws/segment.ts'
 import type { Limits } from '../limits.ts'
-import { PACE_BYTES, type Piece, pieces, type Selection } from '../selection.ts'
-import { Pace, turn } from '../turn.ts'
+import type { Piece, Selection } from '../selection.ts'
+import { turn } from '../turn.ts'
 import { decodeUtf8 } from '../wire/protobuf.ts'
 import { type Answer, requireAnswerFits, requireSelectionFits } from './answer.ts'
+import { measured } from './measure.ts'
 
 const encoder = new TextEncoder()
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n
@@ -17,8 +18,12 @@ const TEXT_STEP = 64 * 1024
 /** @throws McbError `payload_too_large` when the answer would surely exceed the limit */
 export async function jsonAnswer(selection: Selection, limits: Limits): Promise<Answer> {
   requireSelectionFits(selection, limits)
-  requireAnswerFits(await leastSize(selection), limits)
-  return { body: bytesOf(textOf(selection)) }
+  let size = leastRigid(selection)
+  const read = await measured(selection, (spec, piece) => {
+    size += leastVarying(spec, piece)
+  })
+  requireAnswerFits(size, limits)
+  return { body: bytesOf(textOf(selection, read)) }
 }
 
 /** The axes that nested lists have: up to the first of length 0, whose place an empty list takes. */
@@ -42,23 +47,18 @@ function leastText(dtype: ColumnSpec['dtype'], axes: readonly number[], isEmpty:
   return sizeOf(axes) * (leaf + 1) + 2 * lists
 }
 
-/** A lower bound of the bytes of the answer, which is near where most of it is lists. */
-async function leastSize(selection: Selection): Promise<number> {
+/** A lower bound of the bytes of columns of fixed shape, which is near where most of them is lists. */
+function leastRigid({ columns, slice }: Selection): number {
   let size = 0
-  const varying: ColumnSpec[] = []
-  for (const spec of selection.columns) {
-    if (spec.layout === 'rigid') size += selection.slice.count * leastDraw(spec.dtype, spec.shape)
-    if (spec.kind !== 'rigid-numbers') varying.push(spec)
-  }
-  const pace = new Pace(PACE_BYTES)
-  for await (const piece of pieces(selection, varying)) {
-    const spec = varying[piece.position]
-    if (spec === undefined) continue
-    if (pace.isDue(piece.data.length)) await turn()
-    const { words, payload } = unpackSegment(spec, piece.data, piece.count)
-    if (spec.dtype === 'str') size += payload.length
-    for (let at = 0; at < words.length; at += 1 + (words[at] ?? 0)) size += leastDraw(spec.dtype, shapeAt(words, at))
-  }
+  for (const spec of columns) if (spec.layout === 'rigid') size += slice.count * leastDraw(spec.dtype, spec.shape)
+  return size
+}
+
+/** What a piece adds to it whose draws vary in size. */
+function leastVarying(spec: ColumnSpec, { data, count }: Piece): number {
+  const { words, payload } = unpackSegment(spec, data, count)
+  let size = spec.dtype === 'str' ? payload.length : 0
+  for (let at = 0; at < words.length; at += 1 + (words[at] ?? 0)) size += leastDraw(spec.dtype, shapeAt(words, at))
   return size
 }
 
@@ -85,42 +85,50 @@ async function* bytesOf(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Arra
   yield encoder.encode(gathered)
 }
 
-async function* textOf(selection: Selection): AsyncGenerator<string> {
-  const { first, count, step } = selection.slice
-  yield `{"start":${first},"count":${count},"step":${integer(step)}`
-  for (const group of ['draws', 'stats'] as const) {
-    yield `,"${group}":{`
-    yield* columnsText(
-      selection,
-      selection.columns.filter((spec) => spec.group === group),
-    )
-    yield '}'
+/** Variables come before stats in a selection, as their objects do here. */
+async function* textOf({ slice, columns }: Selection, read: AsyncGenerator<Piece>): AsyncGenerator<string> {
+  yield `{"start":${slice.first},"count":${slice.count},"step":${integer(slice.step)}`
+  const opened = new OpenColumns(columns)
+  for await (const piece of read) {
+    const spec = columns[piece.position]
+    if (spec === undefined || piece.count === 0) continue
+    yield opened.upTo(piece.position)
+    yield* pieceText(spec, piece)
   }
-  yield '}'
+  yield `${opened.upTo(columns.length)}}`
 }
 
-async function* columnsText(selection: Selection, columns: readonly ColumnSpec[]): AsyncGenerator<string> {
-  let open = -1
-  let isFirst = true
-  const openUpTo = (position: number): string => {
+/** Text between the two objects, of which the one without columns is there as well. */
+const ENTER = {
+  none: { draws: ',"draws":{', stats: ',"draws":{},"stats":{', end: ',"draws":{},"stats":{}' },
+  draws: { draws: '', stats: '},"stats":{', end: '},"stats":{}' },
+  stats: { draws: '', stats: '', end: '}' },
+} as const
+
+/** The names and brackets around the draws of columns. */
+class OpenColumns {
+  private readonly columns: readonly ColumnSpec[]
+  private group: keyof typeof ENTER = 'none'
+  private open = -1
+
+  constructor(columns: readonly ColumnSpec[]) {
+    this.columns = columns
+  }
+
+  /** Closes the columns before a position and opens its own; where that is open already, what stands between two pieces. */
+  upTo(position: number): string {
+    if (position === this.open) return ','
     let text = ''
-    for (; open < position; isFirst = true) {
-      text += open >= 0 ? ']' : ''
-      open++
-      const spec = columns[open]
-      if (spec !== undefined) text += `${open > 0 ? ',' : ''}${JSON.stringify(spec.name)}:[`
+    while (this.open < position) {
+      if (this.open >= 0) text += ']'
+      const spec = this.columns[++this.open]
+      if (spec === undefined) return text + ENTER[this.group].end
+      text += spec.group === this.group ? ',' : ENTER[this.group][spec.group]
+      this.group = spec.group
+      text += `${JSON.stringify(spec.name)}:[`
     }
     return text
   }
-  for await (const piece of pieces(selection, columns)) {
-    const spec = columns[piece.position]
-    if (spec === undefined || piece.count === 0) continue
-    const text = openUpTo(piece.position)
-    yield `${text}${isFirst ? '' : ','}`
-    yield* pieceText(spec, piece)
-    isFirst = false
-  }
-  yield openUpTo(columns.length)
 }
 
 /** The text of the next element. */

@@ -2,8 +2,8 @@
 
 import { type Bytes, type Parts, unpackSegment } from '../draws/segment.ts'
 import type { Limits } from '../limits.ts'
-import { PACE_BYTES, pieces, type Selection } from '../selection.ts'
-import { Pace, turn } from '../turn.ts'
+import type { Piece, Selection } from '../selection.ts'
+import { turn } from '../turn.ts'
 import {
   addParts,
   batchHead,
@@ -14,36 +14,52 @@ import {
   stringFields,
 } from '../wire/write-columns.ts'
 import { type Answer, requireAnswerFits, requireSelectionFits } from './answer.ts'
+import { measured } from './measure.ts'
 
 const NO_SIZE: ColumnSize = { data: 0, shapes: 0, strings: 0 }
 
-async function measure(selection: Selection): Promise<ColumnSize[]> {
-  const sizes = selection.columns.map((spec) => ({
-    data: spec.kind === 'rigid-numbers' ? spec.stride * selection.slice.count : 0,
+/** Bytes of each column, as far as the schema tells. */
+function sizesOf({ columns, slice }: Selection): ColumnSize[] {
+  return columns.map((spec) => ({
+    data: spec.kind === 'rigid-numbers' ? spec.stride * slice.count : 0,
     shapes: 0,
     strings: 0,
   }))
-  const varying = selection.columns.filter((spec) => spec.kind !== 'rigid-numbers')
-  const positions = selection.columns.flatMap((spec, i) => (spec.kind === 'rigid-numbers' ? [] : [i]))
-  const pace = new Pace(PACE_BYTES)
-  for await (const piece of pieces(selection, varying)) {
-    const spec = varying[piece.position]
-    const size = sizes[positions[piece.position] ?? -1]
-    if (spec === undefined || size === undefined) continue
-    if (pace.isDue(piece.data.length)) await turn()
-    addParts(size, spec, unpackSegment(spec, piece.data, piece.count))
-  }
-  return sizes
 }
 
 /**
- * The DrawBatch of a selection. Nothing but a page of draws is held in memory.
+ * The DrawBatch of a selection. Nothing but a page of draws is held in memory, and some MiB of columns that vary in size.
  *
  * @throws McbError `payload_too_large` when the answer would exceed the limit
  */
 export async function protobufAnswer(selection: Selection, limits: Limits): Promise<Answer> {
   requireSelectionFits(selection, limits)
-  const sizes = await measure(selection)
+  const sizes = sizesOf(selection)
+  const read = await measured(selection, (spec, { position, data, count }) => {
+    const size = sizes[position]
+    if (size !== undefined) addParts(size, spec, unpackSegment(spec, data, count))
+  })
+  const { head, heads, length } = frameOf(selection, sizes)
+  requireAnswerFits(length, limits)
+  return { length, body: protobufBody(selection, read, head, heads) }
+}
+
+/**
+ * Bytes of the DrawBatch of a selection; undefined where only its draws tell them.
+ *
+ * @throws McbError `payload_too_large` when the answer would surely exceed the limit
+ */
+export function protobufLength(selection: Selection, limits: Limits): number | undefined {
+  requireSelectionFits(selection, limits)
+  const isKnown = selection.slice.count === 0 || selection.columns.every((spec) => spec.kind === 'rigid-numbers')
+  if (!isKnown) return undefined
+  const { length } = frameOf(selection, sizesOf(selection))
+  requireAnswerFits(length, limits)
+  return length
+}
+
+/** What stands around the draws, and the bytes of all together. */
+function frameOf(selection: Selection, sizes: readonly ColumnSize[]) {
   const { first, count, step } = selection.slice
   const head = batchHead(first, count, step)
   const heads = selection.columns.map((spec, i) => columnHead(spec, sizes[i] ?? NO_SIZE))
@@ -51,11 +67,15 @@ export async function protobufAnswer(selection: Selection, limits: Limits): Prom
   heads.forEach((h, i) => {
     length += h.length + bodySize(sizes[i] ?? NO_SIZE)
   })
-  requireAnswerFits(length, limits)
-  return { length, body: protobufBody(selection, head, heads) }
+  return { head, heads, length }
 }
 
-async function* protobufBody(selection: Selection, head: Bytes, heads: readonly Bytes[]): AsyncGenerator<Bytes> {
+async function* protobufBody(
+  selection: Selection,
+  read: AsyncGenerator<Piece>,
+  head: Bytes,
+  heads: readonly Bytes[],
+): AsyncGenerator<Bytes> {
   yield head
   let open = -1
   let words: Uint32Array[] = []
@@ -68,7 +88,7 @@ async function* protobufBody(selection: Selection, head: Bytes, heads: readonly 
       if (next !== undefined) yield next
     }
   }
-  for await (const piece of pieces(selection)) {
+  for await (const piece of read) {
     const spec = selection.columns[piece.position]
     if (spec === undefined) continue
     yield* openUpTo(piece.position)

@@ -6,8 +6,9 @@
 import { Worker } from 'node:worker_threads'
 import type { ControlStore } from '../../access/records.ts'
 import { type Failure, fromFailure } from '../../backends/outcome.ts'
+import { type PackedRead, unpackRead } from '../../backends/packing.ts'
 import { McbError } from '../../core/errors.ts'
-import { BodyReturned, type Store } from '../../core/store.ts'
+import { BodyReturned, type Read, type Store } from '../../core/store.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
 import { ThreadControl } from './control.ts'
@@ -173,8 +174,8 @@ class ThreadStore implements Store {
     return this.call('append', [registration, chain, body], transfer)
   }
 
-  scan(...args: Parameters<Store['scan']>) {
-    return this.call('scan', args)
+  async read(...args: Parameters<Store['read']>): Promise<Read> {
+    return unpackRead(await this.calls.call<PackedRead>({ tenant: this.tenant, method: 'read', args }))
   }
 
   usage() {
@@ -189,7 +190,7 @@ class ThreadStore implements Store {
     return this.call('ping', [])
   }
 
-  private call<M extends Method>(
+  private call<M extends Exclude<Method, 'read'>>(
     method: M,
     args: Parameters<Store[M]>,
     transfer: readonly ArrayBuffer[] = [],

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqlControl } from '../../access/sql/control.ts'
 import { toFailure } from '../../backends/outcome.ts'
+import { packRead } from '../../backends/packing.ts'
 import { purgeHidden, SqliteStore } from '../../backends/sqlite/store.ts'
 import { McbError } from '../../core/errors.ts'
 import { free } from '../../core/free.ts'
@@ -33,25 +34,18 @@ const DELETIONS_MS = 60_000
 /** Buffers of an answer that are worth handing over instead of copying. */
 const TRANSFER_BYTES = 16 * 1024
 
-function buffersIn(value: unknown, found: Set<ArrayBuffer>): void {
-  if (ArrayBuffer.isView(value)) {
-    const { buffer } = value
-    // A view on a pool, or on a part of a chunk, would take its neighbours along.
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === value.byteLength && value.byteLength >= TRANSFER_BYTES) {
-      found.add(buffer)
-    }
-  } else if (typeof value === 'object' && value !== null) {
-    for (const member of Object.values(value)) buffersIn(member, found)
-  }
-}
-
-function carryOut(driver: FileDriver, call: Call): Promise<unknown> {
+/** What a call comes to, and the buffers of it that are handed over. */
+async function carryOut(driver: FileDriver, call: Call, transfer: ArrayBuffer[]): Promise<unknown> {
   if ('control' in call) {
     const control = new SqlControl(driver)
     return Reflect.apply(control[call.control], control, call.args)
   }
   const store = storeOf(driver, call.tenant)
-  return Reflect.apply(store[call.method], store, call.args)
+  const value = await Reflect.apply(store[call.method], store, call.args)
+  if (call.method !== 'read') return value
+  const packed = packRead(value)
+  for (const { buffer } of packed.buffers) if (buffer.byteLength >= TRANSFER_BYTES) transfer.push(buffer)
+  return packed
 }
 
 async function answer(driver: FileDriver, call: Call): Promise<void> {
@@ -60,11 +54,9 @@ async function answer(driver: FileDriver, call: Call): Promise<void> {
   const body = method === 'append' ? call.args.find(isBytes) : undefined
   let returned: Uint8Array<ArrayBuffer> | undefined
   let reply: Reply
-  const transfer = new Set<ArrayBuffer>()
+  const transfer: ArrayBuffer[] = []
   try {
-    const value = await carryOut(driver, call)
-    if (method === 'scan') buffersIn(value, transfer)
-    reply = { id, value }
+    reply = { id, value: await carryOut(driver, call, transfer) }
   } catch (error) {
     const failure = toFailure(error)
     if (failure.code === 'run_not_found') returned = body
@@ -72,7 +64,7 @@ async function answer(driver: FileDriver, call: Call): Promise<void> {
   }
   if (body !== undefined && returned === undefined) free(body)
   try {
-    port.postMessage(reply, returned === undefined ? [...transfer] : [returned.buffer])
+    port.postMessage(reply, returned === undefined ? transfer : [returned.buffer])
   } catch (error) {
     port.postMessage({ id, failure: toFailure(error) } satisfies Reply)
   }

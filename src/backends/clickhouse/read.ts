@@ -1,12 +1,11 @@
 /** Pages of a read: one query for as many columns as a page holds, or for a part of one. */
 
-import { clipBlocks } from '../../core/draws/append-rule.ts'
 import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
 import { type Bytes, weightOf } from '../../core/draws/segment.ts'
+import { type ResolvedSlice, rangeOf, resolveSlice, subSlice } from '../../core/draws/slice.ts'
 import type { Limits } from '../../core/limits.ts'
-import { firstScan } from '../../core/selection.ts'
-import type { Ahead, ChainState, ColumnBlocks, ScanPage, ScanRequest, SeenChain } from '../../core/store.ts'
-import { joinSmall } from '../join.ts'
+import type { ChainState, Question, Read, ReadCursor, ReadPage, Stretch } from '../../core/store.ts'
+import { countOf, nextCursor, stretchesOf } from '../stretches.ts'
 import { chainSince, lastState, OF_RUN, type RunKey, requireChain, requireLive, runParams } from './chains.ts'
 import { type Chunks, chunkColumns, deletionColumns, readChunks } from './chunk.ts'
 import { type Connection, type Params, unavailable } from './connection.ts'
@@ -17,6 +16,8 @@ const PAGE_BYTES = 4 * 1024 * 1024
 /** Columns of one page at most, and bytes of their names in a URL. */
 const PAGE_COLUMNS = 64
 const NAME_BYTES = 4096
+/** Iterations of a page of a column that is read backwards, whatever their size is found to be. */
+const WINDOW_DRAWS = 4096
 /** Rows of one column that a page plans with at most. */
 const PLANNED_ROWS = 4096
 
@@ -28,11 +29,18 @@ export interface Source {
   readonly limits: Limits
 }
 
-/** Whole columns, or a part of one: `to` is where the page ends. */
+/** Whole columns, or a part of the first one that is left. */
 interface Plan {
   readonly specs: readonly ColumnSpec[]
-  readonly from: number
-  readonly to: number
+  /** Draws of each column. */
+  readonly part: ResolvedSlice
+}
+
+/** A question at a place of an answer. */
+interface Ask {
+  readonly question: Question
+  readonly cursor: ReadCursor
+  readonly slice: ResolvedSlice
 }
 
 /** Rows that may hold iterations from `from` on: none has more than a batch. */
@@ -40,50 +48,65 @@ const BEHIND = `${OF_RUN} AND chain = {chain:UInt32} AND start > {low:Int64}`
 const NEAR = `${BEHIND} AND start < {to:Int64}`
 const OF_COLUMNS = 'kind = {kind:String} AND name IN {names:Array(String)} AND start + count > {from:Int64}'
 
-export async function scanPage(source: Source, request: ScanRequest): Promise<ScanPage> {
-  if (request.from >= request.to || request.columns.length === 0) return { parts: [] }
-  const plan = await planPage(source, request)
+/** A page of a moment. */
+export async function readPage(source: Source, question: Question, cursor: ReadCursor): Promise<ReadPage> {
+  const ask = { question, cursor, slice: resolveSlice(question.slice, cursor.moment.length) }
+  if (ask.slice.count === 0 || question.columns.length === 0) return { stretches: [] }
+  const plan = await planPage(source, ask)
   // The appends come along and are judged here: a server plans this in half the time of a select within a select.
   const sql = `SELECT ${chunkColumns(plan.specs)} FROM chunks WHERE ${NEAR} AND (kind = 'append' OR ${OF_COLUMNS})`
-  const page = pageOf(readChunks(await select(source, plan, sql), plan.specs), request, plan)
+  const page = pageOf(readChunks(await select(source, plan, sql), plan.specs), ask, plan)
   return page ?? refuse(source)
 }
 
 /**
- * A chain that was seen as `known`, as it is now, together with the first page of what will be asked for if it has not
- * grown: one query for two. The page is absent where it would need a query of its own, or has not come.
+ * The first page of a chain that was seen as `known`, as it is now: one query for both, where what is asked for is the same as
+ * it was then and needs no planning.
  *
  * @throws McbError `run_not_found`
  */
-export async function chainWithPage(source: Source, known: ChainState, ahead: Ahead): Promise<SeenChain> {
-  const { connection, run } = source
-  const request = firstScan(ahead, known.length)
-  const plan = request && planRigid(source, request)
-  if (request === undefined || plan === undefined) return chainSince(connection, run, known)
+export async function readSince(source: Source, known: ChainState, question: Question): Promise<Read> {
+  const slice = resolveSlice(question.slice, known.length)
+  const ask = { question, cursor: beginOf(known), slice }
+  const plan = slice.count === 0 || question.columns.length === 0 ? undefined : planRigid(source, ask)
+  if (plan === undefined) return readAt(source, await chainSince(source.connection, source.run, known), question)
   const sql = `SELECT ${chunkColumns(plan.specs)} FROM chunks
     WHERE ${BEHIND} AND ((start < {to:Int64} AND (kind = 'append' OR ${OF_COLUMNS})) OR (kind = 'append' AND start >= {known:Int64}))
     UNION ALL SELECT ${deletionColumns(plan.specs)} FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}`
   const chunks = readChunks(await select(source, plan, sql, { known: known.length }), plan.specs)
-  requireLive(run, chunks.deleted)
+  requireLive(source.run, chunks.deleted)
   const state = lastState(known, chunks.appends)
-  const page = pageOf(chunks, request, plan)
-  return page === undefined ? state : { ...state, scanned: { request, page } }
+  const isSame = isSameSlice(resolveSlice(question.slice, state.length), slice)
+  const page = isSame ? pageOf(chunks, { ...ask, cursor: beginOf(state) }, plan) : undefined
+  return page === undefined ? readAt(source, state, question) : { state, page }
+}
+
+/** The first page of a moment. */
+export async function readAt(source: Source, state: ChainState, question: Question): Promise<Read> {
+  return { state, page: await readPage(source, question, beginOf(state)) }
+}
+
+/** The place of the first page. */
+export function beginOf(moment: ChainState): ReadCursor {
+  return { moment, position: 0, done: 0 }
+}
+
+function isSameSlice(a: ResolvedSlice, b: ResolvedSlice): boolean {
+  return a.first === b.first && a.count === b.count && a.step === b.step
 }
 
 /** The page that these rows make; undefined when they have a hole. */
-function pageOf({ blocks: byName }: Chunks, request: ScanRequest, { specs, from, to }: Plan): ScanPage | undefined {
-  const position = request.cursor?.position ?? 0
-  const parts: ColumnBlocks[] = []
+function pageOf({ blocks: byName }: Chunks, ask: Ask, { specs, part }: Plan): ReadPage | undefined {
+  const { question, cursor, slice } = ask
+  const stretches: Stretch[] = []
   for (const [i, spec] of specs.entries()) {
     const sorted = (byName.get(spec.name) ?? []).sort((a, b) => a.start - b.start)
-    const blocks = clipBlocks(sorted, spec, from, to)
-    const last = blocks.at(-1)
-    if (last === undefined || last.start + last.count < to) return undefined
-    parts.push({ position: position + i, blocks: joinSmall(blocks, spec) })
+    const own = stretchesOf(cursor.position + i, { spec, slice: part, elements: question.elements }, sorted)
+    if (countOf(own) < part.count) return undefined
+    stretches.push(...own)
   }
-  if (to < request.to) return { parts, next: { position, from: to } }
-  const done = position + specs.length
-  return done < request.columns.length ? { parts, next: { position: done, from: request.from } } : { parts }
+  const last = cursor.position + specs.length - 1
+  return { stretches, ...nextCursor(question, cursor, last, cursor.done + part.count, slice.count) }
 }
 
 /** Says why draws that were there are not there any more. */
@@ -92,24 +115,27 @@ async function refuse({ connection, run, chain }: Source): Promise<never> {
   throw unavailable(new Error(`chain ${chain} of run "${run.rid}" has a hole`))
 }
 
-async function planPage(source: Source, request: ScanRequest): Promise<Plan> {
-  const rigid = planRigid(source, request)
+async function planPage(source: Source, ask: Ask): Promise<Plan> {
+  const rigid = planRigid(source, ask)
   if (rigid !== undefined) return rigid
-  const specs = candidates(source.schema, request)
-  const from = request.cursor?.from ?? request.from
-  return planOf(specs, from, request.to, await sizesOf(source, { specs, from, to: request.to }))
+  const rest = subSlice(ask.slice, ask.cursor.done)
+  const specs = candidates(source.schema, ask)
+  const [first] = specs
+  if (first !== undefined && rest.step < 0n) return { specs: [first], part: window(rest, WINDOW_DRAWS) }
+  return planOf(specs, rest, await sizesOf(source, { specs, part: rest }))
 }
 
 /** The plan where all draws have the same size, so that nothing needs to be asked for it. */
-function planRigid(source: Source, request: ScanRequest): Plan | undefined {
-  const specs = candidates(source.schema, request)
+function planRigid(source: Source, ask: Ask): Plan | undefined {
+  const specs = candidates(source.schema, ask)
   if (!specs.every((spec) => spec.kind === 'rigid-numbers')) return undefined
-  return planOf(specs, request.cursor?.from ?? request.from, request.to)
+  return planOf(specs, subSlice(ask.slice, ask.cursor.done))
 }
 
-function planOf(specs: readonly ColumnSpec[], from: number, to: number, sizes?: ReadonlyMap<string, RowSize[]>): Plan {
+function planOf(specs: readonly ColumnSpec[], rest: ResolvedSlice, sizes?: ReadonlyMap<string, RowSize[]>): Plan {
   const [first] = specs
-  if (first === undefined) throw new Error('a scan names a column that the schema has not')
+  if (first === undefined) throw new Error('a read names a column that the schema has not')
+  const { from, to } = rangeOf(rest)
   let whole = 0
   for (let budget = PAGE_BYTES; whole < specs.length; whole++) {
     const spec = specs[whole]
@@ -119,17 +145,24 @@ function planOf(specs: readonly ColumnSpec[], from: number, to: number, sizes?: 
     if (weight > budget) break
     budget -= weight
   }
-  if (whole > 0) return { specs: specs.slice(0, whole), from, to }
-  return { specs: [first], from, to: Math.min(to, endOfPage(first, from, sizes?.get(first.name))) }
+  if (whole > 0) return { specs: specs.slice(0, whole), part: rest }
+  const rows = sizes?.get(first.name)
+  const draws = rows === undefined ? Math.floor(PAGE_BYTES / strideOf(first)) : endOfPage(from, rows) - from
+  return { specs: [first], part: window(rest, draws) }
+}
+
+/** The draws of a slice that lie within so many iterations from its begin, or one. */
+function window(rest: ResolvedSlice, iterations: number): ResolvedSlice {
+  return subSlice(rest, 0, Math.max(1, Math.ceil(iterations / Math.abs(Number(rest.step)))))
 }
 
 /** Columns that one query can ask for: of one kind, with names that a URL holds; the rest of a column alone. */
-function candidates(schema: Schema, request: ScanRequest): ColumnSpec[] {
-  const position = request.cursor?.position ?? 0
+function candidates(schema: Schema, { question, cursor }: Ask): ColumnSpec[] {
+  const { position } = cursor
   const specs: ColumnSpec[] = []
-  const most = request.cursor !== undefined && request.cursor.from > request.from ? 1 : PAGE_COLUMNS
+  const most = cursor.done > 0 ? 1 : PAGE_COLUMNS
   for (let room = NAME_BYTES; specs.length < most; ) {
-    const spec = schema.columns[request.columns[position + specs.length] ?? -1]
+    const spec = schema.columns[question.columns[position + specs.length] ?? -1]
     if (spec === undefined || spec.group !== (specs[0]?.group ?? spec.group)) break
     room -= encodeURIComponent(spec.name).length
     if (specs.length > 0 && room < 0) break
@@ -158,9 +191,8 @@ async function sizesOf(source: Source, plan: Plan): Promise<Map<string, RowSize[
   return sizes
 }
 
-/** Where a page of one column ends that begins at `from`. */
-function endOfPage(spec: ColumnSpec, from: number, rows: readonly RowSize[] | undefined): number {
-  if (rows === undefined) return from + Math.max(1, Math.floor(PAGE_BYTES / strideOf(spec)))
+/** Where a page of a column ends that begins at `from`. */
+function endOfPage(from: number, rows: readonly RowSize[]): number {
   let budget = PAGE_BYTES
   let end = rows[0]?.end ?? from + 1
   for (const row of rows) {
@@ -171,8 +203,9 @@ function endOfPage(spec: ColumnSpec, from: number, rows: readonly RowSize[] | un
   return end
 }
 
-function select(source: Source, { specs, from, to }: Plan, sql: string, params: Params = {}): Promise<Bytes> {
+function select(source: Source, { specs, part }: Plan, sql: string, params: Params = {}): Promise<Bytes> {
   const [first] = specs
+  const { from, to } = rangeOf(part)
   return source.connection.select(sql, {
     ...params,
     ...runParams(source.run),

@@ -1,0 +1,182 @@
+/** Pages of a read from chunks and tail: planned by what is asked for, and verified as far as it is touched. */
+import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
+import type { Block } from '../../core/draws/segment.ts'
+import { type ResolvedSlice, rangeOf, resolveSlice, subSlice } from '../../core/draws/slice.ts'
+import type { Wanted } from '../../core/draws/take.ts'
+import type { Question, ReadCursor, ReadPage, Stretch } from '../../core/store.ts'
+import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement } from '../../sql/program.ts'
+import { answeredWeight, countOf, fixedWeight, nextCursor, stretchesOf, wantedAt } from '../stretches.ts'
+import { type ChainRow, tailRowsOf } from './chain.ts'
+import { BLOCK_BYTES, DamagedData, isTailIntact } from './checksum.ts'
+import { CHUNK_BYTES, chunksOf, type Span, varyingChunksOf } from './chunks.ts'
+import { offsetsIn, segmentAt } from './tail.ts'
+
+/** Weight that one page of an answer aims at, in bytes. */
+const PAGE_BYTES = 2 * 1024 * 1024
+/** Bytes that are read for one page at most, so that what lies between the draws of a slice costs others no long wait. */
+const READ_BYTES = 8 * 1024 * 1024
+/** A draw that varies in size is taken for this much at most when a page is planned. */
+const UNKNOWN_BYTES = 256 * 1024
+/** Columns of one page at most. */
+const PAGE_COLUMNS = 4096
+/** Chunks of columns whose draws vary in size that one page takes, all columns together. */
+const VARYING_CHUNKS = 8
+
+/** What a page asks of one column. */
+interface ColumnPlan {
+  readonly position: number
+  /** All that is left of the column: chunks that the page touches give more than was planned. */
+  readonly wanted: Wanted
+  /** Draws that the page gives at least. */
+  readonly part: ResolvedSlice
+}
+
+/** One page of an answer; see `Store.read`. */
+export function* readPage(chain: ChainRow, schema: Schema, question: Question, cursor: ReadCursor): Program<ReadPage> {
+  const slice = resolveSlice(question.slice, cursor.moment.length)
+  if (slice.count === 0 || question.columns.length === 0) return { stretches: [] }
+  const plans = planPage(chain, schema, question, slice, cursor)
+  const found = yield* blocksOf(chain, schema, plans)
+  const stretches: Stretch[] = []
+  for (const [i, { position, wanted }] of plans.entries()) {
+    const own = stretchesOf(position, wanted, found[i] ?? [])
+    const got = countOf(own)
+    if (got === 0) throw new StaleRead('neither chunks nor tail hold the next draws')
+    stretches.push(...own)
+    const done = slice.count - wanted.slice.count + got
+    const isLast = i === plans.length - 1
+    if (isLast || done < slice.count) return { stretches, ...nextCursor(question, cursor, position, done, slice.count) }
+  }
+  return { stretches }
+}
+
+function planPage(
+  chain: ChainRow,
+  schema: Schema,
+  question: Question,
+  slice: ResolvedSlice,
+  cursor: ReadCursor,
+): ColumnPlan[] {
+  const plans: ColumnPlan[] = []
+  let answered = PAGE_BYTES
+  let read = READ_BYTES
+  const end = Math.min(question.columns.length, cursor.position + PAGE_COLUMNS)
+  for (let position = cursor.position; position < end; position++) {
+    const spec = schema.columns[question.columns[position] ?? -1]
+    if (spec === undefined) throw new Error('a read names a column that the schema has not')
+    const wanted = wantedAt(spec, slice, question, cursor, position)
+    const cost = costOf(chain, wanted)
+    const fits = cost.count === wanted.slice.count && cost.answered <= answered && cost.read <= read
+    if (plans.length > 0 && !fits) break
+    plans.push({ position, wanted, part: subSlice(wanted.slice, 0, cost.count) })
+    answered -= cost.answered
+    read -= cost.read
+  }
+  return plans
+}
+
+/** Draws of a column that fit into a page, bytes of the answer that they are, and bytes that must be read for them. */
+function costOf(chain: ChainRow, wanted: Wanted): { count: number; answered: number; read: number } {
+  const { spec, slice } = wanted
+  const isInChunks = rangeOf(slice).from < chain.folded
+  const fixed = fixedWeight(spec)
+  if (fixed === 0) {
+    const draw = chain.bytes / Math.max(1, chain.length)
+    const answered = Math.min(UNKNOWN_BYTES, slice.count * draw)
+    return { count: slice.count, answered, read: isInChunks ? Math.min(CHUNK_BYTES, chain.bytes) : 0 }
+  }
+  const each = answeredWeight(wanted)
+  const eachRead = isSparse(wanted) ? fixed + BLOCK_BYTES : fixed * distance(slice)
+  const once = isInChunks ? BLOCK_BYTES : 0
+  const most = Math.min(Math.floor(PAGE_BYTES / each), Math.floor((READ_BYTES - once) / eachRead))
+  const count = Math.min(slice.count, Math.max(1, most))
+  return { count, answered: count * each, read: once + count * eachRead }
+}
+
+/** Iterations from one draw of a slice to the next. */
+function distance(slice: ResolvedSlice): number {
+  return slice.count === 1 ? 1 : Math.abs(Number(slice.step))
+}
+
+/** Whether so much lies between the draws that each is read by itself. */
+function isSparse({ spec, slice }: Wanted): boolean {
+  return slice.count > 1 && fixedWeight(spec) * distance(slice) >= CHUNK_BYTES
+}
+
+/** The blocks of each plan's column, rising. */
+function* blocksOf(chain: ChainRow, schema: Schema, plans: readonly ColumnPlan[]): Program<Block[][]> {
+  const found: Block[][] = plans.map(() => [])
+  const specs = plans.map(({ wanted }) => wanted.spec)
+  const fixed = plans.flatMap((plan, i) => (fixedWeight(plan.wanted.spec) > 0 ? spansOf(plan, i, chain.folded) : []))
+  const varying = plans.flatMap((plan, i) => (fixedWeight(plan.wanted.spec) > 0 ? [] : spansOf(plan, i, chain.folded)))
+  const reads: Statement[] = []
+  const collect = (place: number, block: Block) => found[place]?.push(block)
+  const chunks = [
+    ...(fixed.length > 0 ? [chunksOf(chain.id, fixed, specs)] : []),
+    ...(varying.length > 0
+      ? [varyingChunksOf(chain.id, varying, specs, Math.max(1, Math.floor(VARYING_CHUNKS / varying.length)))]
+      : []),
+  ]
+  for (const { statement } of chunks) reads.push(statement)
+  const ends = plans.map((plan) => rangeOf(fixedWeight(plan.wanted.spec) > 0 ? plan.part : plan.wanted.slice))
+  const from = Math.max(chain.folded, Math.min(...ends.map((range) => range.from)))
+  const to = Math.max(...ends.map((range) => range.to))
+  const isInTail = to > chain.folded
+  if (isInTail) reads.push(tailRowsOf(chain, from, to, requireIntactTail))
+  const rows = yield { reads }
+  for (const [i, { blocks }] of chunks.entries()) blocks(rows[i] ?? [], collect)
+  if (isInTail) addTail(rows[chunks.length] ?? [], schema.columns.length, specs, collect)
+  for (const blocks of found) blocks.sort((a, b) => a.start - b.start)
+  return found
+}
+
+/** The iterations whose chunks are read for a plan, and those of them that are wanted. */
+function spansOf({ wanted, part }: ColumnPlan, place: number, folded: number): Span[] {
+  const column = wanted.spec.index
+  if (fixedWeight(wanted.spec) > 0 && isSparse(wanted)) {
+    const spans: Span[] = []
+    for (let i = 0; i < part.count; i++) {
+      const at = part.first + i * Number(part.step)
+      if (at < folded) spans.push({ place, column, from: at, to: at + 1, low: at, high: at + 1 })
+    }
+    return spans
+  }
+  const rest = rangeOf(wanted.slice)
+  const isFalling = wanted.slice.step < 0n && wanted.slice.count > 1
+  // Of a column whose draws vary in size, the chunk that holds the next draw.
+  const { from, to } =
+    fixedWeight(wanted.spec) > 0 ? rangeOf(part) : { from: wanted.slice.first, to: wanted.slice.first + 1 }
+  if (from >= folded) return []
+  return [
+    {
+      place,
+      column,
+      from,
+      to: Math.min(to, folded),
+      low: isFalling ? rest.from : from,
+      high: isFalling ? to : rest.to,
+    },
+  ]
+}
+
+function addTail(
+  rows: readonly Row[],
+  columns: number,
+  specs: readonly ColumnSpec[],
+  collect: (place: number, block: Block) => void,
+): void {
+  for (const row of rows) {
+    const data = bytesIn(row, 'data')
+    const offsets = offsetsIn(data, columns)
+    const start = numberIn(row, 'start')
+    const count = numberIn(row, 'count')
+    for (const [place, spec] of specs.entries()) {
+      collect(place, { start, count, data: segmentAt(data, offsets, spec.index) })
+    }
+  }
+}
+
+function requireIntactTail(row: Row): void {
+  if (isTailIntact(row, bytesIn(row, 'data'))) return
+  throw new DamagedData(`the batch in the tail that begins at iteration ${numberIn(row, 'start')}`)
+}

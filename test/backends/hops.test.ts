@@ -1,0 +1,98 @@
+/** A read is one question: one call to the storage thread before the first byte, and no bytes but those that were asked for. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Draws } from '../../src/core/interfaces.ts'
+import { pieces } from '../../src/core/selection.ts'
+import { StoreBackend, type StoreRun } from '../../src/runs/backend.ts'
+import { floats } from '../conformance/arrays.ts'
+import { countHops, type Hops } from '../support/hops.ts'
+import { openThread, type TestStorage } from '../support/storage.ts'
+
+const LENGTH = 20_000
+const SCALARS = 100
+
+let storage: TestStorage
+let run: StoreRun
+beforeAll(async () => {
+  storage = await openThread()
+  const scalars = Array.from({ length: SCALARS }, (_, i) => ({ name: `x${i}`, dtype: 'float64' }))
+  const variables = [...scalars, { name: 'theta', dtype: 'float64', shape: [1000] }]
+  run = await new StoreBackend(storage.openStore()).initRun({ rid: 'r', variables })
+  const chain = await run.initChain(0)
+  const thetas = 500
+  for (let start = 0; start < LENGTH; start += thetas) {
+    const draws = new Map<string, Draws>(
+      scalars.map(({ name }, i) => [
+        name,
+        floats(
+          [thetas],
+          Array.from({ length: thetas }, (_, k) => start + k + i),
+        ),
+      ]),
+    )
+    draws.set('theta', { dtype: 'float64', shape: [thetas, 1000], data: new Float64Array(thetas * 1000).fill(start) })
+    await chain.appendBatch({ start, count: thetas, draws })
+  }
+  await chain.length()
+}, 120_000)
+afterAll(() => storage.close())
+
+async function hopsOf(read: () => Promise<unknown>): Promise<Hops> {
+  const { hops, end } = countHops()
+  try {
+    await read()
+  } finally {
+    end()
+  }
+  return hops
+}
+
+test('the last draw of many columns is one call, and some bytes', async () => {
+  const chain = await run.getChain(0)
+  const names = Array.from({ length: SCALARS }, (_, i) => `x${i}`)
+  const { calls, bytes } = await hopsOf(async () => {
+    const last = await chain?.getDrawsAt(-1, names)
+    expect(last?.get('x7')?.data[0]).toBe(LENGTH - 1 + 7)
+  })
+  expect(calls).toBe(1)
+  expect(bytes).toBeLessThan(SCALARS * 100)
+})
+
+test('a slice, elements, and a step take what they ask for', async () => {
+  const chain = await run.getChain(0)
+  for (const [asked, read] of [
+    [8 * 100, () => chain?.getDraws('x7', { start: 5000, stop: 5100 })],
+    [8 * 100, () => chain?.getDraws('x7', { step: 200 })],
+    [8 * 100, () => chain?.getDraws('x7', { step: -200 })],
+    [8000, () => chain?.getDraws('theta', { start: -1 })],
+    [8 * 3 * 10, () => chain?.getDraws('theta', { start: 100, stop: 110 }, [0, 1, 500])],
+  ] as const) {
+    const { calls, bytes } = await hopsOf(async () => read())
+    expect(calls).toBe(1)
+    expect(bytes).toBeLessThan(asked + 1000)
+  }
+})
+
+test('a long read of few bytes asks page by page, and takes no more', async () => {
+  const chain = await run.getChain(0)
+  const { calls, bytes } = await hopsOf(async () => chain?.getDraws('theta', {}, [7]))
+  // 160 MB lie on the disk, of which 8 MiB are gone through at a time.
+  expect(calls).toBeGreaterThan(10)
+  expect(calls).toBeLessThan(40)
+  expect(bytes).toBeLessThan(LENGTH * 8 + calls * 1000)
+  const sparse = await hopsOf(async () => chain?.getDraws('theta', { step: 2000 }, [7]))
+  expect(sparse.calls).toBe(1)
+})
+
+test('a large read moves its bytes once', async () => {
+  const { bytes } = await hopsOf(async () => {
+    const { slice, columns } = await run.read(0, [...run.schema.columns].slice(0, SCALARS))
+    expect([slice.count, columns.length]).toEqual([LENGTH, SCALARS])
+  })
+  expect(bytes).toBeLessThan(3 * 1024 * 1024)
+  let read = 0
+  const whole = await hopsOf(async () => {
+    for await (const { data } of pieces(await run.read(0, run.schema.columns))) read += data.length
+  })
+  expect(read).toBe(LENGTH * (SCALARS + 1000) * 8)
+  expect(whole.bytes).toBeLessThan(1.01 * read)
+})
