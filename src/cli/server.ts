@@ -1,4 +1,5 @@
 /** Requests of the command line, and their failures as sentences for its user. */
+import { JSON_TYPE } from '../core/media-types.ts'
 import { CliError } from './errors.ts'
 import type { Profile } from './profile.ts'
 
@@ -20,9 +21,9 @@ const ADVICE: Readonly<Record<string, string>> = {
 export function callServer({ url, token }: Profile): Call {
   return async (method, path, body) => {
     const headers = {
-      Accept: 'application/json',
+      Accept: JSON_TYPE,
       ...(token !== '' && { Authorization: `Bearer ${token}` }),
-      ...(body !== undefined && { 'Content-Type': 'application/json' }),
+      ...(body !== undefined && { 'Content-Type': JSON_TYPE }),
     }
     const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
     const response = await fetch(url + path, init).catch((error: unknown) => {

@@ -1,7 +1,9 @@
 /** The Backend of McBackend on a server, over nothing but `fetch`: Node, Deno, Bun, browsers, Workers. */
+
 import { McbError } from '../core/errors.ts'
 import type { Backend, RunPage } from '../core/interfaces.ts'
 import type { Limits } from '../core/limits.ts'
+import { JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
 import { encodeRunMeta, isRunId, type mcbackend, parseRunMeta } from '../core/wire/run-meta.ts'
 import type { HttpChain } from './chain.ts'
 import { finishAll } from './finish.ts'
@@ -9,7 +11,7 @@ import { readRunPage } from './json.ts'
 import { completeFlush, type HttpBackendOptions } from './options.ts'
 import type { Answer } from './problem.ts'
 import { type BackendContext, HttpRun } from './run.ts'
-import { JSON_TYPE, PROTOBUF, Transport } from './transport.ts'
+import { Transport } from './transport.ts'
 
 /** The server has judged what it answers with; its limits are its own. */
 const SERVER_LIMITS: Limits = {

@@ -6,11 +6,12 @@ import { type ResolvedSlice, resolveSlice, type Slice } from '../core/draws/slic
 import { drawAt, drawsOf } from '../core/draws/values.ts'
 import { isMcbError, McbError } from '../core/errors.ts'
 import type { Draws } from '../core/interfaces.ts'
+import { JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
 import type { DecodedAnswer } from '../core/wire/read-answer.ts'
 import { gather } from './gather.ts'
 import { readChain } from './json.ts'
 import { byQueryLength, type ColumnQuery, drawsOfPage, type Query, queryOfColumns } from './query.ts'
-import { JSON_TYPE, PROTOBUF, type Transport } from './transport.ts'
+import type { Transport } from './transport.ts'
 
 interface Page extends DecodedAnswer {
   /** Size of the whole answer. */

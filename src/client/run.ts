@@ -1,14 +1,16 @@
 /** A run on the server: its metadata, which never change, and the way to its chains. */
+
 import { RunDescription } from '../core/description.ts'
 import type { Schema } from '../core/draws/columns.ts'
 import { McbError } from '../core/errors.ts'
 import type { Run } from '../core/interfaces.ts'
+import { JSON_TYPE } from '../core/media-types.ts'
 import type { ParsedMeta, RunMeta } from '../core/wire/run-meta.ts'
 import { HttpChain, type RunContext } from './chain.ts'
 import { finishAll } from './finish.ts'
 import { type ChainAnswer, readChain, readChains } from './json.ts'
 import type { FlushOptions } from './options.ts'
-import { JSON_TYPE, type Transport } from './transport.ts'
+import type { Transport } from './transport.ts'
 import { type ChainGrowth, type WatchOptions, watchChains } from './watch.ts'
 
 /** Things that all runs of a backend share. */

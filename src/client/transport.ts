@@ -1,12 +1,11 @@
 /** One request to the server as often as it takes: attempts, pauses between them, and errors. */
+
 import { McbError } from '../core/errors.ts'
+import { type JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
 import { after, pause } from './clock.ts'
 import { deferred } from './deferred.ts'
 import { DEFAULT_RETRY, type Fetch, type HttpBackendOptions, type RetryOptions } from './options.ts'
 import { type Answer, errorOf } from './problem.ts'
-
-export const PROTOBUF = 'application/x-protobuf'
-export const JSON_TYPE = 'application/json'
 
 /** Statuses of failures that may pass. All requests of this client can be repeated without harm. */
 const TRANSIENT: ReadonlySet<number> = new Set([408, 429, 502, 503, 504])

@@ -1,5 +1,7 @@
 /** Watching a run on the server: its chains as they grow, through connections that may break. */
+
 import { McbError } from '../core/errors.ts'
+import { EVENT_STREAM } from '../core/media-types.ts'
 import { pause } from './clock.ts'
 import { readEvents } from './events.ts'
 import { asRecord } from './problem.ts'
@@ -60,7 +62,7 @@ export async function* watchChains(
 /** Events that came behind the last one that was seen. */
 function requestOf({ path, headers }: Watched, lastId: string | undefined): ApiRequest {
   const resume = lastId !== undefined && { 'Last-Event-ID': lastId }
-  return { method: 'GET', path, headers: { ...headers, ...resume, Accept: 'text/event-stream' } }
+  return { method: 'GET', path, headers: { ...headers, ...resume, Accept: EVENT_STREAM } }
 }
 
 /** State of a watch, over all its connections. */

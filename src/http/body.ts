@@ -1,11 +1,11 @@
 /** Bodies of requests: media type, encoding, size and budget, in the order of docs/protocol.md §2, before a byte is parsed. */
 
 import { McbError } from '../core/errors.ts'
+import { PROTOBUF, PROTOBUF_ALIAS } from '../core/media-types.ts'
 import type { BodyBudget, BodyHold } from './body-budget.ts'
 import { Collector, tooLarge } from './collector.ts'
 import type { AppContext, Caller, ReadBody } from './context.ts'
 import { gunzip } from './gunzip.ts'
-import { PROTOBUF, PROTOBUF_ALIAS } from './negotiate.ts'
 import type { Services } from './operation.ts'
 
 /** What reading a body needs of the services. */

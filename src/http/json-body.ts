@@ -1,11 +1,12 @@
 /** JSON bodies of the routes for tenants and keys: small, and held to what is known. */
+
 import * as v from 'valibot'
 import { SCOPES } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
+import { JSON_TYPE } from '../core/media-types.ts'
 import { isRunId } from '../core/wire/run-meta.ts'
 import { type BodyServices, readWhole } from './body.ts'
 import type { AppContext } from './context.ts'
-import { JSON_TYPE } from './negotiate.ts'
 
 const MAX_BYTES = 64 * 1024
 

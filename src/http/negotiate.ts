@@ -1,10 +1,8 @@
 /** Content negotiation: which of the media types of an answer the request's `Accept` asks for (RFC 9110, 12.5.1). */
-import { McbError } from '../core/errors.ts'
-import type { AppContext } from './context.ts'
 
-export const PROTOBUF = 'application/x-protobuf'
-export const PROTOBUF_ALIAS = 'application/protobuf'
-export const JSON_TYPE = 'application/json'
+import { McbError } from '../core/errors.ts'
+import { JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../core/media-types.ts'
+import type { AppContext } from './context.ts'
 
 /** In the order of preference where the request has none. */
 const OFFERED = [PROTOBUF, PROTOBUF_ALIAS, JSON_TYPE] as const

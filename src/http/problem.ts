@@ -1,6 +1,8 @@
 /** Errors as application/problem+json (RFC 9457). */
+
 import type { ErrorHandler, NotFoundHandler } from 'hono'
 import { McbError } from '../core/errors.ts'
+import { PROBLEM_TYPE } from '../core/media-types.ts'
 import { withoutKeys } from '../core/redaction.ts'
 import type { AppContext, AppEnv } from './context.ts'
 import { COMMON_HEADERS } from './headers.ts'
@@ -20,7 +22,7 @@ export function strayProblem(error: McbError): Response {
 function problemResponse(error: McbError, prepared: Headers): Response {
   const { status: _status, allow, retryAfter, ...fields } = error.fields
   const headers = new Headers(prepared)
-  headers.set('Content-Type', 'application/problem+json')
+  headers.set('Content-Type', PROBLEM_TYPE)
   if (allow !== undefined) headers.set('Allow', allow.join(', '))
   if (error.status === 401) headers.set('WWW-Authenticate', 'Bearer realm="mcbackend"')
   if (error.status === 429 || error.status === 503) {

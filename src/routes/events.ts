@@ -1,5 +1,6 @@
 /** /v1/runs/{rid}/events: how a run grows, while it does. */
 
+import { EVENT_STREAM } from '../core/media-types.ts'
 import type { AppContext } from '../http/context.ts'
 import { EventFeed } from '../http/event-feed.ts'
 import { describe, eventsAnswer } from '../http/openapi/describe.ts'
@@ -8,8 +9,6 @@ import type { Operation, Resources } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
 import { withRun } from '../http/run-of-request.ts'
 import { streamOf } from '../http/stream.ts'
-
-const TYPE = 'text/event-stream'
 
 const watchRun: Operation = {
   needs: 'read',
@@ -27,7 +26,7 @@ async function watch(c: AppContext, stallMs: number): Promise<Response> {
     const opened = new EventFeed(run.registration)
     return { feed: opened, stop: await run.watch(opened) }
   })
-  c.header('Content-Type', TYPE)
+  c.header('Content-Type', EVENT_STREAM)
   // Proxies that gather an answer before they pass it on would defeat its purpose.
   c.header('X-Accel-Buffering', 'no')
   if (c.req.method === 'HEAD') {

@@ -1,6 +1,8 @@
 /** /v1/runs and /v1/runs/{rid}. */
+
 import { McbError } from '../core/errors.ts'
 import type { RunPage } from '../core/interfaces.ts'
+import { JSON_TYPE } from '../core/media-types.ts'
 import { ROW_BYTES } from '../core/usage.ts'
 import { acceptRunMeta, type ParsedMeta } from '../core/wire/run-meta.ts'
 import { jsonText, runMetaToJson } from '../core/wire/run-meta-json.ts'
@@ -8,7 +10,7 @@ import { readProtobuf } from '../http/body.ts'
 import type { AppContext } from '../http/context.ts'
 import { countDocument, requireDocumentRoom } from '../http/document.ts'
 import { endShares } from '../http/management.ts'
-import { JSON_TYPE, matchesETag, negotiate } from '../http/negotiate.ts'
+import { matchesETag, negotiate } from '../http/negotiate.ts'
 import { describe, emptyAnswer, packedAnswer, runMetaAnswer, runMetaBody } from '../http/openapi/describe.ts'
 import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/headers.ts'
 import { cursor, limit } from '../http/openapi/parameters.ts'

@@ -1,4 +1,5 @@
 /** A worker: the application over run objects or D1, what an isolate keeps of it, and its log. */
+
 import type { D1Database } from '@cloudflare/workers-types'
 import type { ExecutionContext, Hono } from 'hono'
 import { type AccessSettings, type AccessVariables, accessSettings } from '../access/settings.ts'
@@ -18,6 +19,7 @@ import { type LimitVariables, limitsOf, workerBoundsOf } from '../core/limit-set
 import type { Limits } from '../core/limits.ts'
 import { reportLine } from '../core/log-text.ts'
 import { LruMap } from '../core/lru.ts'
+import { PROBLEM_TYPE } from '../core/media-types.ts'
 import type { OpenStore } from '../core/store.ts'
 import type { AppContext, AppEnv } from '../http/context.ts'
 import { StoreBackend } from '../runs/backend.ts'
@@ -150,7 +152,7 @@ function notSetUp(): Response {
   const error = new McbError('storage_unavailable', 'this server is not set up yet; its log says what is missing')
   const { code, status, title, message: detail } = error
   const body = { type: `urn:mcbackend:error:${code}`, title, status, detail, code }
-  const headers = { 'Content-Type': 'application/problem+json', 'Retry-After': '60', 'Cache-Control': 'no-store' }
+  const headers = { 'Content-Type': PROBLEM_TYPE, 'Retry-After': '60', 'Cache-Control': 'no-store' }
   return new Response(JSON.stringify(body), { status, headers })
 }
 

@@ -1,5 +1,5 @@
 /** What routes say of themselves in /openapi.json: bodies and answers. */
-import { JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../negotiate.ts'
+import { EVENT_STREAM, JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
 import { headers } from './headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Answer, Content, Description, RequestBody, Schema } from './types.ts'
@@ -85,7 +85,7 @@ export const eventsAnswer: Answer = {
     'each chain; then {"chain":0,"length":1500} when a chain has grown, at most 10 a second for each; a comment ' +
     'every 15 s; an event "deleted", and the end, when the run is deleted. An end without it: connect again.',
   headers: headersWith([]),
-  content: { 'text/event-stream': { schema: { type: 'string' }, example: EVENTS } },
+  content: { [EVENT_STREAM]: { schema: { type: 'string' }, example: EVENTS } },
 }
 
 function headersWith(more: readonly string[]) {

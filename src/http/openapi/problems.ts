@@ -1,5 +1,7 @@
 /** Errors in /openapi.json: each operation names the codes that it can give, with what they say beside the code. */
+
 import { ERRORS, type ErrorCode } from '../../core/errors.ts'
+import { PROBLEM_TYPE } from '../../core/media-types.ts'
 import { headers } from './headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Answer, Answers, CodeOrPlace, Reference, Schema, Schemas } from './types.ts'
@@ -170,7 +172,7 @@ function problemAnswer(problem: Problem): Answer {
   return {
     description: codes.map(describeCode).join('; '),
     headers: headers('X-Request-Id', ...headersOf(status)),
-    content: { 'application/problem+json': { schema: ref(nameOf(problem)), examples: examplesOf(problem) } },
+    content: { [PROBLEM_TYPE]: { schema: ref(nameOf(problem)), examples: examplesOf(problem) } },
   }
 }
 
