@@ -6,7 +6,7 @@ export default defineConfig({
   schema: [
     './src/backends/sqlite/tables.ts',
     './src/backends/durable/catalogue-tables.ts',
-    './src/access/sql/tables.ts',
+    './src/access/sql/access-tables.ts',
   ],
   out: './migrations',
 })

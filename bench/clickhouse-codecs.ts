@@ -1,7 +1,7 @@
 /** `node bench/clickhouse-codecs.ts`: what codecs of ClickHouse make of real draws, in bytes and in speed. */
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import { NodeConnection } from '../src/backends/clickhouse/node.ts'
+import { NodeConnection } from '../src/backends/clickhouse/node-connection.ts'
 import { RowReader, RowWriter } from '../src/backends/clickhouse/row-binary.ts'
 import { bytesOf } from '../src/core/draws/dtype.ts'
 import type { Bytes } from '../src/core/draws/segment.ts'

@@ -1,5 +1,5 @@
 // `npm run clickhouse:migrate`: makes the tables of migrations/clickhouse, or brings them to the present schema.
-import { clickHouseOptions } from '../src/backends/clickhouse/settings.ts'
+import { clickHouseOptions } from '../src/backends/clickhouse/clickhouse-settings.ts'
 import { migrateDatabase } from '../src/node/clickhouse.ts'
 
 if (process.argv.includes('--help')) {

@@ -1,7 +1,8 @@
 /** The store's tables against one table a chain with a column a variable, which is McBackend's layout. */
+
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
 import type { Connection as Database } from '../../src/backends/clickhouse/connection.ts'
 import { RowReader } from '../../src/backends/clickhouse/row-binary.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { sliceSegment } from '../../src/core/draws/segment.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { decodeBatch } from '../../src/core/wire/read-batch.ts'

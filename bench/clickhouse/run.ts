@@ -1,5 +1,5 @@
 /** `npm run bench:clickhouse`: what the ClickHouse storage promises, measured on the development engine. */
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { openDatabase, type TestDatabase } from '../../test/support/clickhouse.ts'
 import { benchCommand } from '../lib/command.ts'
 import type { Figure } from '../lib/figures.ts'

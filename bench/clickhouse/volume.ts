@@ -1,9 +1,9 @@
 /** Bytes of draws on disk, and those that a read touches among many runs. */
 import { gzipSync } from 'node:zlib'
 import { INSERT_CHUNKS } from '../../src/backends/clickhouse/chunk.ts'
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
 import type { Connection as Database } from '../../src/backends/clickhouse/connection.ts'
 import { RowReader } from '../../src/backends/clickhouse/row-binary.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { bytesOf } from '../../src/core/draws/dtype.ts'
 import type { Bytes } from '../../src/core/draws/segment.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'

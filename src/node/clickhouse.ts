@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { ConnectionOptions } from '../backends/clickhouse/connection.ts'
 import { type Migration, migrate } from '../backends/clickhouse/migrate.ts'
-import { NodeConnection } from '../backends/clickhouse/node.ts'
+import { NodeConnection } from '../backends/clickhouse/node-connection.ts'
 
 const FOLDER = fileURLToPath(new URL('../../migrations/clickhouse', import.meta.url))
 

@@ -1,7 +1,7 @@
 /** The SQLite file itself: how draws lie in it, and what happens when it cannot be written. */
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { purgeHidden, SqliteStore } from '../../src/backends/sqlite/store.ts'
+import { purgeHidden, SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'

@@ -1,9 +1,9 @@
 /** Reads that ask for the chain and its draws at once: one query where the chain is as it was seen, and the same answer. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
 import type { Params } from '../../src/backends/clickhouse/connection.ts'
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { ITEM_SIZE, isNumericDtype } from '../../src/core/draws/dtype.ts'
 import type { DrawBatch } from '../../src/core/interfaces.ts'
 import { StoreBackend, type StoreChain } from '../../src/runs/backend.ts'

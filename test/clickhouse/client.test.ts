@@ -1,8 +1,8 @@
 /** The suite on the client of this project in front of ClickHouse, over HTTP on a real socket. */
 import { vi } from 'vitest'
 import { createApp } from '../../src/app.ts'
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { HttpBackend, HttpChain } from '../../src/client/index.ts'
 import { readNodeBody } from '../../src/node/body.ts'
 import { listen } from '../../src/node/server.ts'

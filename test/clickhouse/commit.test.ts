@@ -1,9 +1,9 @@
 /** Writers of one process whose inserts go together: few inserts, and each writer is told what has come of its own. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
 import { type Commits, commitsOf, insertsOf } from '../../src/backends/clickhouse/commit.ts'
 import type { Connection, Settings } from '../../src/backends/clickhouse/connection.ts'
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import type { Chain, DrawBatch } from '../../src/core/interfaces.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'

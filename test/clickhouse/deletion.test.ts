@@ -1,10 +1,10 @@
 /** Deletions that are cut off, what arrives behind them, and how long they are remembered. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
 import type { Connection, Params, Settings } from '../../src/backends/clickhouse/connection.ts'
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { RowReader } from '../../src/backends/clickhouse/row-binary.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'

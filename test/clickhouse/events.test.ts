@@ -1,8 +1,8 @@
 /** Events from a server over ClickHouse, which looks for what another server writes. */
 import { afterAll, beforeAll, describe } from 'vitest'
 import { createApp } from '../../src/app.ts'
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { readNodeBody } from '../../src/node/body.ts'
 import { type Listening, listen } from '../../src/node/server.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'

@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
 import type { Connection, Settings } from '../../src/backends/clickhouse/connection.ts'
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { McbError } from '../../src/core/errors.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'

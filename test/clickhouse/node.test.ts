@@ -1,7 +1,7 @@
 /** The suite on ClickHouse through the client for Node. */
 import { vi } from 'vitest'
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { conformance } from '../conformance/index.ts'
 import { openDatabase } from '../support/clickhouse.ts'

@@ -1,8 +1,8 @@
 /** Tenants on ClickHouse, where all of them share the tables. */
 import { vi } from 'vitest'
-import { NodeConnection } from '../../src/backends/clickhouse/node.ts'
+import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
+import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { RowReader } from '../../src/backends/clickhouse/row-binary.ts'
-import { ClickHouseStore } from '../../src/backends/clickhouse/store.ts'
 import { openDatabase } from '../support/clickhouse.ts'
 import { tenantStores } from '../tenants/stores.ts'
 

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { SqlControl } from '../../src/access/sql/control.ts'
+import { SqlControl } from '../../src/access/sql/sql-control.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
 import { FileDriver } from '../../src/sql/file.ts'

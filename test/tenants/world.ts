@@ -1,7 +1,7 @@
 /** A server with tenants and keys in memory, on a clock that tests move. */
 import { expect } from 'vitest'
 import type { ControlStore, Scope, TenantLimits } from '../../src/access/records.ts'
-import { SqlControl } from '../../src/access/sql/control.ts'
+import { SqlControl } from '../../src/access/sql/sql-control.ts'
 import { type AppOptions, createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import type { AuditEntry } from '../../src/http/audit.ts'

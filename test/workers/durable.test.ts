@@ -1,7 +1,7 @@
 /** The conformance suite on run objects, in workerd. */
 import { env } from 'cloudflare:workers'
 import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../src/backends/durable/store.ts'
+import { DurableStore } from '../../src/backends/durable/durable-store.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { D1Driver } from '../../src/sql/d1.ts'
 import { conformance } from '../conformance/index.ts'

@@ -1,7 +1,7 @@
 /** Programs when D1 fails: before it has done anything, or after, or for good. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
-import { purgeHidden, SqliteStore } from '../../src/backends/sqlite/store.ts'
+import { purgeHidden, SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
 import type { DrawBatch } from '../../src/core/interfaces.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'

@@ -3,7 +3,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'c
 import { env } from 'cloudflare:workers'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Catalogue, SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../src/backends/durable/store.ts'
+import { DurableStore } from '../../src/backends/durable/durable-store.ts'
 import { hideRun } from '../../src/backends/sqlite/runs.ts'
 import { StoreBackend, type StoreRun } from '../../src/runs/backend.ts'
 import { D1Driver } from '../../src/sql/d1.ts'

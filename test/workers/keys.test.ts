@@ -2,7 +2,7 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { SqlControl } from '../../src/access/sql/control.ts'
+import { SqlControl } from '../../src/access/sql/sql-control.ts'
 import { encodeRunMeta } from '../../src/core/wire/run-meta.ts'
 import { D1Driver } from '../../src/sql/d1.ts'
 import { createWorker, type Env } from '../../src/worker/handler.ts'

@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { afterAll, expect, test } from 'vitest'
 import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../src/backends/durable/store.ts'
+import { DurableStore } from '../../src/backends/durable/durable-store.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { D1Driver } from '../../src/sql/d1.ts'
 import { quiet } from './objects.ts'

@@ -3,7 +3,7 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import type { D1Database } from '@cloudflare/workers-types'
-import { SqliteStore } from '../../src/backends/sqlite/store.ts'
+import { SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { type BatchDatabase, D1Driver } from '../../src/sql/d1.ts'

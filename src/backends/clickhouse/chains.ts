@@ -7,9 +7,9 @@
  */
 import { McbError } from '../../core/errors.ts'
 import type { ChainState } from '../../core/store.ts'
+import { WHEN_GONE } from './clickhouse-settings.ts'
 import type { Connection, Params } from './connection.ts'
 import { RowReader } from './row-binary.ts'
-import { WHEN_GONE } from './settings.ts'
 
 /** Identity of a run in the tables. */
 export interface RunKey {

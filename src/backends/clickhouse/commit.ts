@@ -2,8 +2,8 @@
 import type { Bytes } from '../../core/draws/segment.ts'
 import { type AppendPlace, type Holding, holdingsAt } from './chains.ts'
 import { INSERT_CHUNKS } from './chunk.ts'
+import { GATHER_MS, ON_SERVER, ONE_BLOCK } from './clickhouse-settings.ts'
 import { type Connection, type Settings, unavailable } from './connection.ts'
-import { GATHER_MS, ON_SERVER, ONE_BLOCK } from './settings.ts'
 
 /**
  * Who brings small inserts together, so that not each makes a part of its own: `gather` this process, which is the

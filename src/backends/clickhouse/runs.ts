@@ -11,9 +11,9 @@ import { ROW_BYTES } from '../../core/usage.ts'
 import { equalRunMeta } from '../../core/wire/run-meta.ts'
 import { newAttempt } from './append.ts'
 import { ORDER } from './chains.ts'
+import { AT_ONCE, WHEN_GONE } from './clickhouse-settings.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { RowReader, RowWriter } from './row-binary.ts'
-import { AT_ONCE, WHEN_GONE } from './settings.ts'
 
 export interface FoundRun {
   readonly generation: number

@@ -11,8 +11,8 @@ import { McbError } from '../../core/errors.ts'
 import { BodyReturned, type Read, type Store } from '../../core/store.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
-import { ThreadControl } from './control.ts'
 import type { Call, Method, Notice, Noticed, Opened, Reply } from './protocol.ts'
+import { ThreadControl } from './thread-control.ts'
 
 export interface ThreadStorage {
   readonly openStore: (tenant: string) => Store

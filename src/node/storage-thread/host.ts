@@ -1,9 +1,9 @@
 /** The thread that owns the SQLite file: it answers calls to the stores of all tenants, and to the control store. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { SqlControl } from '../../access/sql/control.ts'
+import { SqlControl } from '../../access/sql/sql-control.ts'
 import { toFailure } from '../../backends/outcome.ts'
 import { packRead } from '../../backends/packing.ts'
-import { purgeHidden, SqliteStore } from '../../backends/sqlite/store.ts'
+import { purgeHidden, SqliteStore } from '../../backends/sqlite/sqlite-store.ts'
 import { McbError } from '../../core/errors.ts'
 import { free } from '../../core/free.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'

@@ -1,7 +1,7 @@
 /** The suite on the store itself inside workerd, through the client for the web. */
 import { inject } from 'vitest'
-import { ClickHouseStore } from '../../../src/backends/clickhouse/store.ts'
-import { WebConnection } from '../../../src/backends/clickhouse/web.ts'
+import { ClickHouseStore } from '../../../src/backends/clickhouse/clickhouse-store.ts'
+import { WebConnection } from '../../../src/backends/clickhouse/web-connection.ts'
 import { StoreBackend } from '../../../src/runs/backend.ts'
 import { conformance } from '../../conformance/index.ts'
 import { SAME_AS_ON_NODE } from '../left-out.ts'

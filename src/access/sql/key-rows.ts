@@ -3,7 +3,7 @@
 import { McbError } from '../../core/errors.ts'
 import { numberIn, type Program, type Row, textIn } from '../../sql/program.ts'
 import { type FoundKey, type KeyRecord, SCOPES } from '../records.ts'
-import { TENANT_COLUMNS, tenantIn } from './tenants.ts'
+import { TENANT_COLUMNS, tenantIn } from './tenant-rows.ts'
 
 const COLUMNS = 'k.id, k.name, k.scopes, k.run, k.share, k.created_at, k.expires_at, k.last_used_at'
 

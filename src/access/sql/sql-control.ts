@@ -2,8 +2,8 @@
 
 import type { SqlDriver } from '../../sql/program.ts'
 import type { ControlStore, KeyRecord, TenantChange, TenantLimits } from '../records.ts'
-import { addKey, findKey, listKeys, removeKey } from './keys.ts'
-import { createTenant, findTenant, listTenants, retiredTenants, retireTenant, updateTenant } from './tenants.ts'
+import { addKey, findKey, listKeys, removeKey } from './key-rows.ts'
+import { createTenant, findTenant, listTenants, retiredTenants, retireTenant, updateTenant } from './tenant-rows.ts'
 
 export class SqlControl implements ControlStore {
   private readonly driver: SqlDriver

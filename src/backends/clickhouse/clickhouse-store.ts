@@ -11,12 +11,12 @@ import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import { newRegistration, ridOf } from '../registration.ts'
 import { appendBatch, createChain } from './append.ts'
 import { chainSince, findChain, listChains, type RunKey, requireChain } from './chains.ts'
+import { WHEN_GONE } from './clickhouse-settings.ts'
 import { type Commits, commitsOf, type Inserts } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { Flights, Queues } from './queues.ts'
 import { readAt, readPage, readSince } from './read.ts'
 import { endGeneration, type FoundRun, findRun, listRuns, purgeRuns, registerRun, usageOf } from './runs.ts'
-import { WHEN_GONE } from './settings.ts'
 
 const KNOWN_RUNS = 256
 const KNOWN_GENERATIONS = 4096
