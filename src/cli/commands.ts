@@ -1,7 +1,7 @@
 /** The commands of `mcb`: each with its help, its options, and its output. */
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { cell, listIn, recordOf } from './answers.ts'
-import { CliError } from './errors.ts'
+import { CliError } from './cli-error.ts'
 import { limitsIn, timeIn } from './options.ts'
 import type { Answer, Call } from './server.ts'
 import { type Cell, sizeText, table } from './table.ts'

@@ -1,5 +1,5 @@
 /** Values of options, as people write them. */
-import { CliError } from './errors.ts'
+import { CliError } from './cli-error.ts'
 
 const MULTIPLES: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 }
 const LIMITS = [

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, write
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
-import { CliError } from './errors.ts'
+import { CliError } from './cli-error.ts'
 
 const profileSchema = v.object({ url: v.string(), token: v.string() })
 export type Profile = v.InferOutput<typeof profileSchema>

@@ -1,6 +1,6 @@
 /** Requests of the command line, and their failures as sentences for its user. */
 import { JSON_TYPE } from '../core/media-types.ts'
-import { CliError } from './errors.ts'
+import { CliError } from './cli-error.ts'
 import type { Profile } from './profile.ts'
 
 export interface Answer {

@@ -2,7 +2,7 @@
 import type { ChainState } from '../core/store.ts'
 import { ROW_BYTES } from '../core/usage.ts'
 import { describe, jsonAnswer, packedAnswer } from '../http/openapi/describe.ts'
-import { onlyNew, registration } from '../http/openapi/headers.ts'
+import { onlyNew, registration } from '../http/openapi/described-headers.ts'
 import type { Operation, Resources } from '../http/operation.ts'
 import { chainParam, ridParam } from '../http/params.ts'
 import { countAdded, requireRoom } from '../http/quota.ts'

@@ -1,6 +1,6 @@
 /** /openapi.json, generated from the routes, and /docs, which shows it without fetching anything from elsewhere. */
 import { html, raw } from 'hono/html'
-import { answerOf } from '../http/openapi/document.ts'
+import { answerOf } from '../http/openapi/openapi-document.ts'
 import type { OpenApi, OperationObject } from '../http/openapi/types.ts'
 import { METHODS, type Operation, type Resources } from '../http/operation.ts'
 import { pagePolicy } from '../http/page-policy.ts'

@@ -1,6 +1,6 @@
 /** What /openapi.json says of an error, held against one that was provoked. */
 import { expect } from 'vitest'
-import { answerOf } from '../../src/http/openapi/document.ts'
+import { answerOf } from '../../src/http/openapi/openapi-document.ts'
 import type { OpenApi, Schema } from '../../src/http/openapi/types.ts'
 
 /** Errors of addresses and methods belong to no operation. */

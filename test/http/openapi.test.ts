@@ -1,7 +1,7 @@
 /** /openapi.json: it is committed, whole, and of names that generated clients can live with. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { answerOf } from '../../src/http/openapi/document.ts'
+import { answerOf } from '../../src/http/openapi/openapi-document.ts'
 import type { Answer, OpenApi, OperationObject } from '../../src/http/openapi/types.ts'
 import { jsonOf, newApp } from './api.ts'
 

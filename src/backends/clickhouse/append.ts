@@ -12,7 +12,7 @@ import { ChunkWriter } from './chunk.ts'
 import type { Attempted, Commits } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { readPage } from './read.ts'
-import { warmupFlips } from './warmup.ts'
+import { warmupFlips } from './stored-warmup.ts'
 
 /** Attempts at one batch: each that fails has seen another writer succeed. */
 const ATTEMPTS = 100

@@ -1,6 +1,6 @@
 /** What routes say of themselves in /openapi.json: bodies and answers. */
 import { EVENT_STREAM, JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
-import { headers } from './headers.ts'
+import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Answer, Content, Description, RequestBody, Schema } from './types.ts'
 

@@ -1,6 +1,6 @@
 /** An operation in /openapi.json: what it says of itself, with what follows from its path, its body and its callers. */
 import type { Method, Need, Operation } from '../operation.ts'
-import { headers } from './headers.ts'
+import { headers } from './described-headers.ts'
 import { PATH_PARAMETERS } from './parameters.ts'
 import { answersOf, type Problem, problemsOf } from './problems.ts'
 import type { CodeOrPlace, Description, OperationObject } from './types.ts'

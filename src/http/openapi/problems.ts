@@ -2,7 +2,7 @@
 
 import { ERRORS, type ErrorCode } from '../../core/errors.ts'
 import { PROBLEM_TYPE } from '../../core/media-types.ts'
-import { headers } from './headers.ts'
+import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Answer, Answers, CodeOrPlace, Reference, Schema, Schemas } from './types.ts'
 

@@ -1,5 +1,5 @@
 /** HEAD in /openapi.json: as GET, without bodies. */
-import { headers } from './headers.ts'
+import { headers } from './described-headers.ts'
 import type { Answer, OperationObject } from './types.ts'
 
 export function headOf({ operationId, summary, responses, ...rest }: OperationObject): OperationObject {

@@ -1,8 +1,8 @@
 /** /openapi.json as one document: what the routes say of themselves, and what belongs to none of them. */
 import { METHODS, type Resources } from '../operation.ts'
 import { described, problemsOfOperation } from './described.ts'
-import { headOf, withHeadAnswers } from './head.ts'
-import { HEADERS } from './headers.ts'
+import { HEADERS } from './described-headers.ts'
+import { headOf, withHeadAnswers } from './head-operations.ts'
 import { PROBLEM_ANSWERS, type Problem, problemSchemas } from './problems.ts'
 import { SCHEMAS } from './schemas.ts'
 import type { Answer, OpenApi, OperationObject, Reference, SecurityScheme } from './types.ts'
