@@ -10,7 +10,7 @@ const UNIT = [
   'test/core/**/*.test.ts',
   'test/runs/**/*.test.ts',
   'test/http/**/*.test.ts',
-  'test/{docs,generated}.test.ts',
+  'test/{comments,docs,generated}.test.ts',
   'test/client/{append,backend,exactly-once,failure,read,retry}*.test.ts',
   'test/conformance/{memory,null,sqlite}.test.ts',
   'test/tenants/{attacks,bodies,bounds,failures,limits,management,matrix,one-run,shared-page}.test.ts',
