@@ -2,7 +2,7 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { referenceDraws } from './test/support/posteriordb.ts'
 
-/** What a test waits for happens soon, but not on every machine within the second and the ten that are usual. */
+/** Times that a test waits for an event: it comes soon, but not on every machine within the usual second, or ten. */
 const PATIENCE = { hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
 
 /** Tests that need no server and no engine. */
@@ -10,7 +10,7 @@ const UNIT = [
   'test/core/**/*.test.ts',
   'test/runs/**/*.test.ts',
   'test/http/**/*.test.ts',
-  'test/{docs,generated}.test.ts',
+  'test/{comments,docs,generated}.test.ts',
   'test/client/{append,backend,exactly-once,failure,read,retry}*.test.ts',
   'test/conformance/{memory,null,sqlite}.test.ts',
   'test/tenants/{attacks,bodies,bounds,failures,limits,management,matrix,one-run,shared-page}.test.ts',
@@ -26,7 +26,7 @@ export default defineConfig(async () => ({
   test: {
     // Most of a test's time is waiting for servers.
     maxWorkers: '100%',
-    // What passing tests print is of no use to a reader, nor is what of their time is more than a moment.
+    // Output of passing tests is of no use to a reader, nor are their times, unless they are long.
     silent: 'passed-only' as const,
     slowTestThreshold: 20_000,
     projects: [

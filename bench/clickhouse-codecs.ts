@@ -1,4 +1,4 @@
-/** `node bench/clickhouse-codecs.ts`: what codecs of ClickHouse make of real draws, in bytes and in speed. */
+/** `node bench/clickhouse-codecs.ts`: codecs of ClickHouse on real draws, by bytes and by speed. */
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { NodeConnection } from '../src/backends/clickhouse/node-connection.ts'

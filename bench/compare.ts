@@ -76,7 +76,7 @@ const serve = (tree: string) =>
     MCB_DATA_DIR: resolve(folder),
   }))
 
-/** The medians over turns, of which the first does not count; who is first changes from turn to turn. */
+/** The medians over turns, of which the first does not count; the order changes from turn to turn. */
 async function report(
   name: string,
   goal: number,

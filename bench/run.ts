@@ -1,4 +1,4 @@
-/** `npm run bench`: what this project promises of speed and memory, measured. */
+/** `npm run bench`: this project's promises of speed and memory, measured. */
 import { execFileSync } from 'node:child_process'
 import { benchCommand } from './lib/command.ts'
 import { elementFigure, hopFigures, lastDrawFigures } from './lib/few-figures.ts'

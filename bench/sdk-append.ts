@@ -27,7 +27,7 @@ function nothing(draw: Readonly<Record<string, number>>): void {
   sunk += draw.x0 ?? 0
 }
 
-/** Microseconds a draw of the synchronous part: what the sampler waits for. */
+/** Microseconds a draw of the synchronous part, for which the sampler waits. */
 function microseconds(each: (draw: Readonly<Record<string, number>>) => void): number {
   const draw: Record<string, number> = Object.fromEntries(NAMES.map((name, i) => [name, i]))
   const begun = performance.now()

@@ -108,7 +108,7 @@ async function watch(run: Run, signal: AbortSignal): Promise<number> {
   return looks
 }
 
-/** Prints the means beside the published ones; whether they agree. */
+/** Prints the means beside the published ones; true when they agree. */
 function printTable(estimates: readonly Estimate[]): boolean {
   const row = (...cells: string[]) =>
     console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(10) : cell.padStart(11))).join(''))

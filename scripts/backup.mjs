@@ -1,6 +1,6 @@
 // `npm run backup -- FILE`: a copy of the Node entry's SQLite file, made while the server goes on writing.
 //
-// VACUUM INTO reads one snapshot: every chain is in the copy up to what had been acknowledged when it began. Writers do
+// VACUUM INTO reads one snapshot: every chain is in the copy as far as it had been acknowledged when it began. Writers do
 // not wait for it. https://www.sqlite.org/lang_vacuum.html#vacuuminto
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'

@@ -24,7 +24,7 @@ const FILES = {
 }
 /** Folder of this checkout whose files lie in the package's folder of that name. */
 const PLACES = { client: ['src', 'dist'], server: ['', ''] }
-/** Needed by what runs, and imported by nobody. */
+/** Packages that the built programs need although no file imports them. */
 const NOT_IMPORTED = { client: [], server: ['node'] }
 
 function readJson(path) {
@@ -52,7 +52,7 @@ function nameCompiled(file) {
   writeFileSync(file, text.replaceAll(/(['"])(\.{1,2}\/[^'"\n]*)\.ts\1/g, '$1$2.js$1'))
 }
 
-/** What the files of a package import, with the versions of this checkout. */
+/** Packages that the files of a package import, with the versions of this checkout. */
 function dependenciesOf(name, folder) {
   // `long` comes with protobufjs, and the declarations of messages name it.
   const known = { ...readJson('node_modules/protobufjs/package.json').dependencies, ...dependencies }

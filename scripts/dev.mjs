@@ -27,7 +27,7 @@ const GRACE_MS = 10_000
 
 const environment = {
   WRANGLER_SEND_METRICS: 'false',
-  // Else wrangler asks for a newer version, and for what the request's place on the network is.
+  // Else wrangler asks for a newer version, and for the request's place on the network.
   WRANGLER_HIDE_BANNER: 'true',
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',
   // Else every request and every statement is written down once more, beside the database.

@@ -8,7 +8,7 @@ if (folder === '') {
   console.error('usage: node scripts/guard.mjs FOLDER   (by scripts/test.mjs)')
   process.exit(1)
 }
-/** For who closes files on SIGTERM. */
+/** Milliseconds that processes have to close their files on SIGTERM. */
 const GRACE_MS = 3000
 /** A process that the system cannot end is not waited for. */
 const PATIENCE_MS = 30_000

@@ -33,7 +33,7 @@ function fail(sentence) {
 const git = (...args) => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim()
 const read = (file) => readFileSync(join(ROOT, file), 'utf8')
 
-/** Numbers of a version; undefined for what is none. */
+/** Numbers of a version; undefined for a text that is none. */
 function numbersOf(version) {
   const found = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/.exec(version ?? '')
   return found?.slice(1).map(Number)

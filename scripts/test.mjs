@@ -11,17 +11,17 @@ const HELP = `usage: npm run test:fast               formatting, lint, types and
        npm test -- VITEST ARGUMENTS    some tests: npm test -- test/http`
 
 const PACKAGE = 'clients/python'
-/** Of the Python package's environment, where the reference implementation is installed as well. */
+/** Python of the package's environment, in which the reference implementation is installed as well. */
 const GOLDEN_PYTHON = resolve(`${PACKAGE}/.venv/bin/python`)
 
-/** Where the tests' files lie: in memory where a machine has much of it, since they would wait for the disk in turns. */
+/** Folder of the tests' files on a machine with much memory: on a disk they would wait for it in turns. */
 const IN_MEMORY = '/dev/shm'
 const LEAST_BYTES = 4 * 2 ** 30
 
 /** The last of a failing step's errors, in characters. */
 const SAID = 200_000
 const COUNTS = /\b(?<passed>\d+) passed, (?<failed>\d+) failed, (?<skipped>\d+) skipped$/
-/** What workerd prints when a test breaks an object, as it is meant to. */
+/** Lines that workerd prints when a test breaks an object, as it is meant to. */
 const OF_WORKERD = /^(uncaught exception; exception = |stack: \S*workerd|console warning; message = )/
 
 const args = process.argv.slice(2)
@@ -39,7 +39,7 @@ const guard = spawn(process.execPath, ['scripts/guard.mjs', folder], {
 })
 const unguarded = new Promise((resolve) => guard.once('close', resolve))
 
-/** Of each step. */
+/** Environment of each step. */
 function environment() {
   return {
     ...(existsSync(GOLDEN_PYTHON) && { MCB_GOLDEN_PYTHON: GOLDEN_PYTHON }),
@@ -131,7 +131,7 @@ async function isDone(step) {
   return status === 0
 }
 
-/** Shows what a step prints; what only a failure makes interesting, when it fails. */
+/** Shows the output of a step; lines that are of interest only after a failure are shown when it fails. */
 function run({ command: [program, ...options], env: more }) {
   current = spawn(program, options, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...environment(), ...more } })
   let said = ''

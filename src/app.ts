@@ -40,13 +40,13 @@ import { VERSION } from './version.ts'
 
 export { LOCAL_TENANT }
 
-/** What a server with tenants and keys needs beside their storage. */
+/** Needs of a server with tenants and keys, beside their storage. */
 export interface KeysOptions {
   readonly control: ControlStore
   readonly operatorToken: string
-  /** Forgets what `openBackend` keeps of a tenant that was deleted. */
+  /** Forgets the backend that `openBackend` keeps of a deleted tenant. */
   readonly closeBackend?: (storage: string) => void
-  /** Failures of keys are counted by address and held up; where it is absent, they are not. */
+  /** Address of a request: failures of keys are counted by it and held up. Without this function, they are not. */
   readonly addressOf?: AddressOf
   /** Takes work that an answer does not wait for, where a platform would cut it off with the answer. */
   readonly defer?: (c: AppContext) => Defer
@@ -60,22 +60,22 @@ export interface AppOptions {
   /** Origins of web pages that may send requests; `*` is all. */
   readonly origins?: readonly string[]
   /**
-   * Refuses what is not meant for this server: another host than an address, a name of loopback, that of `publicUrl` or one
-   * of these, and pages of other origins than its own and `origins`. For a server without keys.
+   * Names under which this server is reached, beside addresses, those of loopback and that of `publicUrl`. Requests for any
+   * other host are refused, and so are pages of other origins than its own and `origins`. For a server without keys.
    */
   readonly hosts?: readonly string[]
   /** Address under which this server is reached, for links; that of the request when absent. */
   readonly publicUrl?: string
   readonly limits?: Limits
-  /** What is held at a time for all callers. */
+  /** Bounds on all that is held at a time for callers. */
   readonly bounds?: Bounds
   /** A platform's shorter way to the bytes of a body. */
   readonly readBody?: ReadBody
-  /** How a platform learns that an answer has left; without it, one that is no stream counts as sent when it is made. */
+  /** A platform's way to tell that an answer has left; without it, one that is no stream counts as sent when it is made. */
   readonly whenAnswered?: WhenAnswered
-  /** What bodies take of memory; one of its own by default. */
+  /** Budget of memory for bodies; one of its own by default. */
   readonly bodies?: BodyBudget
-  /** Which answers are open; of its own by default. */
+  /** Counts of open answers; those of this server alone by default. */
   readonly openAnswers?: OpenAnswers
   /** Sees every request and its answer, for a log. */
   readonly observe?: MiddlewareHandler<AppEnv>
@@ -108,7 +108,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   return app
 }
 
-/** What happens before and after handlers. */
+/** Adds everything that happens before and after handlers. */
 function prepare(app: Hono<AppEnv>, { observe, hosts, origins = [], publicUrl, report = toConsole }: AppOptions): void {
   app.use(requestId())
   if (observe !== undefined) app.use(observe)
@@ -117,7 +117,7 @@ function prepare(app: Hono<AppEnv>, { observe, hosts, origins = [], publicUrl, r
   if (origins.length > 0) app.use(cors({ ...CORS_HEADERS, origin: origins.includes('*') ? '*' : [...origins] }))
   app.use(announceLength)
   for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())
-  // The answer that carries a new key is not among them: what is secret is not compressed beside what a client chose.
+  // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
   app.onError(handleErrors(report))
   app.notFound(handleNotFound)

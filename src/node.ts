@@ -59,7 +59,7 @@ function fail(sentence: string): never {
   process.exit(1)
 }
 
-/** What the arguments ask for instead of a start. */
+/** Text that the arguments ask for instead of a start. */
 function askedFor(): string | undefined {
   try {
     const options = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const
@@ -75,10 +75,10 @@ function askedFor(): string | undefined {
 const REQUESTS_MS = 12_000
 const STORAGE_MS = 10_000
 
-/** Milliseconds between two looks for what deletions of tenants have left. */
+/** Milliseconds between two looks for rows that deletions of tenants have left. */
 const SWEEP_MS = 10 * 60_000
 
-/** Settings that are wrong are the user's to mend. */
+/** Result of reading settings; ends the process when they are wrong, since the user is to mend them. */
 function orFail<T>(read: () => T): T {
   try {
     return read()
@@ -91,7 +91,7 @@ function describeFailure(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** What the environment asks for. */
+/** Settings in the environment. */
 function readSettings() {
   // A variable that is set to nothing is not set.
   const set = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''))

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-/** Folders of dependencies, of data, and of what is generated. */
+/** Folders of dependencies, of data, and of generated files. */
 const LEFT_OUT = /^(\..+|node_modules|venv|dist|coverage|__pycache__|data(-.*)?|generated|_generated)$/
 const CODE = /\.(ts|mjs|py|sql|proto|toml|json)$/
 
@@ -48,7 +48,7 @@ function isThere(cited: string, from: string): boolean {
   return bases.some((base) => existsSync(join(ROOT, base, cited)))
 }
 
-/** What of `cited` is not there, each with the file that cites it. */
+/** Cited files that are not there, each with the file that cites it. */
 function missing(files: readonly string[], cited: (text: string) => string[]): string[] {
   return files.flatMap((path) =>
     cited(withoutUrls(textOf(path)))

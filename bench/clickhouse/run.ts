@@ -1,4 +1,4 @@
-/** `npm run bench:clickhouse`: what the ClickHouse storage promises, measured on the development engine. */
+/** `npm run bench:clickhouse`: the promises of the ClickHouse storage, measured on the development engine. */
 import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { openDatabase, type TestDatabase } from '../../test/support/clickhouse.ts'
 import { benchCommand } from '../lib/command.ts'

@@ -6,7 +6,7 @@ export interface BenchCommand {
   readonly scale: Scale
   readonly only: readonly string[] | undefined
   report(found: Figure | readonly Figure[]): void
-  /** A line for people: where the JSON object is asked for, it goes to standard error. */
+  /** A line for people; it goes to standard error when the JSON object is asked for. */
   say(text: string): void
   /** The JSON object, where it was asked for. */
   finish(): void

@@ -1,4 +1,4 @@
-/** Reads of few bytes from long chains: what they take, and what crosses to the storage thread for them. */
+/** Reads of few bytes from long chains: their cost, and their traffic with the storage thread. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openThreadStorage } from '../../src/node/storage-thread/client.ts'

@@ -28,8 +28,8 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The ratio of two measurements, as the median over pairs of turns; who is first changes from pair to pair. For what
- * differs by less than a disk does from one second to the next.
+ * The ratio of two measurements, as the median over pairs of turns; the order changes from pair to pair. For
+ * measurements that differ by less than a disk does from one second to the next.
  */
 export async function pairedRatio(
   pairs: number,

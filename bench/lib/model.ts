@@ -1,4 +1,4 @@
-/** The runs that the benchmarks write: what samplers send, and the bodies for it. */
+/** The runs that the benchmarks write: data as samplers send it, and the bodies for it. */
 
 import { buildSchema, type Schema } from '../../src/core/draws/columns.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'

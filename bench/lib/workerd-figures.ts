@@ -134,7 +134,7 @@ async function memoryFigure(server: Started, scale: Scale): Promise<Figure> {
   const rid = newRid()
   const bytes = 256 * MIB * scale.data
   await fill(connection, rid, eightSchools(), bytes, MIB)
-  // A collection of what writing has left, so that reading is measured against rest.
+  // Garbage of the writing is collected, so that reading is measured against rest.
   await new Promise((resolve) => setTimeout(resolve, 5000))
   let length = 0
   const above = await peakAbove(server.pid, async () => {

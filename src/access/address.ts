@@ -1,10 +1,10 @@
-/** The network that an IP address belongs to, for counting what comes from there. */
+/** The network that an IP address belongs to, for counting requests from there. */
 
 const MAPPED = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i
 
 /**
- * The address itself for IPv4, also where it is written as IPv6; the network of 64 bits for IPv6, all of which whoever has
- * one address in it usually has.
+ * The address itself for IPv4, also where it is written as IPv6; the network of 64 bits for IPv6, since the holder of one
+ * address usually holds all of its network.
  */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address

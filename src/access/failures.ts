@@ -1,4 +1,4 @@
-/** Keys that were not known, by the address that sent them: whoever guesses is told to wait, and is told nothing else. */
+/** Keys that were not known, by the address that sent them: a client that guesses is told to wait, and nothing else. */
 
 import { LruMap } from '../core/lru.ts'
 import { networkOf } from './address.ts'

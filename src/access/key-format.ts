@@ -61,7 +61,7 @@ export class KeyIds {
   private readonly low: number
   private readonly high: number
 
-  /** @param secret in base64, from `newSecret`; the same wherever the ids are to be known */
+  /** @param secret bytes in base64, from `newSecret`; the same wherever the ids are to be known */
   constructor(secret: string) {
     const bytes = Uint8Array.from(atob(secret), (character) => character.charCodeAt(0))
     const view = new DataView(bytes.buffer)
@@ -92,7 +92,7 @@ function base64(bytes: ArrayBuffer): string {
   return btoa(String.fromCharCode(...new Uint8Array(bytes)))
 }
 
-/** Evenly distributed: bytes beyond the last whole multiple of 62 are left out. */
+/** Random digits, evenly distributed: bytes beyond the last whole multiple of 62 are left out. */
 function randomDigits(length: number): string {
   let text = ''
   while (text.length < length) {
@@ -103,7 +103,7 @@ function randomDigits(length: number): string {
   return text
 }
 
-/** A number below 2^32 has at most 6 digits. */
+/** The digits of a number, with zeros before them; one below 2^32 has at most 6. */
 function digitsOf(number: number, length: number): string {
   let text = ''
   for (let rest = number; text.length < length; rest = Math.floor(rest / 62)) text = DIGITS[rest % 62] + text

@@ -22,7 +22,7 @@ const TOUCH_MS = 60_000
 
 interface Entry {
   readonly found: FoundKey | undefined
-  /** The key's text, once it was found right: what is equal to it need not be hashed again. */
+  /** The key's text, once it was found right: an equal text need not be hashed again. */
   verified: string | undefined
   usedAt: number
   readonly until: number

@@ -2,7 +2,7 @@
  * Quotas without asking the storage for each request: the usage that it told last, and all that this process or isolate has
  * let in since.
  *
- * So a tenant may exceed its quota by what other isolates have let in since then, and by what is under way.
+ * So a tenant may exceed its quota by requests that other isolates have let in since then, and by those under way.
  */
 import { LruMap } from '../core/lru.ts'
 import type { Usage } from '../core/store.ts'
@@ -39,7 +39,7 @@ export class Quotas {
     return { runs: runs + entry.runs, bytes: bytes + entry.bytes }
   }
 
-  /** Something was let in. */
+  /** Adds runs and bytes that were let in. */
   add(tenant: string, added: Usage): void {
     const entry = this.entries.get(tenant)
     if (entry === undefined) return
@@ -47,7 +47,7 @@ export class Quotas {
     entry.bytes += added.bytes
   }
 
-  /** Something was deleted. */
+  /** Forgets the usage of a tenant when something of it was deleted. */
   forget(tenant: string): void {
     this.entries.delete(tenant)
   }

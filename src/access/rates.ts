@@ -1,4 +1,4 @@
-/** Requests a minute, as token buckets: a minute's worth may come at once, and what was used comes back evenly. */
+/** Requests a minute, as token buckets: a minute's worth may come at once, and used tokens come back evenly. */
 import { LruMap } from '../core/lru.ts'
 
 export interface Taken {

@@ -1,9 +1,9 @@
-/** Tenants and their keys, and what a platform implements to keep them. */
+/** Tenants and their keys, and the interface that a platform implements to keep them. */
 
 /** The tenant of every request where there are no keys. */
 export const LOCAL_TENANT = 'local'
 
-/** `write` includes `read`; `admin` includes both. */
+/** Scopes of keys: `write` includes `read`; `admin` includes both. */
 export const SCOPES = ['read', 'write', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
 
@@ -68,7 +68,7 @@ export interface FoundKey {
   readonly tenant: Tenant
 }
 
-/** Arguments and answers are plain data, so that a control store may live behind a thread. */
+/** Keeps tenants and keys. Arguments and answers are plain data, so that a control store may live behind a thread. */
 export interface ControlStore {
   /** A secret of the server under this name: `proposed`, or the one that is there already. */
   secret(name: string, proposed: string): Promise<string>
@@ -87,15 +87,15 @@ export interface ControlStore {
   dropTenant(tenant: number): Promise<void>
 
   /**
-   * Adds a key while the tenant has less than `limit` of them; a share while its run has less than `limit` shares. What has
-   * expired when the key is made does not count.
+   * Adds a key while the tenant has less than `limit` of them; a share while its run has less than `limit` shares. Keys that
+   * have expired when this one is made do not count.
    *
    * @throws McbError `tenant_not_found` when the tenant is gone, `quota_exceeded`
    */
   addKey(tenant: number, key: KeyRecord, hash: string, limit: number): Promise<void>
-  /** In the order in which they were made; those of one run only when it is given. */
+  /** Keys in the order in which they were made; those of one run only when it is given. */
   listKeys(tenant: number, run: string | null): Promise<KeyRecord[]>
-  /** False when there is none; with a run, only a key of that run is found. */
+  /** Removes a key; false when there is none. With a run, only a key of that run is found. */
   removeKey(tenant: number, id: string, run: string | null): Promise<boolean>
   removeShares(tenant: number, run: string): Promise<void>
   findKey(id: string): Promise<FoundKey | undefined>

@@ -1,4 +1,4 @@
-/** Keys or none: what a server asks for, as its environment says. */
+/** Keys or none, as the environment of a server says. */
 
 export interface AccessVariables {
   readonly MCB_AUTH?: string | undefined
@@ -9,11 +9,11 @@ export interface AccessVariables {
 }
 
 export interface AccessSettings {
-  /** Absent in open mode. */
+  /** The operator's token; absent in open mode. */
   readonly operatorToken?: string
   readonly origins: readonly string[]
   readonly publicUrl?: string
-  /** Only in open mode: names under which the server is reached, beside addresses, those of loopback and that of `publicUrl`. */
+  /** Names under which a server in open mode is reached, beside addresses, those of loopback and that of `publicUrl`. */
   readonly hosts?: readonly string[]
 }
 
@@ -21,7 +21,7 @@ export interface AccessSettings {
 const LEAST_TOKEN = 32
 
 /**
- * @param reach who can reach the server when nothing is said: keys are left out only where it is this machine alone
+ * @param reach callers that can reach the server when nothing is said: keys are left out only where it is this machine alone
  * @throws Error with one sentence that says what to set
  */
 export function accessSettings(variables: AccessVariables, reach: 'this machine' | 'others'): AccessSettings {
@@ -48,7 +48,7 @@ export function accessSettings(variables: AccessVariables, reach: 'this machine'
   }
 }
 
-/** 127.0.0.0/8, ::1 and localhost. */
+/** True for a host of loopback: 127.0.0.0/8, ::1 and localhost. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 }

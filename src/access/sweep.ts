@@ -1,4 +1,4 @@
-/** Completes the deletion of tenants: what was cut off, and what a writer that did not know yet has left since. */
+/** Completes deletions of tenants: those that were cut off, and of rows that an unaware writer has left since. */
 import type { ControlStore } from './records.ts'
 
 /** Milliseconds after which nothing can be under way any more that knew the tenant. */
@@ -13,7 +13,7 @@ interface Retirable {
 export interface Sweep {
   readonly control: ControlStore
   readonly openBackend: (storage: string) => Retirable
-  /** Forgets what `openBackend` keeps. */
+  /** Forgets the backend that `openBackend` keeps. */
   readonly closeBackend: (storage: string) => void
 }
 

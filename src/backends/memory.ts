@@ -22,12 +22,12 @@ import { prepareBatch } from '../core/wire/read-batch.ts'
 import { equalRunMeta, parseRunMeta } from '../core/wire/run-meta.ts'
 import { answeredWeight, nextCursor, stretchesOf, wantedAt } from './stretches.ts'
 
-/** Neighbouring small blocks are joined up to this weight, in bytes, as the digits of a binary counter are carried. */
+/** Weight, in bytes, up to which neighbouring small blocks are joined, as the digits of a binary counter are carried. */
 const GROWN_BYTES = 64 * 1024
 
 interface MemoryChain {
   length: number
-  /** Of its blocks, each with what a row takes elsewhere. */
+  /** Bytes of its blocks, with the bytes that a row of each takes in other storages. */
   bytes: number
   updatedAt: number
   readonly columns: Block[][]
@@ -44,7 +44,7 @@ interface MemoryRun extends Registration {
 export class MemoryStore implements Store {
   readonly writersElsewhere: boolean = false
   private readonly limits: Limits
-  /** By rid, in the order of registration. */
+  /** Runs by rid, in the order of registration. */
   private readonly runs = new Map<string, MemoryRun>()
   private readonly byRegistration = new Map<string, MemoryRun>()
   private registered = 0
@@ -118,7 +118,7 @@ export class MemoryStore implements Store {
     const run = this.run(registration)
     this.requireChain(run, number)
     const decode = await prepareBatch(body, run.schema, this.limits)
-    // What is there may have changed meanwhile.
+    // The run may be gone meanwhile, and the chain longer.
     const chain = this.requireChain(this.run(registration), number)
     const batch = decode()
     const { from, to, hasNew } = overlapOf(batch, chain.length)
@@ -180,7 +180,7 @@ export class MemoryStore implements Store {
   }
 }
 
-/** Bytes of one page, more or less; what is asked for with a step is copied. */
+/** Bytes of one page, more or less; draws that are read with a step are copied. */
 const PAGE_BYTES = 2 * 1024 * 1024
 
 function pageOf(run: MemoryRun, chain: MemoryChain, question: Question, slice: ResolvedSlice, cursor: ReadCursor) {

@@ -8,7 +8,7 @@ export interface Failure {
   readonly stack?: string | undefined
 }
 
-/** What a call came to. */
+/** Outcome of a call: its value, or its failure. */
 export type Outcome<T> = { readonly value: T } | { readonly failure: Failure }
 
 export async function outcomeOf<T>(work: () => Promise<T>): Promise<Outcome<T>> {
@@ -19,7 +19,7 @@ export async function outcomeOf<T>(work: () => Promise<T>): Promise<Outcome<T>> 
   }
 }
 
-/** @throws what the call threw at the other side */
+/** The value of a call. @throws the error that the call threw at the other side */
 export function resultOf<T>(outcome: Outcome<T>): T {
   if ('failure' in outcome) throw fromFailure(outcome.failure)
   return outcome.value

@@ -2,7 +2,7 @@
 
 import { McbError } from '../core/errors.ts'
 
-/** A `.` is in no UUID, so that a rid may hold any. */
+/** A new registration: a UUID and the rid. No UUID has a `.`, so the first one separates them; a rid may have others. */
 export function newRegistration(rid: string): string {
   return `${crypto.randomUUID()}.${rid}`
 }

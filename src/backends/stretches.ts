@@ -1,4 +1,4 @@
-/** What stores hand on of a read: few large stretches, however small the batches were. */
+/** Stretches that stores give to a read: few and large, however small the batches were. */
 
 import type { ColumnSpec } from '../core/draws/columns.ts'
 import { elementsColumn } from '../core/draws/elements.ts'
@@ -16,7 +16,7 @@ export function stretchesOf(position: number, wanted: Wanted, blocks: readonly B
   return joinSmall(position, elements === undefined ? spec : elementsColumn(spec, elements), takeBlocks(wanted, blocks))
 }
 
-/** Joins neighbouring small draws: what came in one-draw batches is handed on in as few pieces as what came in large ones. */
+/** Joins neighbouring small draws: those of one-draw batches are handed on in as few pieces as those of large batches. */
 function joinSmall(position: number, spec: ColumnSpec, taken: Iterable<Taken>): Stretch[] {
   const joined: Stretch[] = []
   let group: { count: number; data: Uint8Array<ArrayBuffer> }[] = []
@@ -53,7 +53,7 @@ export function fixedWeight(spec: ColumnSpec): number {
   return isSizeless(spec) ? 1 : 0
 }
 
-/** Weight of what an answer takes of each draw of a column; 0 where it varies. */
+/** Weight, in bytes, of the part of each draw of a column that an answer takes; 0 where it varies. */
 export function answeredWeight({ spec, elements }: Wanted): number {
   return fixedWeight(elements === undefined ? spec : elementsColumn(spec, elements))
 }
@@ -86,7 +86,7 @@ export function* blocksIn(
   }
 }
 
-/** What is wanted of a column from a cursor on. */
+/** Wanted draws of a column from a cursor on. */
 export function wantedAt(
   spec: ColumnSpec,
   slice: Wanted['slice'],

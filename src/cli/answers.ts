@@ -1,4 +1,4 @@
-/** Members of a server's answers, whatever its version. */
+/** Members of answers, of a server of any version. */
 import type { Answer } from './server.ts'
 import type { Cell } from './table.ts'
 

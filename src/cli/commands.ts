@@ -11,7 +11,7 @@ export interface Given {
 }
 
 export interface Command {
-  /** As typed behind `mcb`, with its arguments. */
+  /** The command and its arguments, as typed behind `mcb`. */
   readonly usage: string
   readonly about: string
   readonly options?: ParseArgsOptionsConfig

@@ -28,7 +28,7 @@ function numberIn(text: string, option: string): number {
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3600_000, d: 24 * 3600_000 }
 
-/** RFC 3339; null when nothing is given. */
+/** A time as RFC 3339; null when nothing is given. */
 export function timeIn(text: string | boolean | undefined, now: number = Date.now()): string | null {
   if (typeof text !== 'string') return null
   const [, digits, unit = ''] = /^(\d+)([mhd])$/.exec(text) ?? []

@@ -28,7 +28,7 @@ export function readProfile(env: NodeJS.ProcessEnv): Profile {
   return { url: url.replace(/\/+$/, ''), token: token ?? '' }
 }
 
-/** Neither is repeated: a key may stand in the wrong place. @throws CliError */
+/** Refuses an address that is none, and does not repeat it: it may be a key in the wrong place. @throws CliError */
 export function requireAddress(url: string): void {
   const parsed = URL.parse(url)
   const isAddress =

@@ -13,7 +13,7 @@ import type { Answer } from './problem.ts'
 import { type BackendContext, HttpRun } from './run.ts'
 import { Transport } from './transport.ts'
 
-/** The server has judged what it answers with; its limits are its own. */
+/** No limits for metadata in answers: the server has judged them by its own. */
 const SERVER_LIMITS: Limits = {
   bodyBytes: Number.POSITIVE_INFINITY,
   runMetaBytes: Number.POSITIVE_INFINITY,
@@ -54,7 +54,7 @@ export class HttpBackend implements Backend {
 
   /**
    * Registers a run; without `meta.rid` under an id that is made here. An equal one that is registered already is
-   * opened. Where an answer is lost, `isNew` may be false for the run that this very call has registered.
+   * opened. If an answer is lost, `isNew` may be false for the run that this very call has registered.
    *
    * @throws McbError `run_conflict`, `invalid_run_meta`, `unsupported_dtype`
    */

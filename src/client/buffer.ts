@@ -174,7 +174,7 @@ function oneSegment(spec: ColumnSpec, array: NdArray): Bytes {
 /** A sampler stat that may be missing from some draws: these read as its fill value, and are sent as such. */
 interface StatColumn {
   readonly column: BufferColumn
-  /** Undefined when it is too large to be written where nothing was given. */
+  /** The fill value of a draw; undefined when it is too large to be written for draws without the stat. */
   readonly fill: NdArray | undefined
 }
 
@@ -250,7 +250,7 @@ export class DrawBuffer {
     return bytes
   }
 
-  /** Undefined when another buffer is needed. */
+  /** Puts a draw's stats and gives their bytes; undefined when another buffer is needed. */
   private putStats(values: Values): number | undefined {
     let bytes = 0
     let found = 0
@@ -296,7 +296,7 @@ function isMap(values: Values): values is ReadonlyMap<string, Value> {
   return values instanceof Map
 }
 
-/** Own properties only: a variable may be named `constructor`. */
+/** A value by its name, among own properties only: a variable may be named `constructor`. */
 function ownValue(values: Values, name: string): Value | undefined {
   if (isMap(values)) return values.get(name)
   return Object.hasOwn(values, name) ? values[name] : undefined

@@ -196,14 +196,14 @@ export class HttpChain implements Chain {
   /**
    * Draws of a variable, with those that this handle has taken.
    *
-   * @param elements of each draw, by their index in the flattened value: `[0, 3, [10, 20]]` gives a vector of twelve a draw
+   * @param elements indices of elements in the flattened value of a draw: `[0, 3, [10, 20]]` gives a vector of twelve a draw
    * @throws McbError `unknown_variable`, `invalid_slice`, `invalid_parameter`
    */
   getDraws(name: string, slice: Slice = {}, elements?: Elements): Promise<Draws> {
     return this.read(() => this.column(this.find(name, 'draws'), slice, elements))
   }
 
-  /** As `getDraws`, of a sampler stat. */
+  /** Draws of a sampler stat, as `getDraws` gives those of a variable. */
   getStats(name: string, slice: Slice = {}, elements?: Elements): Promise<Draws> {
     return this.read(() => this.column(this.find(name, 'stats'), slice, elements))
   }
@@ -335,7 +335,7 @@ export class HttpChain implements Chain {
     return this.room.promise
   }
 
-  /** Those who wait have had their draws taken; when an upload has failed, their next call tells. */
+  /** Lets waiting calls go on: their draws are taken. When an upload has failed, the next call tells. */
   private makeRoom(): void {
     if (this.queue.failure === undefined && this.waitingBytes > this.context.flush.maxBuffered) return
     this.room?.resolve()

@@ -1,7 +1,7 @@
 /** Time for a client on any platform: pauses that can be ended, and turns of the event loop. */
 import { deferred } from './deferred.ts'
 
-/** Not in every environment, but where it is there, sooner than a timer. */
+/** Calls back sooner than a timer, in the environments that have it. */
 declare const setImmediate: ((callback: () => void) => unknown) | undefined
 
 import { turn } from '../core/turn.ts'

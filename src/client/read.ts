@@ -23,7 +23,7 @@ export class ChainReader {
   private readonly path: string
   private readonly headers: Readonly<Record<string, string>>
 
-  /** @param path of the chain */
+  /** @param path address of the chain */
   constructor(transport: Transport, path: string, headers: Readonly<Record<string, string>>) {
     this.transport = transport
     this.path = path

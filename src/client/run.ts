@@ -48,7 +48,7 @@ export class HttpRun extends RunDescription implements Run {
   /**
    * Creates a chain, or opens it when it exists; its draws go on where it ends.
    *
-   * @param options.exclusive makes an existing chain an error. Where an answer is lost, that may be the chain which
+   * @param options.exclusive makes an existing chain an error. If an answer is lost, that may be the chain which
    *   this very call has created.
    * @throws McbError `chain_exists`, `run_not_found`, `run_replaced`
    */

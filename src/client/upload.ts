@@ -12,7 +12,7 @@ interface Entry {
   readonly upload: Upload
   /** Called when an upload fails; the entry is then given up. Entries without it are kept. */
   readonly giveUp?: (reason: unknown) => void
-  /** Those who wait for this entry and all before it. */
+  /** Resolves when this entry and all before it are settled; absent while nobody waits for that. */
   settled?: Deferred<void>
 }
 
@@ -70,14 +70,14 @@ export class UploadQueue {
     await last.settled.promise
   }
 
-  /** Starts sending what is due; false when there is nothing, or that goes on already. */
+  /** Starts sending uploads that are due; false when there is nothing, or that goes on already. */
   wake(): boolean {
     if (this.isSending || this.failed !== undefined) return false
     void this.sendAll()
     return this.isSending
   }
 
-  /** Stops for good, or until `resume`; everybody who waits is told, the last one first. */
+  /** Stops for good, or until `resume`; all waiting calls are told, the last one first. */
   fail(reason: unknown): void {
     this.failed = { reason }
     const entries = this.entries

@@ -182,7 +182,7 @@ function cutDescription(given: string | readonly number[]): string | readonly nu
   return typeof given === 'string' ? cut(given, NAME_CHARACTERS) : given.slice(0, SHAPE_NUMBERS)
 }
 
-/** No half of a surrogate pair stays behind. */
+/** A text cut to so many characters, without half of a surrogate pair at its end. */
 function cut(text: string, characters: number): string {
   return text.length <= characters ? text : `${text.slice(0, characters).replace(/[\ud800-\udbff]$/, '')}…`
 }

@@ -42,7 +42,7 @@ export interface Chain {
   appendBatch(batch: DrawBatch): Promise<number>
   /** Number of iterations. */
   length(): Promise<number>
-  /** With `elements`, a vector of them a draw; only of a variable of fixed shape. */
+  /** Draws of a variable. With `elements`, each is a vector of them, which needs a variable of fixed shape. */
   getDraws(name: string, slice?: Slice, elements?: Elements): Promise<Draws>
   getStats(name: string, slice?: Slice, elements?: Elements): Promise<Draws>
   /** One iteration of all variables, or of those named. A negative index counts from the end. */

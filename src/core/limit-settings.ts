@@ -16,7 +16,7 @@ export interface BoundVariables {
   readonly MCB_STALL_SECONDS?: string | number
 }
 
-/** @throws Error with a sentence for who has set them */
+/** @throws Error with a sentence for the user who has set them */
 export function boundsOf(variables: BoundVariables, defaults: Bounds = DEFAULT_BOUNDS): Bounds {
   const { MCB_BODIES_MIB, MCB_TENANT_BODIES_MIB, MCB_ANSWERS, MCB_EVENT_STREAMS, MCB_STALL_SECONDS } = variables
   const bodiesBytes = whole('MCB_BODIES_MIB', MCB_BODIES_MIB, MIB) ?? defaults.bodiesBytes

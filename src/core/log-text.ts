@@ -3,7 +3,7 @@ import { withoutKeys } from './redaction.ts'
 
 /** Characters of one text that a log takes: an address may have a quarter of a million. */
 const LONGEST = 4096
-/** Lines of a stack: where a defect lies, and how it was reached. */
+/** Lines of a stack: the place of a defect, and the way to it. */
 const FRAMES = 8
 
 const PLAIN = /^[\x20-\x7e]*$/

@@ -1,7 +1,7 @@
 /** Media types of bodies, as servers and clients write them. */
 
 export const PROTOBUF = 'application/x-protobuf'
-/** Taken for `PROTOBUF`, and sent to who asks for it by this name. */
+/** Another name of `PROTOBUF`: taken for it, and sent to a client that asks by this name. */
 export const PROTOBUF_ALIAS = 'application/protobuf'
 export const JSON_TYPE = 'application/json'
 export const PROBLEM_TYPE = 'application/problem+json'

@@ -18,7 +18,7 @@ const WORDS = /[\w%+/=-]{20,}/g
 /** Every text with a key has one of these, and nearly no other text has. */
 const SUSPICIOUS = /mcb_|%|basic|bearer|bWNiX|1jYl|tY2Jf/i
 
-/** The text without the secrets of the keys in it, in whatever spelling: percent-encoded, in base64, in other case. */
+/** The text without the secrets of the keys in it, in any spelling: percent-encoded, in base64, in other case. */
 export function withoutKeys(text: string): string {
   if (!SUSPICIOUS.test(text)) return text
   return text

@@ -8,7 +8,7 @@ import type { Stretch } from './store.ts'
 /** Draws of some columns of one chain at one moment. */
 export interface Selection {
   readonly chain: number
-  /** As the answer has them: of elements, a column of vectors. */
+  /** Columns as the answer has them: a column of vectors when elements are read. */
   readonly columns: readonly ColumnSpec[]
   readonly slice: ResolvedSlice
   /** Draws of some of the columns, at rising positions, over this slice or a part of it. */
@@ -24,7 +24,7 @@ export interface Piece {
   readonly data: Bytes
 }
 
-/** Absent draws become fill in steps of about this many bytes. */
+/** Bytes of a step, about, in which absent draws become fill. */
 const FILL_STEP = 256 * 1024
 /** Bytes that are gone through between two turns of the event loop. */
 export const PACE_BYTES = 1024 * 1024
@@ -62,7 +62,7 @@ export interface RowWindow {
   readonly segments: readonly Bytes[]
 }
 
-/** Taken for the size of a draw that varies, until some were seen. */
+/** Bytes that a draw of varying size is taken to have, until some were seen. */
 const UNKNOWN_DRAW = 64
 
 /**

@@ -32,16 +32,16 @@ export interface ChainState {
   readonly updatedAt: number
 }
 
-/** What one read asks of a chain: some columns over a slice, in the order of the answer. */
+/** The question of one read to a chain: some columns over a slice, in the order of the answer. */
 export interface Question {
-  /** By index. */
+  /** Indices of the columns. */
   readonly columns: readonly number[]
   readonly slice: Slice
   /** Elements of each draw, where `columns` is one column of fixed shape. */
   readonly elements?: ElementRanges | undefined
 }
 
-/** Where a page begins, as the page before said. */
+/** Begin of a page, as the page before has told it. */
 export interface ReadCursor {
   /** The chain as the first page saw it: the slice is of this length, so that all pages are of one moment. */
   readonly moment: ChainState
@@ -51,7 +51,7 @@ export interface ReadCursor {
   readonly done: number
 }
 
-/** Consecutive draws of one column of an answer, in its order. Its bytes may be a view, also on what the store keeps. */
+/** Consecutive draws of one column of an answer, in its order. Its bytes may be a view, also on memory of the store. */
 export interface Stretch {
   readonly position: number
   readonly count: number
@@ -99,12 +99,12 @@ export class BodyReturned extends McbError {
 }
 
 export interface Store {
-  /** Whether other processes may write the same runs: then what is read is all that tells what they have written. */
+  /** True where other processes may write the same runs: then only reading tells what they have written. */
   readonly writersElsewhere: boolean
   /** Registers a run, or finds an equal one; `run_conflict` when a different one has this rid. */
   register(run: Registration): Promise<{ readonly registration: string; readonly created: boolean }>
   find(rid: string): Promise<StoredRun | undefined>
-  /** @param rid of the one run that is wanted, where the others are none of the caller's business */
+  /** @param rid id of the one run that is wanted, for a caller that may see no other */
   list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }>
   /** Deletes a run; resolves when nothing of it is left. */
   remove(rid: string): Promise<boolean>
@@ -122,7 +122,7 @@ export interface Store {
   append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number>
   /** A page of an answer. The first one sees the chain and its draws in one moment, which the cursors of the others carry. */
   read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read>
-  /** What the tenant keeps; may lag by seconds. */
+  /** Runs and bytes that the tenant keeps; may lag by seconds. */
   usage(): Promise<Usage>
   /**
    * Deletes everything of this tenant; resolves when nothing of it is left. Writers that are at work on a run meanwhile learn
@@ -132,8 +132,8 @@ export interface Store {
   /** Rejects when the storage cannot be reached. */
   ping(): Promise<void>
   /**
-   * Tells the watcher all chains and then resolves; goes on to tell it which have grown, until what it resolves to is
-   * called. Where it is absent, this process tells what it writes itself, and looks for what others write.
+   * Tells the watcher all chains and then resolves, to a function that ends the watch; until then, tells it which chains have
+   * grown. For a store without this method, the backend tells of its own writes, and looks for those of others.
    */
   watch?(registration: string, watcher: RunWatcher): Promise<() => void>
 }

@@ -1,4 +1,4 @@
-/** Which draws are warmup (the contract, section 7): one rule for SQL, diagnostics, files and clients. */
+/** Warmup among draws (the contract, section 7): one rule for SQL, diagnostics, files and clients. */
 
 import type { ColumnSpec, RigidNumbers, Schema } from './draws/columns.ts'
 import type { Bytes } from './draws/segment.ts'

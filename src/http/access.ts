@@ -1,4 +1,4 @@
-/** Who a request is from, and whether it may do what it asks for: 401, 403 and 429, before anything else is looked at. */
+/** The caller of a request, and its permission: 401, 403 and 429, before anything else is looked at. */
 import { createMiddleware } from 'hono/factory'
 import { KeyFailures } from '../access/failures.ts'
 import { equalInConstantTime } from '../access/key-format.ts'
@@ -13,7 +13,7 @@ import type { Need, Services } from './operation.ts'
 
 type Authorize = Services['authorize']
 
-/** Where there are no keys: everybody is the one tenant, and there is nothing to manage. */
+/** Access without keys: everybody is the one tenant, and there is nothing to manage. */
 export function openAccess(openBackend: () => StoreBackend): Authorize {
   return ({ needs }) =>
     createMiddleware<AppEnv>(async (c, next) => {
@@ -41,7 +41,7 @@ export function keyedAccess({ keyring, operatorToken, openBackend, now, addressO
   const rates = new Rates()
   const failures = new KeyFailures()
 
-  /** What to say of a key that is none. Only here is anybody held up: a valid key never comes here. */
+  /** The error for a key that is none. Only here is anybody held up: a valid key never comes here. */
   const failure = (c: AppContext, detail = 'the key is not known: it may be revoked or expired'): McbError => {
     const address = addressOf(c)
     const retryAfter = address === undefined ? 0 : failures.count(address, now())
@@ -86,7 +86,7 @@ export function keyedAccess({ keyring, operatorToken, openBackend, now, addressO
     })
 }
 
-/** How errors call the tenant of a key: one for a run alone, as a share is, learns nothing of it. */
+/** The tenant of a key as errors name it. A key for one run alone, such as a share, learns nothing of its tenant. */
 export function tenantOf({ key, tenant }: FoundKey | Extract<Caller, { kind: 'key' }>): string {
   return key.run === null ? `tenant "${tenant.name}"` : 'the tenant of this key'
 }

@@ -1,8 +1,8 @@
-/** One line for each change of tenants and keys: who did what, and never a secret. */
+/** One line for each change of tenants and keys: the caller and the deed, and never a secret. */
 import type { AppContext, Caller } from './context.ts'
 
 export interface AuditEntry {
-  /** RFC 3339. */
+  /** Time of the change, RFC 3339. */
   readonly at: string
   readonly requestId: string
   readonly by: string

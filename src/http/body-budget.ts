@@ -56,10 +56,10 @@ export class BodyBudget {
   }
 
   /**
-   * Begins to count a body. One that is announced as larger than what is left, also without those that trickle, is the
-   * youngest, and is refused at once.
+   * Begins to count a body. One that is announced as larger than the space that is left, also without those that
+   * trickle, is the youngest, and is refused at once.
    *
-   * @param tenant whose budget it counts against as well; undefined where there is one tenant alone
+   * @param tenant owner of another budget that it counts against; undefined where there is one tenant alone
    * @param announced bytes, 0 when they are not known
    * @throws McbError `overloaded`, `payload_too_large` for one that would be too large for an empty budget
    */
@@ -97,7 +97,7 @@ export class BodyBudget {
     else this.usedBy.delete(tenant)
   }
 
-  /** No retry would help a body that is larger than the whole budget. */
+  /** Refuses a body that is larger than the whole budget for good: no retry would help it. */
   private requirePossible(tenant: string | undefined, bytes: number): void {
     const limit = tenant === undefined ? this.limits.all : Math.min(this.limits.all, this.limits.tenant)
     if (bytes <= limit) return
@@ -179,7 +179,7 @@ export class BodyHold {
     this.resize(bytes)
   }
 
-  /** Says that so many more bytes of the body have come. */
+  /** Counts so many more bytes of the body that have come. */
   arrived(bytes: number): void {
     this.received += bytes
   }

@@ -8,7 +8,7 @@ import type { AppContext, Caller, ReadBody } from './context.ts'
 import { gunzip } from './gunzip.ts'
 import type { Services } from './operation.ts'
 
-/** What reading a body needs of the services. */
+/** Services that reading a body needs. */
 export type BodyServices = Pick<Services, 'readBody' | 'bodies' | 'bounds'>
 
 /**

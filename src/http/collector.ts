@@ -7,9 +7,10 @@ import type { BodyHold } from './body-budget.ts'
 const GROWTH = { roomy: { first: 1024 * 1024, factor: 4 }, scarce: { first: 64 * 1024, factor: 2 } }
 
 /**
- * One copy of what comes, and by doubling one more: memory is taken for no more than twice of what has come, whatever was
- * announced, and for no more than four times while most of the budget is free. A buffer that grows where it lies would save the second copy, and costs more than that: its pages come one by one,
- * and whoever goes through its bytes later is half as fast.
+ * One copy of the bytes that come, and by doubling one more: memory is taken for no more than twice the bytes that have come,
+ * whatever was announced, and for no more than four times while most of the budget is free. A buffer that grows where it lies
+ * would save the second copy, and costs more than that: its pages come one by one, and reading its bytes later takes twice as
+ * long.
  */
 export class Collector {
   private bytes = new Uint8Array()
@@ -47,7 +48,7 @@ export class Collector {
     return this.bytes
   }
 
-  /** Frees what was gathered. */
+  /** Frees the gathered bytes. */
   drop(): void {
     this.length = 0
     this.resize(0)
@@ -63,7 +64,7 @@ export class Collector {
     this.resize(size - this.besides)
   }
 
-  /** Frees the former buffer at once: what waits for a collection adds up. */
+  /** Frees the former buffer at once: buffers that wait for a collection add up. */
   private resize(size: number): void {
     this.bytes = new Uint8Array(this.bytes.buffer.transfer(size))
   }

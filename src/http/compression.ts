@@ -3,8 +3,8 @@ import type { MiddlewareHandler } from 'hono'
 import { compress } from 'hono/compress'
 
 /**
- * As Hono's, but only an answer that is compressed varies with `Accept-Encoding`: one that is not may be given to anybody,
- * and carries the headers that every answer carries.
+ * Compression as Hono's, but only an answer that is compressed varies with `Accept-Encoding`: one that is not may be
+ * given to anybody, and carries the headers that every answer carries.
  */
 export function compressed(): MiddlewareHandler {
   const compressing = compress()

@@ -1,4 +1,4 @@
-/** What a request carries through middlewares to its handler, and what a platform adds to it. */
+/** Values that a request carries through middlewares to its handler, and functions that a platform gives. */
 import type { Context } from 'hono'
 import type { KeyRecord, Tenant } from '../access/records.ts'
 import type { StoreBackend } from '../runs/backend.ts'
@@ -9,11 +9,11 @@ export interface AppEnv {
   Variables: {
     requestId: string
     caller: Caller
-    /** Whether the caller would still be let in; for answers that take long. */
+    /** Resolves to true while the caller would still be let in; for answers that take long. */
     stillAllowed: () => Promise<boolean>
     /** The backend of the request's tenant; it can reach nothing else. */
     backend: StoreBackend
-    /** What the request's body takes of the budget, once it is being read. */
+    /** The body's share of the budget, once it is being read. */
     hold: BodyHold
     /** The request's place among the open answers of its tenant; absent where these are not counted. */
     place: Place
@@ -22,23 +22,23 @@ export interface AppEnv {
 
 export type AppContext = Context<AppEnv>
 
-/** Who sends a request: the operator, the holder of a key, or anyone where there are no keys. */
+/** The sender of a request: the operator, the holder of a key, or anyone where there are no keys. */
 export type Caller =
   | { readonly kind: 'operator' }
   | { readonly kind: 'key'; readonly key: KeyRecord; readonly tenant: Tenant }
   | { readonly kind: 'anyone' }
 
-/** How a body is to be read. */
+/** Conditions for reading a body. */
 export interface BodyWish {
   /** Bytes beyond which it is refused with `payload_too_large`. */
   readonly limit: number
-  /** What is allocated is taken from here first; the body is given up when it is cut. */
+  /** Budget for the bytes, which are taken from it before they are allocated; the body is given up when it is cut. */
   readonly hold: BodyHold
   /** Milliseconds without a byte after which it is given up. */
   readonly stallMs: number
 }
 
-/** Reads a request's body, whatever the platform. */
+/** Reads a request's body, by the way of a platform. */
 export type ReadBody = (c: AppContext, wish: BodyWish) => Promise<Uint8Array<ArrayBuffer>>
 
 /** Calls `ended` when the answer to a request has left, or never will; false where a platform does not learn of that. */

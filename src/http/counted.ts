@@ -1,4 +1,4 @@
-/** Counts the open answers of each tenant: who has too many is refused before anything is read. */
+/** Counts the open answers of each tenant: one that has too many is refused before anything is read. */
 import type { Next } from 'hono'
 import { LOCAL_TENANT } from '../access/records.ts'
 import type { AppContext, Caller, WhenAnswered } from './context.ts'
@@ -33,7 +33,7 @@ function whileOpen(open: OpenAnswers, kind: 'answers' | 'events', whenAnswered: 
   }
 }
 
-/** Undefined for who reads no draws. */
+/** The tenant that an answer counts for; undefined for callers that read no draws. */
 function tenantOf(caller: Caller | undefined): string | undefined {
   if (caller === undefined || caller.kind === 'operator') return undefined
   return caller.kind === 'key' ? caller.tenant.storage : LOCAL_TENANT

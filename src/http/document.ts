@@ -1,13 +1,13 @@
 /**
  * Whole documents as answers: each is in memory until its reader has taken it, so that those of all readers together have a
- * bound, apart from that of bodies: who reads nothing must not stop those who write.
+ * bound, apart from that of bodies: a client that does not read must not stop those that write.
  */
 
 import { isMcbError, McbError } from '../core/errors.ts'
 import type { BodyBudget } from './body-budget.ts'
 import type { AppContext, WhenAnswered } from './context.ts'
 
-/** Smaller ones are not counted: the number of open answers is bounded as well. */
+/** Bytes of a document below which it is not counted: the number of open answers is bounded as well. */
 const SMALL_BYTES = 64 * 1024
 
 export interface DocumentServices {
@@ -28,7 +28,7 @@ export function countDocument(c: AppContext, { documents, whenAnswered }: Docume
 }
 
 /**
- * For what is done before its document is answered, and cannot be undone.
+ * Makes sure of room for a document beforehand: for requests with effects that cannot be undone once it is answered.
  *
  * @throws McbError `overloaded` when there would be no room for the document
  */

@@ -1,8 +1,8 @@
 /**
  * The events of one watcher of a run, as text/event-stream.
  *
- * However fast chains grow and however slowly the watcher reads, a feed keeps one length a chain: what has not been taken
- * yet is replaced by what is true now.
+ * However fast chains grow and however slowly the watcher reads, a feed keeps one length a chain: a length that has not
+ * been taken yet is replaced by the present one.
  *
  * https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
@@ -22,7 +22,7 @@ export class EventFeed implements RunWatcher {
   private readonly told = new Map<number, number>()
   /** Lengths that it must still be told. */
   private readonly news = new Map<number, number>()
-  /** When chains may be told of again. */
+  /** Times from which on chains may be told of again, by chain. */
   private readonly rests = new Map<number, number>()
   private readonly registration: string
   private draws = 0
@@ -50,10 +50,10 @@ export class EventFeed implements RunWatcher {
   }
 
   /**
-   * The stream's text, piece by piece: first the state, then what changes.
+   * The stream's text, piece by piece: first the state, then changes.
    *
-   * @param lastEventId of the events that the watcher has had before; when nothing has changed since, the state is left
-   *   out, and when they were of another registration, that one is gone
+   * @param lastEventId id of the last event that the watcher has had before; when nothing has changed since, the state is left
+   *   out, and when it was of another registration, that one is gone
    */
   async *text(lastEventId: string | undefined): AsyncGenerator<string> {
     yield `retry: ${RETRY_MS}\n\n`
@@ -145,5 +145,5 @@ function dataOf(chain: number, length: number): string {
   return `data: ${JSON.stringify({ chain, length })}\n\n`
 }
 
-/** Without an id, so that a browser, which reconnects by itself, starts anew. */
+/** The event of a deletion, with an empty id, so that a browser, which reconnects by itself, starts anew. */
 const DELETED = 'event: deleted\nid\ndata: {}\n\n'

@@ -1,7 +1,7 @@
 /** Answers to HEAD: they tell the length of the body that GET would have had. */
 import type { MiddlewareHandler } from 'hono'
 
-/** Draws announce their own, and are not read for it; what else is answered is small. */
+/** Announces the length of answers. Draws announce their own, and are not read for it; all other answers are small. */
 export const announceLength: MiddlewareHandler = async (c, next) => {
   await next()
   if (c.req.method !== 'HEAD' || c.res.body === null) return

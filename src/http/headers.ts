@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import type { AppEnv } from './context.ts'
 import { NOTHING_POLICY } from './page-policy.ts'
 
-/** What every answer carries, beside its `X-Request-Id`. */
+/** Headers of every answer, beside its `X-Request-Id`. */
 export const COMMON_HEADERS: readonly [string, string][] = [
   ['Cache-Control', 'private, no-cache'],
   ['Vary', 'Accept, Authorization'],
@@ -15,7 +15,7 @@ export const COMMON_HEADERS: readonly [string, string][] = [
   ['Strict-Transport-Security', 'max-age=31536000'],
 ]
 
-/** Before a handler, which may replace them. */
+/** Sets headers before a handler, which may replace them. */
 export const setHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
   for (const [name, value] of COMMON_HEADERS) c.header(name, value)
   await next()

@@ -1,4 +1,4 @@
-/** JSON bodies of the routes for tenants and keys: small, and held to what is known. */
+/** JSON bodies of the routes for tenants and keys: small, and refused when they hold an unknown member. */
 
 import * as v from 'valibot'
 import { SCOPES } from '../access/records.ts'

@@ -1,4 +1,4 @@
-/** What the routes for tenants and keys share. */
+/** Helpers that the routes for tenants and keys share. */
 
 import { hashOf, newKey } from '../access/key-format.ts'
 import type { Keyring } from '../access/keyring.ts'
@@ -8,7 +8,7 @@ import type { Limits } from '../core/limits.ts'
 import type { Audit } from './audit.ts'
 import type { AppContext } from './context.ts'
 
-/** What manages tenants and keys; there is none in open mode. */
+/** Management of tenants and keys; there is none in open mode. */
 export interface Management {
   readonly control: ControlStore
   readonly keyring: Keyring
@@ -41,7 +41,7 @@ export function keyOf(c: AppContext): { readonly key: KeyRecord; readonly tenant
 export type NewKey = Pick<KeyRecord, 'name' | 'scopes' | 'run' | 'share' | 'expiresAt'>
 
 /**
- * Makes a key; its text is known here and to whoever gets the answer, and kept nowhere.
+ * Makes a key; its text is known here and to the receiver of the answer, and kept nowhere.
  *
  * @throws McbError `quota_exceeded`
  */
@@ -65,7 +65,7 @@ export async function endShares(c: AppContext, management: Management | undefine
   management.keyring.forget()
 }
 
-/** A key that a key makes can do no more, and lives no longer. @throws McbError `forbidden` */
+/** Refuses a key that could do more, or would live longer, than the key that makes it. @throws McbError `forbidden` */
 export function requireWithin(maker: KeyRecord, wanted: Pick<NewKey, 'run' | 'expiresAt'>): void {
   if (maker.run !== null && wanted.run !== maker.run) {
     throw new McbError('forbidden', `the key is for run "${maker.run}" alone, and makes keys for that run only`)

@@ -1,4 +1,4 @@
-/** 421 for what is not meant for this server, before anything else is looked at; see docs/protocol.md §12. */
+/** 421 for requests that are not meant for this server, before anything else is looked at; see docs/protocol.md §12. */
 import type { MiddlewareHandler } from 'hono'
 import { McbError } from '../core/errors.ts'
 import type { AppEnv } from './context.ts'

@@ -1,4 +1,4 @@
-/** How resources are mounted with their methods. */
+/** Mounting resources with their methods. */
 import type { Handler, Hono } from 'hono'
 import { McbError } from '../core/errors.ts'
 import type { AppEnv } from './context.ts'
@@ -25,7 +25,7 @@ function handlerOf({ handler }: Operation, services: Services): Handler<AppEnv> 
   return (c) => handler(c, services)
 }
 
-/** Gives back what a body takes of the budget when its request is answered, whatever the answer. */
+/** Gives a body's share of the budget back when its request is answered, with any answer. */
 function releasing(handler: Handler<AppEnv>): Handler<AppEnv> {
   return async (c, next) => {
     try {

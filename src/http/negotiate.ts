@@ -1,10 +1,10 @@
-/** Content negotiation: which of the media types of an answer the request's `Accept` asks for (RFC 9110, 12.5.1). */
+/** Content negotiation: the media type of an answer that the request's `Accept` asks for (RFC 9110, 12.5.1). */
 
 import { McbError } from '../core/errors.ts'
 import { JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../core/media-types.ts'
 import type { AppContext } from './context.ts'
 
-/** In the order of preference where the request has none. */
+/** Media types of draws, in the order of preference for a request that has none. */
 const OFFERED = [PROTOBUF, PROTOBUF_ALIAS, JSON_TYPE] as const
 export type AnswerType = (typeof OFFERED)[number]
 
@@ -54,7 +54,7 @@ export function negotiate(accept: string | undefined): AnswerType {
   throw new McbError('not_acceptable', `"${accept}" cannot be met; this answers ${OFFERED.join(', ')}`)
 }
 
-/** Whether an `If-None-Match` covers this ETag. */
+/** True when the request's `If-None-Match` covers this ETag. */
 export function matchesETag(c: AppContext, etag: string): boolean {
   const header = c.req.header('If-None-Match')
   if (header === undefined) return false

@@ -40,7 +40,7 @@ function problemResponse(error: McbError, prepared: Headers): Response {
   return new Response(JSON.stringify(body), { status: error.status, headers })
 }
 
-/** `report` learns of what is not the clients' doing, which more of them than there is room for are. */
+/** Answers errors as problems. `report` learns of the server's failures; `overloaded` is none, since clients cause it. */
 export function handleErrors(report: (requestId: string, error: unknown) => void): ErrorHandler<AppEnv> {
   return (error, c) => {
     if (error instanceof McbError) {

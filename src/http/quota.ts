@@ -17,8 +17,8 @@ export function bodyLimit(c: AppContext, limit: number): number {
 }
 
 /**
- * Room for what is added: `isKept` tells, only when there is none, that it is kept already, so that a retry of what was
- * accepted is answered as it was.
+ * Makes sure of room for an addition. Only when there is none, `isKept` tells whether the addition is kept already, so that a
+ * retry of an accepted request is answered as that one was.
  *
  * @throws McbError `quota_exceeded`
  */
@@ -49,7 +49,7 @@ export async function requireRoom(
   throw new McbError('quota_exceeded', detail, { limit: exceeded.limit })
 }
 
-/** Counts what was accepted. */
+/** Counts accepted runs and bytes. */
 export function countAdded(c: AppContext, quotas: Quotas, added: Usage): void {
   const caller = c.get('caller')
   if (caller.kind === 'key') quotas.add(caller.tenant.storage, added)

@@ -7,7 +7,7 @@ import type { AppContext } from './context.ts'
 export const REGISTRATION = 'Mcb-Registration'
 
 interface RunOptions {
-  /** Finds what of the run the request names: a resource that is missing comes before a precondition that fails. */
+  /** Finds the part of the run that the request names: a resource that is missing comes before a precondition that fails. */
   readonly resource?: (run: StoreRun) => Promise<unknown>
 }
 

@@ -1,4 +1,4 @@
-/** Answers that are made while they are read: nothing is fetched ahead of a reader, and who does not read is left. */
+/** Answers that are made while they are read: nothing is fetched ahead of a reader, and a reader that stops is left. */
 import type { Place } from './open-answers.ts'
 
 export interface StreamOptions {

@@ -63,7 +63,7 @@ export function isWaitedFor({ httpVersion, headers }: IncomingMessage): boolean 
   return httpVersion === '1.1' && /(?:^|\W)100-continue(?:$|\W)/i.test(headers.expect ?? '')
 }
 
-/** Takes back what the server says to who sends no body. */
+/** Lets the client send its body, and takes back the header for one that sends none. */
 function goOn(outgoing: ServerResponse): void {
   outgoing.removeHeader('Connection')
   outgoing.writeContinue()

@@ -12,7 +12,7 @@ export function clickHouseMigrations(): Migration[] {
   return names.sort().map((name) => ({ name, sql: readFileSync(`${FOLDER}/${name}`, 'utf8') }))
 }
 
-/** Makes the database where it is missing, and applies the migrations that are. */
+/** Makes the database if it is missing, and applies missing migrations. */
 export async function migrateDatabase({ database = 'default', ...options }: ConnectionOptions): Promise<string[]> {
   const server = new NodeConnection(options)
   try {

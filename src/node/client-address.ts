@@ -1,4 +1,4 @@
-/** The address that a request comes from: that of its connection, or what the operator's own proxies say of it. */
+/** The address that a request comes from: that of its connection, or the one that the operator's own proxies tell. */
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import type { AddressOf } from '../http/context.ts'
@@ -20,7 +20,7 @@ export function clientAddresses(trusted: string | undefined): AddressOf {
 }
 
 /**
- * Each proxy adds whom it was reached by at the right, and anybody may have put anything to the left of that: so the last
+ * Each proxy adds its own client at the right, and anybody may have put anything to the left of that: so the last
  * address that none of the operator's own proxies has is the one that is known.
  */
 function clientAddress({ socket, headers }: IncomingMessage, isTrusted: IsTrusted): string | undefined {
@@ -36,7 +36,7 @@ function clientAddress({ socket, headers }: IncomingMessage, isTrusted: IsTruste
   return address
 }
 
-/** Some proxies add the port. */
+/** The address in an entry, to which some proxies add the port. */
 function addressIn(hop: string): string | undefined {
   const text = hop.trim().replace(/^"(.*)"$/, '$1')
   const address = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text

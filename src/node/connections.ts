@@ -57,7 +57,7 @@ export class Connections {
     request.socket.destroy()
   }
 
-  /** Answers what is malformed in its turn: `text` never stands where a client looks for another answer. */
+  /** Answers malformed bytes in their turn: `text` never stands where a client looks for another answer. */
   malformed(socket: Socket, text: string): void {
     this.open.get(socket)?.end(text)
   }
@@ -74,14 +74,14 @@ export class Connections {
     if (this.open.get(socket)?.isIdle !== false) socket.destroy()
   }
 
-  /** Ends what is at rest, and everything else as soon as it is. */
+  /** Ends connections at rest, and all others as soon as they are. */
   close(): void {
     this.closing = true
     clearInterval(this.timer)
     for (const connection of this.open.values()) connection.closeWhenIdle()
   }
 
-  /** Ends those whose answer stalls, whatever their client sends meanwhile. */
+  /** Ends connections whose answer stalls, whatever their client sends meanwhile. */
   private look(): void {
     const now = performance.now()
     for (const [socket, connection] of this.open) if (connection.stallOf(now) >= this.stallMs) socket.destroy()
@@ -107,10 +107,10 @@ class Connection {
   private waiting: Exchange[] = []
   /** The last one that was answered, if its body has not come whole. */
   private unread: Exchange | undefined
-  /** Said behind all answers, and then the end. */
+  /** Text that is said behind all answers, before the end. */
   private last: string | undefined
   private isClosing = false
-  /** As it was at the last look, and the time when that was first so. */
+  /** Bytes that waited at the last look; `movedAt` is the time since which nothing has moved. */
   private pending = 0
   private written = 0
   private movedAt = 0
@@ -125,7 +125,7 @@ class Connection {
     return this.current === undefined && this.unread?.request.complete !== false
   }
 
-  /** Milliseconds for which nothing of what is to be sent has left. */
+  /** Milliseconds since a byte has left, while there are bytes to send. */
   stallOf(now: number): number {
     const pending = this.socket.writableLength === 0 ? 0 : pendingBytes(this.socket)
     const { bytesWritten } = this.socket

@@ -1,8 +1,8 @@
 /**
- * The folder of a database file: one server owns it, and what was there once is not begun anew by mistake.
+ * The folder of a database file: one server owns it, and a database that was there once is not begun anew by mistake.
  *
  * The lock is SQLite's own on an empty database beside the file, so that it ends with the process, however that ends. It
- * keeps other servers away; whoever copies or reads the file does not ask for it. https://www.sqlite.org/lockingv3.html
+ * keeps other servers away; programs that copy or read the file do not ask for it. https://www.sqlite.org/lockingv3.html
  */
 import { statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -77,7 +77,7 @@ function inUse(path: string): CannotOpen {
   )
 }
 
-/** Undefined when there is no such file. */
+/** Bytes of a file; undefined when there is none. */
 function bytesOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.size
 }

@@ -15,7 +15,7 @@ const END_MS = 1000
 export type LineKind = 'request' | 'other'
 
 export class LogWriter {
-  /** When the process ends, what is left is written only as far as somebody takes it at once. */
+  /** True when the process ends: the last lines are then written only as far as a reader takes them at once. */
   private ending = false
   private readonly output: ReturnType<typeof destination>
   private timer: NodeJS.Timeout | undefined
@@ -33,7 +33,7 @@ export class LogWriter {
     })
     const retryEAGAIN = () => !this.ending
     this.output = destination({ dest: 1, sync: false, minLength: GATHER_BYTES, retryEAGAIN })
-    // Its first use lets writes to a pipe that is full fail instead of wait. Whoever reads it may go away: the server stays.
+    // Its first use lets writes to a pipe that is full fail instead of wait. Its reader may go away: the server stays.
     process.stdout.on('error', () => undefined)
     this.output.on('error', ({ code }: NodeJS.ErrnoException) => {
       if (code === 'EPIPE') this.isRead = false

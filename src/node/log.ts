@@ -26,7 +26,7 @@ export type LogForm = (typeof LOG_FORMS)[number]
 interface RequestEntry {
   readonly kind: 'request'
   readonly method: string
-  /** As it was sent, but without keys. */
+  /** Target as it was sent, but without keys. */
   readonly target: string
   readonly status: number
   /** Milliseconds until the answer had left. */
@@ -34,7 +34,7 @@ interface RequestEntry {
   /** Bytes of the two bodies as they crossed the wire. */
   readonly received: number
   readonly sent: number
-  /** Null where none is known. */
+  /** Name of the tenant; null where none is known. */
   readonly tenant: string | null
   /** The id of the key. */
   readonly key: string | null
@@ -57,7 +57,7 @@ export interface LogOptions {
 }
 
 export class Log {
-  /** Is told of what was answered without the application, such as bytes that are no request. */
+  /** Is told of answers that were given without the application, as to bytes that are no request. */
   readonly refused: (error: McbError) => void
   /** Sees every request; absent where requests are not logged. */
   readonly observe: MiddlewareHandler<AppEnv> | undefined
@@ -89,7 +89,7 @@ export class Log {
     this.writer.flush()
   }
 
-  /** Lets what libraries print go the same way: it may repeat what a request said, and wait for a reader. */
+  /** Lets output of libraries go the same way: it may repeat words of a request, and wait for a reader. */
   takeConsole(): void {
     const write = (chunk: unknown, _encoding: BufferEncoding, done: () => void) => {
       this.say(this.clean(String(chunk).trimEnd()))
@@ -98,7 +98,7 @@ export class Log {
     globalThis.console = new Console(new Writable({ write, decodeStrings: false }))
   }
 
-  /** Writes what is left, as far as somebody takes it. */
+  /** Writes the rest, as far as a reader takes it. */
   end(): Promise<void> {
     return this.writer.end()
   }
@@ -190,7 +190,7 @@ function textOf(entry: Entry): string {
   }
 }
 
-/** The line without what names of keys and tenants bring into an audit; texts of requests and errors are clean already. */
+/** A line for the log, without keys in names that an audit repeats; texts of requests and errors are clean already. */
 function cleanLine(line: string, kind: Entry['kind']): string {
   return oneLine(kind === 'audit' ? withoutKeys(line) : line)
 }

@@ -1,4 +1,4 @@
-/** Answers to what is no request that the application could see: malformed HTTP, headers without end, no address. */
+/** Answers to bytes that are no request for the application: malformed HTTP, headers without end, no address. */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { RequestError } from '@hono/node-server'
 import { McbError } from '../core/errors.ts'

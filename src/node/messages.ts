@@ -45,7 +45,7 @@ export interface Messages {
   readonly response: CountedResponse
 }
 
-/** Both, as the server's adapter hands them on. */
+/** Request and response, as the server's adapter hands them on. */
 export function messagesIn(env: unknown): Messages | undefined {
   if (typeof env !== 'object' || env === null || !('incoming' in env) || !('outgoing' in env)) return undefined
   const { incoming: request, outgoing: response } = env

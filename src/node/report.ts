@@ -13,7 +13,7 @@ const CAUSES = 100
 
 interface Told {
   readonly at: number
-  /** Times that it was not told since. */
+  /** Times that the cause was not told since. */
   more: number
 }
 

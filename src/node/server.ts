@@ -35,7 +35,7 @@ const GRACE_MS = 10_000
 export interface ListenOptions {
   /** Milliseconds after which a connection ends whose client takes nothing of an answer. */
   readonly stallMs?: number
-  /** Learns of what is answered without the application, such as bytes that are no request. */
+  /** Learns of answers that are given without the application, as to bytes that are no request. */
   readonly refused?: (error: McbError) => void
 }
 
@@ -68,7 +68,7 @@ export function listen(
       connections.malformed(socket, text)
     } else socket.destroy()
   }
-  // Left to itself, Node says "100 Continue" before anything is looked at; who reads the body says it.
+  // Left to itself, Node says "100 Continue" before anything is looked at; here the reader of the body says it.
   server.on('checkContinue', answer)
   server.on('checkExpectation', (request, response) => answer(request, response, unexpected(request)))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

@@ -1,4 +1,4 @@
-/** Stopping, whatever does not end by itself. */
+/** Stopping, also of parts that do not end by themselves. */
 
 export interface Ending {
   readonly name: string
@@ -7,7 +7,7 @@ export interface Ending {
   readonly ms: number
 }
 
-/** Ends one thing after the other. Resolves to what has not ended, if anything, and why. */
+/** Ends one thing after the other. Resolves to a text about those that did not, with reasons, if there are any. */
 export async function endInTurn(endings: readonly Ending[]): Promise<string | undefined> {
   const left: string[] = []
   for (const { name, end, ms } of endings) {

@@ -27,7 +27,7 @@ export interface Storage {
   readonly control: ControlStore
   /** Resolves when the storage has failed for good. */
   readonly failed?: Promise<Error>
-  /** Ends what watches runs, and would otherwise never end. */
+  /** Ends watches of runs, which would otherwise never end. */
   endWatches(): void
   close(): Promise<void>
 }
@@ -35,7 +35,7 @@ export interface Storage {
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
- * `notice` learns what whoever runs the server should know.
+ * `notice` learns of events that the operator of the server should know.
  *
  * @throws Error whose message tells why it cannot be opened, and the way out
  */

@@ -122,7 +122,7 @@ async function read(c: AppContext, { limits, bounds }: Services): Promise<Respon
   return send(c, answer, headers, bounds.stallMs)
 }
 
-/** Whether an answer has draws for certain: no other request reads any before it is known that it must. */
+/** True when an answer has draws for certain: any other request reads none before it is known that it must. */
 function readsDraws(c: AppContext): boolean {
   return c.req.method !== 'HEAD' && c.req.header('If-None-Match') === undefined
 }
@@ -138,7 +138,7 @@ async function readNow(c: AppContext, run: StoreRun, chain: number, asked: Asked
   }
 }
 
-/** Made from what the answer is, so that an unchanged one is known without reading a draw. */
+/** ETag of an answer, made of all that determines it, so that an unchanged one is known without reading a draw. */
 async function drawsETag(
   registration: string,
   selection: Selection,
@@ -153,14 +153,14 @@ async function drawsETag(
   return `"${Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')}"`
 }
 
-/** What HEAD tells without reading a draw. */
+/** Length for the answer to HEAD, where it is known without reading a draw. */
 function lengthOf(selection: Selection, type: string, limits: Limits): Record<string, string> {
   if (type === JSON_TYPE) requireSelectionFits(selection, limits)
   const length = type === JSON_TYPE ? undefined : protobufLength(selection, limits)
   return length === undefined ? {} : { 'Content-Length': String(length) }
 }
 
-/** Starts the answer only when its first draws are here: what fails before that is an error, what fails later aborts. */
+/** Starts the answer only when its first draws are here: a failure before that is an error, a later one aborts the answer. */
 async function send(
   c: AppContext,
   { length, body }: Answer,
@@ -174,7 +174,7 @@ async function send(
     if (done) break
     begun.push(value)
   }
-  // What is returned before it has begun does not return what it holds.
+  // A generator that is ended before its first step does not end the one inside it: this does.
   const ended = () => body.return(undefined)
   return c.body(streamOf(behind(begun, body), { place: c.get('place'), stallMs, ended }), 200, headers)
 }

@@ -42,7 +42,7 @@ async function watch(c: AppContext, stallMs: number): Promise<Response> {
   return c.body(streamOf(text, { place: c.get('place'), stallMs, ended }))
 }
 
-/** The feed says something every 15 s; nothing of it leaves once the key that opened it is not valid any more. */
+/** A feed while the key that opened it is valid. It says something every 15 s, so the key is looked at as often at least. */
 async function* allowed(
   text: AsyncGenerator<string>,
   stillAllowed: () => Promise<boolean>,

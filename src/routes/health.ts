@@ -1,4 +1,4 @@
-/** /healthz: whether this server can do its work, and its version. */
+/** /healthz: tells that this server can do its work, or that it cannot, and its version. */
 import { LOCAL_TENANT } from '../access/records.ts'
 import { describe, jsonAnswer } from '../http/openapi/describe.ts'
 import type { Operation, Resources } from '../http/operation.ts'

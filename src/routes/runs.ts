@@ -141,7 +141,7 @@ async function register(c: AppContext, { quotas }: Services, rid: string, parsed
   return run
 }
 
-/** A key for one run sees a list of that run. */
+/** A page of the list of runs; a key for one run sees that run alone. */
 function pageOf(c: AppContext): Promise<RunPage> {
   const caller = c.get('caller')
   const run = caller.kind === 'key' ? caller.key.run : null
@@ -165,7 +165,7 @@ function answerMeta(c: AppContext, services: Services, run: StoreRun, type: stri
   return c.body(bytes, status)
 }
 
-/** 16 characters of 32: as many ids as nobody will ever meet twice. */
+/** A new id of 16 characters out of 32: so many are possible that nobody will ever meet one twice. */
 function newRunId(): string {
   const letters = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => letters[byte % 32]).join('')

@@ -1,6 +1,6 @@
 /**
  * /shared/{rid}: the page that a share's link opens. It takes the key from the link's fragment, which the browser keeps to
- * itself, and shows the run as it grows, and how to read it.
+ * itself, and shows the run as it grows, and the way to read it.
  */
 import { html, raw } from 'hono/html'
 import { KEY_PATTERN } from '../access/key-format.ts'
@@ -15,7 +15,7 @@ table { border-collapse: collapse; margin: 1rem 0 } th, td { text-align: left; p
 pre { background: #f6f8fa; padding: .75rem; overflow-x: auto } .error { color: #b42318 }
 @media (prefers-color-scheme: dark) { body { background: #0d1117; color: #e6edf3 } pre { background: #161b22 } }`
 
-/** Whatever stands behind the # is shown nowhere: people show this page to others, and paste what they took for a link. */
+/** Script of the page. It never shows the text behind the #: people show the page to others, and paste wrong texts. */
 const SCRIPT = `
 const key = location.hash.slice(1), run = '/v1/runs/' + location.pathname.split('/').pop()
 const headers = { Authorization: 'Bearer ' + key, Accept: 'application/json' }

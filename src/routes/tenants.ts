@@ -1,4 +1,4 @@
-/** /v1/tenants and /v1/tenants/{tenant}: what the operator does. */
+/** /v1/tenants and /v1/tenants/{tenant}, for the operator. */
 import * as v from 'valibot'
 import { LIMIT_NAMES, NO_LIMITS, type Tenant, type TenantLimits } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
@@ -100,7 +100,7 @@ const deleteTenant: Operation = {
     const retired = await control.retireTenant(name, now())
     if (retired === undefined) throw tenantNotFound(name)
     keyring.forget()
-    // When this fails, the name stays taken and DELETE goes on where it was cut off.
+    // After a failure here, the name stays taken, and another DELETE goes on.
     await services.openBackend(retired.storage).retire()
     await control.releaseName(retired.id)
     closeBackend(retired.storage)

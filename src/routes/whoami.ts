@@ -1,4 +1,4 @@
-/** /v1/whoami: what the server takes the sender of a request for. */
+/** /v1/whoami: the sender of a request, as the server sees it. */
 import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../access/records.ts'
 import { describe, jsonAnswer } from '../http/openapi/describe.ts'
 import type { Operation, Resources } from '../http/operation.ts'

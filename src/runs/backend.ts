@@ -1,4 +1,4 @@
-/** Backend, Run and Chain over any Store; what the routes serve. */
+/** Backend, Run and Chain over any Store, which the routes serve. */
 
 import { RunDescription } from '../core/description.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
@@ -33,7 +33,7 @@ interface KnownRun {
   readonly parsed: ParsedMeta
 }
 
-/** Bytes of parsed runs that are kept. One may be out of date: what is asked of the store under its registration tells. */
+/** Bytes of parsed runs that are kept. One may be out of date: the store's answers under its registration tell. */
 const KNOWN_BYTES = 32 * 1024 * 1024
 
 export interface LookOptions {
@@ -46,9 +46,9 @@ export class StoreBackend implements Backend {
   readonly limits: Limits
   /** Watches of runs whose store cannot tell of them. */
   readonly watches = new LocalWatches()
-  /** At runs that others may write. */
+  /** Looks at runs that others may write. */
   readonly looks: Looks
-  /** Of all reads of this backend. */
+  /** Room for pages of all reads of this backend. */
   readonly room = new PageRoom()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
   private retired = false
@@ -93,15 +93,15 @@ export class StoreBackend implements Backend {
   }
 
   /**
-   * The run as it was last seen here, without asking the store; it may be gone. Whoever uses it must be ready for
-   * `run_not_found` from the first thing that it asks.
+   * The run as it was last seen here, without asking the store; it may be gone. Its user must be ready for
+   * `run_not_found` from the first call.
    */
   async getRunUnchecked(rid: string): Promise<StoreRun | undefined> {
     const known = this.known.get(rid)
     return known === undefined ? this.getRun(rid) : new StoreRun(this, rid, known, false)
   }
 
-  /** @param options.rid of the one run that is wanted */
+  /** @param options.rid id of the one run that is wanted */
   async listRuns({
     limit = 100,
     cursor,
@@ -253,10 +253,10 @@ export class StoreRun extends RunDescription implements Run {
   }
 }
 
-/** What is asked of some columns. */
+/** Draws and elements of columns that are asked for. */
 export interface Asked {
   readonly slice?: Slice
-  /** Of the one column that is asked for. */
+  /** Elements of the one column that is asked for. */
   readonly elements?: Elements | undefined
 }
 
@@ -275,7 +275,7 @@ export class StoreChain implements Chain {
   readonly run: StoreRun
   readonly number: number
   readonly isNew: boolean
-  /** As it was when this handle was made. */
+  /** State of the chain when this handle was made. */
   readonly state: ChainState
 
   constructor(run: StoreRun, state: ChainState, isNew: boolean) {

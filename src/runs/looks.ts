@@ -1,8 +1,8 @@
 /**
  * Looking at runs that others may write, every second while somebody watches them.
  *
- * Each watch has a timer of its own, since a platform may end a request at any time, with all that it waits for. Of the
- * watches of one run the first whose timer goes off looks for all of them.
+ * Each watch has a timer of its own, since a platform may end a request at any time, with all that it waits for. The watch of
+ * a run whose timer goes off first looks for all watches of that run.
  */
 import { McbError } from '../core/errors.ts'
 import type { RunWatcher, Store } from '../core/store.ts'
@@ -10,17 +10,17 @@ import type { LocalWatches, WatchedRun } from './watches.ts'
 
 /** Milliseconds from the beginning of a look to that of the next. */
 const LOOK_MS = 1000
-/** How many times as long as a look took the storage is then left alone, at least. */
+/** Rest of the storage after a look, at least, as a multiple of the time that the look took. */
 const REST_FACTOR = 3
 /** Milliseconds after which a look without an answer is taken for one that was cut off, so that another may begin. */
 const OVERDUE_MS = 10_000
 /** The longest pause between two looks that failed. */
 const MAX_PAUSE_MS = 30_000
 
-/** One run, for all who watch it here. */
+/** One run, for all its watches here. */
 interface Sight {
   watches: number
-  /** When the next look may begin, by `performance.now()`; never for a run that is gone. */
+  /** Time at which the next look may begin, by `performance.now()`; infinite for a run that is gone. */
   due: number
   /** Looks in a row that have failed. */
   failures: number
@@ -34,14 +34,14 @@ export class Looks {
   private readonly most: number
   private readonly sights = new Map<string, Sight>()
 
-  /** @param most looks of one watch, which is lost with the last: for platforms that count what a request asks for */
+  /** @param most looks of one watch, which is lost with the last: for platforms that count the calls of a request */
   constructor(store: Pick<Store, 'chains'>, watches: LocalWatches, most: number) {
     this.store = store
     this.watches = watches
     this.most = most
   }
 
-  /** Looks at the run from now on, until what it returns is called. Its watches are told; `watcher` is the one that looks. */
+  /** Looks at the run until the returned function is called. Its watches are told; `watcher` is the one that looks. */
   begin(run: WatchedRun, watcher: RunWatcher): () => void {
     const sight = this.enter(run)
     let left = this.most

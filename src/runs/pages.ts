@@ -10,12 +10,12 @@ import type { ChainState, Question, ReadCursor, ReadPage, Store, Stretch } from 
 const PAGES_AHEAD = 2
 const ALL_PAGES_AHEAD = 16
 
-/** How many pages more may be fetched before they are asked for. */
+/** Pages that may still be fetched before they are asked for. */
 export class PageRoom {
   left = ALL_PAGES_AHEAD
 }
 
-/** Where the draws of a chain are read, and as of when. */
+/** Source of a read: the draws of a chain, as of one moment. */
 export interface Source {
   readonly store: Store
   readonly registration: string
@@ -23,7 +23,7 @@ export interface Source {
   readonly moment: ChainState
 }
 
-/** What is asked of one moment of a chain. What the first page holds of a column is given away once, and read anew after that. */
+/** A read of a chain at one moment. Draws of a column in the first page are given away once, and read anew after that. */
 export class MomentRead {
   private readonly source: Source
   private readonly question: Question
@@ -47,7 +47,7 @@ export class MomentRead {
     }
   }
 
-  /** What the first page holds of some columns, as the first page of a question about these alone. */
+  /** The first page's draws of some columns, as the first page of a question about these alone. */
   private firstOf(positions: readonly number[]): ReadPage | undefined {
     const { first, given } = this
     if (first === undefined || positions.some((position) => given.has(position))) return undefined

@@ -14,7 +14,7 @@ interface Watch {
 export class LocalWatches {
   private readonly byRun = new Map<string, Set<Watch>>()
 
-  /** Returns what ends the watch. */
+  /** Adds a watch; the returned function ends it. */
   add({ rid, registration }: WatchedRun, watcher: RunWatcher): () => void {
     const watch = { registration, watcher }
     const watches = this.byRun.get(rid) ?? new Set()
@@ -31,7 +31,7 @@ export class LocalWatches {
     }
   }
 
-  /** Whoever watches the run that had this rid until now. */
+  /** Tells all watchers of the run that had this rid until now. */
   deleted(rid: string): void {
     for (const { watcher } of this.byRun.get(rid) ?? []) watcher.deleted()
     this.byRun.delete(rid)

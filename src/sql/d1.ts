@@ -140,7 +140,7 @@ function toRow(row: { readonly [column: string]: string | number | null }): Row 
   return decoded
 }
 
-/** Why a program should be run again. @throws what the caller is to learn otherwise */
+/** Reason to run a program again. @throws the error for the caller when there is none */
 function whyAgain(error: unknown): Again {
   if (error instanceof StaleRead) return 'race'
   if (!(error instanceof BatchFailure)) throw error

@@ -64,7 +64,7 @@ export class FileDriver implements SqlDriver {
   private wrote = false
   private refusal: string | undefined
 
-  /** @throws CannotOpen what of the file, the disk or another program is in the way */
+  /** @throws CannotOpen with the obstacle: the file, the disk or another program */
   constructor({ path, migrations }: FileOptions) {
     this.database = openDatabase(path, migrations)
     this.begin = this.database.prepare('BEGIN IMMEDIATE')
@@ -85,7 +85,7 @@ export class FileDriver implements SqlDriver {
     this.database.pragma('wal_autocheckpoint = 1000')
   }
 
-  /** Copies what is left of the write-ahead log into the database, as far as no reader needs what it would replace. */
+  /** Copies the rest of the write-ahead log into the database, as far as no reader needs the pages that it would replace. */
   checkpoint(): Progress {
     return this.passive.get() ?? { log: 0, checkpointed: 0 }
   }

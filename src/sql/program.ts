@@ -1,5 +1,5 @@
 /**
- * Programs: storage logic that runs on every SQLite, whether it answers at once or over a network.
+ * Programs: storage logic that runs on every SQLite, be it in this process or behind a network.
  *
  * A program is a generator. It yields statements to read, receives their rows, and ends with at most one set of writes.
  * A driver that owns a connection runs it inside a transaction. One that cannot hold a transaction open (D1) sends the
@@ -38,7 +38,7 @@ export interface Writes {
 export type Program<T> = Generator<Reads | Writes, T, readonly (readonly Row[])[]>
 
 export interface SqlDriver {
-  /** Whether other processes may write to the database. */
+  /** True where other processes may write to the database. */
   readonly isShared: boolean
   /**
    * Runs a program atomically; it resolves when its writes are durable. A failure of the database itself rejects with

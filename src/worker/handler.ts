@@ -1,4 +1,4 @@
-/** A worker: the application over run objects or D1, what an isolate keeps of it, and its log. */
+/** A worker: the application over run objects or D1, the parts of it that an isolate keeps, and its log. */
 
 import type { D1Database } from '@cloudflare/workers-types'
 import type { ExecutionContext, Hono } from 'hono'

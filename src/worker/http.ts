@@ -1,4 +1,4 @@
-/** Requests and answers on workerd: what they need there, and nowhere else. */
+/** Requests and answers on workerd: code that they need only there. */
 
 /** A stream of exactly `length` bytes: workerd sends Content-Length for no other. It is a global of workerd. */
 declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Uint8Array>

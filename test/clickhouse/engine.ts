@@ -1,5 +1,5 @@
 /**
- * The one engine of a run of tests: whichever project comes first starts it, and all files of all projects have databases
+ * The one engine of a run of tests: the first project starts it, and all files of all projects have databases
  * in it. The tests inside workerd, which can start nothing, are told of one.
  */
 import type { TestProject } from 'vitest/node'

@@ -1,4 +1,4 @@
-/** Events from a server over ClickHouse, which looks for what another server writes. */
+/** Events from a server over ClickHouse, which looks for writes of another server. */
 import { afterAll, beforeAll, describe } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'

@@ -1,6 +1,6 @@
 /**
- * Appends of racing writers over a connection that loses answers, loses inserts, and delivers them late: whatever was
- * acknowledged is there once, and nothing that arrives afterwards changes it.
+ * Appends of racing writers over a connection that loses answers, loses inserts, and delivers them late: an
+ * acknowledged append is there once, and nothing that arrives afterwards changes it.
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'

@@ -1,5 +1,5 @@
 /**
- * What the suites behind the first one leave out: an engine in a process of its own takes some 20 ms for each statement, and
+ * Topics that the suites behind the first one leave out: an engine in a process of its own takes some 20 ms for each statement, and
  * these topics have hundreds of them that differ in nothing but the values.
  */
 const VALUES = ['dtypes', 'shapes', 'sampler stats', 'sizes', 'boundaries of storage']

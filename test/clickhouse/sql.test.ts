@@ -1,4 +1,4 @@
-/** The questions of docs/sql.md, asked of what the store wrote, against the same statistics computed here. */
+/** The questions of docs/sql.md, asked of the store's own rows, against the same statistics computed here. */
 import { readFileSync } from 'node:fs'
 import { type ClickHouseClient, createClient } from '@clickhouse/client'
 import fc from 'fast-check'
@@ -255,7 +255,7 @@ test('warmup is the prefix of a chain for which its flag holds, whoever writes a
         const count = own.length
         const x = { dtype: 'float64', shape: [count], data: new Float64Array(count) } as const
         const tune = { dtype: 'bool', shape: [count], data: Uint8Array.from(own, Number) } as const
-        // What the other names say does not count.
+        // Flags of other names do not count.
         const other = { dtype: 'bool', shape: [count], data: Uint8Array.from(own, (flag) => (flag ? 0 : 1)) } as const
         const stats = new Map([
           ['tune', tune],

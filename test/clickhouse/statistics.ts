@@ -1,4 +1,4 @@
-/** Statistics of draws, from their definitions: what the answers of docs/sql.md are compared with. */
+/** Statistics of draws, from their definitions, to compare the answers of docs/sql.md with. */
 
 type Sequence = readonly number[]
 

@@ -1,4 +1,4 @@
-/** `append`: what is gathered, when it is sent, and which draws are refused. */
+/** `append`: gathering draws, the time of sending them, and draws that are refused. */
 import { describe, expect, it } from 'vitest'
 import { encodeNdArray, type FlushOptions, HttpBackend, type Value, type Values } from '../../src/client/index.ts'
 import { faultyNetwork, pauseFor, startApp, storedChain, URL_OF_APP } from './server.ts'

@@ -1,4 +1,4 @@
-/** Uploads that fail for good, and slow ones: what the next call says, what is kept, what waits. */
+/** Uploads that fail for good, and slow ones: the error of the next call, draws that are kept, calls that wait. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type FlushOptions, HttpBackend, type RetryOptions } from '../../src/client/index.ts'
 import { EAGER, type Fault, faultyNetwork, pauseFor, startApp, storedChain, URL_OF_APP } from './server.ts'
@@ -167,7 +167,7 @@ describe('a refused batch', () => {
     state.fault = undefined
     await expect(chain.append({ x: 5 })).rejects.toMatchObject({ code: 'storage_unavailable' })
     chain.resume()
-    // The draw has the index 3, which leaves room for what the caller was told is not stored.
+    // The draw has the index 3, which leaves room for the draws of which the caller was told that they are not stored.
     await expect(chain.flush()).rejects.toMatchObject({ code: 'draw_gap', fields: { length: 0 } })
     expect(await stored.length()).toBe(0)
   })

@@ -1,4 +1,4 @@
-/** One request through failures: which are retried, how long, and what they become. */
+/** One request through failures: those that are retried, for how long, and their errors in the end. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { HttpBackend, type HttpBackendOptions, isMcbError, McbError } from '../../src/client/index.ts'
 import { EAGER, type Fault, faultyNetwork, startApp, storedChain, URL_OF_APP } from './server.ts'

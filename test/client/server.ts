@@ -117,7 +117,7 @@ async function disturbed(server: Fetch, request: Request, fault: Fault): Promise
 
 async function deliverLate(server: Fetch, request: Request): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, LATE))
-  // The client has aborted its request; what is on its way arrives all the same.
+  // The client has aborted its request; bytes on their way arrive all the same.
   const { url, method, headers } = request
   const body = await request.arrayBuffer()
   await server(new Request(url, { method, headers, ...(body.byteLength > 0 ? { body } : {}) }))

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { type NdArray, numericArray } from '../../src/core/draws/ndarray.ts'
 import type { Draws } from '../../src/core/interfaces.ts'
 
-/** Bytes of one element, as docs/protocol.md §1 has them; written down here and not taken from what is under test. */
+/** Bytes of one element, as docs/protocol.md §1 has them; written down here and not taken from the code under test. */
 export const ITEM_BYTES = {
   bool: 1,
   int8: 1,
@@ -67,7 +67,7 @@ export function texts(shape: readonly number[], values: readonly string[]): NdAr
   return { dtype: 'str', shape, data: [...values] }
 }
 
-/** Bits as they are, for what no number can say. */
+/** Bits as they are, for values that no number can express. */
 export function fromBits(dtype: Numeric, shape: readonly number[], bits: readonly bigint[]): NdArray {
   const size = ITEM_BYTES[dtype]
   const bytes = new Uint8Array(bits.length * size)

@@ -1,4 +1,4 @@
-/** Deleting a run: nothing of it is left, whoever was at work on it. */
+/** Deleting a run: nothing of it is left, also by writers that were at work on it. */
 import { expect, test } from 'vitest'
 import { type Column, Content, variableOf } from './columns.ts'
 import type { Topic } from './suite.ts'

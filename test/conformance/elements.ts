@@ -24,7 +24,7 @@ async function chainOf(suite: Suite, content: Content, length: number): Promise<
   return suite.otherChain(chain)
 }
 
-/** What a read of elements must give, picked from whole draws. */
+/** The expected answer to a read of elements, picked from whole draws. */
 function picked(content: Content, column: Column, indices: readonly number[], elements: readonly number[]) {
   const draws = indices.map((index) => {
     const { dtype, data } = content.draw(column, index)

@@ -1,4 +1,4 @@
-/** Lengths of chains and validation of batches: what also a backend has to do that keeps no draws. */
+/** Lengths of chains and validation of batches: duties also of a backend that keeps no draws. */
 import { expect, test } from 'vitest'
 import { floats, numbers, texts } from './arrays.ts'
 import type { Topic } from './suite.ts'

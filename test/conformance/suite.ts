@@ -1,5 +1,5 @@
 /**
- * The conformance suite: what every backend must do, written against the three interfaces alone.
+ * The conformance suite: duties of every backend, written against the three interfaces alone.
  *
  * It knows no platform, so that the same tests run on Node, inside workerd, and on a client in front of a server.
  *
@@ -16,14 +16,14 @@ export interface Opened {
   readonly backend: Backend
   /** Another way to the same storage: with caches of its own, or as a second client. */
   readonly other: Backend
-  /** Waits until what `append` has buffered is stored; for backends that buffer. */
+  /** Waits until the draws that `append` has buffered are stored; for backends that buffer. */
   flush?(chain: Chain): Promise<void>
   /** Rows of all kinds that the storage holds. */
   countRows?(): Promise<number>
   close(): Promise<void>
 }
 
-/** Why tests that read draws are not for every backend. */
+/** The reason that tests which read draws are not for every backend. */
 export const NO_DRAWS = 'this backend keeps no draws'
 
 /** A backend under test. */

@@ -1,4 +1,4 @@
-/** Elements of a variable: what the query says, and what it takes of a column. */
+/** Elements of a variable: the query, and the part of a column that it takes. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildSchema } from '../../src/core/draws/columns.ts'

@@ -38,7 +38,7 @@ function schemaOf({ count, draws, stats }: GoldenBatch): Schema {
   return buildSchema(draws.map(variable), stats.map(variable), DEFAULT_LIMITS)
 }
 
-/** A step is not written; 0 behind whatever the batch says. */
+/** A batch without its step, which writers do not send: of two values of a field the last one counts, and 0 is none. */
 function withoutStep(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array([...bytes, 0x28, 0])
 }
@@ -53,7 +53,7 @@ function described(columns: readonly mcbackend.Column.$Properties[]): GoldenColu
   }))
 }
 
-/** Refused for what they say, though they are messages. */
+/** Well-formed messages that are refused for their content. */
 const NOT_FOR_WRITING: { readonly [name: string]: string } = {
   empty: 'empty_batch',
   'answer-empty': 'invalid_parameter',

@@ -1,4 +1,4 @@
-/** The golden files: what the reference implementation wrote, and what it says about it. */
+/** The golden files: messages of the reference implementation, and its own description of them. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

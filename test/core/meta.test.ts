@@ -18,7 +18,7 @@ function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
 }
 
-/** Pairs of messages as bytes: what a table of fields and tags says more plainly than any builder. */
+/** Pairs of messages as bytes, which a table of fields and tags says more plainly than any builder. */
 const EQUAL: readonly (readonly [string, string, string])[] = [
   ['field order', '0a0172 1a030a0161', '1a030a0161 0a0172'],
   ['packed and unpacked numbers', '1a07 0a0161 1a020203', '1a07 0a0161 1802 1803'],

@@ -1,4 +1,4 @@
-/** Segments: what is joined, cut and picked is what was there. */
+/** Segments: joined, cut and picked, they hold the same draws. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildSchema, type ColumnSpec } from '../../src/core/draws/columns.ts'

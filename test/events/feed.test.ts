@@ -37,7 +37,7 @@ test('a state that was not told to its end is told again', async () => {
   expect(events).toHaveLength(4)
   const ids = events.map((event) => /^id: (.*)$/m.exec(event)?.[1])
   expect(ids.slice(0, 3)).toEqual([undefined, undefined, undefined])
-  // Who has had all of it is told only what comes then.
+  // A watcher that has had all of it is told only later growth.
   const resumed = opened(ids[3])
   await next(resumed.text)
   const told = next(resumed.text)

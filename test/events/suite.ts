@@ -11,9 +11,9 @@ export interface EventsServer {
 
 export interface EventsSubject extends EventsServer {
   readonly name: string
-  /** A second server over the same storage: what is written through it is watched at the first. */
+  /** A second server over the same storage: its writes are watched at the first. */
   readonly writer?: EventsServer
-  /** Whether the first server looks for what the second has written, once a second; otherwise it is told at once. */
+  /** True where the first server looks for writes of the second, once a second; absent where it is told at once. */
   readonly looks?: true
 }
 

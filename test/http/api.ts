@@ -136,7 +136,7 @@ export async function batchOf(response: Response): Promise<mcbackend.DrawBatch> 
   return mcbackend.DrawBatch.decode(await bytesOf(response))
 }
 
-/** A JSON answer, whatever is in it. */
+/** A JSON answer with any content. */
 export async function jsonOf(response: Response): Promise<ReturnType<typeof JSON.parse>> {
   return JSON.parse(await response.text())
 }

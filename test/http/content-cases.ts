@@ -1,4 +1,4 @@
-/** Requests whose content is wrong, or does not go with what is there already: 409, 412, 413, 422. */
+/** Requests whose content is wrong, or does not go with the content that is there already: 409, 412, 413, 422. */
 import { gzipSync } from 'node:zlib'
 import { column, DRAWS, drawBatch, float64, iterations, META, PROTOBUF, runMeta } from './api.ts'
 import { append, bytes, type Case, draws, get, LENGTH, meta } from './case.ts'

@@ -1,4 +1,4 @@
-/** What /openapi.json says of an error, held against one that was provoked. */
+/** The description of an error in /openapi.json, held against one that was provoked. */
 import { expect } from 'vitest'
 import { answerOf } from '../../src/http/openapi/openapi-document.ts'
 import type { OpenApi, Schema } from '../../src/http/openapi/types.ts'

@@ -98,7 +98,7 @@ describe('damaged bodies', () => {
 })
 
 describe('bodies that say more than they hold', () => {
-  /** Bytes of buffers that `work` leaves behind, collected or not; what it takes of the heap is measured below. */
+  /** Bytes of buffers that `work` leaves behind, collected or not; its part of the heap is measured below. */
   async function growth(work: () => Promise<void>): Promise<number> {
     const before = process.memoryUsage().arrayBuffers
     await work()
@@ -117,7 +117,7 @@ describe('bodies that say more than they hold', () => {
       expect(response.status).toBeLessThan(500)
     })
     expect(performance.now() - begun).toBeLessThan(20_000)
-    // The copies of the body that the request makes here; of what it announces, nothing.
+    // The copies of the body that the request makes here, and nothing for sizes that it announces.
     expect(grown).toBeLessThan(5 * bytes.length + 16 * MIB)
     expect(await snapshot(api)).toEqual(before)
     expect(reports).toEqual([])

@@ -46,7 +46,7 @@ test('a name is used once, and none is what a generated client calls something e
     ...schemas.flatMap((name) => [`New${name}`, `New${name}WithDefaults`, `Nullable${name}`]),
     ...ids.map((id) => `Api${id}Request`),
     ...document.tags.flatMap(({ name }) => [`${name}Api`, `${name}APIService`]),
-    // Types of the languages themselves, and of what generators bring.
+    // Types of the languages themselves, and of the libraries that generators bring.
     ...['Error', 'Map', 'List', 'Key', 'String', 'Object', 'File', 'Response', 'Request', 'Configuration', 'Client'],
   ].map(folded)
   expect(schemas.filter((name) => made.includes(folded(name)))).toEqual([])

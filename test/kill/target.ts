@@ -101,7 +101,7 @@ export class Target {
     if (child !== undefined) await end(child)
   }
 
-  /** Ends it for good, with what goes on beside it. */
+  /** Ends it for good, with the processes beside it. */
   async dispose(): Promise<void> {
     await this.kill()
     for (const close of this.lasting.splice(0)) await close()

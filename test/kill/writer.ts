@@ -49,7 +49,7 @@ export class Writer {
     return this.run === run
   }
 
-  /** Compares the chain, seen by a client that knows nothing, with what was acknowledged; gives the fault, if any. */
+  /** Compares the chain, seen by a client that knows nothing, with the acknowledged draws; gives the fault, if any. */
   async fault(url: string): Promise<string | undefined> {
     const name = `chain ${this.number} of run ${ridOf(this.run)}`
     const chain = await (await clientOf(url).getRun(ridOf(this.run)))?.getChain(this.number)
@@ -85,7 +85,7 @@ export function clientOf(url: string): HttpBackend {
   })
 }
 
-/** Faults of the list of runs, compared with what the writers have written; empty when it agrees. */
+/** Faults of the list of runs, compared with the runs of the writers; empty when it agrees. */
 export async function listFaults(url: string, writers: readonly Writer[], runs: number): Promise<string[]> {
   const lines = new Map<string, RunSummary>()
   const client = clientOf(url)

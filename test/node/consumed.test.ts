@@ -12,7 +12,7 @@ const META = { rid: 'r', variables: [{ name: 'x', dtype: 'float64' }] }
 let folder: string
 let storage: Storage
 let store: Store
-/** Knows nothing of what the server below has seen. */
+/** A store that knows nothing of the requests to the server below. */
 let other: StoreBackend
 let api: Api
 let registration: string

@@ -149,7 +149,7 @@ test('a file that may not grow: its checkpoints fail, are tried again, and the s
   const server = await start(folder)
   const { api } = server
   await begin(api)
-  // Afterwards the database is larger than its log, and than what a file may have.
+  // Afterwards the database is larger than its log, and than a file may be.
   let length = await appendUntil(api, 0, (reached) => reached * WIDTH * 8 >= 64 * MIB)
   await expect.poll(() => framesLeft(folder), { timeout: 30_000 }).toBeLessThan(1024)
   const limit = (bytes: string) =>

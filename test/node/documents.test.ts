@@ -45,7 +45,7 @@ test.each(['GET', 'POST'])('the metadata that %s answers with is bounded until i
       ? 'GET /v1/runs/r HTTP/1.1\r\nHost: x\r\n\r\n'
       : `POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nContent-Length: ${body.length}\r\n\r\n`
   for (let i = 0; i < 8; i++) deaf(served, request, method === 'GET' ? undefined : body)
-  // Four of 10 MiB fit; what they keep is not what bodies may have.
+  // Four of 10 MiB fit; their bytes are not taken from those for bodies.
   await expect.poll(() => statusOfRun(api)).toBe(503)
   await expectProblem(await api.get('/v1/runs/r'), 503, 'overloaded')
   await expect.poll(() => bodies.bytes).toBe(0)

@@ -1,4 +1,4 @@
-/** Edges of HTTP on a real socket: what is ambiguous, what is malformed and where that is told, bodies that no one wants. */
+/** Edges of HTTP on a real socket: ambiguous and malformed requests, the place where they are told, bodies that no one wants. */
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'

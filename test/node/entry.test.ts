@@ -1,4 +1,4 @@
-/** The Node entry as a process: what it says when it cannot start, how it stops, and what it logs. */
+/** The Node entry as a process: its words when it cannot start, its stop, and its log. */
 
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -214,7 +214,7 @@ describe('SIGTERM', () => {
     await once(silent, 'connect')
     const begun = performance.now()
     expect(await server.stop()).toBe(0)
-    // Ten seconds is when it cuts off whoever still sends.
+    // After ten seconds it cuts off clients that still send.
     expect(performance.now() - begun).toBeLessThan(9000)
     silent.destroy()
   })

@@ -68,7 +68,7 @@ describe('with keys', () => {
     removeFolder(folder)
   })
 
-  /** Runs `mcb`; what it prints to show a new key is not among what must not hold one. */
+  /** Runs `mcb`. Its output that shows a new key is not kept among the texts that must hold no key. */
   async function mcb(
     token: string | undefined,
     args: readonly string[],

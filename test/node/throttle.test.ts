@@ -1,4 +1,4 @@
-/** Unknown keys at the Node entry: counted by the address of the connection, or by what trusted proxies say. */
+/** Unknown keys at the Node entry: counted by the address of the connection, or by the one that trusted proxies tell. */
 import { expect, test } from 'vitest'
 import { runServer, type ServerProcess, startServer } from '../support/process.ts'
 

@@ -1,4 +1,4 @@
-/** Selections: of one chain, of several, and row by row; whatever the order in which they are read, all is of one moment. */
+/** Selections: of one chain, of several, and row by row; in any order of reading, all is of one moment. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'

@@ -1,4 +1,4 @@
-/** What a run of tests says: nothing of what passing tests make others say, and its counts in the end. */
+/** Output of a run of tests: its counts in the end, and nothing that passing tests make other programs say. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'

@@ -37,7 +37,7 @@ const folder = newFolder()
 const server = await startServer({ MCB_DATA_DIR: folder, MCB_LOG: 'quiet' })
 const memory = () => residentMiB(server.process.pid ?? 0)
 
-/** All loads for some time, then rest; the tally of what was done. */
+/** All loads for some time, then rest; the tally of all that was done. */
 async function phase(ms: number): Promise<Tally> {
   const tally = new Tally()
   const end = Date.now() + ms

@@ -1,4 +1,4 @@
-/** The size of what crossed between threads or objects. */
+/** The size of a message that crossed between threads or objects. */
 
 /** Bytes of a message that was received, more or less: numbers and texts by eight bytes each. */
 export function bytesIn(value: unknown, seen = new Set<ArrayBufferLike>()): number {

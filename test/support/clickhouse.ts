@@ -19,7 +19,7 @@ const MAIN = fileURLToPath(new URL('../../tools/clickhouse/main.ts', import.meta
 /** Names the address of the engine that all files of a run of tests share. */
 export const SHARED_ENGINE = 'MCB_TEST_CLICKHOUSE_URL'
 
-/** The last of what an engine says, in characters. */
+/** Characters of an engine's output that are kept, the last ones. */
 const SAID = 4000
 
 export interface TestServer {
@@ -54,7 +54,7 @@ export async function startServer(): Promise<TestServer> {
   return { options: { url }, stop }
 }
 
-/** Resolves when the engine listens. What it says is of interest when it does not. */
+/** Resolves when the engine listens. Its output is of interest when it does not. */
 function addressOf(child: ChildProcessByStdio<null, Readable, Readable>): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = ''
@@ -71,7 +71,7 @@ function addressOf(child: ChildProcessByStdio<null, Readable, Readable>): Promis
 
 export interface TestDatabase {
   readonly options: ConnectionOptions
-  /** Rows of runs and draws. What was deleted leaves a mark of its own, which is not counted and ends by itself. */
+  /** Rows of runs and draws. A deletion leaves a mark of its own, which is not counted and ends by itself. */
   countRows(): Promise<number>
   close(): Promise<void>
 }

@@ -33,7 +33,7 @@ export class SmallDisk {
   }
 }
 
-/** Why none can be had here, in place of the disk. */
+/** A small disk, or the reason that none can be had here. */
 export function openSmallDisk(mib: number): SmallDisk | string {
   if (process.platform !== 'linux') return 'a small disk is made on Linux alone'
   const disk = new SmallDisk()

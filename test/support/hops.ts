@@ -1,10 +1,10 @@
-/** Calls to the storage thread, and the bytes that come back with them: of the messages themselves, whoever sends them. */
+/** Calls to the storage thread, and the bytes that come back with them: of the messages themselves, by any sender. */
 import { Worker } from 'node:worker_threads'
 import { bytesIn } from './bytes-in.ts'
 
 export interface Hops {
   calls: number
-  /** Of whole buffers: a view takes all of its buffer along. */
+  /** Bytes of whole buffers: a view takes all of its buffer along. */
   bytes: number
 }
 

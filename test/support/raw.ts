@@ -1,4 +1,4 @@
-/** HTTP as bytes on a socket: what clients that behave never send. */
+/** HTTP as bytes on a socket, also such as no client that behaves would send. */
 import { connect, type Socket } from 'node:net'
 
 /** A client that keeps what it was told, and reads only while it wants to. */
@@ -48,7 +48,7 @@ export function raw(url: string, text: string): Promise<string> {
   return new Raw(url).send(text).whole()
 }
 
-/** Status and code of what lines that end with `Connection: close` are answered with. */
+/** Status and code of the answer to lines that end with `Connection: close`. */
 export async function statusOf(url: string, ...lines: readonly string[]): Promise<readonly [number, string]> {
   const answer = await raw(url, `${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n`)
   const status = Number(/^HTTP\/1\.[01] (\d{3}) /.exec(answer)?.[1])

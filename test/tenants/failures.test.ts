@@ -68,7 +68,7 @@ test('revoked and half-copied keys, other schemes and Basic are counted, whateve
 test('thousands of new keys of others hold up nobody', async () => {
   const world = newPlaces()
   const admin = await newLab(world, 'lab')
-  // Each is looked up: what was known is forgotten when a key is revoked.
+  // Each is looked up: all that was known is forgotten when a key is revoked.
   const ids = await Promise.all(Array.from({ length: 300 }, () => makeKey(world, 'lab', { scopes: ['read'] })))
   for (let round = 0; round < 25; round++) {
     const [first] = ids

@@ -1,4 +1,4 @@
-/** The endpoints for tenants, keys and shares: what they answer, what they refuse, and who may give what to whom. */
+/** The endpoints for tenants, keys and shares: answers, refusals, and the rights that one key may give to another. */
 import { describe, expect, test } from 'vitest'
 import { expectProblem, jsonOf } from '../http/api.ts'
 import { BEGIN, makeKey, newLab, newRun, newTenant, newWorld, OPERATOR, type World } from './world.ts'

@@ -1,10 +1,10 @@
-/** The script of the page that a share's link opens: it works, and shows nothing of what stands behind the #. */
+/** The script of the page that a share's link opens: it works, and shows nothing of the text behind the #. */
 import { createContext, runInContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { jsonOf } from '../http/api.ts'
 import { newLab, newRun, newWorld, type World } from './world.ts'
 
-/** As much of a page as the script uses; what it shows is all text that it has put anywhere. */
+/** As much of a page as the script uses. `shown` gives all text that it has put anywhere. */
 class Element {
   hidden = true
   textContent = ''

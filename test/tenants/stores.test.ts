@@ -35,7 +35,7 @@ const ROWS = `
     + (SELECT count(*) FROM run_meta WHERE run_id IN own) + (SELECT count(*) FROM levels WHERE chain_id IN own_chains)
     + (SELECT count(*) FROM chunks WHERE chain_id IN own_chains)
     + (SELECT count(*) FROM tail WHERE id / 4096 IN own_chains) AS n`
-/** Rows that hang on nothing: what a deletion forgot. */
+/** Rows that hang on nothing, since a deletion forgot them. */
 const ORPHANS = `
   SELECT (SELECT count(*) FROM chains WHERE run_id NOT IN (SELECT id FROM runs))
     + (SELECT count(*) FROM run_meta WHERE run_id NOT IN (SELECT id FROM runs))

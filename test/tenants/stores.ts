@@ -1,6 +1,6 @@
 /**
- * What every storage promises to tenants: the same run ids at once in two tenants, and neither ever reads a byte of the
- * other; what a tenant keeps is counted; and nothing is left of one that is cleared. Knows no platform.
+ * Promises of every storage to tenants: the same run ids at once in two tenants, and neither ever reads a byte of the
+ * other; the runs and bytes of a tenant are counted; and nothing is left of one that is cleared. Knows no platform.
  *
  * @example
  * tenantStores({ name: 'memory', open: async () => ({ openStore, countRows, close }) })

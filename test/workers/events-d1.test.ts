@@ -1,4 +1,4 @@
-/** Events from a worker over D1, which looks for what another one writes, and tells at once what it writes itself. */
+/** Events from a worker over D1, which looks for writes of another one, and tells its own at once. */
 import { describe } from 'vitest'
 import { events } from '../events/suite.ts'
 import { d1Only, fetchD1Worker, openWorker } from './local.ts'

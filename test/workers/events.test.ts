@@ -1,4 +1,4 @@
-/** Events from the worker: the run object tells it through a WebSocket, whichever worker writes. */
+/** Events from the worker: the run object tells it through a WebSocket, for writes of any worker. */
 import { env } from 'cloudflare:workers'
 import { afterAll } from 'vitest'
 import { events } from '../events/suite.ts'

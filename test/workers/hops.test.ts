@@ -14,7 +14,7 @@ const LENGTH = 20_000
 const SCALARS = 40
 
 const hops = { calls: 0, bytes: 0 }
-/** The real objects, with a count of the reads that go to them and of what comes back. */
+/** The real objects, with a count of the reads that go to them and of the bytes that come back. */
 const objects: RunNamespace = {
   getByName: (name) => {
     const stub = env.RUNS.getByName(name)

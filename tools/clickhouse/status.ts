@@ -4,9 +4,9 @@
  * https://clickhouse.com/docs/interfaces/http
  */
 
-/** Codes of what is wrong with a query's text or data. */
+/** Codes of faults in a query's text or data. */
 const BAD_REQUEST = [6, 7, 26, 27, 33, 36, 38, 41, 42, 43, 44, 45, 51, 53, 62, 69, 70, 72, 117, 130, 131, 159, 456, 457]
-/** Codes of what a query names and is not there. */
+/** Codes of things that a query names and that are not there. */
 const NOT_FOUND = [46, 47, 50, 56, 60, 73, 81, 115, 139, 141]
 const OTHERS: Readonly<Record<number, number>> = {
   48: 501,

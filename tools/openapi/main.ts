@@ -14,7 +14,7 @@ const DOCUMENT = resolve('docs/openapi.json')
 const PROGRAM = resolve('conformance/openapi/go/main.go')
 const FOLDER = import.meta.dirname
 
-/** Each with what it is for. */
+/** Steps, each with its purpose. */
 const STEPS = {
   lint: ['redocly reads the document by its recommended rules', lint],
   client: ['a Go client that openapi-generator makes of it registers, appends, reads and meets errors', client],
@@ -66,7 +66,7 @@ async function ask(auth: 'open' | 'keys'): Promise<void> {
     const command = [join(tools, 'schemathesis'), '--config-file', join(FOLDER, 'schemathesis.toml'), 'run', DOCUMENT]
     // Without keys, tenants and keys are managed by nobody: 403, whatever is sent.
     const left = auth === 'open' ? ['--exclude-tag', 'Keys', '--exclude-tag', 'Tenants'] : []
-    // What it keeps for the next time is of no use: it tries the same each time.
+    // Files that it keeps for the next time are of no use: it tries the same each time.
     await inFolder((cwd) => run([...command, '--url', server.url, ...left], { cwd, env }))
   } finally {
     await server.stop()

@@ -1,4 +1,4 @@
-/** What the tests of the document need of other languages: found, or installed where that can be done unasked. */
+/** Tools of other languages that the tests of the document need: found, or installed where that can be done unasked. */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** What a server holds before schemathesis asks for it: a run with a draw and, where there are keys, tenants and a key. */
+/** Contents of a server before schemathesis asks for them: a run with a draw and, where there are keys, tenants and a key. */
 import type { Server } from './server.ts'
 
 const PROTOBUF = 'application/x-protobuf'

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 
 export interface RunOptions {
   readonly cwd?: string
-  /** Beside those of this process. */
+  /** Variables beside those of this process. */
   readonly env?: { readonly [name: string]: string }
-  /** Whether what it prints is shown only when it fails. */
+  /** Time at which its output is shown; at once when absent. */
   readonly output?: 'when it fails'
 }
 

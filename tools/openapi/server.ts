@@ -9,9 +9,9 @@ import { createInterface } from 'node:readline'
 
 export interface Server {
   readonly url: string
-  /** Of the operator, where there are keys. */
+  /** The operator's token, where there are keys. */
   readonly operatorToken: string
-  /** What it has said, but for its lines of requests. */
+  /** Output so far, without its lines of requests. */
   readonly said: () => string
   readonly stop: () => Promise<void>
 }

@@ -9,7 +9,7 @@ const GRACE_MS = 30_000
 
 const running = new Set()
 
-// What still runs when this ends, ends with it.
+// Programs that still run when this one ends, end with it.
 process.once('exit', () => {
   for (const child of running) killAll(child)
 })
@@ -34,7 +34,7 @@ function launch([command, ...args], { cwd, env }) {
   return { child, output: () => output }
 }
 
-/** Runs a command to its end; what it printed. Rejects with that when it fails. */
+/** Runs a command to its end and gives its output, also in the error when it fails. */
 export async function run(command, options) {
   const { child, output } = launch(command, options)
   const timer = setTimeout(() => killAll(child), PATIENCE_MS)

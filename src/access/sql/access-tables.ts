@@ -12,7 +12,7 @@ export const tenants = sqliteTable('tenants', {
   storage: text().notNull().unique(),
   createdAt: integer('created_at').notNull(),
   suspended: integer().notNull().default(0),
-  /** When its deletion began; null for a tenant that is there. */
+  /** Milliseconds since 1970 at which its deletion began; null for a tenant that is there. */
   retiredAt: integer('retired_at'),
   /** Limits; null for none. */
   requestsPerMinute: integer('requests_per_minute'),
@@ -29,7 +29,7 @@ export const keys = sqliteTable(
     /** SHA-256 of the whole key, in base64; the key itself is nowhere. */
     hash: text().notNull(),
     name: text().notNull(),
-    /** Separated by spaces. */
+    /** Scopes, separated by spaces. */
     scopes: text().notNull(),
     /** The one run that the key is for; null for all. */
     run: text(),
@@ -42,7 +42,7 @@ export const keys = sqliteTable(
   (t) => [index('keys_by_tenant').on(t.tenantId, t.createdAt)],
 )
 
-/** Secrets of the server, made by whoever needs one first. */
+/** Secrets of the server, each made at its first use. */
 export const secrets = sqliteTable('secrets', {
   name: text().primaryKey(),
   value: text().notNull(),

@@ -43,7 +43,7 @@ export function* createTenant(name: string, limits: TenantLimits, now: number): 
       existing.retired_at === null ? 'exists already' : 'is being deleted; DELETE it again until that is done'
     throw new McbError('tenant_exists', `tenant "${name}" ${detail}`)
   }
-  // A name that had a tenant before gets a place of its own: what the former one may have left is not found there.
+  // A name that had a tenant before gets a place of its own: rows that the former one may have left are not found there.
   const storage = stored?.length === 0 ? name : `${name}@${crypto.randomUUID().slice(0, 13)}`
   const { requestsPerMinute, storedBytes, runs, bodyBytes } = limits
   yield {

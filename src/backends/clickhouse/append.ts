@@ -32,7 +32,7 @@ export interface Target extends ChainTarget {
 /** Appends to a chain that was last seen as `known`, and returns how it is now. */
 export async function appendBatch(target: Target, batch: Batch, known: ChainState | undefined): Promise<ChainState> {
   const { connection, run, chain } = target
-  // What is not simply the next batch is judged by how the chain is now.
+  // A batch that is not simply the next one is judged by the chain as it is now.
   let state = known?.length === batch.start ? known : await requireChain(connection, run, chain)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { from, to, hasNew } = overlapOf(batch, state.length)
@@ -56,7 +56,7 @@ export async function createChain(target: ChainTarget): Promise<{ state: ChainSt
   return { state: await chainSince(target.connection, target.run, state), created: false }
 }
 
-/** Commits what is new of a batch behind a chain as it was last seen. */
+/** Commits the new iterations of a batch behind a chain as it was last seen. */
 async function attemptAppend(
   target: Target,
   batch: Batch,
@@ -72,7 +72,7 @@ async function attemptAppend(
   return { won: false, state: await chainSince(target.connection, target.run, seen) }
 }
 
-/** What holds at a place where an attempt was made. @throws McbError `run_not_found` */
+/** The append that holds at the place of an attempt. @throws McbError `run_not_found` */
 async function commit({ connection, run, chain, commits }: ChainTarget, attempted: Made): Promise<Append> {
   const { holds, live, failure } = await commits.commit({ run, chain, ...attempted })
   if (!live) {
@@ -95,7 +95,7 @@ interface NewRows {
   readonly written: number
 }
 
-/** The rows of an attempt to append what is new of a batch. */
+/** The rows of an attempt to append the new iterations of a batch. */
 function rowsOf({ run, chain, schema }: Target, batch: Batch, { blocks, flips, head, attempt, written }: NewRows) {
   const writer = new ChunkWriter({ ...run, chain, head, attempt, written })
   writer.append(batch.start + batch.count - head)
@@ -110,7 +110,7 @@ export function newAttempt(): bigint {
   return crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n
 }
 
-/** Compares what a batch says of iterations that are stored already. */
+/** Compares a batch with the iterations of it that are stored already. */
 async function requireEqual(
   target: Target,
   batch: Batch,

@@ -1,9 +1,9 @@
 /**
  * The appends of a chain, as the server has them.
  *
- * An append is one insert, and so one block, which appears whole or not at all. Of the attempts to append at one index
- * the one that the server took first is the append, the others never were: block numbers are given under the lock under
- * which blocks become visible, so that what arrives later never wins over what was seen before (docs/clickhouse.md).
+ * An append is one insert, and so one block, which appears whole or not at all. Several attempts may be made at one
+ * index: the one that the server took first is the append, the others never were. Block numbers are given under the lock under
+ * which blocks become visible, so that a later attempt never wins over one that was seen before (docs/clickhouse.md).
  */
 import { McbError } from '../../core/errors.ts'
 import type { ChainState } from '../../core/store.ts'
@@ -28,7 +28,7 @@ export const OF_RUN = 'tenant = {tenant:String} AND rid = {rid:String} AND regis
 /** The order in which the server took rows; rows of one block are told apart by their attempt. */
 export const ORDER = '(_block_number, attempt)'
 
-/** Of the attempts at each place the one that the server took first. */
+/** The attempt at each place that the server took first. */
 export class Winners<Place, T extends { readonly attempt: bigint; readonly position: bigint }> {
   private readonly first = new Map<Place, T>()
 
@@ -142,7 +142,7 @@ export function stateAfter(chain: number, { start, count, written }: Append): Ch
 const APPENDS = `SELECT start, toUInt64(count), attempt, toUnixTimestamp64Milli(written), _block_number
 FROM chunks WHERE ${OF_RUN} AND kind = 'append' AND name = '' AND chain = {chain:UInt32} AND start >= {from:Int64}`
 
-/** A chain that was seen as `known`: what has been appended since is all that is read. @throws McbError `run_not_found` */
+/** A chain that was seen as `known`, as it is now: only appends since then are read. @throws McbError `run_not_found` */
 export async function chainSince(connection: Connection, run: RunKey, known: ChainState): Promise<ChainState> {
   const { chain, length: from } = known
   const rows = await selectLive(connection, run, APPENDS, { chain, from })
@@ -160,22 +160,22 @@ export function lastState(known: ChainState, appends: readonly Append[]): ChainS
   return state
 }
 
-/** Where an attempt was made. */
+/** Place of an attempt. */
 export interface AppendPlace {
   readonly run: RunKey
   readonly chain: number
   readonly head: number
 }
 
-/** What an attempt has come to: of those at its place the one that holds, and whether the run is still there. */
+/** Outcome of an attempt: the one that holds at its place, and whether the run is still there. */
 export interface Holding {
   readonly holds: Append | undefined
   readonly live: boolean
 }
 
 /**
- * What has come of attempts at some places. The whole sorting key in one set: of all ways to ask, the one that a server plans
- * soonest, and one query for all of them.
+ * Outcomes of attempts at some places, in one query for all of them. It asks for the whole sorting key in one set, which a
+ * server plans sooner than any other form.
  */
 export async function holdingsAt(connection: Connection, places: readonly AppendPlace[]): Promise<Holding[]> {
   const params: Record<string, string | number> = {}

@@ -36,7 +36,7 @@ written, bytes, warmup, absent, shapes, sizes, ${NUMBERS.join(', ')}, str) FORMA
 
 export const KIND = { append: 0, draws: 1, stats: 2 } as const
 
-/** What all rows of one attempt have in common. */
+/** Fields that all rows of one attempt have in common. */
 export interface Attempt {
   readonly tenant: string
   readonly rid: string
@@ -69,7 +69,7 @@ const EMPTY_NAME = new Uint8Array(1)
 /** Columns of elements. */
 const ELEMENTS = NUMBERS.length + 1
 
-/** The rows of one attempt. What they have in common is encoded once. */
+/** The rows of one attempt. Their common fields are encoded once. */
 export class ChunkWriter {
   private readonly rows = new RowWriter()
   private readonly tenant: Bytes
@@ -210,7 +210,7 @@ function elementsOf(specs: readonly ColumnSpec[]): { readonly numbers: NumericDt
 /** First column of a row that names a generation which was deleted. */
 const DELETED = -1
 
-/** What a read selects of appends and of the columns' rows, in the order in which `readChunks` takes it. */
+/** Columns that a read selects, of appends and of the columns' rows, in the order in which `readChunks` takes them. */
 export function chunkColumns(specs: readonly ColumnSpec[]): string {
   const { numbers, strings } = elementsOf(specs)
   const elements = strings ? [...numbers, 'str'] : numbers

@@ -24,7 +24,7 @@ export const GATHER_MS = 20
 /** An insert that waits for no other: asynchronous ones are ClickHouse's default. */
 export const AT_ONCE: Settings = { async_insert: 0 }
 
-/** One block whatever its size: blocks appear one by one. */
+/** An insert as one block of any size: blocks appear one by one. */
 export const ONE_BLOCK: Settings = { ...AT_ONCE, max_insert_block_size: 10_000_000, max_insert_threads: 1 }
 
 /** An insert that ClickHouse brings together with others, and that is answered when it is stored. */
@@ -35,5 +35,5 @@ export const ON_SERVER: Settings = {
   async_insert_busy_timeout_max_ms: GATHER_MS,
 }
 
-/** Behind a DELETE: it ends when the rows are gone for every replica. */
+/** The end of a DELETE that waits until the rows are gone for every replica. */
 export const WHEN_GONE = 'SETTINGS lightweight_deletes_sync = 2'

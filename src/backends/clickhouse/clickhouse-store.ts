@@ -25,13 +25,13 @@ const LIST_PAGE = 1000
 
 export interface ClickHouseOptions {
   readonly limits?: Limits
-  /** Who brings small inserts together: `gather` when absent. Stores of one process share what `commitsOf` makes. */
+  /** Way to bring small inserts together: `gather` when absent. Stores of one process share one result of `commitsOf`. */
   readonly inserts?: Inserts | Commits
 }
 
 export class ClickHouseStore implements Store {
   readonly writersElsewhere = true
-  /** Private to the language as well: it knows the password. */
+  /** The connection, private to the language as well: it knows the password. */
   readonly #connection: Connection
   private readonly tenant: string
   private readonly limits: Limits
@@ -72,7 +72,7 @@ export class ClickHouseStore implements Store {
     return retryable(async () => {
       const { run, all } = await findRun(this.#connection, this.tenant, rid)
       const isOurs = run !== undefined && (await endGeneration(this.#connection, this.tenant, rid, run))
-      // Also what a deletion left that was cut off, or that is somebody else's: whoever is answered finds nothing left.
+      // Also rows that another deletion has left, or that one has left which was cut off: the caller finds nothing left.
       await purgeRuns(this.#connection, this.tenant, rid, all)
       return isOurs
     })
@@ -83,7 +83,7 @@ export class ClickHouseStore implements Store {
     return this.queues.run(key, () =>
       retryable(async () => {
         const run = await this.runOf(registration)
-        // A list that others have begun a moment ago will do: what it misses is found by the insert, or looked for anew.
+        // A list that others have begun a moment ago will do: rows that it misses are found by the insert, or looked for anew.
         const list = () => listChains(this.#connection, run)
         const chains = await (this.commits.shared ? this.lists.run(registration, list) : list())
         const existing = chains.find((state) => state.chain === chain)
@@ -198,7 +198,7 @@ export class ClickHouseStore implements Store {
     })
   }
 
-  /** Chains only grow: of two that were read at once the longer one is newer. */
+  /** Remembers a chain as it was read. Chains only grow: the longer of two reads at once is the newer one. */
   private remember(key: string, state: ChainState): void {
     if (state.length >= (this.states.get(key)?.length ?? 0)) this.states.set(key, state)
   }
@@ -207,7 +207,7 @@ export class ClickHouseStore implements Store {
     const { run } = await findRun(this.#connection, this.tenant, rid)
     if (run === undefined) return undefined
     this.generations.set(run.registration, run.generation)
-    // Whoever finds a run goes on to read it: its metadata is not asked for again.
+    // A run that is found is read next: its metadata is not asked for again.
     if (this.schemas.get(run.registration) === undefined) {
       this.schemas.set(run.registration, parseRunMeta(run.meta, this.limits).schema)
     }
@@ -235,12 +235,12 @@ export class ClickHouseStore implements Store {
   }
 }
 
-/** Whatever the database or the way to it throws may be met again with success. */
+/** Makes failures of the database, and of the way to it, errors after which the same call may succeed. */
 async function retryable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    // What a reader of rows throws is a defect.
+    // A RangeError is of a reader of rows: a defect.
     throw error instanceof RangeError ? error : unavailable(error)
   }
 }

@@ -6,14 +6,15 @@ import { GATHER_MS, ON_SERVER, ONE_BLOCK } from './clickhouse-settings.ts'
 import { type Connection, type Settings, unavailable } from './connection.ts'
 
 /**
- * Who brings small inserts together, so that not each makes a part of its own: `gather` this process, which is the
- * cheapest; `server` ClickHouse, with asynchronous inserts that are waited for, where requests of a process cannot work for
- * each other, as on Workers; `each` nobody: every insert has a deduplication token, which replicated tables need.
+ * Ways to bring small inserts together, so that not each makes a part of its own. `gather`: this process does it, which is
+ * the cheapest. `server`: ClickHouse does, by asynchronous inserts that are waited for; for platforms on which requests of a
+ * process cannot work for each other, such as Workers. `each`: nobody does; every insert has a deduplication token, which
+ * replicated tables need.
  */
 export const INSERTS = ['gather', 'server', 'each'] as const
 export type Inserts = (typeof INSERTS)[number]
 
-/** As `CLICKHOUSE_INSERTS` says it. @throws Error with one sentence that says what to set */
+/** The way that `CLICKHOUSE_INSERTS` names. @throws Error with one sentence that says what to set */
 export function insertsOf(text = ''): Inserts {
   if (text === '') return 'gather'
   const inserts = INSERTS.find((name) => name === text)
@@ -23,18 +24,18 @@ export function insertsOf(text = ''): Inserts {
 
 export interface Attempted extends AppendPlace {
   readonly attempt: bigint
-  /** In RowBinary, and their length in bytes. */
+  /** Rows in RowBinary; `size` is their length in bytes. */
   readonly rows: readonly Bytes[]
   readonly size: number
 }
 
 export interface Commit extends Holding {
-  /** What went wrong with the insert; it may have been applied all the same, or be still. */
+  /** Failure of the insert, which may have been applied all the same, or be applied later. */
   readonly failure: Error | undefined
 }
 
 export interface Commits {
-  /** Whether requests of this process may do work for each other. */
+  /** True where requests of this process may do work for each other. */
   readonly shared: boolean
   /** Inserts, and says which attempt holds at its place. @throws when that cannot be learnt */
   commit(attempted: Attempted): Promise<Commit>
@@ -57,7 +58,7 @@ async function commitAll(
   await connection.insert(INSERT_CHUNKS, rows, settings).catch((error: unknown) => {
     failure = unavailable(error)
   })
-  // Whether it failed or not, what the server has is what counts.
+  // The rows on the server decide, also after a failure.
   const holdings = await holdingsAt(connection, group).catch((error: unknown) => {
     throw failure ?? error
   })
@@ -85,19 +86,19 @@ class Alone implements Commits {
   }
 }
 
-/** What makes a group full: attempts, characters of their keys, which a URL must hold, or bytes of rows. */
+/** Size of a full group: attempts, or characters of their keys, which a URL must hold, or bytes of rows. */
 const GROUP_ATTEMPTS = 64
 const GROUP_KEYS = 6000
 const GROUP_BYTES = 4 * 1024 * 1024
-/** Groups at work at most, of which the last are not for full ones; what a server that is silent leaves of them is shared out. */
+/** Concurrent inserts at most. The last two start only by timer, so that a server that stops answering cannot use up all. */
 const LANES = 8
 const LANES_OF_FULL = 6
 /** Milliseconds without an answer after which a second group starts; twice as many for a third, and so on. */
 const SILENT_MS = 250
-/** Milliseconds that an append waits for its turn, and between two looks at those who do. */
+/** Milliseconds that an append waits for its turn, and between two looks at those that wait. */
 const PATIENCE_MS = 30_000
 const LOOK_MS = 1000
-/** Milliseconds that a group waits for the writers of the one before, who are about to send what comes next. */
+/** Milliseconds that a group waits for the writers of the one before, which are about to send their next batches. */
 const COMPANY_MS = 10
 
 /** Characters that a place takes in the URL of the query for it, at most. */
@@ -114,7 +115,7 @@ interface Waiting {
 }
 
 /**
- * Group commit. What arrives while a group is at work makes up the next, so that a server with many writers sees few
+ * Group commit. Attempts that arrive while a group is at work make up the next, so that a server with many writers sees few
  * inserts, and a lone writer waits for nobody. A full group waits for nothing.
  */
 class Together implements Commits {
@@ -123,7 +124,7 @@ class Together implements Commits {
   private waiting: Waiting[] = []
   private bytes = 0
   private lanes = 0
-  /** When the last group started, when one was answered, and who wrote then: its own writers and those who waited. */
+  /** Times of the last group's start and of the last answer, and the writers then: the group's own and those that waited. */
   private started = Number.NEGATIVE_INFINITY
   private answered = Number.NEGATIVE_INFINITY
   private writers = 0
@@ -155,7 +156,7 @@ class Together implements Commits {
     }
   }
 
-  /** Who has waited for long is told to come again, and need not be kept. */
+  /** Refuses attempts that have waited for long: their senders try again, so they need not be kept. */
   private refuseOld(): void {
     const young = this.waiting.findIndex(({ since }) => since > performance.now() - PATIENCE_MS)
     for (const { attempted, reject } of this.waiting.splice(0, young === -1 ? this.waiting.length : young)) {

@@ -1,5 +1,5 @@
 /**
- * What the store asks of ClickHouse, whichever client carries it: binary answers, binary inserts, and errors told apart.
+ * The store's connection to ClickHouse, over any client: binary answers, binary inserts, and errors told apart.
  *
  * https://clickhouse.com/docs/interfaces/http
  */
@@ -21,10 +21,10 @@ export interface ConnectionOptions {
 
 const DEFAULT_TIMEOUT_MS = 30_000
 
-/** Off. */
+/** A level above all others: the clients log nothing. */
 const LOG = { level: 127 } as const
 
-/** What the clients for Node and for the web are made with alike. They log nothing: what fails is thrown. */
+/** Options that the clients for Node and for the web share. They log nothing: failures are thrown. */
 export function clientOptions({ url, user, password, database, timeoutMs = DEFAULT_TIMEOUT_MS }: ConnectionOptions) {
   return {
     url,
@@ -46,16 +46,16 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** Codes of ClickHouse for what a migration makes: identifiers, tables, columns, databases. */
+/** Codes of ClickHouse for missing things that a migration makes: identifiers, tables, columns, databases. */
 const MISSING = ['16', '47', '60', '81']
 
-/** What an error says, and what it says of its cause: `fetch` tells what went wrong only there. */
+/** Messages of an error and of its causes: `fetch` tells the reason only there. */
 function reasonsOf(error: unknown): string[] {
   if (!(error instanceof Error)) return [String(error)]
   return error.cause instanceof Error ? [error.message, ...reasonsOf(error.cause)] : [error.message]
 }
 
-/** A retryable error that says in its cause, which only the log shows, what is wrong. */
+/** A retryable error. Its cause, which only the log shows, says what is wrong. */
 export function unavailable(error: unknown): McbError {
   if (error instanceof McbError) return error
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''

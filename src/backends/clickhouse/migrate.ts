@@ -10,7 +10,7 @@ export interface Migration {
 const VERSIONS = `CREATE TABLE IF NOT EXISTS migrations (name String, applied DateTime64(3, 'UTC') DEFAULT now64(3))
 ENGINE = MergeTree ORDER BY name`
 
-/** Applies what is missing and resolves to its names. Statements may be repeated: one that was cut off goes on. */
+/** Applies missing migrations and resolves to their names. Statements may be repeated: one that was cut off goes on. */
 export async function migrate(connection: Connection, migrations: readonly Migration[]): Promise<string[]> {
   await connection.command(VERSIONS, {})
   const applied = await appliedIn(connection)
@@ -29,7 +29,7 @@ async function appliedIn(connection: Connection): Promise<Set<string>> {
   return names
 }
 
-/** A statement ends with a semicolon at the end of a line. */
+/** The statements of a text, each of which ends with a semicolon at the end of a line. */
 function statementsOf(sql: string): string[] {
   return sql
     .split(/;[ \t]*(?:\r?\n|$)/)

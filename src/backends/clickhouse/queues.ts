@@ -1,4 +1,4 @@
-/** One thing at a time for each key, in the order of the calls. */
+/** Queues by key: work goes one at a time, in the order of the calls. */
 export class Queues {
   private readonly last = new Map<string, Promise<unknown>>()
 

@@ -16,7 +16,7 @@ const PAGE_BYTES = 4 * 1024 * 1024
 /** Columns of one page at most, and bytes of their names in a URL. */
 const PAGE_COLUMNS = 64
 const NAME_BYTES = 4096
-/** Iterations of a page of a column that is read backwards, whatever their size is found to be. */
+/** Iterations of a page of a column that is read backwards, of any size. */
 const WINDOW_DRAWS = 4096
 /** Rows of one column that a page plans with at most. */
 const PLANNED_ROWS = 4096
@@ -181,7 +181,7 @@ interface RowSize {
   readonly weight: number
 }
 
-/** What the rows of columns weigh whose draws vary in size; those of attempts that failed count as well, which are rare. */
+/** Weights of the rows of columns whose draws vary in size; rows of failed attempts, which are rare, count as well. */
 async function sizesOf(source: Source, plan: Plan): Promise<Map<string, RowSize[]>> {
   const sql = `SELECT name, start + count, greatest(bytes, toUInt64(count)) FROM chunks WHERE ${NEAR} AND ${OF_COLUMNS}
     ORDER BY name, start LIMIT ${PLANNED_ROWS} BY name`
@@ -191,7 +191,7 @@ async function sizesOf(source: Source, plan: Plan): Promise<Map<string, RowSize[
   return sizes
 }
 
-/** Where a page of a column ends that begins at `from`. */
+/** End of the page of a column that begins at `from`. */
 function endOfPage(from: number, rows: readonly RowSize[]): number {
   let budget = PAGE_BYTES
   let end = rows[0]?.end ?? from + 1

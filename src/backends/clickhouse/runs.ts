@@ -1,6 +1,6 @@
 /**
- * The table of runs. A rid has generations: each deletion ends one. Of the registrations of a generation the one that the
- * server took first is the run, so that a registration that arrives late changes nothing.
+ * The table of runs. A rid has generations: each deletion ends one. The registration that the server took
+ * first in a generation is the run, so that one that arrives late changes nothing.
  */
 
 import type { Bytes } from '../../core/draws/segment.ts'
@@ -30,7 +30,7 @@ export interface FoundRuns {
   readonly run?: FoundRun
   /** The generation that a new one would have. */
   readonly next: number
-  /** All registrations that are there, also of generations that were deleted: what was cut off, or arrived late. */
+  /** All registrations that are there, also such of deleted generations: a deletion was cut off, or they arrived late. */
   readonly all: readonly FoundRun[]
 }
 
@@ -56,7 +56,7 @@ export async function findRun(connection: Connection, tenant: string, rid: strin
 
 type Found = FoundRun & { readonly position: bigint }
 
-/** As the server took them: by generation, then by block, then by what tells rows of one block apart. */
+/** The server's order: by generation, then by block, then by registration, which tells rows of a block apart. */
 function byOrder(a: Found, b: Found): number {
   if (a.generation !== b.generation) return a.generation - b.generation
   if (a.position !== b.position) return a.position < b.position ? -1 : 1
@@ -109,7 +109,7 @@ async function insertRun(
   await connection.insert(sql, writer.finish(), { ...AT_ONCE, insert_deduplication_token: token })
 }
 
-/** Ends a generation, and resolves to whether it was this call that did it. */
+/** Ends a generation; resolves to false when another call has done it. */
 export async function endGeneration(
   connection: Connection,
   tenant: string,
@@ -211,7 +211,7 @@ export async function listRuns(
 }
 
 const OF_LIVE = `tenant = {tenant:String} AND registration IN (SELECT registration FROM (${LIVE()}))`
-/** Bytes of the rows of `chunks`: their data, their keys, and what a row takes beside them. */
+/** Bytes of the rows of `chunks`: their data, their keys, and the rest of a row. */
 const CHUNK_BYTES = `sum(${ROW_BYTES} + bytes + length(tenant) + length(rid) + length(registration) + length(name))`
 const USAGE = `SELECT count(), sum(${ROW_BYTES} + length(rid) + length(registration) + length(meta))
   + assumeNotNull((SELECT ${CHUNK_BYTES} FROM chunks WHERE ${OF_LIVE}))

@@ -1,4 +1,4 @@
-/** Which iterations of a batch are warmup: of a chain the longest prefix for which its flag holds. */
+/** Warmup in a batch: the longest prefix of a chain for which its flag holds. */
 import type { RigidNumbers, Schema } from '../../core/draws/columns.ts'
 import type { Block } from '../../core/draws/segment.ts'
 import type { ChainState } from '../../core/store.ts'
@@ -20,7 +20,7 @@ export async function warmupFlips(
   return warm < block.count ? [block.start, block.start + warm] : [block.start]
 }
 
-/** Whether all draws are warmup so far: asked only while a sampler says so, and mostly answered by one page. */
+/** True when all draws so far are warmup. Asked only while a sampler says so, and mostly answered by one page. */
 async function isAllWarmup(source: Source, flag: RigidNumbers, chain: ChainState): Promise<boolean> {
   const question = { columns: [flag.index], slice: {} }
   let cursor = chain.length === 0 ? undefined : beginOf(chain)

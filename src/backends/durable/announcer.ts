@@ -1,9 +1,9 @@
 /**
- * How a run object keeps the catalogue true.
+ * Announcements of a run object, which keep the catalogue true.
  *
  * The first write after an announcement marks the object and sets an alarm, in the transaction of that write; those that
- * follow cost nothing. Announcing looks at what is there and tells that, so whatever was interrupted in between (a
- * registration, an update, a deletion) is made good by announcing once more.
+ * follow cost nothing. An announcement tells the state as it is now, so one more makes good a registration, an update or a
+ * deletion that was interrupted.
  */
 import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-types'
 import { describeError } from '../../core/log-text.ts'
@@ -29,7 +29,7 @@ export type Announced = 'nothing' | 'failed' | 'listed' | 'unlisted' | 'forgotte
 export class Announcer {
   private readonly storage: DurableObjectStorage
   private readonly catalogue: () => Catalogue
-  /** Whether an alarm is set for what was written. */
+  /** True while an alarm is set for a write that is not announced. */
   private marked = false
   private version = 0
   private failures = 0
@@ -76,7 +76,7 @@ export class Announcer {
     void this.storage.setAlarm(Date.now() + milliseconds)
   }
 
-  /** Nothing is left to be told: the alarm of what has been told already need not go off. */
+  /** Nothing is left to be told: the alarm of the last announcement need not go off. */
   rest(): void {
     if (!this.marked) void this.storage.deleteAlarm()
   }
@@ -102,7 +102,7 @@ export class Announcer {
     const wasTold = row.dirty === 0
     const live = this.isLive()
     if (live && wasTold) return 'listed'
-    // Later than whatever a life of this object that was cut off may have sent without writing it down.
+    // Later than any version that an earlier life of this object, cut off, may have sent without writing it down.
     const version = Math.max(this.version + 1, Date.now())
     this.version = version
     this.marked = false
@@ -119,7 +119,7 @@ export class Announcer {
     }
     this.failures = 0
     if (!this.hasTable()) return 'nothing'
-    // What was written meanwhile has marked the object again, and set its alarm.
+    // A write meanwhile has marked the object again, and set its alarm.
     const dirty = this.marked ? 1 : 0
     this.storage.sql.exec('UPDATE announcement SET dirty = ?, version = ?', dirty, version)
     if (live || dirty === 1) return 'listed'

@@ -1,8 +1,7 @@
 /**
- * The list of runs in D1: what run objects tell of themselves, so that listing opens none of them.
+ * The list of runs in D1, made of announcements by run objects, so that listing opens none of them.
  *
- * An object numbers what it tells. Of two words about one run the one with the higher number stays, in whatever order
- * they arrive.
+ * An object numbers its announcements. The one with the highest number stays, in whatever order they arrive.
  */
 import type { Usage } from '../../core/store.ts'
 import { numberIn, type Program, type SqlDriver } from '../../sql/program.ts'
@@ -25,7 +24,7 @@ export interface CatalogueEntry {
   readonly version: number
 }
 
-/** Where run objects announce themselves. */
+/** The list to which run objects announce themselves. */
 export interface Catalogue {
   put(entry: CatalogueEntry): Promise<void>
   remove(tenant: string, rid: string, version: number): Promise<void>

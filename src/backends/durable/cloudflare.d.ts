@@ -1,4 +1,4 @@
-/** What workerd's own module gives to this folder. */
+/** The part of workerd's own module that this folder uses. */
 declare module 'cloudflare:workers' {
   export abstract class DurableObject<Env> {
     protected readonly ctx: import('@cloudflare/workers-types').DurableObjectState

@@ -30,7 +30,7 @@ const CLEARED_TOGETHER = 6
 
 export class DurableStore implements Store {
   readonly writersElsewhere = true
-  /** Private to the language as well: whoever prints a store would call methods of every name on the objects. */
+  /** Private to the language as well: printing a store would call methods of every name on the objects. */
   readonly #objects: RunNamespace
   private readonly catalogue: SqlCatalogue
   private readonly tenant: string
@@ -93,7 +93,7 @@ export class DurableStore implements Store {
     }
   }
 
-  /** The object tells the catalogue; where it cannot, or holds no run that the catalogue might list, this does. */
+  /** Deletes a run, also from the catalogue: its object may be unable to tell it, or hold no run although one is listed. */
   private async clearRun(rid: string): Promise<void> {
     await this.remove(rid)
     await this.catalogue.remove(this.tenant, rid, Number.MAX_SAFE_INTEGER)
@@ -130,7 +130,7 @@ export class DurableStore implements Store {
   }
 }
 
-/** The object answers all that its own code throws as data: what is thrown here, the platform has thrown. */
+/** The object answers all that its own code throws as data: an error that is thrown here is the platform's. */
 function toUnavailable(error: unknown): unknown {
   if (error instanceof TypeError || error instanceof RangeError || isNamed(error, 'DataCloneError')) return error
   const detail = "the run's storage is restarting or busy; send the request again"

@@ -4,13 +4,13 @@
  */
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
-/** What the catalogue must still be told of this run; one row, and none before the first registration. */
+/** State of this run's announcements to the catalogue; one row, and none before the first registration. */
 export const announcement = sqliteTable('announcement', {
   id: integer().primaryKey(),
   tenant: text().notNull(),
   rid: text().notNull(),
   /** 1 while the run is not as the catalogue was told last. */
   dirty: integer().notNull(),
-  /** The number of what the catalogue was told last. */
+  /** The number of the last announcement. */
   version: integer().notNull(),
 })

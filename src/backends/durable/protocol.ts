@@ -1,11 +1,11 @@
-/** What passes between a Worker and the run objects: the methods of `Store`, with bytes as bytes and errors as data. */
+/** Messages between a Worker and the run objects: the methods of `Store`, with bytes as bytes and errors as data. */
 import type { WebSocket } from '@cloudflare/workers-types'
 import type { ChainState, Question, Read, ReadCursor, Registration, StoredRun } from '../../core/store.ts'
 import type { Outcome } from '../outcome.ts'
 import { type PackedRead, packedBytes, packRead, unpackRead } from '../packing.ts'
 
 /**
- * Bytes that one message may carry; what is larger travels as a stream. The runtime allows 32 MiB.
+ * Bytes that one message may carry; larger pages travel as a stream. The runtime allows 32 MiB.
  * https://developers.cloudflare.com/workers/runtime-apis/rpc/#limitations
  */
 export const MESSAGE_BYTES = 24 * 1024 * 1024
@@ -53,12 +53,12 @@ export interface RunNamespace {
   getByName(name: string): RunStub
 }
 
-/** A `/` is in no rid, so that no two runs share a name. */
+/** Name of a run's object. No rid has a `/`, so that no two runs share a name. */
 export function objectName(tenant: string, rid: string): string {
   return `${tenant}/${rid}`
 }
 
-/** Where an object offers its watch; the host names nothing. */
+/** Address of an object's watch; the host names nothing. */
 export function watchUrl(tenant: string, registration: string): string {
   return `https://run/watch?${new URLSearchParams({ tenant, registration })}`
 }

@@ -44,13 +44,13 @@ const CONFIRM_MS = 30_000
 const UNKNOWN_MS = 10 * 60_000
 
 export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunStub, 'fetch'> {
-  /** Where this run is announced. */
+  /** The list in which this run is announced. */
   catalogue: Catalogue
   private readonly driver: DurableDriver
   private readonly announcer: Announcer
   private readonly watchers: Watchers
   private readonly stores = new Map<string, SqliteStore>()
-  /** Whether the tables are there, and of this version. */
+  /** True once the tables are there, and of this version. */
   private prepared = false
   /** The newest migration that this version does not know: such an object is left as it is. */
   private unknown: Date | undefined
@@ -165,7 +165,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     return store
   }
 
-  /** Brings an object that was used before to the present schema, and goes on with what was cut off. */
+  /** Brings an object that was used before to the present schema, and goes on with work that was cut off. */
   private async wake(): Promise<void> {
     const tables = this.ctx.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'runs'")
     if (tables.toArray().length === 0) return

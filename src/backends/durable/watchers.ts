@@ -1,5 +1,5 @@
 /**
- * Those who watch a run object, each through a WebSocket that hibernates: while nothing happens, neither the object nor
+ * Watchers of a run object, each through a WebSocket that hibernates: while nothing happens, neither the object nor
  * its watchers cost anything.
  *
  * https://developers.cloudflare.com/durable-objects/best-practices/websockets/
@@ -10,7 +10,7 @@ import type { ChainState, RunWatcher } from '../../core/store.ts'
 /** Milliseconds between two messages about one chain. */
 const REST_MS = 100
 
-/** What an object tells a watcher; `chains` first. */
+/** A message to a watcher; `chains` comes first. */
 export type WatchMessage =
   | { readonly chains: readonly (readonly [chain: number, length: number])[] }
   | { readonly chain: number; readonly length: number }
@@ -64,7 +64,7 @@ function send(socket: WebSocket, message: WatchMessage): void {
   }
 }
 
-/** The Worker's side: resolves, when the watcher has been told all chains, to what ends the watch. */
+/** The Worker's side: resolves, when the watcher has been told all chains, to a function that ends the watch. */
 export async function watchSocket(socket: WebSocket, watcher: RunWatcher): Promise<() => void> {
   const begun = Promise.withResolvers<void>()
   const lost = () => {

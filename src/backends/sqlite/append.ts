@@ -17,7 +17,7 @@ import { packTail } from './tail.ts'
 /** A tail is folded before it exceeds one of these. */
 const TAIL_ROWS = 1024
 const TAIL_BYTES = 1024 * 1024
-/** Draws without bytes would be any number. */
+/** Draws of a tail: there might be any number of them without bytes. */
 const TAIL_DRAWS = 1024 * 1024
 /** A batch of this many bytes goes straight to chunks. */
 const STRAIGHT_BYTES = 256 * 1024
@@ -42,7 +42,7 @@ export function* appendBatch(
   return end
 }
 
-/** Compares what a batch says of iterations that are stored already. */
+/** Compares a batch with the iterations of it that are stored already. */
 function* requireEqual(chain: ChainRow, schema: Schema, batch: Batch, to: number): Program<void> {
   const question = { columns: schema.columns.map((_, index) => index), slice: { start: batch.start, stop: to } }
   const moment = { chain: 0, length: chain.length, updatedAt: chain.updatedAt }
@@ -108,7 +108,7 @@ interface ChainChange {
   readonly folded: number
   readonly tailRows: number
   readonly tailBytes: number
-  /** How many more bytes the chain's rows have. */
+  /** Growth of the chain's rows, in bytes; negative when they shrink. */
   readonly bytes: number
 }
 

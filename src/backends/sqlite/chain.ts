@@ -60,7 +60,7 @@ export function* requireChain(runId: number, chain: number): Program<ChainRow> {
 const TAIL_SQL =
   'SELECT start, count, data, sum FROM tail WHERE id >= ? AND id < ? AND start + count > ? AND start < ? ORDER BY id'
 
-/** Rows of the tail; who looks at none of them must not trust their data. */
+/** Rows of the tail. Their data is verified by `look`, or not at all. */
 export function tailRowsOf(chain: ChainRow, from: number, to: number, look?: (row: Row) => void): Statement {
   const params = [chain.id * TAIL_SLOTS, (chain.id + 1) * TAIL_SLOTS, from, to]
   return { sql: TAIL_SQL, params, ...(look && { look }) }

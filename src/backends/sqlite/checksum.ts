@@ -1,5 +1,5 @@
 /**
- * Checksums of what lies in the database, so that bits which a disk or a memory has flipped are found and never served.
+ * Checksums of data in the database, so that bits which a disk or a memory has flipped are found and never served.
  *
  * A chunk has a CRC-32 (that of zlib, little-endian) for each 16 KiB of its data, so that a small read verifies what it
  * touches and nothing else; a row of the tail has one. Rows of databases from before have none, and are taken as they are.
@@ -41,7 +41,7 @@ function sumAt(data: Bytes, block: number): number {
   return crc32(data.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES))
 }
 
-/** Whether the data of a chunk row is what was written, or so much of it as was read from the begin of a block on. */
+/** True when data of a chunk row is as it was written: all of it, or the part from byte `begin` on, where a block begins. */
 export function isIntact(row: Row, data: Bytes, begin?: number): boolean {
   if (row.sums === null || row.sums === undefined) return true
   const sums = bytesIn(row, 'sums')
@@ -59,7 +59,7 @@ export function tailSum(start: number, count: number, data: Bytes): number {
   return crc32(data, crc32(`${start} ${count}`))
 }
 
-/** Whether a row of the tail is what was written. */
+/** True when a row of the tail is as it was written. */
 export function isTailIntact(row: Row, data: Bytes): boolean {
   if (row.sum === null || row.sum === undefined) return true
   return row.sum === tailSum(numberIn(row, 'start'), numberIn(row, 'count'), data)

@@ -1,4 +1,4 @@
-/** Reading chunks: of each row the blocks of 16 KiB that are asked for, which are what a checksum covers. */
+/** Reading chunks: only those blocks of 16 KiB of a row that are asked for, since a checksum covers one block. */
 import type { ColumnSpec } from '../../core/draws/columns.ts'
 import type { Block, Bytes } from '../../core/draws/segment.ts'
 import { concatBytes } from '../../core/wire/protobuf.ts'
@@ -6,20 +6,20 @@ import { bytesIn, numberIn, type Row, type Statement } from '../../sql/program.t
 import { BLOCK_BYTES, DamagedData, isIntact } from './checksum.ts'
 
 /**
- * Weight of one chunk row at most, in bytes; versions before wrote up to 1 MiB. SQLite reads a row whole, whatever is asked
- * of it, and D1 and Durable Objects allow 2,000,000 bytes a row, of which text takes a third more.
+ * Weight of one chunk row at most, in bytes; versions before wrote up to 1 MiB. SQLite reads a row whole, also for a
+ * part of it, and D1 and Durable Objects allow 2,000,000 bytes a row, of which text takes a third more.
  */
 export const CHUNK_BYTES = 256 * 1024
 
 /** Iterations of a column whose chunks are read. */
 export interface Span {
-  /** Of the column among those that are read. */
+  /** Position of the column among those that are read. */
   readonly place: number
   readonly column: number
-  /** The chunks that hold iterations `from … to` … */
+  /** Chunks that hold iterations `from … to` are read … */
   readonly from: number
   readonly to: number
-  /** … and of them iterations `low … high`, which may be more. */
+  /** … and iterations `low … high` are taken from them, a range that may be wider. */
   readonly low: number
   readonly high: number
 }
@@ -40,11 +40,11 @@ const SPANS = (last: number) =>
 const FIRST = 'coalesce((SELECT max(start) FROM chunks WHERE chain_id = ? AND col = j.col AND start <= j.first), 0)'
 
 const IS_WHOLE = '(k.start >= j.low AND k.start + k.count <= j.high) OR k.count = 1'
-/** Of bytes that are asked for, to whole blocks. */
+/** Bytes that are asked for, from this one on and up to `END`, in whole blocks. */
 const BEGIN = `max(j.low - k.start, 0) * j.stride / ${BLOCK_BYTES} * ${BLOCK_BYTES}`
 const END = `(min(j.high - k.start, k.count) * j.stride + ${BLOCK_BYTES - 1}) / ${BLOCK_BYTES} * ${BLOCK_BYTES}`
 const PART = `substr(k.data, ${BEGIN} + 1, ${END} - ${BEGIN})`
-/** Of base64 four characters for three bytes, from the three on that hold the first one. */
+/** The same in base64: four characters for three bytes, from the three on that hold the first one. */
 const BASE64_PART = `CAST(substr(CAST(k.data AS BLOB), ${BEGIN} / 3 * 4 + 1, (${END} + 2) / 3 * 4 - ${BEGIN} / 3 * 4) AS TEXT)`
 
 /** The data before its checksums, which lie behind it: SQLite then goes through the pages of a row once. */
@@ -137,12 +137,12 @@ class ChunkRow {
     return first - (first % BLOCK_BYTES)
   }
 
-  /** From a whole block on, where it is a part. */
+  /** The data that was read. If it is a part, it begins with a whole block. */
   private get data(): Bytes {
     const data = bytesIn(this.row, 'data')
     const { begin } = this
     if (begin === undefined) return data
-    // Of base64 up to two bytes more were read at either end.
+    // Base64 has up to two bytes more at either end.
     const draws = Math.min(this.span.high - this.start, this.count)
     const end = Math.ceil((draws * strideOf(this.spec)) / BLOCK_BYTES) * BLOCK_BYTES
     const at = begin - (begin % numberIn(this.row, 'unit'))

@@ -5,7 +5,7 @@
  * is read and written again only to become at least twice as large, until it has 64 KiB. So a draw is written a bounded
  * number of times however small the batches were, and a read finds few chunks however long the chain is.
  *
- * What was damaged stays so: it is written on with checksums that never fit, while the sampler goes on behind it.
+ * Damaged data stays so: it is carried over with checksums that never fit, while the sampler goes on behind it.
  */
 import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
 import {
@@ -45,7 +45,7 @@ type Level = [count: number, bytes: number]
 interface Fragment {
   readonly count: number
   readonly data: Segment
-  /** Whether the data is not what was written. */
+  /** True when the data is not as it was written. */
   readonly damaged?: true
 }
 
@@ -58,10 +58,10 @@ interface NewChunk {
   readonly damaged?: true
 }
 
-/** What becomes of one column: the chunks from `replacedFrom` on give way to new ones. */
+/** The fold of one column: its chunks from `from` on give way to new ones. */
 interface ColumnFold {
   readonly spec: ColumnSpec
-  /** Where the first joined chunk begins; the chain's `folded` when none is. */
+  /** Begin of the first joined chunk; the chain's `folded` when none is joined. */
   readonly from: number
   /** Draws of the joined chunks. */
   readonly joined: number
@@ -73,13 +73,13 @@ interface ColumnFold {
 
 export interface Fold {
   readonly statements: Statement[]
-  /** How many more bytes the chain's rows have behind it. */
+  /** Growth of the chain's rows, in bytes; negative when they shrink. */
   readonly bytes: number
   /** Memory that is free when the statements have been carried out. */
   readonly scratch: readonly Bytes[]
 }
 
-/** What folds the tail of `chain` and, behind it, the blocks of `batch`. */
+/** Folds the tail of `chain` and, behind it, the blocks of `batch`: gives the statements for it. */
 export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly Block[]): Program<Fold> {
   const { tailRows, levels, levelsText } = yield* readTail(chain)
   const scratch = tailRows.map((row) => bytesIn(row, 'data'))
@@ -91,7 +91,7 @@ export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly
     return planColumn(spec, gather(spec, fragments, scratch), levels[spec.index] ?? [], chain.folded)
   })
   const { old, damaged } = yield* readJoined(chain, planned)
-  // A damaged chunk stays where it is, and what is new begins another one.
+  // A damaged chunk stays where it is, and new draws begin another one.
   const folds = planned.map((fold) =>
     damaged.has(fold.spec.index) ? planColumn(fold.spec, fold.fragments, [], chain.folded) : fold,
   )
@@ -123,12 +123,12 @@ function rowBytes(data: number): number {
   return ROW_BYTES + data + sumsSize(data)
 }
 
-/** What a row of the tail holds of each column. */
+/** The fragment of each column in a row of the tail. */
 function tailFragments(row: Row, columns: number): Fragment[] {
   const count = numberIn(row, 'count')
   const data = bytesIn(row, 'data')
   if (isTailIntact(row, data)) return segmentsIn(data, columns).map((segment) => ({ count, data: segment }))
-  // All of it is kept once, for whoever may want to look at it.
+  // All of it is kept once, so that it can be looked at later.
   return Array.from({ length: columns }, (_, i) => ({
     count,
     data: i === 0 ? data : data.subarray(0, 0),
@@ -285,7 +285,7 @@ function joined(spec: ColumnSpec, blocks: { data: Bytes; count: number }[], scra
   return data
 }
 
-/** Only chunks of one kind, all absent or none, can ever be joined: what lies below another kind is done with. */
+/** The levels with one more. Only chunks of one kind, absent or not, can be joined: those below another kind are done with. */
 function withLevel(levels: readonly Level[], added: Level): Level[] {
   const [, bytes] = added
   if (levelWeight(added) >= GROWN_BYTES) return []

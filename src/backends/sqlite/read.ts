@@ -1,4 +1,4 @@
-/** Pages of a read from chunks and tail: planned by what is asked for, and verified as far as it is touched. */
+/** Pages of a read from chunks and tail: planned by the question, and verified as far as they touch the data. */
 import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
 import type { Block } from '../../core/draws/segment.ts'
 import { type ResolvedSlice, rangeOf, resolveSlice, subSlice } from '../../core/draws/slice.ts'
@@ -22,7 +22,7 @@ const PAGE_COLUMNS = 4096
 /** Chunks of columns whose draws vary in size that one page takes, all columns together. */
 const VARYING_CHUNKS = 8
 
-/** What a page asks of one column. */
+/** The part of a page that is of one column. */
 interface ColumnPlan {
   readonly position: number
   /** All that is left of the column: chunks that the page touches give more than was planned. */
@@ -98,7 +98,7 @@ function distance(slice: ResolvedSlice): number {
   return slice.count === 1 ? 1 : Math.abs(Number(slice.step))
 }
 
-/** Whether so much lies between the draws that each is read by itself. */
+/** True when so much lies between the draws that each is read by itself. */
 function isSparse({ spec, slice }: Wanted): boolean {
   return slice.count > 1 && fixedWeight(spec) * distance(slice) >= CHUNK_BYTES
 }
@@ -143,7 +143,7 @@ function spansOf({ wanted, part }: ColumnPlan, place: number, folded: number): S
   }
   const rest = rangeOf(wanted.slice)
   const isFalling = wanted.slice.step < 0n && wanted.slice.count > 1
-  // Of a column whose draws vary in size, the chunk that holds the next draw.
+  // A column whose draws vary in size is read from the chunk on that holds the next draw.
   const { from, to } =
     fixedWeight(wanted.spec) > 0 ? rangeOf(part) : { from: wanted.slice.first, to: wanted.slice.first + 1 }
   if (from >= folded) return []

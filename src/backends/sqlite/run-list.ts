@@ -5,9 +5,9 @@ import { numberIn, type Program, type Row, textIn } from '../../sql/program.ts'
 export interface ListRequest {
   readonly tenant: string
   readonly limit: number
-  /** What the page before gave as `next`; absent for the first. */
+  /** `next` of the page before; absent for the first. */
   readonly before?: string | undefined
-  /** Of the one run that is wanted. */
+  /** Id of the one run that is wanted. */
   readonly rid?: string | undefined
 }
 

@@ -2,7 +2,7 @@
  * Tables of the SQLite storage. `npm run migrations` turns a change of this file into a migration.
  *
  * A chain's draws lie in two places. The *tail* holds recent small batches, one row a POST with all columns in one blob.
- * When it has grown, it is folded into *chunks*: blobs of one column each. No blob exceeds 1 MiB; what is larger lies in
+ * When it has grown, it is folded into *chunks*: blobs of one column each. No blob exceeds 1 MiB; a larger draw lies in
  * parts. `chains.folded` says where the tail begins.
  */
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
@@ -47,7 +47,7 @@ export const chains = sqliteTable(
     folded: integer().notNull(),
     tailRows: integer('tail_rows').notNull(),
     tailBytes: integer('tail_bytes').notNull(),
-    /** Bytes of the chain's rows in the other tables, each with 100 for what a row takes beside its data. */
+    /** Bytes of the chain's rows in the other tables, and 100 more for each row. */
     bytes: integer().notNull().default(0),
     updatedAt: integer('updated_at').notNull(),
   },
@@ -81,7 +81,7 @@ export const chunks = sqliteTable(
   (t) => [uniqueIndex('chunks_by_start').on(t.chainId, t.col, t.start, t.part)],
 )
 
-/** Which of a chain's last chunks are still small, as JSON; see fold.ts. */
+/** The last chunks of a chain that are still small, as JSON; see fold.ts. */
 export const levels = sqliteTable('levels', {
   chainId: integer('chain_id').primaryKey(),
   levels: text().notNull(),

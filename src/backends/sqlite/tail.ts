@@ -18,7 +18,7 @@ export function packTail(segments: readonly Segment[], size: number): Bytes {
   return bytes
 }
 
-/** Where the segment of each column begins in a row, and the end of the last. */
+/** Offsets in a row at which the segments of the columns begin, and the end of the last. */
 export function offsetsIn(row: Bytes, columns: number): Uint32Array {
   const view = new DataView(row.buffer, row.byteOffset, columns * 4)
   const offsets = new Uint32Array(columns + 1)

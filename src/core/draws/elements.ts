@@ -15,7 +15,7 @@ export const MAX_ELEMENTS = 10_000
 const RANGES = /^\d+(:\d+)?(,\d+(:\d+)?)*$/
 
 /**
- * What the query `elem` says, such as `0,3,10:20`.
+ * Elements that the query `elem` names, such as `0,3,10:20`.
  *
  * @throws McbError `invalid_parameter`
  */
@@ -45,7 +45,7 @@ export function formatElements(elements: Elements): string {
     .join(',')
 }
 
-/** No value has so many elements: what lies behind is as far out of range as this. */
+/** No value has so many elements: any larger index is out of range like this one. */
 const BEYOND = 2n ** 52n
 
 function capped(index: bigint): number {

@@ -28,7 +28,7 @@ export interface Block {
 
 /** The parts of a segment. */
 export interface Parts {
-  /** For each draw its number of dimensions, then its dimensions; empty when the shape is fixed. */
+  /** Shapes: for each draw its number of dimensions, then its dimensions; empty when the shape is fixed. */
   readonly words: Uint32Array
   /** Byte length of each string; empty for numbers. */
   readonly lengths: Uint32Array
@@ -286,7 +286,7 @@ function pickStrings(spec: RigidStrings, parts: Parts, stride: Stride, { ranges,
 
 const NO_WORDS = new Uint32Array()
 
-/** Bytes of `count` draws of the fill value; what a caller must know before it asks for them. */
+/** Bytes of `count` draws of the fill value; a caller must know them before it asks for the draws. */
 export function fillSize(spec: ColumnSpec, count: number): number {
   if (spec.kind === 'rigid-numbers') return count * spec.stride
   if (spec.layout === 'rigid') return count * spec.elements * 4

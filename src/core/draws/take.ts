@@ -1,4 +1,4 @@
-/** What a read takes of the blocks that a store keeps. */
+/** Draws that a read takes from the blocks of a store. */
 
 import type { ColumnSpec } from './columns.ts'
 import type { ElementRanges } from './elements.ts'
@@ -42,7 +42,7 @@ function within(block: Block, slice: ResolvedSlice): { first: number; count: num
   const step = slice.count === 1 ? 1 : Number(slice.step)
   const low = block.start
   const high = block.start + block.count - 1
-  // i-th draw of the slice: first + i * step. Which i fall into low … high?
+  // The i-th draw of the slice is first + i * step; from `enter` to `leave`, i falls into low … high.
   const [enter, leave] =
     step > 0
       ? [Math.ceil((low - slice.first) / step), Math.floor((high - slice.first) / step)]

@@ -1,4 +1,4 @@
-/** An answer to a read, whatever its form, and the bytes that it may have. */
+/** An answer to a read, in any form, and the bytes that it may have. */
 
 import type { ColumnSpec } from '../draws/columns.ts'
 import type { Bytes } from '../draws/segment.ts'
@@ -12,13 +12,13 @@ export interface Answer {
   readonly body: AsyncGenerator<Bytes>
 }
 
-/** Judges what is known before a draw is read: the least bytes that the draws can have. */
+/** Judges a selection before a draw is read, by the least bytes that its draws can have. */
 export function requireSelectionFits({ columns, slice }: Selection, limits: Limits): void {
   const sizes = columns.map(leastBytes)
   requireAnswerFits(sizes.reduce((a, b) => a + b, 0) * slice.count, limits)
 }
 
-/** Numbers have a size; a string takes two bytes, even an empty one, and a word of a shape takes one. */
+/** Least bytes of a draw: numbers have a size, a string takes two bytes, even an empty one, and a word of a shape one. */
 function leastBytes(spec: ColumnSpec): number {
   if (spec.kind === 'rigid-numbers') return spec.stride
   if (spec.kind === 'rigid-strings') return spec.elements * 2

@@ -54,7 +54,7 @@ function leastRigid({ columns, slice }: Selection): number {
   return size
 }
 
-/** What a piece adds to it whose draws vary in size. */
+/** A lower bound of the bytes of a piece whose draws vary in size. */
 function leastVarying(spec: ColumnSpec, { data, count }: Piece): number {
   const { words, payload } = unpackSegment(spec, data, count)
   let size = spec.dtype === 'str' ? payload.length : 0
@@ -72,7 +72,7 @@ function shapeAt(words: Uint32Array, at: number): readonly number[] {
   return Array.from(words.subarray(at + 1, at + 1 + (words[at] ?? 0)))
 }
 
-/** Everybody else has a turn behind each piece: the text of one answer may take seconds. */
+/** The texts as bytes, with a turn for others behind each piece: the text of one answer may take seconds. */
 async function* bytesOf(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let gathered = ''
   for await (const text of texts) {
@@ -85,7 +85,7 @@ async function* bytesOf(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Arra
   yield encoder.encode(gathered)
 }
 
-/** Variables come before stats in a selection, as their objects do here. */
+/** The text of a selection: variables come before stats in it, as their objects do here. */
 async function* textOf({ slice, columns }: Selection, read: AsyncGenerator<Piece>): AsyncGenerator<string> {
   yield `{"start":${slice.first},"count":${slice.count},"step":${integer(slice.step)}`
   const opened = new OpenColumns(columns)
@@ -115,7 +115,7 @@ class OpenColumns {
     this.columns = columns
   }
 
-  /** Closes the columns before a position and opens its own; where that is open already, what stands between two pieces. */
+  /** Text before a piece: closes the columns before its position and opens its own; when that is open already, a separator. */
   upTo(position: number): string {
     if (position === this.open) return ','
     let text = ''
@@ -208,7 +208,7 @@ function element(array: NdArray, index: number): string {
   return `"${value}"`
 }
 
-/** Beyond what a double holds exactly, a decimal string. */
+/** An integer in JSON: a decimal string when a double does not hold it exactly. */
 function integer(value: bigint): string {
   return value > SAFE || value < -SAFE ? `"${value}"` : String(value)
 }

@@ -1,4 +1,4 @@
-/** Columns that vary in size are gone through before an answer begins, and most of them are read only once. */
+/** Measuring columns that vary in size before an answer begins; most of them are read only once for both. */
 
 import type { ColumnSpec } from '../draws/columns.ts'
 import { PACE_BYTES, type Piece, pieces, type Selection } from '../selection.ts'

@@ -58,7 +58,7 @@ export function protobufLength(selection: Selection, limits: Limits): number | u
   return length
 }
 
-/** What stands around the draws, and the bytes of all together. */
+/** Parts of the answer around the draws, and the bytes of all together. */
 function frameOf(selection: Selection, sizes: readonly ColumnSize[]) {
   const { first, count, step } = selection.slice
   const head = batchHead(first, count, step)

@@ -1,4 +1,4 @@
-/** Which iterations an encoded DrawBatch holds, without a look at its columns. */
+/** The iterations that an encoded DrawBatch holds, without a look at its columns. */
 import { inTurns, STEP_SIZE, type Steps } from '../turn.ts'
 import { BATCH } from './draw-batch-fields.ts'
 import { VARINT, WireReader } from './protobuf.ts'

@@ -16,7 +16,7 @@ function malformed(why: string): McbError {
 }
 
 /**
- * A cursor over one message. Nothing is allocated for what a length prefix announces: every length is checked against
+ * A cursor over one message. Nothing is allocated because a length prefix announces it: every length is checked against
  * the bytes that are there. Errors are McbError `invalid_protobuf`.
  */
 export class WireReader {

@@ -13,7 +13,7 @@ const MAX_DURATION = 315_576_000_000
 /**
  * RunMeta as JSON; fields at their default are left out.
  *
- * @throws McbError `invalid_run_meta` for what JSON cannot express
+ * @throws McbError `invalid_run_meta` for values that JSON cannot express
  */
 export function runMetaToJson(meta: mcbackend.RunMeta.$Properties): Json {
   return compact({
@@ -167,12 +167,12 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(text)
 }
 
-/** Defined properties, not assigned ones: a key may be `__proto__`. */
+/** A map as an object; its properties are defined and not assigned, since a key may be `__proto__`. */
 function mapToJson<T>(map: { readonly [key: string]: T }, convert: (value: T) => Json): { [key: string]: Json } {
   return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, convert(value)]))
 }
 
-/** Leaves out what proto3 JSON leaves out: empty strings, lists and maps, false, and absent messages. */
+/** The fields without those that proto3 JSON leaves out: empty strings, lists and maps, false, and absent messages. */
 function compact(fields: { readonly [key: string]: Json | undefined }): Json {
   const isDefault = (v: Json | undefined) =>
     v === undefined || v === '' || v === false || (Array.isArray(v) && v.length === 0)

@@ -42,7 +42,7 @@ export function isChainNumber(chain: number): boolean {
 }
 
 /**
- * Parses what was registered before.
+ * Parses metadata that was registered before.
  *
  * @throws McbError `invalid_protobuf`, `invalid_run_meta` or `unsupported_dtype`
  */

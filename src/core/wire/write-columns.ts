@@ -14,7 +14,7 @@ export interface ColumnSize {
   strings: number
 }
 
-/** Adds to a column's size what these draws take. */
+/** Adds the bytes of these draws to a column's size. */
 export function addParts(size: ColumnSize, { dtype }: ColumnSpec, { words, lengths, payload }: Parts): void {
   for (const word of words) size.shapes += varintSize(word)
   for (const length of lengths) size.strings += 1 + varintSize(length) + length

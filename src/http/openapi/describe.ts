@@ -1,4 +1,4 @@
-/** What routes say of themselves in /openapi.json: bodies and answers. */
+/** Parts of routes' descriptions in /openapi.json: bodies and answers. */
 import { EVENT_STREAM, JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
 import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'

@@ -1,7 +1,7 @@
 /** Headers of requests and answers, for /openapi.json. */
 import type { Header, Parameter, Reference } from './types.ts'
 
-/** What answers may carry, by name. */
+/** Headers that answers may carry, by name. */
 export const HEADERS: Readonly<Record<string, Header>> = {
   'X-Request-Id': {
     description: "Names this request in the server's log; the request's own X-Request-Id, when it had a plain one",
@@ -68,7 +68,7 @@ export function headers(...names: readonly string[]): Record<string, Reference> 
 
 const ETAGS = 'ETags of what the client has, or *; 304 when one of them is still true'
 
-/** `Mcb-Registration` of a request, and what comes of a wrong one. */
+/** `Mcb-Registration` of a request, with the status for a wrong one. */
 export const registration: Parameter = {
   name: 'Mcb-Registration',
   in: 'header',

@@ -1,4 +1,4 @@
-/** An operation in /openapi.json: what it says of itself, with what follows from its path, its body and its callers. */
+/** An operation in /openapi.json: its own description, and all that follows from its path, its body and its callers. */
 import type { Method, Need, Operation } from '../operation.ts'
 import { headers } from './described-headers.ts'
 import { PATH_PARAMETERS } from './parameters.ts'
@@ -30,7 +30,7 @@ function whoMay(needs: Need): string {
   return needs === 'key' ? 'Any key.' : `Needs: ${needs}.`
 }
 
-/** The empty requirement is that of servers without keys. */
+/** Security of an operation; the empty requirement is that of servers without keys. */
 function securityOf(needs: Need): OperationObject['security'] {
   if (needs === 'nothing') return []
   if (needs === 'operator') return [{ operator: [] }]
@@ -55,7 +55,7 @@ function namesIn(path: string): string[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
 }
 
-/** Answers to a key of a tenant with a limit of requests tell what is left of it. */
+/** The answers with headers of rates: those to a key of a tenant with a limit of requests tell the rest of it. */
 function withRates(responses: Description['responses']): Description['responses'] {
   return Object.fromEntries(
     Object.entries(responses).map(([status, answer]) => [

@@ -1,4 +1,4 @@
-/** Schemas of what tenants and keys look like, for /openapi.json. */
+/** Schemas of tenants and keys, for /openapi.json. */
 import { SCOPES } from '../../access/records.ts'
 import { body, flag, int64, list, object, ref, text, textOrNull, time, timeOrNull } from './schema-parts.ts'
 import type { Schema, Schemas } from './types.ts'
@@ -24,7 +24,7 @@ const expiresAt: Schema = {
   ...timeOrNull,
   description: 'RFC 3339, still to come; null, as when it is absent: never',
 }
-/** In a class: all but control characters. */
+/** All but control characters, as a class of a regular expression holds it. */
 const PLAIN = '^\\u0000-\\u001f\\u007f-\\u009f'
 const keyName: Schema = {
   type: 'string',

@@ -1,4 +1,4 @@
-/** /openapi.json as one document: what the routes say of themselves, and what belongs to none of them. */
+/** /openapi.json as one document: the descriptions of the routes, and all that belongs to none of them. */
 import { METHODS, type Resources } from '../operation.ts'
 import { described, problemsOfOperation } from './described.ts'
 import { HEADERS } from './described-headers.ts'

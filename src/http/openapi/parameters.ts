@@ -2,7 +2,7 @@
 import { ref } from './schema-parts.ts'
 import type { Parameter } from './types.ts'
 
-/** Of every path that has them, by the router's name. */
+/** Parameters of paths, by the router's name; a parameter is the same in every path. */
 export const PATH_PARAMETERS: Readonly<Record<string, Parameter>> = {
   rid: {
     name: 'rid',

@@ -1,4 +1,4 @@
-/** Errors in /openapi.json: each operation names the codes that it can give, with what they say beside the code. */
+/** Errors in /openapi.json: each operation names the codes that it can give, with their fields beside the code. */
 
 import { ERRORS, type ErrorCode } from '../../core/errors.ts'
 import { PROBLEM_TYPE } from '../../core/media-types.ts'
@@ -6,7 +6,7 @@ import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Answer, Answers, CodeOrPlace, Reference, Schema, Schemas } from './types.ts'
 
-/** All but `allow`, which is a header. */
+/** Fields of problems, without `allow`, which is a header. */
 const FIELDS: Schemas = {
   variable: { type: 'string', description: 'The variable or sampler stat in question' },
   expected: ref('DtypeOrShape'),
@@ -30,7 +30,7 @@ interface Example {
 }
 
 const variable = 'theta'
-/** Of each code that an operation can give. */
+/** An example for each code that an operation can give. */
 const EXAMPLES: { readonly [C in ErrorCode]?: Example } = {
   invalid_protobuf: { detail: 'the body is not a valid protobuf message: it ends inside a field' },
   invalid_slice: { detail: 'the step of a slice cannot be 0' },
@@ -74,7 +74,7 @@ const EXAMPLES: { readonly [C in ErrorCode]?: Example } = {
   overloaded: { detail: '256 answers are open, which is the most at a time; read these first', fields: { limit: 256 } },
 }
 
-/** Fields of a code in a problem, each with whether every problem of the code has it. */
+/** Fields of a code in a problem; true for one that every problem of the code has. */
 function fieldsOf(code: ErrorCode): ReadonlyMap<string, boolean> {
   const kinds: Readonly<Record<string, string>> = ERRORS[code][2] ?? {}
   const known = Object.entries(kinds).filter(([name]) => name in FIELDS)
@@ -118,7 +118,7 @@ function nameOf({ codes }: Problem): string {
   return `${names.join('Or')}Problem`
 }
 
-/** With the fields that these codes have, and no others. */
+/** Schema of a problem, with the fields that its codes have, and no others. */
 function schemaOf({ status, codes }: Problem): Schema {
   const fields = codes.map(fieldsOf)
   const used = Object.entries(FIELDS).filter(([name]) => fields.some((of) => of.has(name)))

@@ -1,4 +1,4 @@
-/** What schemas in /openapi.json are made of. */
+/** Parts of schemas in /openapi.json. */
 import type { Schema, Schemas } from './types.ts'
 
 export const text: Schema = { type: 'string' }

@@ -71,7 +71,7 @@ export interface Answer {
   readonly headers: Readonly<Record<string, Reference>>
   readonly content?: Content
 }
-/** By status. */
+/** Answers by status. */
 export type Answers = Readonly<Record<string, Answer | Reference>>
 
 export interface OperationObject {
@@ -114,7 +114,7 @@ export interface OpenApi {
 /** A code, with its status where that is not the one of the table. */
 export type CodeOrPlace = ErrorCode | { readonly code: ErrorCode; readonly status: number }
 
-/** What an operation says of itself; what follows from its path, body and caller is not said again. */
+/** An operation's own description; facts that follow from its path, body and caller are not repeated. */
 export interface Description {
   readonly tag: string
   readonly operationId: string

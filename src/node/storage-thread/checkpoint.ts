@@ -1,5 +1,5 @@
 /**
- * When the write-ahead log is copied into the database, and by whom.
+ * Checkpoints: the write-ahead log is copied into the database, while the writer goes on.
  *
  * SQLite lets the commit that passes a threshold do it, and every writer waits. Here a thread does, while the writer goes
  * on; it goes over what was written meanwhile until little is left, which the writer then copies itself. Only when all of
@@ -14,9 +14,9 @@ import type { CheckpointResult, Notice } from './protocol.ts'
 
 /** Frames (pages of 16 KiB) that are written before a checkpoint begins: 16 MiB. */
 const BEGIN_FRAMES = 1024
-/** So few frames are copied by the writer itself. */
+/** Frames that are few enough for the writer to copy them itself. */
 const FINISH_FRAMES = 192
-/** A log of this many frames (512 MiB) is copied at once, whoever waits. */
+/** A log of this many frames (512 MiB) is copied at once, and everybody waits. */
 const MAX_FRAMES = 32 * 1024
 /** With a log of this many frames (1 GiB), nothing more is written while the disk does not let them be copied. */
 const REFUSE_FRAMES = 64 * 1024
@@ -32,7 +32,7 @@ export class BackgroundCheckpoint {
   /** Set while the next attempt waits for better times. */
   private retry: NodeJS.Timeout | undefined
   private pauseMs = PAUSE_MS.first
-  /** Why the disk did not take the last one. */
+  /** The disk's reason for not taking the last one. */
   private failure: string | undefined
   /** Frames of the log that the last one has left in the database; none is known of a log that begins anew. */
   private reached: number | undefined
@@ -101,7 +101,7 @@ export class BackgroundCheckpoint {
     else this.finish()
   }
 
-  /** Copies the rest of the log, while whatever is to be written waits. */
+  /** Copies the rest of the log, while writes wait. */
   private finish(): void {
     const { log, checkpointed } = this.driver.checkpoint()
     if (checkpointed < log) return

@@ -19,11 +19,11 @@ export interface ThreadStorage {
   readonly control: ControlStore
   /** Resolves when the thread has ended without being asked to: nothing can be stored any more. */
   readonly failed: Promise<Error>
-  /** Waits for what was called, then closes the file. */
+  /** Waits for calls under way, then closes the file. */
   close(): Promise<void>
 }
 
-/** Larger bodies are handed over; for smaller ones a copy is cheaper. */
+/** Bytes of a body from which on it is handed over; for a smaller one a copy is cheaper. */
 const TRANSFER_BYTES = 16 * 1024
 
 type Unnumbered<C> = C extends Call ? Omit<C, 'id'> : never

@@ -34,7 +34,7 @@ const DELETIONS_MS = 60_000
 /** Buffers of an answer that are worth handing over instead of copying. */
 const TRANSFER_BYTES = 16 * 1024
 
-/** What a call comes to, and the buffers of it that are handed over. */
+/** Carries a call out and resolves to its result; buffers of it that are handed over are added to `transfer`. */
 async function carryOut(driver: FileDriver, call: Call, transfer: ArrayBuffer[]): Promise<unknown> {
   if ('control' in call) {
     const control = new SqlControl(driver)
@@ -78,7 +78,7 @@ function notice(sentence: string): void {
   port.postMessage({ notice: sentence } satisfies Noticed)
 }
 
-/** A disk that is full keeps no server from reading: what was left of a deletion then goes later. */
+/** A disk that is full keeps no server from reading: the rest of a deletion then goes later. */
 async function completeDeletions(driver: FileDriver): Promise<void> {
   try {
     await purgeHidden(driver)

@@ -1,4 +1,4 @@
-/** Events from a worker over ClickHouse, which looks for what another one writes. */
+/** Events from a worker over ClickHouse, which looks for writes of another one. */
 import { env } from 'cloudflare:workers'
 import { inject } from 'vitest'
 import { events } from '../../events/suite.ts'

@@ -1,4 +1,4 @@
-/** What a user does with the client, on any platform: register, append, watch, read back, and meet an error. */
+/** The steps of a user of the client, on any platform: register, append, watch, read back, and meet an error. */
 import { HttpBackend, McbError } from 'mcbackend-edge-client'
 
 const DRAWS = 2500

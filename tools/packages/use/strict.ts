@@ -1,4 +1,4 @@
-/** What the compiler must know of the client, with every check and without Node's types. */
+/** Types of the client as a user's compiler sees them, with every check and without Node's types. */
 import {
   type ChainGrowth,
   type Draws,
