@@ -11,7 +11,11 @@ export function repeatedIn(schema: Schema, batch: Batch, to: number): Question {
   return { columns: schema.columns.map((_, index) => index), slice: { start: batch.start, stop: to } }
 }
 
-/** @throws McbError `draw_conflict` unless a batch says what is stored in a page of the iterations that it repeats */
+/**
+ * Compares a batch with a page of the iterations that it repeats.
+ *
+ * @throws McbError `draw_conflict` where they differ
+ */
 export function requireSamePage(schema: Schema, batch: Batch, page: ReadPage, cursor: ReadCursor): void {
   for (const block of blocksIn(page, cursor, batch.start)) {
     const spec = schema.columns[block.position]

@@ -180,7 +180,7 @@ function gather(spec: ColumnSpec, fragments: readonly Fragment[], scratch: Bytes
   return gathered
 }
 
-/** Whether the absent draws of some fragments are written as fill. */
+/** True where the absent draws of some fragments are written as fill: see `gather`. */
 function isFilled(spec: ColumnSpec, fragments: readonly Fragment[]): boolean {
   let absent = 0
   let sentBytes = 0
