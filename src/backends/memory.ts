@@ -1,6 +1,6 @@
 /** A store in this process's memory: for tests, demonstrations and short runs. It ends with the process. */
 import { clipBlocks, newBlocks, overlapOf, requireSame } from '../core/draws/append-rule.ts'
-import type { Schema } from '../core/draws/columns.ts'
+import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
 import { type Block, joinSegments, weightOf } from '../core/draws/segment.ts'
 import { type ResolvedSlice, rangeOf, resolveSlice, subSlice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
@@ -135,7 +135,7 @@ export class MemoryStore implements Store {
       if (spec === undefined || blocks === undefined) continue
       const before = blocks.length
       blocks.push({ ...block, data: block.data?.slice() ?? null })
-      carry(blocks, (joined) => joinSegments(spec, joined))
+      carry(spec, blocks)
       chain.bytes += (block.data?.length ?? 0) + (blocks.length - before) * ROW_BYTES
     }
     chain.length = batch.start + batch.count
@@ -240,25 +240,29 @@ function within(blocks: readonly Block[], index: number, to: number): readonly B
 }
 
 /** Joins the last blocks while the one before is not larger than what follows it. */
-function carry(
-  blocks: Block[],
-  join: (parts: { data: Uint8Array<ArrayBuffer>; count: number }[]) => Uint8Array<ArrayBuffer>,
-): void {
+function carry(spec: ColumnSpec, blocks: Block[]): void {
   for (;;) {
-    const last = blocks.at(-1)
     const before = blocks.at(-2)
-    if (last === undefined || before === undefined) return
-    const count = before.count + last.count
-    if (last.data === null && before.data === null) blocks.splice(-2, 2, { start: before.start, count, data: null })
-    else {
-      if (last.data === null || before.data === null) return
-      const weight = weightOf(last.count, last.data.length)
-      if (weightOf(before.count, before.data.length) > weight || weight >= GROWN_BYTES) return
-      const data = join([
-        { data: before.data, count: before.count },
-        { data: last.data, count: last.count },
-      ])
-      blocks.splice(-2, 2, { start: before.start, count, data })
-    }
+    const last = blocks.at(-1)
+    if (before === undefined || last === undefined) return
+    const joined = joinBlocks(spec, before, last)
+    if (joined === undefined) return
+    blocks.splice(-2, 2, joined)
   }
+}
+
+/** One block for two neighbours, or undefined where they stay apart. */
+function joinBlocks(spec: ColumnSpec, before: Block, last: Block): Block | undefined {
+  const { start } = before
+  const count = before.count + last.count
+  if (before.data === null || last.data === null) {
+    return before.data === last.data ? { start, count, data: null } : undefined
+  }
+  const weight = weightOf(last.count, last.data.length)
+  if (weightOf(before.count, before.data.length) > weight || weight >= GROWN_BYTES) return undefined
+  const parts = [
+    { data: before.data, count: before.count },
+    { data: last.data, count: last.count },
+  ]
+  return { start, count, data: joinSegments(spec, parts) }
 }

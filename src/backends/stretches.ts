@@ -70,22 +70,6 @@ export function nextCursor(
   return position + 1 < columns.length ? { next: { moment, position: position + 1, done: 0 } } : {}
 }
 
-/** Blocks of a page of a slice without gaps, with the positions of their columns. */
-export function* blocksIn(
-  { stretches }: ReadPage,
-  cursor: ReadCursor,
-  from: number,
-): Generator<Block & { readonly position: number }> {
-  let position = cursor.position
-  let start = from + cursor.done
-  for (const stretch of stretches) {
-    if (stretch.position !== position) start = from
-    position = stretch.position
-    yield { ...stretch, start }
-    start += stretch.count
-  }
-}
-
 /** Wanted draws of a column from a cursor on. */
 export function wantedAt(
   spec: ColumnSpec,

@@ -11,7 +11,7 @@ import Database from 'better-sqlite3'
 import { McbError } from '../core/errors.ts'
 import { CannotOpen, cannotOpen, damaged, newer } from './cannot-open.ts'
 import { newestUnknown } from './migrated.ts'
-import type { Cell, Program, Row, SqlDriver, Statement } from './program.ts'
+import { type Cell, type Program, type Row, runAtOnce, type SqlDriver, type Statement } from './program.ts'
 
 // As CommonJS, in a tenth of the time: for each of its many ES modules Node reads drizzle's package.json of 180 KB anew.
 const require = createRequire(import.meta.url)
@@ -201,21 +201,19 @@ export class FileDriver implements SqlDriver {
   }
 
   private step<T>(program: Program<T>): T {
-    let next = program.next([])
-    while (!next.done) {
-      const { value } = next
-      if ('reads' in value) {
-        next = program.next(value.reads.map((statement) => this.all(statement)))
-      } else {
-        if (this.refusal !== undefined && value.writes.length > 0) throw unavailable(new Error(this.refusal))
-        for (const { sql, params } of value.writes) {
-          this.wrote = true
-          this.prepare(sql).run(...params)
-        }
-        next = program.next([])
-      }
+    return runAtOnce(
+      program,
+      (statement) => this.all(statement),
+      (statements) => this.write(statements),
+    )
+  }
+
+  private write(statements: readonly Statement[]): void {
+    if (this.refusal !== undefined && statements.length > 0) throw unavailable(new Error(this.refusal))
+    for (const { sql, params } of statements) {
+      this.wrote = true
+      this.prepare(sql).run(...params)
     }
-    return next.value
   }
 
   private all({ sql, params, look }: Statement): Row[] {

@@ -7,7 +7,7 @@
  */
 import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-types'
 import { McbError } from '../core/errors.ts'
-import type { Program, Row, SqlDriver, Statement } from './program.ts'
+import { type Program, type Row, runAtOnce, type SqlDriver, type Statement } from './program.ts'
 
 export class DurableDriver implements SqlDriver {
   readonly isShared = false
@@ -30,19 +30,13 @@ export class DurableDriver implements SqlDriver {
 
   private step<T>(program: Program<T>): T {
     let wrote = false
-    let next = program.next([])
-    while (!next.done) {
-      const { value } = next
-      if ('reads' in value) {
-        next = program.next(value.reads.map((statement) => this.all(statement)))
-      } else {
-        for (const { sql, params } of value.writes) this.storage.sql.exec(sql, ...params)
-        wrote ||= value.writes.length > 0
-        next = program.next([])
-      }
-    }
+    const all = (statement: Statement) => this.all(statement)
+    const result = runAtOnce(program, all, (statements) => {
+      for (const { sql, params } of statements) this.storage.sql.exec(sql, ...params)
+      wrote ||= statements.length > 0
+    })
     if (wrote) this.onWrite()
-    return next.value
+    return result
   }
 
   private all({ sql, params, look }: Statement): Row[] {

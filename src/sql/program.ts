@@ -37,6 +37,24 @@ export interface Writes {
 
 export type Program<T> = Generator<Reads | Writes, T, readonly (readonly Row[])[]>
 
+/** Runs a program on a database that answers at once, which `all` reads and `write` writes. */
+export function runAtOnce<T>(
+  program: Program<T>,
+  all: (statement: Statement) => readonly Row[],
+  write: (statements: readonly Statement[]) => void,
+): T {
+  let next = program.next([])
+  while (!next.done) {
+    const { value } = next
+    if ('reads' in value) next = program.next(value.reads.map(all))
+    else {
+      write(value.writes)
+      next = program.next([])
+    }
+  }
+  return next.value
+}
+
 export interface SqlDriver {
   /** True where other processes may write to the database. */
   readonly isShared: boolean

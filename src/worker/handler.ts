@@ -64,36 +64,7 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
   let app: Hono<AppEnv> | undefined
 
   const open = (env: Env) => {
-    const limits = limitsOf(env)
-    const openStore = storesOf(env, limits)
-    const { operatorToken, origins, publicUrl, hosts } = settingsOf(env)
-    const backends = new LruMap<string, StoreBackend>(BACKENDS)
-    const openBackend = (tenant: string) => {
-      let backend = backends.get(tenant)
-      if (backend === undefined) {
-        backend = new StoreBackend(openStore(tenant), limits, { looksPerWatch: LOOKS_PER_WATCH })
-        backends.set(tenant, backend)
-      }
-      return backend
-    }
-    const keys = operatorToken !== undefined && {
-      control: new SqlControl(new D1Driver(env.DB)),
-      operatorToken,
-      closeBackend: (tenant: string) => backends.delete(tenant),
-      // Cloudflare replaces what a client sends under this name.
-      addressOf: (c: AppContext) => c.req.header('CF-Connecting-IP'),
-      defer: (c: AppContext) => (work: Promise<unknown>) => c.executionCtx.waitUntil(work.catch(() => undefined)),
-    }
-    const opened = createApp({
-      openBackend,
-      ...(keys !== false && { keys }),
-      origins,
-      ...(hosts !== undefined && { hosts }),
-      ...(publicUrl !== undefined && { publicUrl }),
-      limits,
-      bounds: setUp(() => workerBoundsOf(env)),
-      readBody: readWorkersBody,
-    })
+    const opened = openApp(env)
     extend(opened)
     return opened
   }
@@ -130,6 +101,40 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       await sweepTenants({ control: new SqlControl(driver), openBackend, closeBackend: () => {} }, Date.now())
     },
   }
+}
+
+/** An application with the settings of `env`, and the backends that it keeps. @throws NotSetUp */
+function openApp(env: Env): Hono<AppEnv> {
+  const limits = limitsOf(env)
+  const openStore = storesOf(env, limits)
+  const { operatorToken, origins, publicUrl, hosts } = settingsOf(env)
+  const backends = new LruMap<string, StoreBackend>(BACKENDS)
+  const openBackend = (tenant: string) => {
+    let backend = backends.get(tenant)
+    if (backend === undefined) {
+      backend = new StoreBackend(openStore(tenant), limits, { looksPerWatch: LOOKS_PER_WATCH })
+      backends.set(tenant, backend)
+    }
+    return backend
+  }
+  const keys = operatorToken !== undefined && {
+    control: new SqlControl(new D1Driver(env.DB)),
+    operatorToken,
+    closeBackend: (tenant: string) => backends.delete(tenant),
+    // Cloudflare replaces what a client sends under this name.
+    addressOf: (c: AppContext) => c.req.header('CF-Connecting-IP'),
+    defer: (c: AppContext) => (work: Promise<unknown>) => c.executionCtx.waitUntil(work.catch(() => undefined)),
+  }
+  return createApp({
+    openBackend,
+    ...(keys !== false && { keys }),
+    origins,
+    ...(hosts !== undefined && { hosts }),
+    ...(publicUrl !== undefined && { publicUrl }),
+    limits,
+    bounds: setUp(() => workerBoundsOf(env)),
+    readBody: readWorkersBody,
+  })
 }
 
 class NotSetUp extends Error {}

@@ -1,12 +1,12 @@
 /** Appending exactly once: the table of docs/protocol.md §3 on a database without transactions. */
-import { newBlocks, overlapOf, requireSame } from '../../core/draws/append-rule.ts'
+import { newBlocks, overlapOf } from '../../core/draws/append-rule.ts'
 import type { Schema } from '../../core/draws/columns.ts'
 import type { Block } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { ChainState, ReadCursor, ReadPage } from '../../core/store.ts'
 import type { Batch } from '../../core/wire/read-batch.ts'
-import { blocksIn } from '../stretches.ts'
+import { repeatedIn, requireSamePage } from '../repeated.ts'
 import { type Append, chainSince, discard, type RunKey, requireChain, stateAfter } from './chains.ts'
 import { ChunkWriter } from './chunk.ts'
 import type { Attempted, Commits } from './commit.ts'
@@ -118,14 +118,11 @@ async function requireEqual(
   { length, updatedAt }: ChainState,
 ): Promise<void> {
   const { connection, run, schema, chain, limits } = target
-  const question = { columns: schema.columns.map((_, index) => index), slice: { start: batch.start, stop: to } }
+  const question = repeatedIn(schema, batch, to)
   let cursor: ReadCursor | undefined = { moment: { chain, length, updatedAt }, position: 0, done: 0 }
   while (cursor !== undefined) {
     const page: ReadPage = await readPage({ connection, run, schema, chain, limits }, question, cursor)
-    for (const block of blocksIn(page, cursor, batch.start)) {
-      const spec = schema.columns[block.position]
-      if (spec !== undefined) requireSame(spec, batch, block, length)
-    }
+    requireSamePage(schema, batch, page, cursor)
     cursor = page.next
   }
 }

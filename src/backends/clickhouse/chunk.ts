@@ -184,6 +184,7 @@ export class ChunkWriter {
 }
 
 const NO_WORDS = new Uint32Array()
+const NO_BYTES: Bytes = new Uint8Array()
 
 /** Elements of each draw, from the shape words. */
 function sizesOf(words: Uint32Array): Uint32Array {
@@ -201,8 +202,14 @@ function clipFlips(flips: readonly number[], { start, count }: Block): number[] 
   return before % 2 === 1 ? [start, ...within] : within
 }
 
-/** Columns of elements that hold columns of these dtypes. */
-function elementsOf(specs: readonly ColumnSpec[]): { readonly numbers: NumericDtype[]; readonly strings: boolean } {
+/** Columns of elements that a read selects. */
+interface Elements {
+  readonly numbers: readonly NumericDtype[]
+  readonly strings: boolean
+}
+
+/** The columns of elements that hold columns of these dtypes. */
+function elementsOf(specs: readonly ColumnSpec[]): Elements {
   const dtypes = new Set<string>(specs.map((spec) => spec.dtype))
   return { numbers: NUMBERS.filter((dtype) => dtypes.has(dtype)), strings: dtypes.has('str') }
 }
@@ -234,13 +241,21 @@ export interface Chunks {
   readonly deleted: number
 }
 
+/** A row of a column, which holds if its attempt became an append. */
+interface ColumnRow {
+  readonly name: string
+  readonly head: number
+  readonly attempt: bigint
+  readonly block: Block
+}
+
 export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Chunks {
   const byName = new Map(specs.map((spec) => [spec.name, spec]))
-  const { numbers, strings } = elementsOf(specs)
+  const selected = elementsOf(specs)
   const reader = new RowReader(bytes)
   const appends = new Winners<number, Append>()
   let deleted = 0
-  const rows: { readonly name: string; readonly head: number; readonly attempt: bigint; readonly block: Block }[] = []
+  const rows: ColumnRow[] = []
   while (reader.more()) {
     const kind = reader.int8()
     const start = reader.int64()
@@ -252,32 +267,46 @@ export function readChunks(bytes: Bytes, specs: readonly ColumnSpec[]): Chunks {
     const spec = kind === KIND.append ? undefined : byName.get(name)
     const count = reader.uint32()
     const absent = reader.uint8() === 1
-    const words = wordsOf(reader.array(4))
-    let payload: Bytes = new Uint8Array()
-    let lengths = new Uint32Array()
-    for (const dtype of numbers) {
-      const elements = reader.array(ITEM_SIZE[dtype])
-      if (dtype === spec?.dtype) payload = elements
-    }
-    if (strings) {
-      const texts = reader.strings()
-      if (spec?.dtype === 'str') ({ lengths, payload } = { ...texts, lengths: new Uint32Array(texts.lengths) })
-    }
+    const parts = readParts(reader, selected, spec)
     if (kind === KIND.append) appends.add(start, { start, count, attempt, written, position })
     if (kind === DELETED) deleted = Math.max(deleted, start)
     if (spec === undefined) continue
-    const data = absent
-      ? null
-      : spec.kind === 'rigid-numbers'
-        ? payload
-        : packSegment(spec, { words, lengths, payload })
+    const data = absent ? null : segmentOf(spec, parts)
     rows.push({ name, head, attempt, block: { start, count, data } })
   }
+  return { blocks: heldBlocks(rows, appends, specs), appends: appends.all(), deleted }
+}
+
+/** Shapes and elements of one row: those of the column that `spec` describes, without elements where it is undefined. */
+function readParts(reader: RowReader, { numbers, strings }: Elements, spec: ColumnSpec | undefined): Parts {
+  const words = wordsOf(reader.array(4))
+  let payload = NO_BYTES
+  let lengths: Uint32Array = NO_WORDS
+  for (const dtype of numbers) {
+    const elements = reader.array(ITEM_SIZE[dtype])
+    if (dtype === spec?.dtype) payload = elements
+  }
+  if (strings) {
+    const texts = reader.strings()
+    if (spec?.dtype === 'str') ({ lengths, payload } = texts)
+  }
+  return { words, lengths, payload }
+}
+
+function segmentOf(spec: ColumnSpec, parts: Parts): Bytes {
+  return spec.kind === 'rigid-numbers' ? parts.payload : packSegment(spec, parts)
+}
+
+function heldBlocks(
+  rows: readonly ColumnRow[],
+  appends: Winners<number, Append>,
+  specs: readonly ColumnSpec[],
+): Map<string, Block[]> {
   const blocks = new Map<string, Block[]>(specs.map((spec) => [spec.name, []]))
   for (const { name, head, attempt, block } of rows) {
     if (appends.get(head)?.attempt === attempt) blocks.get(name)?.push(block)
   }
-  return { blocks, appends: appends.all(), deleted }
+  return blocks
 }
 
 function wordsOf(bytes: Bytes): Uint32Array {

@@ -1,5 +1,5 @@
 /** Appending exactly once: the table of docs/protocol.md §3, and where the new draws go. */
-import { newBlocks, overlapOf, requireSame } from '../../core/draws/append-rule.ts'
+import { newBlocks, overlapOf } from '../../core/draws/append-rule.ts'
 import type { Schema } from '../../core/draws/columns.ts'
 import type { Block } from '../../core/draws/segment.ts'
 import { free } from '../../core/free.ts'
@@ -7,7 +7,7 @@ import type { ReadCursor, ReadPage } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import type { Batch } from '../../core/wire/read-batch.ts'
 import type { Program, Statement } from '../../sql/program.ts'
-import { blocksIn } from '../stretches.ts'
+import { repeatedIn, requireSamePage } from '../repeated.ts'
 import { type ChainRow, requireChain, TAIL_SLOTS } from './chain.ts'
 import { tailSum } from './checksum.ts'
 import { foldStatements } from './fold.ts'
@@ -44,15 +44,12 @@ export function* appendBatch(
 
 /** Compares a batch with the iterations of it that are stored already. */
 function* requireEqual(chain: ChainRow, schema: Schema, batch: Batch, to: number): Program<void> {
-  const question = { columns: schema.columns.map((_, index) => index), slice: { start: batch.start, stop: to } }
+  const question = repeatedIn(schema, batch, to)
   const moment = { chain: 0, length: chain.length, updatedAt: chain.updatedAt }
   let cursor: ReadCursor | undefined = { moment, position: 0, done: 0 }
   while (cursor !== undefined) {
     const page: ReadPage = yield* readPage(chain, schema, question, cursor)
-    for (const block of blocksIn(page, cursor, batch.start)) {
-      const spec = schema.columns[block.position]
-      if (spec !== undefined) requireSame(spec, batch, block, chain.length)
-    }
+    requireSamePage(schema, batch, page, cursor)
     cursor = page.next
   }
 }

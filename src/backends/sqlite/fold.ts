@@ -154,17 +154,7 @@ function* readTail(chain: ChainRow): Program<{ tailRows: readonly Row[]; levels:
  * beside what was sent: else a stat that comes with every other batch would leave a chunk for each.
  */
 function gather(spec: ColumnSpec, fragments: readonly Fragment[], scratch: Bytes[]): Fragment[] {
-  let absent = 0
-  let sentBytes = 0
-  let isSent = false
-  for (const { count, data, damaged } of fragments) {
-    if (data === null) absent += count
-    else if (!damaged) {
-      sentBytes += data.length
-      isSent = true
-    }
-  }
-  const filled = absent > 0 && isSent && fillSize(spec, absent) <= FILL_BYTES + sentBytes
+  const filled = isFilled(spec, fragments)
   const gathered: Fragment[] = []
   let group: { count: number; data: Bytes }[] = []
   const flush = () => {
@@ -188,6 +178,21 @@ function gather(spec: ColumnSpec, fragments: readonly Fragment[], scratch: Bytes
   }
   flush()
   return gathered
+}
+
+/** True where the absent draws of some fragments are written as fill: see `gather`. */
+function isFilled(spec: ColumnSpec, fragments: readonly Fragment[]): boolean {
+  let absent = 0
+  let sentBytes = 0
+  let isSent = false
+  for (const { count, data, damaged } of fragments) {
+    if (data === null) absent += count
+    else if (!damaged) {
+      sentBytes += data.length
+      isSent = true
+    }
+  }
+  return absent > 0 && isSent && fillSize(spec, absent) <= FILL_BYTES + sentBytes
 }
 
 function planColumn(spec: ColumnSpec, fragments: Fragment[], levels: readonly Level[], folded: number): ColumnFold {
