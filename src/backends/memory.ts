@@ -20,7 +20,7 @@ import type {
 import { ROW_BYTES } from '../core/usage.ts'
 import { prepareBatch } from '../core/wire/read-batch.ts'
 import { equalRunMeta, parseRunMeta } from '../core/wire/run-meta.ts'
-import { answeredWeight, nextCursor, stretchesOf, wantedAt } from './stretches.ts'
+import { answeredWeight, countOf, nextCursor, stretchesOf, wantedAt } from './stretches.ts'
 
 /** Weight, in bytes, up to which neighbouring small blocks are joined, as the digits of a binary counter are carried. */
 const GROWN_BYTES = 64 * 1024
@@ -200,7 +200,8 @@ function pageOf(run: MemoryRun, chain: MemoryChain, question: Question, slice: R
     const own = stretchesOf(position, { ...wanted, slice: part }, blocks)
     stretches.push(...own)
     for (const { count, data } of own) left -= weightOf(count, data?.length ?? 0)
-    const done = before + part.count
+    // Elements may be fewer than were planned.
+    const done = before + countOf(own)
     if (done < slice.count || left <= 0)
       return { stretches, ...nextCursor(question, cursor, position, done, slice.count) }
   }

@@ -41,15 +41,16 @@ export class MomentRead {
     const { elements } = this.question
     const columns = positions.map((position) => this.question.columns[position] ?? -1)
     const question = { columns, slice: slice === whole ? this.question.slice : sliceOf(slice), elements }
-    const first = slice === whole ? this.firstOf(positions) : undefined
-    for await (const { position, count, data } of pagesOf(this.source, question, first)) {
+    const takeFirst = () => (slice === whole ? this.takeFirst(positions) : undefined)
+    for await (const { position, count, data } of pagesOf(this.source, question, takeFirst)) {
       yield { position: positions[position] ?? -1, count, data }
     }
   }
 
   /** The first page's draws of some columns, as the first page of a question about these alone. */
-  private firstOf(positions: readonly number[]): ReadPage | undefined {
+  private takeFirst(positions: readonly number[]): ReadPage | undefined {
     const { first, given } = this
+    this.first = undefined
     if (first === undefined || positions.some((position) => given.has(position))) return undefined
     const places = new Map(positions.map((position, i) => [position, i]))
     const stretches: Stretch[] = []
@@ -60,7 +61,7 @@ export class MomentRead {
       else stretches.push({ ...stretch, position })
     }
     for (const position of positions) given.add(position)
-    this.first = { ...first, stretches: kept }
+    if (kept.length > 0) this.first = { ...first, stretches: kept }
     const { next } = first
     const position = next === undefined ? -1 : positions.findIndex((p) => p >= next.position)
     if (next === undefined || position < 0) return { stretches }
@@ -69,8 +70,15 @@ export class MomentRead {
   }
 }
 
-/** All stretches of an answer. Nothing is fetched ahead before the first page has been taken whole: its reader may not read. */
-async function* pagesOf(source: Source, question: Question, first?: ReadPage): AsyncGenerator<Stretch> {
+/**
+ * All stretches of an answer. Nothing is fetched ahead before the first page has been taken whole: its reader may not read.
+ * That page is not an argument, since a generator keeps those until it ends.
+ */
+async function* pagesOf(
+  source: Source,
+  question: Question,
+  takeFirst: () => ReadPage | undefined,
+): AsyncGenerator<Stretch> {
   const { store, registration, room, moment } = source
   const fetchPage = async (cursor: ReadCursor) => (await store.read(registration, moment.chain, question, cursor)).page
   const pages: Promise<ReadPage | undefined>[] = []
@@ -89,7 +97,7 @@ async function* pagesOf(source: Source, question: Question, first?: ReadPage): A
     fetchAhead(page)
   }
   try {
-    let page: ReadPage | undefined = first ?? (await fetchPage({ moment, position: 0, done: 0 }))
+    let page: ReadPage | undefined = takeFirst() ?? (await fetchPage({ moment, position: 0, done: 0 }))
     for (let asked: Promise<ReadPage | undefined>; page !== undefined; page = await asked) {
       yield* page.stretches
       if (page.next === undefined) return

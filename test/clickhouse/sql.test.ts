@@ -280,23 +280,40 @@ test('warmup is the prefix of a chain for which its flag holds, whoever writes a
   )
 }, 300_000)
 
-test('what versions before have written of warmup is read as a prefix of each row', async () => {
-  const append =
-    'INSERT INTO chunks (tenant, kind, rid, registration, name, chain, start, count, attempt, warmup, float64)'
+test('what versions before have written of warmup is read as the prefix of a chain', async () => {
   await connection.command("INSERT INTO runs (tenant, rid, registration) VALUES ('old', 'r', 'r-1')", {})
-  const rows = [
-    "('old', 'append', 'r', 'r-1', '', 0, 0, 6, 1, [], [])",
-    "('old', 'draws', 'r', 'r-1', 'x', 0, 0, 6, 1, [0, 2, 4], [0, 1, 2, 3, 4, 5])",
-    "('old', 'draws', 'r', 'r-1', 'y', 0, 0, 6, 1, [3, 5], [0, 1, 2, 3, 4, 5])",
-    "('old', 'draws', 'r', 'r-1', 'z', 0, 0, 6, 1, [0], [0, 1, 2, 3, 4, 5])",
+  // Of each chain three appends of two draws, and what they said of warmup: a stat said it, and every row repeats it.
+  const chains = [
+    ['[0]', '[2]', '[4]'],
+    ['[0]', '[2, 3]', '[4]'],
+    ['[0]', '[]', '[4]'],
+    ['[1]', '[2]', '[]'],
+    ['[0, 1]', '[2]', '[4]'],
+    ['[]', '[]', '[]'],
   ]
-  await connection.command(`${append} VALUES ${rows.join(', ')}`, {})
-  const sql = `SELECT variable, countIf(is_warmup) AS n, maxIf(draw, is_warmup) AS last FROM draws
-    WHERE tenant = {tenant:String} AND run = {run:String} GROUP BY variable ORDER BY variable`
+  const rows = chains.flatMap((said, chain) =>
+    said.flatMap((warmup, i) => [
+      ...(i === 0 ? [`('append', '', ${chain}, -1, 1, -1, 9, [], [])`] : []),
+      `('append', '', ${chain}, ${2 * i}, 2, ${2 * i}, 1, [], [])`,
+      `('draws', 'x', ${chain}, ${2 * i}, 2, ${2 * i}, 1, ${warmup}, [1, 1])`,
+      `('stats', 'sampler_0__tune', ${chain}, ${2 * i}, 2, ${2 * i}, 1, ${warmup}, [1, 1])`,
+      // Of an attempt that came to nothing.
+      `('stats', 'sampler_0__tune', ${chain}, ${2 * i}, 2, ${2 * i}, 2, [], [1, 1])`,
+    ]),
+  )
+  await connection.command(
+    `INSERT INTO chunks (kind, name, chain, start, count, head, attempt, warmup, float64, tenant, rid, registration)
+    SELECT *, 'old', 'r', 'r-1' FROM values('kind String, name String, chain UInt32, start Int64, count UInt32,
+      head Int64, attempt UInt64, warmup Array(Int64), float64 Array(Float64)', ${rows.join(', ')})`,
+    {},
+  )
+  const sql = `SELECT chain, groupArray(draw) AS warmup FROM (SELECT * FROM draws
+    WHERE tenant = {tenant:String} AND run = {run:String} AND is_warmup ORDER BY draw) GROUP BY chain ORDER BY chain`
   expect(await rowsOf(sql, { tenant: 'old', run: 'r' })).toEqual([
-    { variable: 'x', n: 2, last: 1 },
-    { variable: 'y', n: 0, last: 0 },
-    { variable: 'z', n: 6, last: 5 },
+    { chain: 0, warmup: [0, 1, 2, 3, 4, 5] },
+    { chain: 1, warmup: [0, 1, 2] },
+    { chain: 2, warmup: [0, 1] },
+    { chain: 4, warmup: [0] },
   ])
 })
 

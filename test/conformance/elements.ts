@@ -96,6 +96,20 @@ export const elements: Topic = {
       expectSameDraws(await chain.getStats('step', {}, [2, [0, 1]]), numbers('int32', [3, 2], [3, 1, 6, 4, 0, 0]))
     })
 
+    test('an element that is asked for very often', async () => {
+      const content = new Content(34, [SCALAR, { name: 'word', dtype: 'str', shape: [1] }])
+      const length = 90
+      const chain = await chainOf(suite, content, length)
+      const zeros = new Array<number>(9000).fill(0)
+      for (const column of content.columns) {
+        for (const step of [undefined, -2]) {
+          const read = await chain.getDraws(column.name, { step }, zeros)
+          const indices = pythonSlice(length, undefined, undefined, step)
+          expectSameDraws(read, picked(content, column, indices, zeros))
+        }
+      }
+    })
+
     test('elements that are not there are refused', async () => {
       const content = new Content(33, [...COLUMNS, SCALAR, RAGGED])
       const chain = await chainOf(suite, content, 3)

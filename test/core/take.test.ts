@@ -74,3 +74,43 @@ test('a hole ends what is taken', () => {
     expect(taken.map(({ count }) => count)).toEqual([4])
   }
 })
+
+const often = { ranges: Array.from({ length: 1000 }, () => [0, 1] as const), count: 1000 }
+const PAGE_BYTES = 2 * 1024 * 1024
+
+test.each(['bool', 'float64', 'str'] as const)(
+  'an element that is asked for often is taken of few draws: %s',
+  (dtype) => {
+    const [scalar] = buildSchema([{ name: 'x', dtype }], [], DEFAULT_LIMITS).columns
+    if (scalar === undefined) throw new Error('there is a column')
+    const count = 20_000
+    const itemSize = scalar.dtype === 'str' ? 4 : scalar.itemSize
+    const blocks = [0, 1].map((i) => ({ start: i * count, count, data: new Uint8Array(count * itemSize) }))
+    for (const step of [1, -3]) {
+      let slice = resolveSlice({ step }, 2 * count)
+      const taken = [...takeBlocks({ spec: scalar, slice, elements: often }, blocks)]
+      const draws = taken.reduce((n, { count: own }) => n + own, 0)
+      expect(taken.reduce((n, { data }) => n + (data?.length ?? 0), 0)).toBeLessThanOrEqual(PAGE_BYTES)
+      expect(draws).toBe(Math.floor(PAGE_BYTES / (1000 * itemSize)))
+      // The rest begins where this has ended.
+      slice = subSlice(slice, draws)
+      expect(takeBlocks({ spec: scalar, slice, elements: often }, blocks).next().value?.first).toBe(slice.first)
+    }
+  },
+)
+
+test('a draw whose strings become too many bytes is refused', () => {
+  const [scalar] = buildSchema([{ name: 'x', dtype: 'str' }], [], DEFAULT_LIMITS).columns
+  if (scalar === undefined) throw new Error('there is a column')
+  const text = 128 * 1024
+  const data = new Uint8Array(4 + text).fill(97)
+  new DataView(data.buffer).setUint32(0, text, true)
+  const slice = resolveSlice({}, 1)
+  const blocks = [{ start: 0, count: 1, data }]
+  const [taken] = [
+    ...takeBlocks({ spec: scalar, slice, elements: { ...often, ranges: often.ranges.slice(0, 3), count: 3 } }, blocks),
+  ]
+  expect(taken).toMatchObject({ first: 0, count: 1 })
+  expect(taken?.data?.length).toBe(3 * (4 + text))
+  expect(() => [...takeBlocks({ spec: scalar, slice, elements: often }, blocks)]).toThrow('name each of them once')
+})

@@ -1,4 +1,6 @@
 /** Selections: of one chain, of several, and row by row; in any order of reading, all is of one moment. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
@@ -192,4 +194,44 @@ test('a selection stays of its moment while the chain grows', async () => {
   await chain.appendBatch(content.batch(23, 8))
   const found = await listOf(pieces(selection))
   expectColumns(gathered(selection, found), 0, pythonSlice(23, undefined, undefined, -2), run.schema.columns)
+})
+
+/** Remembers what it gave first, but does not hold it. */
+class Remembered extends ShortPages {
+  private first: WeakRef<object> | undefined
+
+  isFirstHeld(): boolean {
+    return this.first?.deref() !== undefined
+  }
+
+  override async read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {
+    const { state, page } = await super.read(registration, chain, question, cursor)
+    const stretches = page.stretches.map((stretch) => ({ ...stretch, data: stretch.data?.slice() ?? null }))
+    this.first ??= new WeakRef(stretches[0]?.data ?? {})
+    return { state, page: { ...page, stretches } }
+  }
+}
+
+test.each([[['x']], [['x', 'ragged', 'm']]])('of %j the first page is not held once it was taken', async (names) => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const store = new Remembered()
+  const run = await fill(store)
+  const selection = await run.read(
+    0,
+    run.schema.columns.filter(({ name }) => names.includes(name)),
+  )
+  expect(store.isFirstHeld()).toBe(true)
+  const reading = await measured(selection, () => {})
+  for (let taken = 0; taken < 12; taken += (await reading.next()).value?.count ?? 12);
+  await expect
+    .poll(
+      () => {
+        collect()
+        return store.isFirstHeld()
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(false)
+  expect((await reading.next()).done).toBe(false)
 })

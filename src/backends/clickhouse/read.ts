@@ -1,6 +1,7 @@
 /** Pages of a read: one query for as many columns as a page holds, or for a part of one. */
 
 import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
+import type { ElementRanges } from '../../core/draws/elements.ts'
 import { type Bytes, weightOf } from '../../core/draws/segment.ts'
 import { type ResolvedSlice, rangeOf, resolveSlice, subSlice } from '../../core/draws/slice.ts'
 import type { Limits } from '../../core/limits.ts'
@@ -99,14 +100,18 @@ function isSameSlice(a: ResolvedSlice, b: ResolvedSlice): boolean {
 function pageOf({ blocks: byName }: Chunks, ask: Ask, { specs, part }: Plan): ReadPage | undefined {
   const { question, cursor, slice } = ask
   const stretches: Stretch[] = []
+  let { done } = cursor
   for (const [i, spec] of specs.entries()) {
     const sorted = (byName.get(spec.name) ?? []).sort((a, b) => a.start - b.start)
     const own = stretchesOf(cursor.position + i, { spec, slice: part, elements: question.elements }, sorted)
-    if (countOf(own) < part.count) return undefined
+    const got = countOf(own)
+    // Elements may be fewer than were planned.
+    if (got === 0 || (got < part.count && question.elements === undefined)) return undefined
+    done = cursor.done + got
     stretches.push(...own)
   }
   const last = cursor.position + specs.length - 1
-  return { stretches, ...nextCursor(question, cursor, last, cursor.done + part.count, slice.count) }
+  return { stretches, ...nextCursor(question, cursor, last, done, slice.count) }
 }
 
 /** Says why draws that were there are not there any more. */
@@ -122,17 +127,22 @@ async function planPage(source: Source, ask: Ask): Promise<Plan> {
   const specs = candidates(source.schema, ask)
   const [first] = specs
   if (first !== undefined && rest.step < 0n) return { specs: [first], part: window(rest, WINDOW_DRAWS) }
-  return planOf(specs, rest, await sizesOf(source, { specs, part: rest }))
+  return planOf(ask, specs, rest, await sizesOf(source, { specs, part: rest }))
 }
 
 /** The plan where all draws have the same size, so that nothing needs to be asked for it. */
 function planRigid(source: Source, ask: Ask): Plan | undefined {
   const specs = candidates(source.schema, ask)
   if (!specs.every((spec) => spec.kind === 'rigid-numbers')) return undefined
-  return planOf(specs, subSlice(ask.slice, ask.cursor.done))
+  return planOf(ask, specs, subSlice(ask.slice, ask.cursor.done))
 }
 
-function planOf(specs: readonly ColumnSpec[], rest: ResolvedSlice, sizes?: ReadonlyMap<string, RowSize[]>): Plan {
+function planOf(
+  { question: { elements } }: Ask,
+  specs: readonly ColumnSpec[],
+  rest: ResolvedSlice,
+  sizes?: ReadonlyMap<string, RowSize[]>,
+): Plan {
   const [first] = specs
   if (first === undefined) throw new Error('a read names a column that the schema has not')
   const { from, to } = rangeOf(rest)
@@ -141,13 +151,13 @@ function planOf(specs: readonly ColumnSpec[], rest: ResolvedSlice, sizes?: Reado
     const spec = specs[whole]
     const rows = spec && sizes?.get(spec.name)
     if (spec === undefined || (rows !== undefined && rows.length >= PLANNED_ROWS)) break
-    const weight = rows?.reduce((n, row) => n + row.weight, 0) ?? strideOf(spec) * (to - from)
+    const weight = rows?.reduce((n, row) => n + row.weight, 0) ?? strideOf(spec, elements) * (to - from)
     if (weight > budget) break
     budget -= weight
   }
   if (whole > 0) return { specs: specs.slice(0, whole), part: rest }
   const rows = sizes?.get(first.name)
-  const draws = rows === undefined ? Math.floor(PAGE_BYTES / strideOf(first)) : endOfPage(from, rows) - from
+  const draws = rows === undefined ? Math.floor(PAGE_BYTES / strideOf(first, elements)) : endOfPage(from, rows) - from
   return { specs: [first], part: window(rest, draws) }
 }
 
@@ -171,9 +181,10 @@ function candidates(schema: Schema, { question, cursor }: Ask): ColumnSpec[] {
   return specs
 }
 
-/** Weight of a draw as far as the schema tells. */
-function strideOf(spec: ColumnSpec): number {
-  return spec.kind === 'rigid-numbers' ? weightOf(1, spec.stride) : 1
+/** Weight of a draw as far as the schema tells, or of its elements where they have more. */
+function strideOf(spec: ColumnSpec, elements?: ElementRanges): number {
+  if (spec.kind !== 'rigid-numbers') return 1
+  return Math.max(weightOf(1, spec.stride), (elements?.count ?? 0) * spec.itemSize)
 }
 
 interface RowSize {

@@ -10,6 +10,7 @@
  * and take no room however large their shape is.
  */
 
+import { McbError } from '../errors.ts'
 import { concatBytes, equalBytes } from '../wire/protobuf.ts'
 import type { ColumnSpec, RigidNumbers, RigidStrings } from './columns.ts'
 import { fillShape } from './columns.ts'
@@ -240,29 +241,52 @@ function pickRigid({ stride: width }: RigidNumbers, bytes: Bytes, { first, step,
   return picked
 }
 
-/** Some elements of some draws of a segment of `total` draws, in the order of the stride. */
+/** Draws of one column, which know how many they are. */
+export interface Picked {
+  readonly count: number
+  readonly data: Bytes
+}
+
+/** Bytes of the strings that are picked of one draw at most, as many as a body may bring: one may be asked for very often. */
+const PICKED_BYTES = 64 * 1024 * 1024
+
+/**
+ * Some elements of some draws of a segment of `total` draws, in the order of the stride: of so many draws as give about
+ * `most` bytes, and of one at least, since an element that is asked for often makes much of little.
+ *
+ * @throws McbError `payload_too_large` when strings of one draw are asked for so often that they have more than 64 MiB
+ */
 export function pickElements(
   spec: RigidColumn,
   bytes: Bytes,
   total: number,
   stride: Stride,
   elements: ElementRanges,
-): Bytes {
-  if (spec.kind === 'rigid-strings') return pickStrings(spec, unpackSegment(spec, bytes, total), stride, elements)
+  most: number,
+): Picked {
+  if (spec.kind === 'rigid-strings') return pickStrings(spec, unpackSegment(spec, bytes, total), stride, elements, most)
   const { itemSize } = spec
-  const picked = new Uint8Array(stride.count * elements.count * itemSize)
+  const each = elements.count * itemSize
+  const count = Math.min(stride.count, Math.max(1, Math.floor(most / each)))
+  const picked = new Uint8Array(count * each)
   let to = 0
-  for (let i = 0; i < stride.count; i++) {
+  for (let i = 0; i < count; i++) {
     const draw = (stride.first + i * stride.step) * spec.stride
     for (const [from, end] of elements.ranges) {
       picked.set(bytes.subarray(draw + from * itemSize, draw + end * itemSize), to)
       to += (end - from) * itemSize
     }
   }
-  return picked
+  return { count, data: picked }
 }
 
-function pickStrings(spec: RigidStrings, parts: Parts, stride: Stride, { ranges, count }: ElementRanges): Bytes {
+function pickStrings(
+  spec: RigidStrings,
+  parts: Parts,
+  stride: Stride,
+  { ranges, count }: ElementRanges,
+  most: number,
+): Picked {
   const { lengths, payload } = parts
   const ends = new Float64Array(lengths.length)
   for (let i = 0, end = 0; i < lengths.length; i++) {
@@ -270,18 +294,36 @@ function pickStrings(spec: RigidStrings, parts: Parts, stride: Stride, { ranges,
     ends[i] = end
   }
   const begin = (element: number) => (element === 0 ? 0 : (ends[element - 1] ?? 0))
-  const picked = new Uint32Array(stride.count * count)
-  const texts: Bytes[] = []
-  let to = 0
-  for (let i = 0; i < stride.count; i++) {
-    const draw = (stride.first + i * stride.step) * spec.elements
+  const firstOf = (draw: number) => (stride.first + draw * stride.step) * spec.elements
+  let draws = 0
+  let text = 0
+  for (; draws < stride.count; draws++) {
+    const first = firstOf(draws)
+    const own = ranges.reduce((n, [from, end]) => n + begin(first + end) - begin(first + from), 0)
+    if (own > PICKED_BYTES) throw tooOften(spec, own)
+    if (draws > 0 && (draws + 1) * count * 4 + text + own > most) break
+    text += own
+  }
+  const picked = { words: NO_WORDS, lengths: new Uint32Array(draws * count), payload: new Uint8Array(text) }
+  for (let draw = 0, to = 0, at = 0; draw < draws; draw++) {
+    const first = firstOf(draw)
     for (const [from, end] of ranges) {
-      picked.set(lengths.subarray(draw + from, draw + end), to)
-      texts.push(payload.subarray(begin(draw + from), begin(draw + end)))
+      const own = payload.subarray(begin(first + from), begin(first + end))
+      picked.lengths.set(lengths.subarray(first + from, first + end), to)
+      picked.payload.set(own, at)
       to += end - from
+      at += own.length
     }
   }
-  return packSegment(spec, { words: NO_WORDS, lengths: picked, payload: concatBytes(texts) })
+  return { count: draws, data: packSegment(spec, picked) }
+}
+
+function tooOften({ name }: RigidStrings, bytes: number): McbError {
+  return new McbError(
+    'payload_too_large',
+    `elements of one draw of "${name}" would have ${bytes} bytes, the limit is ${PICKED_BYTES}; name each of them once`,
+    { limit: PICKED_BYTES },
+  )
 }
 
 const NO_WORDS = new Uint32Array()

@@ -20,25 +20,16 @@ export interface Taken {
   readonly data: Segment
 }
 
-/** The wanted draws of a block, in the order of the slice: a view where all of some neighbours are; undefined when there is none. */
-export function takeBlock(wanted: Wanted, block: Block): Taken | undefined {
-  const { first, count } = within(block, wanted.slice)
-  if (count === 0) return undefined
-  return { first, count, data: dataOf(wanted, block, first, count) }
-}
+/** Bytes of elements that are taken at once, more or less: one that is asked for often makes much of little. */
+const ELEMENTS_BYTES = 2 * 1024 * 1024
 
-function dataOf({ spec, slice, elements }: Wanted, block: Block, first: number, count: number): Segment {
-  const { data } = block
-  if (data === null) return null
-  const offset = first - block.start
-  const stride = { first: offset, step: count === 1 ? 1 : Number(slice.step), count }
-  if (elements !== undefined && spec.layout === 'rigid') return pickElements(spec, data, block.count, stride, elements)
-  if (stride.step === 1) return sliceSegment(spec, data, block.count, offset, offset + count)
-  return pickSegment(spec, data, block.count, stride)
+interface Within {
+  readonly first: number
+  readonly count: number
 }
 
 /** The draws of a slice that lie in a block: the first in the order of the slice, and how many. */
-function within(block: Block, slice: ResolvedSlice): { first: number; count: number } {
+function within(block: Block, slice: ResolvedSlice): Within {
   const step = slice.count === 1 ? 1 : Number(slice.step)
   const low = block.start
   const high = block.start + block.count - 1
@@ -52,21 +43,38 @@ function within(block: Block, slice: ResolvedSlice): { first: number; count: num
   return i > j ? { first: 0, count: 0 } : { first: slice.first + i * step, count: j - i + 1 }
 }
 
+/** Those draws of a block, in the order of the slice: a view where all of some neighbours are; of elements about `most` bytes. */
+function takeWithin({ spec, slice, elements }: Wanted, block: Block, { first, count }: Within, most: number): Taken {
+  const { data } = block
+  if (data === null) return { first, count, data }
+  const offset = first - block.start
+  const stride = { first: offset, step: count === 1 ? 1 : Number(slice.step), count }
+  if (elements !== undefined && spec.layout === 'rigid') {
+    return { first, ...pickElements(spec, data, block.count, stride, elements, most) }
+  }
+  if (stride.step === 1) return { first, count, data: sliceSegment(spec, data, block.count, offset, offset + count) }
+  return { first, count, data: pickSegment(spec, data, block.count, stride) }
+}
+
 /**
- * The wanted draws of blocks that rise, up to the first hole. A slice that falls meets the blocks from behind.
+ * The wanted draws of blocks that rise, up to the first hole, and of elements up to some MiB: at least a draw where there is
+ * one. A slice that falls meets the blocks from behind.
  */
 export function* takeBlocks(wanted: Wanted, blocks: readonly Block[]): Generator<Taken> {
-  const { slice } = wanted
-  const isFalling = slice.step < 0n
+  const { slice, elements } = wanted
   const step = slice.count === 1 ? 1 : Number(slice.step)
   let next = slice.first
   let left = slice.count
-  for (let i = 0; i < blocks.length && left > 0; i++) {
-    const block = blocks[isFalling ? blocks.length - 1 - i : i]
-    const taken = block && takeBlock(wanted, block)
-    if (taken === undefined) continue
-    if (taken.first !== next) return
+  let most = elements === undefined ? Number.POSITIVE_INFINITY : ELEMENTS_BYTES
+  for (const block of slice.step < 0n ? blocks.toReversed() : blocks) {
+    if (left === 0 || most <= 0) return
+    const own = within(block, slice)
+    if (own.count === 0) continue
+    if (own.first !== next) return
+    const taken = takeWithin(wanted, block, own, most)
     yield taken
+    if (taken.count < own.count) return
+    most -= taken.data?.length ?? 0
     next += taken.count * step
     left -= taken.count
   }
