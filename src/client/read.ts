@@ -40,7 +40,9 @@ export class ChainReader {
     resolveSlice(slice, 0)
     const most = countBound(slice)
     const { firstDraws, isSized } = asked
-    if (isSized && most !== undefined && most <= firstDraws) return firstOf(await this.fetch(asked, slice))
+    if (isSized && most !== undefined && most <= firstDraws) {
+      return firstOf(await this.fetch(asked, slice, ({ count }) => count <= most))
+    }
     const resolved = resolveSlice(slice, await this.length())
     return resolved.count === 0 ? drawsOf(asked.column, []) : this.pages(asked, resolved)
   }
@@ -51,7 +53,9 @@ export class ChainReader {
     let at = index
     if (columns.length === 0) requireIteration(index, resolveSlice(sliceAt(index), await this.length()).count)
     for (const group of byQueryLength(columns)) {
-      const { draws, start, count } = await this.fetch(queryOfColumns(group), sliceAt(at))
+      const { draws, start, count } = await this.fetch(queryOfColumns(group), sliceAt(at), (answer) => {
+        return answer.count === 0 || (answer.count === 1 && (at < 0 || answer.start === at))
+      })
       requireIteration(index, count)
       // The other columns come from the same iteration, also when the chain grows meanwhile.
       at = start
@@ -85,11 +89,12 @@ export class ChainReader {
     const step = slice.count === 1 ? 1 : Number(slice.step)
     const start = slice.first + from * step
     const stop = start + count * step
-    return this.fetch(asked, { start, stop: stop < 0 ? undefined : stop, step }, count)
+    const answered = { start, stop: stop < 0 ? undefined : stop, step }
+    return this.fetch(asked, answered, (answer) => answer.count === count && answer.start === start)
   }
 
-  /** Some columns of a slice; when their count is known, an answer that has another one was damaged. */
-  private fetch(asked: Query, slice: Slice, count?: number): Promise<Page> {
+  /** Some columns of a slice. An answer that is not of it has been damaged, or is another's that a cache has kept. */
+  private fetch(asked: Query, slice: Slice, isOfSlice: (answer: DecodedAnswer) => boolean): Promise<Page> {
     const query = [...asked.parameters, ...sliceQuery(slice)].join('&')
     const request = {
       method: 'GET',
@@ -99,7 +104,7 @@ export class ChainReader {
     } as const
     return this.transport.send(request, ({ bytes }) => {
       const answer = asked.decode(bytes)
-      if (count !== undefined && answer.count !== count) throw damaged(`${answer.count} draws instead of ${count}`)
+      if (!isOfSlice(answer)) throw damaged(`${answer.count} draws from ${answer.start} on are not what was asked for`)
       return { ...answer, bytes: bytes.length }
     })
   }
