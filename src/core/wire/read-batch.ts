@@ -56,7 +56,10 @@ function* decode(body: Uint8Array<ArrayBuffer>, schema: Schema, limits: Limits):
     })
   }
   if (step !== 0) {
-    throw new McbError('invalid_parameter', `step ${step} was written; batches hold consecutive iterations`)
+    throw new McbError(
+      'invalid_parameter',
+      `step ${fromZigzag(step)} was written; leave it out, since batches hold consecutive iterations`,
+    )
   }
   if (count === 0) throw new McbError('empty_batch', 'the batch holds no iteration (count is 0)')
   if (refusal !== undefined) throw refusal
@@ -81,4 +84,9 @@ function* decode(body: Uint8Array<ArrayBuffer>, schema: Schema, limits: Limits):
     segments.push(segment)
   }
   return { start, count, segments, size }
+}
+
+/** A number of type sint64. */
+function fromZigzag(value: number): number {
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2
 }
