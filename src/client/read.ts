@@ -21,18 +21,24 @@ interface Page extends DecodedAnswer {
 export class ChainReader {
   private readonly transport: Transport
   private readonly path: string
+  private readonly number: number
   private readonly headers: Readonly<Record<string, string>>
 
-  /** @param path address of the chain */
-  constructor(transport: Transport, path: string, headers: Readonly<Record<string, string>>) {
+  constructor(
+    transport: Transport,
+    { path, number }: { readonly path: string; readonly number: number },
+    headers: Readonly<Record<string, string>>,
+  ) {
     this.transport = transport
     this.path = path
+    this.number = number
     this.headers = headers
   }
 
   async length(): Promise<number> {
-    const { path, headers } = this
-    const { length } = await this.transport.send({ method: 'GET', path, headers, type: JSON_TYPE }, readChain)
+    const { path, number, headers } = this
+    const request = { method: 'GET', path, headers, type: JSON_TYPE } as const
+    const { length } = await this.transport.send(request, (answer) => readChain(answer, number))
     return length
   }
 

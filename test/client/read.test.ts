@@ -163,6 +163,36 @@ describe('answers to another question, such as those of a cache that looks at pa
   })
 })
 
+describe('the state of a chain', () => {
+  it.each([
+    '{"chain":1,"length":5}',
+    '{"chain":0,"length":-1}',
+    '{"chain":0,"length":0.5}',
+    '{"chain":0,"length":"5"}',
+  ])('is not %s', async (answer) => {
+    const server = startApp()
+    const asked: string[] = []
+    // Every first answer to a question for the chain is that.
+    const fetch: Fetch = async (request) => {
+      const question = `${request.method} ${new URL(request.url).pathname}`
+      const response = await server.fetch(request)
+      if (!question.includes('/chains/0') || asked.includes(question)) return response
+      asked.push(question)
+      return new Response(answer, { status: response.status, headers: { 'Content-Type': 'application/json' } })
+    }
+    const backend = new HttpBackend({ url: URL_OF_APP, fetch, retry: EAGER })
+    const run = await backend.initRun({ rid: 'r', variables: [{ name: 'x', dtype: 'float64' }] })
+    const chain = await run.initChain(0)
+    expect(chain.number).toBe(0)
+    expect(
+      await chain.appendBatch({ count: LENGTH, draws: new Map([['x', columns(upTo(LENGTH)).get('x') ?? []]]) }),
+    ).toBe(LENGTH)
+    expect(await chain.length()).toBe(LENGTH)
+    expect(await (await run.getChain(0))?.length()).toBe(LENGTH)
+    expect(asked).toHaveLength(3)
+  })
+})
+
 describe('pages', () => {
   it('reads a large column in several requests, as it was when the first was sent', async () => {
     const server = startApp()
