@@ -75,7 +75,7 @@ export class HttpChain implements Chain {
     this.isNew = isNew
     this.context = context
     this.path = `${context.path}/chains/${chain}`
-    this.reader = new ChainReader(context.transport, this.path, context.headers)
+    this.reader = new ChainReader(context.transport, { path: this.path, number: chain }, context.headers)
     this.end = length
     this.queue = new UploadQueue(
       () => (this.isDue && this.hasDraws ? this.takeBuffer() : undefined),
@@ -321,7 +321,7 @@ export class HttpChain implements Chain {
   private async post(end: number, body: Bytes): Promise<number> {
     const { headers, transport } = this.context
     const request = { method: 'POST', path: `${this.path}/draws`, headers, body, type: JSON_TYPE } as const
-    const { length } = await transport.send(request, readChain)
+    const { length } = await transport.send(request, (answer) => readChain(answer, this.number))
     if (length < end) {
       throw new McbError('internal_error', `the server acknowledged a length of ${length} instead of ${end}`)
     }

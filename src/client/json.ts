@@ -13,10 +13,11 @@ function members({ bytes }: Answer): Members {
   return asRecord(JSON.parse(new TextDecoder().decode(bytes)))
 }
 
-function numberIn(value: Members, name: string): number {
+/** A number of chains or draws, or an index of one. */
+function wholeNumberIn(value: Members, name: string): number {
   const member = value[name]
-  if (typeof member !== 'number') throw new TypeError(`"${name}" is not a number`)
-  return member
+  if (typeof member === 'number' && Number.isSafeInteger(member) && member >= 0) return member
+  throw new TypeError(`"${name}" is not a whole number from 0 on`)
 }
 
 function stringIn(value: Members, name: string): string {
@@ -31,8 +32,11 @@ function listIn(value: Members, name: string): readonly unknown[] {
   return member
 }
 
-export function readChain(answer: Answer): ChainAnswer {
-  return chainOf(members(answer))
+/** The state of chain `number`: that of another one was not asked for. */
+export function readChain(answer: Answer, number: number): ChainAnswer {
+  const state = chainOf(members(answer))
+  if (state.chain !== number) throw new TypeError(`chain ${state.chain} was answered instead of ${number}`)
+  return state
 }
 
 export function readChains(answer: Answer): ChainAnswer[] {
@@ -40,7 +44,7 @@ export function readChains(answer: Answer): ChainAnswer[] {
 }
 
 function chainOf(value: Members): ChainAnswer {
-  return { chain: numberIn(value, 'chain'), length: numberIn(value, 'length') }
+  return { chain: wholeNumberIn(value, 'chain'), length: wholeNumberIn(value, 'length') }
 }
 
 export function readRunPage(answer: Answer): RunPage {
@@ -54,9 +58,9 @@ function summaryOf(run: Members): RunSummary {
     rid: stringIn(run, 'rid'),
     createdAt: new Date(stringIn(run, 'createdAt')),
     updatedAt: new Date(stringIn(run, 'updatedAt')),
-    variables: numberIn(run, 'variables'),
-    sampleStats: numberIn(run, 'sampleStats'),
-    chains: numberIn(run, 'chains'),
-    draws: numberIn(run, 'draws'),
+    variables: wholeNumberIn(run, 'variables'),
+    sampleStats: wholeNumberIn(run, 'sampleStats'),
+    chains: wholeNumberIn(run, 'chains'),
+    draws: wholeNumberIn(run, 'draws'),
   }
 }

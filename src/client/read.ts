@@ -21,18 +21,24 @@ interface Page extends DecodedAnswer {
 export class ChainReader {
   private readonly transport: Transport
   private readonly path: string
+  private readonly number: number
   private readonly headers: Readonly<Record<string, string>>
 
-  /** @param path address of the chain */
-  constructor(transport: Transport, path: string, headers: Readonly<Record<string, string>>) {
+  constructor(
+    transport: Transport,
+    { path, number }: { readonly path: string; readonly number: number },
+    headers: Readonly<Record<string, string>>,
+  ) {
     this.transport = transport
     this.path = path
+    this.number = number
     this.headers = headers
   }
 
   async length(): Promise<number> {
-    const { path, headers } = this
-    const { length } = await this.transport.send({ method: 'GET', path, headers, type: JSON_TYPE }, readChain)
+    const { path, number, headers } = this
+    const request = { method: 'GET', path, headers, type: JSON_TYPE } as const
+    const { length } = await this.transport.send(request, (answer) => readChain(answer, number))
     return length
   }
 
@@ -40,7 +46,9 @@ export class ChainReader {
     resolveSlice(slice, 0)
     const most = countBound(slice)
     const { firstDraws, isSized } = asked
-    if (isSized && most !== undefined && most <= firstDraws) return firstOf(await this.fetch(asked, slice))
+    if (isSized && most !== undefined && most <= firstDraws) {
+      return firstOf(await this.fetch(asked, slice, ({ count }) => count <= most))
+    }
     const resolved = resolveSlice(slice, await this.length())
     return resolved.count === 0 ? drawsOf(asked.column, []) : this.pages(asked, resolved)
   }
@@ -51,7 +59,9 @@ export class ChainReader {
     let at = index
     if (columns.length === 0) requireIteration(index, resolveSlice(sliceAt(index), await this.length()).count)
     for (const group of byQueryLength(columns)) {
-      const { draws, start, count } = await this.fetch(queryOfColumns(group), sliceAt(at))
+      const { draws, start, count } = await this.fetch(queryOfColumns(group), sliceAt(at), (answer) => {
+        return answer.count === 0 || (answer.count === 1 && (at < 0 || answer.start === at))
+      })
       requireIteration(index, count)
       // The other columns come from the same iteration, also when the chain grows meanwhile.
       at = start
@@ -85,11 +95,12 @@ export class ChainReader {
     const step = slice.count === 1 ? 1 : Number(slice.step)
     const start = slice.first + from * step
     const stop = start + count * step
-    return this.fetch(asked, { start, stop: stop < 0 ? undefined : stop, step }, count)
+    const answered = { start, stop: stop < 0 ? undefined : stop, step }
+    return this.fetch(asked, answered, (answer) => answer.count === count && answer.start === start)
   }
 
-  /** Some columns of a slice; when their count is known, an answer that has another one was damaged. */
-  private fetch(asked: Query, slice: Slice, count?: number): Promise<Page> {
+  /** Some columns of a slice. An answer that is not of it has been damaged, or is another's that a cache has kept. */
+  private fetch(asked: Query, slice: Slice, isOfSlice: (answer: DecodedAnswer) => boolean): Promise<Page> {
     const query = [...asked.parameters, ...sliceQuery(slice)].join('&')
     const request = {
       method: 'GET',
@@ -99,7 +110,7 @@ export class ChainReader {
     } as const
     return this.transport.send(request, ({ bytes }) => {
       const answer = asked.decode(bytes)
-      if (count !== undefined && answer.count !== count) throw damaged(`${answer.count} draws instead of ${count}`)
+      if (!isOfSlice(answer)) throw damaged(`${answer.count} draws from ${answer.start} on are not what was asked for`)
       return { ...answer, bytes: bytes.length }
     })
   }

@@ -57,7 +57,7 @@ export class HttpRun extends RunDescription implements Run {
     const condition: Record<string, string> = exclusive ? { 'If-None-Match': '*' } : {}
     const path = this.chainPath(number)
     const request = { method: 'PUT', path, headers: { ...headers, ...condition }, type: JSON_TYPE } as const
-    return transport.send(request, (answer) => this.open(readChain(answer), answer.status === 201))
+    return transport.send(request, (answer) => this.open(readChain(answer, number), answer.status === 201))
   }
 
   /** @throws McbError `run_not_found`, `run_replaced` */
@@ -66,7 +66,7 @@ export class HttpRun extends RunDescription implements Run {
     const request = { method: 'GET', path: this.chainPath(number), headers, type: JSON_TYPE } as const
     return transport.send(
       request,
-      (answer): HttpChain | undefined => this.open(readChain(answer), false),
+      (answer): HttpChain | undefined => this.open(readChain(answer, number), false),
       (refusal) => {
         if (refusal.code === 'chain_not_found') return undefined
         throw refusal

@@ -1,7 +1,14 @@
 /** Reads through the client: slices, pages, single iterations. */
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Draws, HttpBackend, type HttpChain, type NdArray, type Slice } from '../../src/client/index.ts'
+import {
+  type Draws,
+  type Fetch,
+  HttpBackend,
+  type HttpChain,
+  type NdArray,
+  type Slice,
+} from '../../src/client/index.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { EAGER, faultyNetwork, startApp, storedChain, URL_OF_APP } from './server.ts'
 
@@ -127,6 +134,62 @@ describe('slices', () => {
     })
     await expect(chain.getStats('x')).rejects.toMatchObject({ code: 'unknown_variable', status: 404 })
     await expect(chain.getDraws('lp')).rejects.toMatchObject({ code: 'unknown_variable', status: 404 })
+  })
+})
+
+describe('answers to another question, such as those of a cache that looks at paths alone', () => {
+  it.each<[string, (chain: HttpChain) => Promise<unknown>, unknown]>([
+    ['the end', (chain) => chain.getDraws('x', { start: -2 }), columns([LENGTH - 2, LENGTH - 1]).get('x')],
+    ['a page', (chain) => chain.getDraws('word', { start: 1, stop: 5 }), columns([1, 2, 3, 4]).get('word')],
+    ['an iteration', (chain) => chain.getDrawsAt(7, ['words']), new Map([['words', at.words(7)]])],
+  ])('are no draws of %s', async (_, read, expected) => {
+    const server = startApp()
+    const other = new Set<string>()
+    const fetch: Fetch = (request) => {
+      const url = new URL(request.url)
+      if (request.method === 'GET' && url.searchParams.has('start') && !other.has(url.href)) {
+        other.add(url.href)
+        url.searchParams.set('start', '0')
+        url.searchParams.set('stop', '4')
+      }
+      return server.fetch(new Request(url, request))
+    }
+    const backend = new HttpBackend({ url: URL_OF_APP, fetch, retry: EAGER })
+    const chain = await (await backend.initRun(META)).initChain(0)
+    const stats = new Map([['lp', { dtype: 'float32', shape: [LENGTH], data: new Float32Array(LENGTH) } as const]])
+    await chain.appendBatch({ count: LENGTH, draws: columns(upTo(LENGTH)), stats })
+    expect(await read(chain)).toEqual(expected)
+    expect(other.size).toBeGreaterThan(0)
+  })
+})
+
+describe('the state of a chain', () => {
+  it.each([
+    '{"chain":1,"length":5}',
+    '{"chain":0,"length":-1}',
+    '{"chain":0,"length":0.5}',
+    '{"chain":0,"length":"5"}',
+  ])('is not %s', async (answer) => {
+    const server = startApp()
+    const asked: string[] = []
+    // Every first answer to a question for the chain is that.
+    const fetch: Fetch = async (request) => {
+      const question = `${request.method} ${new URL(request.url).pathname}`
+      const response = await server.fetch(request)
+      if (!question.includes('/chains/0') || asked.includes(question)) return response
+      asked.push(question)
+      return new Response(answer, { status: response.status, headers: { 'Content-Type': 'application/json' } })
+    }
+    const backend = new HttpBackend({ url: URL_OF_APP, fetch, retry: EAGER })
+    const run = await backend.initRun({ rid: 'r', variables: [{ name: 'x', dtype: 'float64' }] })
+    const chain = await run.initChain(0)
+    expect(chain.number).toBe(0)
+    expect(
+      await chain.appendBatch({ count: LENGTH, draws: new Map([['x', columns(upTo(LENGTH)).get('x') ?? []]]) }),
+    ).toBe(LENGTH)
+    expect(await chain.length()).toBe(LENGTH)
+    expect(await (await run.getChain(0))?.length()).toBe(LENGTH)
+    expect(asked).toHaveLength(3)
   })
 })
 

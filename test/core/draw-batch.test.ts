@@ -10,6 +10,7 @@ import type { Draws } from '../../src/core/interfaces.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { BATCH, COLUMN } from '../../src/core/wire/draw-batch-fields.ts'
 import { decodeAnswer, decodeElements } from '../../src/core/wire/read-answer.ts'
+import { decodeBatch } from '../../src/core/wire/read-batch.ts'
 import { encodeBatch } from '../../src/core/wire/write-batch.ts'
 import { batchHead } from '../../src/core/wire/write-columns.ts'
 
@@ -63,6 +64,17 @@ test('field numbers are those of the schema', () => {
     Object.fromEntries(root.lookupType(`mcbackend.${name}`).fieldsArray.map((field) => [field.name, field.id]))
   expect(BATCH).toEqual(numbers('DrawBatch'))
   expect(COLUMN).toEqual(numbers('Column'))
+})
+
+test.each([1, -1, 2, -3, 2 ** 40])('a written step of %d is told as it was meant', (step) => {
+  const bytes = Uint8Array.from(mcbackend.DrawBatch.encode({ count: 1, step }).finish())
+  const detail = new RegExp(`^step ${step} was written`)
+  expect(() => decodeBatch(bytes, SCHEMA, DEFAULT_LIMITS)).toThrow(detail)
+})
+
+test('half a character is told from a wrong dtype', () => {
+  const draws = new Map<string, Draws>([['word', { dtype: 'str', shape: [1], data: ['\ud83d'] }]])
+  expect(() => encodeBatch({ count: 1, draws }, 0, SCHEMA)).toThrow(/"word".*lone surrogate/)
 })
 
 test('the head of an answer is what the generated code reads', () => {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { buildSchema } from '../../src/core/draws/columns.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { STEP_SIZE } from '../../src/core/turn.ts'
 import { concatBytes, fieldHead, writeVarint } from '../../src/core/wire/protobuf.ts'
 import { type Batch, decodeBatch, prepareBatch } from '../../src/core/wire/read-batch.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
@@ -27,9 +28,7 @@ function bodyOf(dtype: string, ...parts: readonly Uint8Array[]): Uint8Array<Arra
 
 /** The same two bytes over and over. */
 function pairs(size: number, first: number, second: number): Uint8Array {
-  const bytes = new Uint8Array(size)
-  for (let i = 0; i < size; i += 2) bytes.set([first, second], i)
-  return bytes
+  return new Uint8Array(new Uint16Array(size / 2).fill(first + second * 256).buffer)
 }
 
 const strings = 4 * MIB
@@ -51,7 +50,28 @@ const CASES = {
     field(3, new Uint8Array([7])),
   ),
   'columns that nobody knows': concatBytes([new Uint8Array([16, 1]), pairs(8 * MIB, 26, 0)]),
+  'a group of very many fields': concatBytes([
+    new Uint8Array([8 * 9 + 3]),
+    pairs(8 * MIB, 8, 1),
+    new Uint8Array([8 * 9 + 4]),
+    bodyOf('int8', field(4, new Uint8Array([0])), field(3, new Uint8Array([7]))),
+  ]),
+  'many columns of some fields each': concatBytes(
+    Array.from({ length: 100 }, () => field(3, pairs(80 * 1024, 8 * 9, 1))),
+  ),
+  'many words in one field': field(3, concatBytes([field(1, encoder.encode('d')), field(4, pairs(8 * MIB, 1, 1))])),
 }
+
+test.each(['int8', 'str'])('every pass over a column of %s has turns', async (dtype) => {
+  const schema = buildSchema([{ name: 'c', dtype, undefinedNdim: true }], [], DEFAULT_LIMITS)
+  const element = dtype === 'str' ? field(5, encoder.encode('x')) : field(3, new Uint8Array([7]))
+  const size = 8 * MIB
+  const body = bodyOf(dtype, pairs(size / 2, 8 * 9, 1), pairs(size / 2, 34, 0), field(4, new Uint8Array([0])), element)
+  const passes = dtype === 'str' ? 4 : 3
+  const { turns, value: decode } = await turnsWhile(() => prepareBatch(body, schema, DEFAULT_LIMITS))
+  expect(decode().count).toBe(1)
+  expect(turns).toBeGreaterThan((passes - 0.5) * (size / 2 / STEP_SIZE))
+})
 
 /** Megabytes are compared by their hashes: one by one it would take a minute. */
 function digestOf({ segments, ...rest }: Batch) {

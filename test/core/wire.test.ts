@@ -77,7 +77,8 @@ describe('fields', () => {
           seen.push(reader.field)
           reader.skip()
         }
-        expect(seen).toEqual(grouped ? [1] : fields.map(([number]) => number))
+        // Nothing that lies in a group may be taken for a field of the message.
+        expect(seen).toEqual(grouped ? [1, ...fields.map(() => 0), 0] : fields.map(([number]) => number))
         expect(reader.position).toBe(bytes.length)
       }),
     )
@@ -103,7 +104,12 @@ describe('fields', () => {
       while (reader.next()) reader.skip()
     }
     expect(() => read(nested(90))).not.toThrow()
-    expect(() => read(nested(1_000_000))).toThrow(expect.objectContaining({ code: 'invalid_protobuf' }))
+    const damaged = expect.objectContaining({ code: 'invalid_protobuf' })
+    expect(() => read(nested(1_000_000))).toThrow(damaged)
+    // Not ended, ended twice, or ended by another's end.
+    for (const bytes of [[0x0b], [0x0b, 0x0c, 0x0c], [0x0c], [0x0b, 0x13, 0x0c, 0x14], [0x0b, 0x14]]) {
+      expect(() => read(own(Uint8Array.from(bytes)))).toThrow(damaged)
+    }
   })
 
   test('any bytes end, or are refused', () => {

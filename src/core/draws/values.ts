@@ -150,11 +150,16 @@ function packRagged(spec: ColumnSpec, list: readonly NdArray[]): Bytes {
 function packTexts(spec: ColumnSpec, words: Uint32Array, texts: readonly string[]): Bytes {
   const encoded = texts.map((text) => {
     // An encoder would put U+FFFD in its place, and a reader would get another text than was written.
-    if (!text.isWellFormed()) throw mismatchedValue(spec, text)
+    if (!text.isWellFormed()) throw halfCharacter(spec)
     return encoder.encode(text)
   })
   const lengths = new Uint32Array(encoded.map((bytes) => bytes.length))
   return packSegment(spec, { words, lengths, payload: concatBytes(encoded) })
+}
+
+function halfCharacter(spec: ColumnSpec): McbError {
+  const detail = `"${spec.name}": a text holds half a character (a lone surrogate), which UTF-8 cannot; make it with toWellFormed()`
+  return new McbError('dtype_mismatch', detail, { variable: spec.name, expected: 'str', actual: 'string' })
 }
 
 function requireDtype(spec: ColumnSpec, dtype: string): void {

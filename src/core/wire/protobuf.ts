@@ -23,9 +23,11 @@ export class WireReader {
   readonly bytes: Uint8Array<ArrayBuffer>
   position: number
   end: number
-  /** Field number and wire type of the last tag. */
+  /** Field number and wire type of the last tag; inside of a group, of which nothing is known here, the number is 0. */
   field = 0
   type = 0
+  /** Numbers of the groups that are open. */
+  private readonly groups: number[] = []
 
   constructor(bytes: Uint8Array<ArrayBuffer>, position = 0, end = bytes.length) {
     this.bytes = bytes
@@ -33,15 +35,26 @@ export class WireReader {
     this.end = end
   }
 
-  /** Reads the next tag; false at the end of the message. */
+  /** Reads the next tag; false at the end of the message. Tags in groups come one by one, as a group may be the whole message. */
   next(): boolean {
-    if (this.position >= this.end) return false
+    if (this.position >= this.end) {
+      if (this.groups.length > 0) throw malformed('a group does not end')
+      return false
+    }
     const tag = this.varint()
     if (tag > 0xffffffff) throw malformed('a tag exceeds 32 bits')
     this.field = Math.floor(tag / 8)
     this.type = tag % 8
     if (this.field === 0) throw malformed('a field has number 0')
+    if (this.groups.length > 0 || this.type === START_GROUP) this.nextInGroup()
     return true
+  }
+
+  private nextInGroup(): void {
+    const { field, type, groups } = this
+    if (groups.length > 0) this.field = 0
+    if (type === START_GROUP && groups.push(field) > MAX_DEPTH) throw malformed('it is nested too deeply')
+    if (type === END_GROUP && groups.pop() !== field) throw malformed('a group ends under another number')
   }
 
   /** An unsigned varint of 64 bits; beyond 2^53 it is rounded, so 2^64 - 1 is 2^64 here. */
@@ -84,19 +97,20 @@ export class WireReader {
     return length
   }
 
-  /** Passes over a packed field and counts its varints. */
-  packedVarints(): number {
-    const end = this.length() + this.position
+  /** Passes over about `most` bytes of the varints that end at `end`, and counts them. */
+  countVarints(end: number, most: number): number {
+    const { bytes } = this
+    const until = Math.min(end, this.position + most)
     let count = 0
     let begin = this.position
-    for (let at = begin; at < end; at++) {
-      if ((this.bytes[at] ?? 0) >= 0x80) continue
-      if (at - begin > 9) break
+    for (let at = begin; at < end && begin < until; at++) {
+      if ((bytes[at] ?? 0) >= 0x80) continue
+      if (at - begin > 9) throw malformed('a varint exceeds ten bytes')
       begin = at + 1
       count++
     }
-    if (begin !== end) throw malformed('a packed field does not end with a varint')
-    this.position = end
+    if (begin < until) throw malformed('a packed field does not end with a varint')
+    this.position = begin
     return count
   }
 
@@ -115,8 +129,8 @@ export class WireReader {
     return decodeUtf8(this.bytes, this.position - length, this.position)
   }
 
-  /** Passes over the field whose tag was read last. */
-  skip(depth = 0): void {
+  /** Passes over the field whose tag was read last; of a group, over its tags alone. */
+  skip(): void {
     switch (this.type) {
       case VARINT:
         this.varint()
@@ -131,23 +145,13 @@ export class WireReader {
         this.advance(4)
         return
       case START_GROUP:
-        this.skipGroup(this.field, depth + 1)
         return
+      case END_GROUP:
+        if (this.field === 0) return
+        throw malformed('a group ends that has not begun')
       default:
         throw malformed(`wire type ${this.type} is not known here`)
     }
-  }
-
-  private skipGroup(field: number, depth: number): void {
-    if (depth > MAX_DEPTH) throw malformed('it is nested too deeply')
-    while (this.next()) {
-      if (this.type === END_GROUP) {
-        if (this.field !== field) throw malformed('a group ends under another number')
-        return
-      }
-      this.skip(depth)
-    }
-    throw malformed('a group does not end')
   }
 
   private advance(count: number): void {

@@ -6,7 +6,7 @@ import { type Bytes, numberParts } from '../draws/segment.ts'
 import { isDrawList, pickElements, valuesOf } from '../draws/values.ts'
 import { McbError } from '../errors.ts'
 import type { Draws } from '../interfaces.ts'
-import { atOnce } from '../turn.ts'
+import { atOnce, Pace, STEP_SIZE } from '../turn.ts'
 import { elementsSent, numbersIn, partsIn, type RawBatch, scanBatch } from './read-columns.ts'
 
 export interface DecodedAnswer {
@@ -50,7 +50,7 @@ export function decodeElements(bytes: Bytes, spec: RigidColumn, elements: Elemen
 function scanAnswer(bytes: Bytes, columns: readonly ColumnSpec[]): RawBatch {
   const known = { draws: new Map<string, ColumnSpec>(), stats: new Map<string, ColumnSpec>() }
   for (const spec of columns) known[spec.group].set(spec.name, spec)
-  const batch = atOnce(scanBatch(bytes, known))
+  const batch = atOnce(scanBatch(bytes, known, new Pace(STEP_SIZE)))
   if (batch.refusal !== undefined) throw batch.refusal
   return batch
 }
@@ -59,7 +59,9 @@ function drawsIn(bytes: Bytes, { columns, count }: RawBatch, spec: ColumnSpec): 
   const raw = columns[spec.index]
   if (raw === undefined) throw new McbError('invalid_protobuf', `the answer is not whole: "${spec.name}" is missing`)
   const parts =
-    spec.kind === 'rigid-numbers' ? numberParts(numbersIn(raw, spec, count)) : atOnce(partsIn(bytes, raw, spec, count))
+    spec.kind === 'rigid-numbers'
+      ? numberParts(numbersIn(raw, spec, count))
+      : atOnce(partsIn(bytes, raw, spec, count, new Pace(STEP_SIZE)))
   return valuesOf(spec, parts, count)
 }
 

@@ -4,7 +4,7 @@ import type { Schema } from '../draws/columns.ts'
 import { type Bytes, packSegment, type Segment } from '../draws/segment.ts'
 import { McbError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
-import { atOnce, inTurns, type Steps } from '../turn.ts'
+import { atOnce, inTurns, Pace, STEP_SIZE, type Steps } from '../turn.ts'
 import { numbersIn, partsIn, scanBatch } from './read-columns.ts'
 
 /** A validated batch: iterations `start … start + count`, one segment a column of the schema. */
@@ -48,14 +48,18 @@ export async function prepareBatch(body: Bytes, schema: Schema, limits: Limits):
 }
 
 function* decode(body: Uint8Array<ArrayBuffer>, schema: Schema, limits: Limits): Steps<Batch> {
-  const { start, count, step, columns, refusal } = yield* scanBatch(body, schema)
+  const pace = new Pace(STEP_SIZE)
+  const { start, count, step, columns, refusal } = yield* scanBatch(body, schema, pace)
   if (count > limits.batchIterations) {
     throw new McbError('payload_too_large', `${count} iterations; a batch has at most ${limits.batchIterations}`, {
       limit: limits.batchIterations,
     })
   }
   if (step !== 0) {
-    throw new McbError('invalid_parameter', `step ${step} was written; batches hold consecutive iterations`)
+    throw new McbError(
+      'invalid_parameter',
+      `step ${fromZigzag(step)} was written; leave it out, since batches hold consecutive iterations`,
+    )
   }
   if (count === 0) throw new McbError('empty_batch', 'the batch holds no iteration (count is 0)')
   if (refusal !== undefined) throw refusal
@@ -75,9 +79,14 @@ function* decode(body: Uint8Array<ArrayBuffer>, schema: Schema, limits: Limits):
     const segment =
       spec.kind === 'rigid-numbers'
         ? numbersIn(raw, spec, count)
-        : packSegment(spec, yield* partsIn(body, raw, spec, count))
+        : packSegment(spec, yield* partsIn(body, raw, spec, count, pace))
     size += segment.length
     segments.push(segment)
   }
   return { start, count, segments, size }
+}
+
+/** A number of type sint64. */
+function fromZigzag(value: number): number {
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2
 }

@@ -3,7 +3,7 @@
 import type { ColumnSpec, RigidNumbers, Schema } from '../draws/columns.ts'
 import type { Bytes, Parts } from '../draws/segment.ts'
 import { McbError } from '../errors.ts'
-import { STEP_SIZE, type Steps } from '../turn.ts'
+import { type Pace, STEP_SIZE, type Steps } from '../turn.ts'
 import { BATCH, COLUMN } from './draw-batch-fields.ts'
 import { checkUtf8, LENGTH_DELIMITED, VARINT, WireReader } from './protobuf.ts'
 import { checkShapes, readShapes } from './shape-words.ts'
@@ -38,11 +38,11 @@ export interface RawColumn {
 }
 
 /** Finds the columns of a message. @throws McbError `invalid_protobuf` */
-export function* scanBatch(body: Bytes, known: KnownColumns): Steps<RawBatch> {
+export function* scanBatch(body: Bytes, known: KnownColumns, pace: Pace): Steps<RawBatch> {
   const batch: RawBatch = { start: 0, count: 0, step: 0, columns: [], refusal: undefined }
   const reader = new WireReader(body)
-  for (let fields = 1; reader.next(); fields++) {
-    if (fields % STEP_SIZE === 0) yield
+  while (reader.next()) {
+    if (pace.isDue(1)) yield
     const { field, type } = reader
     if ((field !== BATCH.draws && field !== BATCH.stats) || type !== LENGTH_DELIMITED) {
       scanNumber(batch, reader)
@@ -50,8 +50,8 @@ export function* scanBatch(body: Bytes, known: KnownColumns): Steps<RawBatch> {
     }
     const length = reader.length()
     const raw = newColumn(body, reader.position, reader.position + length)
-    const column = new WireReader(body, raw.begin, raw.end)
-    while (!scanFields(body, raw, column, STEP_SIZE)) yield
+    const scan = { raw, reader: new WireReader(body, raw.begin, raw.end), packedEnd: raw.begin }
+    while (!scanFields(scan, pace)) yield
     reader.position += length
     place(batch, raw, known, field === BATCH.draws ? 'draws' : 'stats')
   }
@@ -83,21 +83,37 @@ function newColumn(body: Bytes, begin: number, end: number): RawColumn {
   return { name: '', dtype: '', data, begin, end, shapeWords: 0, strings: 0, stringBytes: 0 }
 }
 
-/** Takes up to `most` fields of a column; true at its end. */
-function scanFields(body: Bytes, raw: RawColumn, reader: WireReader, most: number): boolean {
-  for (let fields = 0; fields < most; fields++) {
+/** A column of which a part is scanned. */
+interface Scan {
+  readonly raw: RawColumn
+  readonly reader: WireReader
+  /** End of the packed field in which the reader stands; it stands in none where that is not behind it. */
+  packedEnd: number
+}
+
+/** Takes fields of a column until a turn is due; true at its end. */
+function scanFields(scan: Scan, pace: Pace): boolean {
+  const { raw, reader } = scan
+  for (;;) {
+    if (reader.position < scan.packedEnd) {
+      const from = reader.position
+      raw.shapeWords += reader.countVarints(scan.packedEnd, STEP_SIZE)
+      if (pace.isDue(reader.position - from)) return false
+      continue
+    }
     if (!reader.next()) return true
-    if (reader.type === LENGTH_DELIMITED) scanBytes(body, raw, reader)
+    if (reader.type === LENGTH_DELIMITED) scanBytes(scan)
     else if (reader.type === VARINT && reader.field === COLUMN.shapes) {
       reader.varint()
       raw.shapeWords++
     } else reader.skip()
+    if (pace.isDue(1)) return false
   }
-  return false
 }
 
 /** Takes a field of a column that has a length. */
-function scanBytes(body: Bytes, raw: RawColumn, reader: WireReader): void {
+function scanBytes(scan: Scan): void {
+  const { raw, reader } = scan
   switch (reader.field) {
     case COLUMN.name:
       raw.name = reader.string()
@@ -109,11 +125,11 @@ function scanBytes(body: Bytes, raw: RawColumn, reader: WireReader): void {
       raw.data = reader.view()
       return
     case COLUMN.shapes:
-      raw.shapeWords += reader.packedVarints()
+      scan.packedEnd = reader.length() + reader.position
       return
     case COLUMN.strings: {
       const length = reader.length()
-      checkUtf8(body, reader.position, reader.position + length)
+      checkUtf8(reader.bytes, reader.position, reader.position + length)
       reader.position += length
       raw.strings++
       raw.stringBytes += length
@@ -133,16 +149,16 @@ export function numbersIn(raw: RawColumn, spec: RigidNumbers, count: number): By
 }
 
 /** The parts of any other column; numbers are a view on the body. @throws McbError that names the column, 422 */
-export function* partsIn(body: Bytes, raw: RawColumn, spec: ColumnSpec, count: number): Steps<Parts> {
+export function* partsIn(body: Bytes, raw: RawColumn, spec: ColumnSpec, count: number, pace: Pace): Steps<Parts> {
   requireKind(raw, spec)
   const column = () => new WireReader(body, raw.begin, raw.end)
   const ragged = spec.layout === 'ragged'
-  const elements = ragged ? yield* checkShapes(spec, column(), raw.shapeWords, count) : count * spec.elements
+  const elements = ragged ? yield* checkShapes(spec, column(), raw.shapeWords, count, pace) : count * spec.elements
   checkCount(spec, spec.layout === 'rigid' ? [count, ...spec.shape] : [elements], elements, elementsSent(raw, spec))
   checkBools(spec, raw.data)
-  const words = ragged ? yield* readShapes(column(), raw.shapeWords) : new Uint32Array()
+  const words = ragged ? yield* readShapes(column(), raw.shapeWords, pace) : new Uint32Array()
   const strings =
-    spec.dtype === 'str' ? yield* readStrings(body, raw) : { lengths: new Uint32Array(), payload: raw.data }
+    spec.dtype === 'str' ? yield* readStrings(body, raw, pace) : { lengths: new Uint32Array(), payload: raw.data }
   return { words, ...strings }
 }
 
@@ -201,12 +217,13 @@ function boolsIn(data: Bytes): number {
   return head + i * 4
 }
 
-function* readStrings(body: Bytes, raw: RawColumn): Steps<{ lengths: Uint32Array; payload: Bytes }> {
+function* readStrings(body: Bytes, raw: RawColumn, pace: Pace): Steps<{ lengths: Uint32Array; payload: Bytes }> {
   const lengths = new Uint32Array(raw.strings)
   const payload = new Uint8Array(raw.stringBytes)
   const reader = new WireReader(body, raw.begin, raw.end)
   let at = 0
   for (let index = 0; reader.next(); ) {
+    if (pace.isDue(1)) yield
     if (reader.field !== COLUMN.strings || reader.type !== LENGTH_DELIMITED) {
       reader.skip()
       continue
@@ -217,7 +234,6 @@ function* readStrings(body: Bytes, raw: RawColumn): Steps<{ lengths: Uint32Array
     copyBytes(body, from, reader.position, payload, at)
     at += length
     lengths[index++] = length
-    if (index % STEP_SIZE === 0) yield
   }
   return { lengths, payload }
 }

@@ -2,7 +2,7 @@
 
 import type { ColumnSpec } from '../draws/columns.ts'
 import { McbError } from '../errors.ts'
-import { STEP_SIZE, type Steps } from '../turn.ts'
+import type { Pace, Steps } from '../turn.ts'
 import { COLUMN } from './draw-batch-fields.ts'
 import { LENGTH_DELIMITED, VARINT, WireReader } from './protobuf.ts'
 
@@ -12,25 +12,43 @@ const SHOWN_DIMENSIONS = 64
 /** A cursor over the words of a Column message, packed and unpacked ones in any mixture. */
 class ShapeWords {
   private readonly column: WireReader
-  private packed: WireReader | undefined
+  private readonly pace: Pace
+  private readonly packed: WireReader
 
-  constructor(column: WireReader) {
+  constructor(column: WireReader, pace: Pace) {
     this.column = column
+    this.pace = pace
+    this.packed = new WireReader(column.bytes, 0, 0)
   }
 
+  /** The next word, if nothing else comes before it. */
   next(): number | undefined {
-    while (this.packed === undefined || this.packed.position >= this.packed.end) {
-      this.packed = undefined
-      if (!this.column.next()) return undefined
-      const { field, type } = this.column
-      if (field === COLUMN.shapes && type === VARINT) return this.column.uint32()
-      if (field === COLUMN.shapes && type === LENGTH_DELIMITED) {
-        const end = this.column.length() + this.column.position
-        this.packed = new WireReader(this.column.bytes, this.column.position, end)
-        this.column.position = end
-      } else this.column.skip()
+    if (this.packed.position < this.packed.end) return this.packed.uint32()
+    const { column } = this
+    const isWord = column.next() && column.field === COLUMN.shapes && column.type === VARINT
+    return isWord ? column.uint32() : undefined
+  }
+
+  /** The word behind the fields that come first, of which there may be millions; only where `next` has given none. */
+  *find(): Steps<number> {
+    for (;;) {
+      if (this.pace.isDue(1)) yield
+      this.pass()
+      const word = this.next()
+      if (word !== undefined) return word
     }
-    return this.packed.uint32()
+  }
+
+  /** Passes over the field whose tag was read last; the words of a packed one come next. */
+  private pass(): void {
+    const { column, packed } = this
+    if (column.field !== COLUMN.shapes || column.type !== LENGTH_DELIMITED) {
+      column.skip()
+      return
+    }
+    packed.end = column.length() + column.position
+    packed.position = column.position
+    column.position = packed.end
   }
 }
 
@@ -39,18 +57,24 @@ class ShapeWords {
  *
  * @throws McbError `shape_mismatch`
  */
-export function* checkShapes(spec: ColumnSpec, column: WireReader, total: number, count: number): Steps<number> {
-  const words = new ShapeWords(column)
+export function* checkShapes(
+  spec: ColumnSpec,
+  column: WireReader,
+  total: number,
+  count: number,
+  pace: Pace,
+): Steps<number> {
+  const words = new ShapeWords(column, pace)
   let left = total
   let elements = 0
   let draws = 0
   for (; draws < count && left > 0; draws++) {
-    const ndim = words.next() ?? 0
+    const ndim = words.next() ?? (yield* words.find())
     left--
     if (ndim > left) break
     left -= ndim
-    elements = Math.min(Number.MAX_SAFE_INTEGER, elements + (yield* checkShape(spec, words, ndim)))
-    if (draws % STEP_SIZE === STEP_SIZE - 1) yield
+    elements = Math.min(Number.MAX_SAFE_INTEGER, elements + (yield* checkShape(spec, words, ndim, pace)))
+    if (pace.isDue(1)) yield
   }
   if (draws === count && left === 0) return elements
   throw new McbError('shape_mismatch', `"${spec.name}": shapes do not describe ${count} draws`, {
@@ -61,18 +85,18 @@ export function* checkShapes(spec: ColumnSpec, column: WireReader, total: number
 }
 
 /** Number of elements of the next draw, which has `ndim` dimensions. */
-function* checkShape(spec: ColumnSpec, words: ShapeWords, ndim: number): Steps<number> {
+function* checkShape(spec: ColumnSpec, words: ShapeWords, ndim: number, pace: Pace): Steps<number> {
   const expected = spec.shape ?? undefined
   let fits = expected === undefined || expected.length === ndim
   let elements = 1
   const shown: number[] = []
   for (let axis = 0; axis < ndim && (fits || axis < SHOWN_DIMENSIONS); axis++) {
-    const n = words.next() ?? 0
+    const n = words.next() ?? (yield* words.find())
     const wanted = expected?.[axis] ?? -1
     fits &&= wanted === -1 || wanted === n
     elements = Math.min(Number.MAX_SAFE_INTEGER, elements * n)
     if (axis < SHOWN_DIMENSIONS) shown.push(n)
-    if (axis % STEP_SIZE === STEP_SIZE - 1) yield
+    if (pace.isDue(1)) yield
   }
   if (fits) return elements
   throw new McbError('shape_mismatch', `"${spec.name}": expected shape [${expected}], got [${shown}]`, {
@@ -83,12 +107,12 @@ function* checkShape(spec: ColumnSpec, words: ShapeWords, ndim: number): Steps<n
 }
 
 /** All words of shapes that were checked. */
-export function* readShapes(column: WireReader, total: number): Steps<Uint32Array> {
-  const words = new ShapeWords(column)
+export function* readShapes(column: WireReader, total: number, pace: Pace): Steps<Uint32Array> {
+  const words = new ShapeWords(column, pace)
   const all = new Uint32Array(total)
   for (let at = 0; at < total; at++) {
-    all[at] = words.next() ?? 0
-    if (at % STEP_SIZE === STEP_SIZE - 1) yield
+    all[at] = words.next() ?? (yield* words.find())
+    if (pace.isDue(1)) yield
   }
   return all
 }
