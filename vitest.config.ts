@@ -5,14 +5,14 @@ import { referenceDraws } from './test/support/posteriordb.ts'
 /** Times that a test waits for an event: it comes soon, but not on every machine within the usual second, or ten. */
 const PATIENCE = { hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
 
-/** Tests that need no server and no engine. */
+/** Tests that need no server and no engine, and are done in seconds. */
 const UNIT = [
   'test/core/**/*.test.ts',
   'test/runs/**/*.test.ts',
-  'test/http/**/*.test.ts',
+  'test/http/{codes,draws,elements,negotiation,openapi,order,protocol,runs}.test.ts',
   'test/{comments,docs,generated}.test.ts',
-  'test/client/{append,backend,exactly-once,failure,read,retry}*.test.ts',
-  'test/conformance/{memory,null,sqlite}.test.ts',
+  'test/client/{append,backend,failure,read,retry}*.test.ts',
+  'test/conformance/{memory,null}.test.ts',
   'test/tenants/{attacks,bodies,bounds,failures,limits,management,matrix,one-run,shared-page}.test.ts',
 ]
 
