@@ -1,6 +1,6 @@
 // `npm test`, `npm run test:fast` and `npm run test:all`: the steps of each, and what has come of them.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, statfsSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -32,6 +32,8 @@ if (args.includes('--help')) {
 
 /** Temporary files of all that this run starts, which is found by it in the end. */
 const folder = mkdtempSync(join(parentFolder(), 'mcbackend-tests-'))
+// Tests of permissions become another user, who has to get to the files that are his.
+chmodSync(folder, 0o711)
 const guard = spawn(process.execPath, ['scripts/guard.mjs', folder], {
   // In a group of its own, which is not ended with this one.
   detached: true,
