@@ -4,6 +4,7 @@
  */
 import type { Bytes } from '../core/draws/segment.ts'
 import type { Read, ReadCursor, Stretch } from '../core/store.ts'
+import { concatBytes } from '../core/wire/protobuf.ts'
 
 /** A stretch of this many bytes travels in its own buffer, if it has one. */
 const OWN_BYTES = 16 * 1024
@@ -22,8 +23,7 @@ export function packRead({ state, page: { stretches, next } }: Read): PackedRead
   const buffers: Bytes[] = []
   let small: Bytes[] = []
   const flush = () => {
-    const gathered = gather(small)
-    if (gathered !== undefined) buffers.push(gathered)
+    if (small.length > 0) buffers.push(concatBytes(small))
     small = []
   }
   for (const { position, count, data } of stretches) {
@@ -36,17 +36,6 @@ export function packRead({ state, page: { stretches, next } }: Read): PackedRead
   }
   flush()
   return next === undefined ? { state, layout, buffers } : { state, layout, buffers, next }
-}
-
-function gather(parts: readonly Bytes[]): Bytes | undefined {
-  if (parts.length === 0) return undefined
-  const gathered = new Uint8Array(parts.reduce((n, part) => n + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    gathered.set(part, at)
-    at += part.length
-  }
-  return gathered
 }
 
 export function unpackRead({ state, layout, buffers, next }: PackedRead): Read {

@@ -2,6 +2,7 @@
  * Schemas of runs, chains and draws in /openapi.json. A name is no other one with New, Get, Api or Request around it, which
  * generated clients use for their own.
  */
+import { ITEM_SIZE } from '../../core/draws/dtype.ts'
 import { MANAGEMENT_SCHEMAS } from './management-schemas.ts'
 import { flag, int32, int64, list, object, partial, ref, text, time } from './schema-parts.ts'
 import type { Schema, Schemas } from './types.ts'
@@ -137,20 +138,7 @@ const DOCUMENTS: Schemas = {
       name: text,
       dtype: {
         type: 'string',
-        enum: [
-          'bool',
-          'int8',
-          'int16',
-          'int32',
-          'int64',
-          'uint8',
-          'uint16',
-          'uint32',
-          'uint64',
-          'float32',
-          'float64',
-          'str',
-        ],
+        enum: [...Object.keys(ITEM_SIZE), 'str'],
       },
       shape: { ...int64Texts, description: 'One number a dimension; -1 where it varies from draw to draw' },
       dims: list(text),
