@@ -9,7 +9,7 @@ const HELP = `usage: npm run kill-test -- [--target NAME] [--rounds N] [--second
              engine: ClickHouse's development engine, behind a Node entry that goes on;
              worker: the Worker on workerd with run objects; all when absent
   --rounds   how often it is killed (SIGKILL) at a random moment and started again   [30]
-  --seconds  how long is written without a kill after that                           [2]
+  --seconds  how long is written without a kill after that, at least                 [2]
   --runs     runs that are written at once                                           [3]
   --chains   chains of each run, each written by a client of its own                 [4]
 

@@ -9,7 +9,7 @@ export interface TrialOptions {
   readonly target: TargetName
   /** Times that the server is killed. */
   readonly rounds: number
-  /** Seconds of writing without a kill, after the last round. */
+  /** Seconds of writing without a kill, after the last round, or more while a chain has no draw. */
   readonly seconds: number
   readonly runs: number
   readonly chains: number
@@ -27,6 +27,8 @@ export interface TrialResult {
 
 /** Milliseconds that the server lives before it is killed: from its start-up to a while of writing. */
 const LIFE_MS = { least: 20, most: 1500 }
+/** Milliseconds after the last round within which each chain has a draw: storage that starts anew may take as long. */
+const FIRST_DRAW_MS = 60_000
 /** Milliseconds that the list of runs may take to agree with the chains. */
 const LAG_MS = 15_000
 
@@ -57,10 +59,16 @@ export async function trial({ target: name, rounds, seconds, runs, chains, say =
       await Promise.race([failed, pause(Math.min(5, seconds - second) * 1000)])
       say(`${Math.min(seconds, second + 5)} of ${seconds} s: ${sum()} draws acknowledged`)
     }
+    const silent = () => writers.filter(({ acknowledged }) => acknowledged === 0).length
+    for (const end = Date.now() + FIRST_DRAW_MS; silent() > 0 && Date.now() < end; ) {
+      await Promise.race([failed, pause(100)])
+    }
+    const unwritten = silent()
     over = true
     await writing
     say('looking at what is there')
     const faults = await allFaults(target.url, writers, runs)
+    if (unwritten > 0) faults.push(`${unwritten} chains had no draw ${FIRST_DRAW_MS / 1000} s after the last kill`)
     const result: TrialResult = { kills: rounds, draws: sum(), writtenByRound, faults }
     return result
   } finally {
