@@ -23,6 +23,9 @@ const STEPS = {
 } as const satisfies Record<string, readonly [string, () => Promise<void>]>
 type Step = keyof typeof STEPS
 
+/** Steps that are done one after the other; those of a line at once, since each has a server that waits for its asker. */
+const LINES = [['lint'], ['client'], ['open', 'keys']] as const satisfies readonly (readonly Step[])[]
+
 const isStep = (name: string): name is Step => Object.hasOwn(STEPS, name)
 
 async function lint(): Promise<void> {
@@ -67,7 +70,7 @@ async function ask(auth: 'open' | 'keys'): Promise<void> {
     // Without keys, tenants and keys are managed by nobody: 403, whatever is sent.
     const left = auth === 'open' ? ['--exclude-tag', 'Keys', '--exclude-tag', 'Tenants'] : []
     // Files that it keeps for the next time are of no use: it tries the same each time.
-    await inFolder((cwd) => run([...command, '--url', server.url, ...left], { cwd, env }))
+    await inFolder((cwd) => run([...command, '--url', server.url, ...left], { cwd, env, output: 'at its end' }))
   } finally {
     await server.stop()
   }
@@ -95,22 +98,30 @@ async function main(args: readonly string[]): Promise<number> {
     return 2
   }
   const wanted = args.length > 0 ? args.filter(isStep) : Object.keys(STEPS).filter(isStep)
-  for (const name of wanted) {
-    console.log(`\n== ${name}: ${STEPS[name][0]}`)
-    const begun = Date.now()
-    try {
-      await STEPS[name][1]()
-      console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(0)} s`)
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error)
-      if (!(error instanceof Missing) || process.env.CI === 'true') {
-        console.error(`${name}: failed. ${text}`)
-        return 1
-      }
-      console.log(`${name}: skipped, for want of ${text}`)
-    }
+  for (const line of LINES) {
+    const done = await Promise.all(wanted.filter((name) => line.some((step) => step === name)).map(isDone))
+    if (done.includes(false)) return 1
   }
   return 0
+}
+
+/** Runs a step, and says whether nothing is wrong. */
+async function isDone(name: Step): Promise<boolean> {
+  console.log(`\n== ${name}: ${STEPS[name][0]}`)
+  const begun = Date.now()
+  try {
+    await STEPS[name][1]()
+    console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(0)} s`)
+    return true
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    if (error instanceof Missing && process.env.CI !== 'true') {
+      console.log(`${name}: skipped, for want of ${text}`)
+      return true
+    }
+    console.error(`${name}: failed. ${text}`)
+    return false
+  }
 }
 
 process.exit(await main(process.argv.slice(2)))

@@ -28,8 +28,16 @@ export async function linter(): Promise<string> {
   return join(FOLDER, 'node_modules/@redocly/cli/bin/cli.js')
 }
 
+let tools: Promise<string> | undefined
+
 /** The folder of the commands that requirements.txt brings; Java is among them. @throws Missing */
-export async function pythonTools(): Promise<string> {
+export function pythonTools(): Promise<string> {
+  // Steps that run at once wait for one installation.
+  tools ??= installTools()
+  return tools
+}
+
+async function installTools(): Promise<string> {
   const marker = join(VENV, '.setup')
   const wanted = digestOf('requirements.txt')
   if (!existsSync(marker) || readFileSync(marker, 'utf8') !== wanted) {

@@ -6,7 +6,7 @@ export interface RunOptions {
   /** Variables beside those of this process. */
   readonly env?: { readonly [name: string]: string }
   /** Time at which its output is shown; at once when absent. */
-  readonly output?: 'when it fails'
+  readonly output?: 'at its end' | 'when it fails'
 }
 
 /** Runs a command to its end. @throws Error when it fails */
@@ -30,5 +30,6 @@ export async function run([program = '', ...args]: readonly string[], options: R
   child.once('close', resolve)
   const status = await promise
   process.off('exit', kill)
+  if (status === 0 && options.output === 'at its end') console.log(printed)
   if (status !== 0) throw new Error(`${[program, ...args].join(' ')} failed\n${printed}`)
 }
