@@ -74,19 +74,20 @@ const ON_NODE_AND_WORKERD = projects('unit', 'node', 'workers')
 /**
  * Every step and the commands that it belongs to, in the order in which they run; `test:all` runs what `npm test` runs,
  * and more. The tests of a step are counted by its `counts`, or by the line `N passed, N failed, N skipped` that it prints;
- * one without is only well or not. When a step fails that comes `first`, the rest is not tried.
+ * one without is only well or not. When a step fails that comes `first`, the rest is not tried. One that waits for the
+ * network more than it computes goes on `meanwhile`, beside the step after it.
  */
 const STEPS = [
   { name: 'Formatting, lint and types', in: ['fast', 'test', 'all'], first: true, command: npm('check') },
   { name: 'Unit tests', in: ['fast'], ...vitest('unit', 'no', ...projects('unit')) },
   { name: 'Tests', in: ['test'], ...vitest('test', 'no', ...ON_NODE_AND_WORKERD) },
-  { name: 'Environment of the Python package', in: ['all'], ...python('--only-install') },
-  { name: 'Tests, with the slow ones', in: ['all'], ...vitest('all', 'yes', ...ON_NODE_AND_WORKERD) },
+  { name: 'Environment of the Python package', in: ['all'], meanwhile: true, ...python('--only-install') },
   {
     name: 'Tests on ClickHouse',
     in: ['all'],
     ...vitest('clickhouse', 'yes', ...projects('clickhouse', 'workers-clickhouse')),
   },
+  { name: 'Tests, with the slow ones', in: ['all'], ...vitest('all', 'yes', ...ON_NODE_AND_WORKERD) },
   { name: 'Python package', in: ['all'], ...pythonPackage() },
   { name: 'Packages, on the platforms that they are for', in: ['all'], command: npm('test:packages') },
   { name: 'The OpenAPI document, read by tools of others', in: ['all'], command: npm('test:openapi') },
@@ -99,7 +100,8 @@ const steps =
     ? [{ name: 'Tests', ...vitest('some', 'yes', ...rest) }]
     : STEPS.filter((step) => step.in.includes(chosen))
 
-let current
+/** Steps that run at this moment, as processes. */
+const running = new Set()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(signal))
 // npm hands signals on, unless it is killed.
 const parent = process.ppid
@@ -109,10 +111,18 @@ setInterval(() => {
 
 const total = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
+let beside = []
 for (const step of steps) {
-  if (!(await isDone(step))) failures.push(step.name)
+  const done = isDone(step).then((isWell) => isWell || failures.push(step.name))
+  if (step.meanwhile) {
+    beside.push(done)
+    continue
+  }
+  await Promise.all([done, ...beside])
+  beside = []
   if (step.first && failures.length > 0) break
 }
+await Promise.all(beside)
 if (failures.length > 0) console.error(`\nfailed: ${failures.join(', ')}`)
 const { passed, failed, skipped } = total
 if (passed + failed + skipped > 0) console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
@@ -120,7 +130,7 @@ await end(failures.length > 0 ? 1 : 0)
 
 /** Runs a step to its end, and says whether all is well. */
 async function isDone(step) {
-  console.log(`\n== ${step.name}`)
+  console.log(`\n== ${step.name}${step.meanwhile ? ', beside what follows' : ''}`)
   const begun = Date.now()
   const { status, counted } = await run(step)
   const counts = countsOf(step, status, counted)
@@ -135,24 +145,27 @@ async function isDone(step) {
 
 /** Shows the output of a step; lines that are of interest only after a failure are shown when it fails. */
 function run({ command: [program, ...options], env: more }) {
-  current = spawn(program, options, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...environment(), ...more } })
+  const child = spawn(program, options, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...environment(), ...more } })
+  running.add(child)
   let said = ''
   let counted
   const keep = (text) => {
     said = (said + text).slice(-SAID)
   }
-  current.stderr.setEncoding('utf8').on('data', keep)
-  createInterface({ input: current.stdout }).on('line', (line) => {
+  child.stderr.setEncoding('utf8').on('data', keep)
+  createInterface({ input: child.stdout }).on('line', (line) => {
     counted = COUNTS.exec(line)?.groups ?? counted
     if (OF_WORKERD.test(line)) keep(`${line}\n`)
     else console.log(line)
   })
   return new Promise((resolve) => {
-    current.once('error', (error) => {
+    child.once('error', (error) => {
       console.error(error.message)
+      running.delete(child)
       resolve({ status: 1 })
     })
-    current.once('close', (status) => {
+    child.once('close', (status) => {
+      running.delete(child)
       if (status !== 0) process.stderr.write(said)
       resolve({ status: status ?? 1, counted })
     })
@@ -173,7 +186,7 @@ function countsOf(step, status, counted = { passed: 0, failed: 0, skipped: 0 }) 
 /** Ends all that was started, and the process as the signal would have. */
 async function stop(signal) {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(name).on(name, () => {})
-  current?.removeAllListeners().kill('SIGTERM')
+  for (const child of running) child.removeAllListeners().kill('SIGTERM')
   await end({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal])
 }
 
