@@ -25,6 +25,7 @@ export function boundsOf(variables: BoundVariables, defaults: Bounds = DEFAULT_B
     tenantBodiesBytes:
       whole('MCB_TENANT_BODIES_MIB', MCB_TENANT_BODIES_MIB, MIB) ?? Math.min(defaults.tenantBodiesBytes, bodiesBytes),
     documentsBytes: defaults.documentsBytes,
+    heldBytes: defaults.heldBytes,
     answers: whole('MCB_ANSWERS', MCB_ANSWERS, 1) ?? defaults.answers,
     eventStreams: whole('MCB_EVENT_STREAMS', MCB_EVENT_STREAMS, 1) ?? defaults.eventStreams,
     stallMs: whole('MCB_STALL_SECONDS', MCB_STALL_SECONDS, 1000) ?? defaults.stallMs,
@@ -53,7 +54,9 @@ export function limitsOf({ MCB_BODY_MIB = 64 }: LimitVariables): Limits {
 
 /** Bytes that all bodies of an isolate may take together: it has 128 MB for everything. */
 const ISOLATE_BODIES = 96 * MIB
+const ISOLATE_HELD = 16 * MIB
 
 export function workerBoundsOf(variables: LimitVariables): Bounds {
-  return boundsOf(variables, { ...DEFAULT_BOUNDS, bodiesBytes: ISOLATE_BODIES, tenantBodiesBytes: ISOLATE_BODIES })
+  const bodies = { bodiesBytes: ISOLATE_BODIES, tenantBodiesBytes: ISOLATE_BODIES }
+  return boundsOf(variables, { ...DEFAULT_BOUNDS, ...bodies, heldBytes: ISOLATE_HELD })
 }

@@ -43,6 +43,11 @@ export interface Bounds {
   readonly tenantBodiesBytes: number
   /** Bytes of whole documents, such as metadata, in answers that nobody has taken yet; one tenant may have half of them. */
   readonly documentsBytes: number
+  /**
+   * Bytes of draws that vary in size, in answers that were measured and have not left yet, beside 2 MiB of each; one tenant
+   * may have half of them. Beyond, they are read once more.
+   */
+  readonly heldBytes: number
   /** Answers to reads that are open at a time, for one tenant. */
   readonly answers: number
   /** Streams of events that are open at a time, for one tenant, apart from answers to reads. */
@@ -55,6 +60,7 @@ export const DEFAULT_BOUNDS: Bounds = {
   bodiesBytes: 512 * MIB,
   tenantBodiesBytes: 256 * MIB,
   documentsBytes: 256 * MIB,
+  heldBytes: 64 * MIB,
   answers: 256,
   eventStreams: 1024,
   stallMs: 60_000,

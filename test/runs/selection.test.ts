@@ -23,6 +23,8 @@ const COLUMNS: readonly Column[] = [
   { name: 'm', dtype: 'uint8', shape: [3] },
 ]
 const LENGTHS = [37, 0, 61]
+/** Room for everything. */
+const HELD = () => true
 
 /** A store with pages of a few draws, which counts them. */
 class ShortPages extends MemoryStore {
@@ -111,20 +113,29 @@ describe.each(['pages of five draws', 'a file'])('on %s', (name) => {
     )
   })
 
-  test('what varies in size is looked at first, and all comes in order', async () => {
+  test('what varies in size is looked at first, and all comes in order, however much of it is held', async () => {
+    const { columns } = run.schema
     await fc.assert(
-      fc.asyncProperty(slices, async (slice) => {
-        const selection = await run.read(0, run.schema.columns, { slice })
+      fc.asyncProperty(slices, fc.nat(20), fc.shuffledSubarray([0, 1, 2, 3]), async (slice, room, order) => {
+        const chosen = order.flatMap((i) => columns[i] ?? [])
+        const selection = await run.read(0, chosen, { slice })
         const seen: Piece[] = []
-        const rest = await measured(selection, (_, piece) => seen.push(piece))
+        let left = room
+        const rest = await measured(
+          selection,
+          () => left-- > 0,
+          (_, piece) => seen.push(piece),
+        )
         const found = await listOf(rest)
         const indices = pythonSlice(37, slice.start, slice.stop, slice.step)
-        expectColumns(gathered(selection, found), 0, indices, run.schema.columns)
-        expect(found.filter(({ position }) => position === 1 || position === 2)).toEqual(seen)
-        const order = found.map(({ position }) => position)
-        expect(order).toEqual(order.toSorted((a, b) => a - b))
+        expectColumns(gathered(selection, found), 0, indices, chosen)
+        const varying = chosen.flatMap(({ kind }, i) => (kind === 'rigid-numbers' ? [] : [i]))
+        const isVarying = ({ position }: Piece) => varying.includes(position)
+        expect(found.filter(isVarying).slice(0, room)).toEqual(seen.slice(0, room))
+        const positions = found.map(({ position }) => position)
+        expect(positions).toEqual(positions.toSorted((a, b) => a - b))
       }),
-      { numRuns: 40 },
+      { numRuns: 100 },
     )
   })
 
@@ -179,9 +190,26 @@ test('columns that vary in size are read once', async () => {
   const store = new ShortPages()
   const run = await fill(store)
   const before = store.reads
-  await listOf(await measured(await run.read(2, run.schema.columns), () => {}))
+  await listOf(await measured(await run.read(2, run.schema.columns), HELD, () => {}))
   // 13 pages of each of four columns, of which none is read twice.
   expect(store.reads - before).toBeLessThanOrEqual(4 * 13 + 1)
+})
+
+test('of a column that is held in part, the rest alone is read twice', async () => {
+  const store = new ShortPages()
+  const run = await fill(store)
+  const before = store.reads
+  let left = 20
+  await listOf(
+    await measured(
+      await run.read(2, run.schema.columns),
+      () => left-- > 0,
+      () => {},
+    ),
+  )
+  // 13 pages of the first column that varies and 7 of the second are held.
+  expect(store.reads - before).toBeGreaterThan(4 * 13)
+  expect(store.reads - before).toBeLessThanOrEqual(4 * 13 + 6 + 1)
 })
 
 test('a selection stays of its moment while the chain grows', async () => {
@@ -222,7 +250,7 @@ test.each([[['x']], [['x', 'ragged', 'm']]])('of %j the first page is not held o
     run.schema.columns.filter(({ name }) => names.includes(name)),
   )
   expect(store.isFirstHeld()).toBe(true)
-  const reading = await measured(selection, () => {})
+  const reading = await measured(selection, HELD, () => {})
   for (let taken = 0; taken < 12; taken += (await reading.next()).value?.count ?? 12);
   await expect
     .poll(

@@ -8,7 +8,7 @@ import type { Piece, Selection } from '../selection.ts'
 import { turn } from '../turn.ts'
 import { decodeUtf8 } from '../wire/protobuf.ts'
 import { type Answer, requireAnswerFits, requireSelectionFits } from './answer.ts'
-import { measured } from './measure.ts'
+import { type Hold, measured } from './measure.ts'
 
 const encoder = new TextEncoder()
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n
@@ -16,10 +16,10 @@ const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n
 const TEXT_STEP = 64 * 1024
 
 /** @throws McbError `payload_too_large` when the answer would surely exceed the limit */
-export async function jsonAnswer(selection: Selection, limits: Limits): Promise<Answer> {
+export async function jsonAnswer(selection: Selection, limits: Limits, hold: Hold): Promise<Answer> {
   requireSelectionFits(selection, limits)
   let size = leastRigid(selection)
-  const read = await measured(selection, (spec, piece) => {
+  const read = await measured(selection, hold, (spec, piece) => {
     size += leastVarying(spec, piece)
   })
   requireAnswerFits(size, limits)

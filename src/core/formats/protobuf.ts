@@ -14,7 +14,7 @@ import {
   stringFields,
 } from '../wire/write-columns.ts'
 import { type Answer, requireAnswerFits, requireSelectionFits } from './answer.ts'
-import { measured } from './measure.ts'
+import { type Hold, measured } from './measure.ts'
 
 const NO_SIZE: ColumnSize = { data: 0, shapes: 0, strings: 0 }
 
@@ -28,14 +28,14 @@ function sizesOf({ columns, slice }: Selection): ColumnSize[] {
 }
 
 /**
- * The DrawBatch of a selection. Nothing but a page of draws is held in memory, and some MiB of columns that vary in size.
+ * The DrawBatch of a selection. Nothing but a page of draws is in memory, and what is held of columns that vary in size.
  *
  * @throws McbError `payload_too_large` when the answer would exceed the limit
  */
-export async function protobufAnswer(selection: Selection, limits: Limits): Promise<Answer> {
+export async function protobufAnswer(selection: Selection, limits: Limits, hold: Hold): Promise<Answer> {
   requireSelectionFits(selection, limits)
   const sizes = sizesOf(selection)
-  const read = await measured(selection, (spec, { position, data, count }) => {
+  const read = await measured(selection, hold, (spec, { position, data, count }) => {
     const size = sizes[position]
     if (size !== undefined) addParts(size, spec, unpackSegment(spec, data, count))
   })
