@@ -23,8 +23,8 @@ const STEPS = {
 } as const satisfies Record<string, readonly [string, () => Promise<void>]>
 type Step = keyof typeof STEPS
 
-/** Steps that are done one after the other; those of a line at once, since each has a server that waits for its asker. */
-const LINES = [['lint'], ['client'], ['open', 'keys']] as const satisfies readonly (readonly Step[])[]
+/** Steps that are done together: a server waits while its asker computes. All others are done one after the other. */
+const TOGETHER: readonly Step[] = ['open', 'keys']
 
 const isStep = (name: string): name is Step => Object.hasOwn(STEPS, name)
 
@@ -98,11 +98,9 @@ async function main(args: readonly string[]): Promise<number> {
     return 2
   }
   const wanted = args.length > 0 ? args.filter(isStep) : Object.keys(STEPS).filter(isStep)
-  for (const line of LINES) {
-    const done = await Promise.all(wanted.filter((name) => line.some((step) => step === name)).map(isDone))
-    if (done.includes(false)) return 1
-  }
-  return 0
+  for (const name of wanted.filter((step) => !TOGETHER.includes(step))) if (!(await isDone(name))) return 1
+  const done = await Promise.all(wanted.filter((step) => TOGETHER.includes(step)).map(isDone))
+  return done.includes(false) ? 1 : 0
 }
 
 /** Runs a step, and says whether nothing is wrong. */
