@@ -129,16 +129,16 @@ function joinParts(spec: ColumnSpec, parts: readonly Parts[]): Bytes {
 }
 
 /** The beginning of a draw in the parts of a segment: its first shape word, element and byte of payload. */
-interface Place {
+interface Mark {
   readonly word: number
   readonly element: number
   readonly byte: number
 }
 
-const BEGIN: Place = { word: 0, element: 0, byte: 0 }
+const BEGIN: Mark = { word: 0, element: 0, byte: 0 }
 
 /** The place `draws` draws behind another one. */
-function placeBehind(spec: ColumnSpec, { words, lengths }: Parts, place: Place, draws: number): Place {
+function placeBehind(spec: ColumnSpec, { words, lengths }: Parts, place: Mark, draws: number): Mark {
   let { word, element, byte } = place
   const first = element
   if (spec.layout === 'rigid') element += draws * spec.elements
@@ -154,7 +154,7 @@ function placeBehind(spec: ColumnSpec, { words, lengths }: Parts, place: Place, 
 }
 
 /** The draws between two places, as views. */
-function partsBetween({ words, lengths, payload }: Parts, from: Place, to: Place): Parts {
+function partsBetween({ words, lengths, payload }: Parts, from: Mark, to: Mark): Parts {
   return {
     words: words.subarray(from.word, to.word),
     lengths: lengths.subarray(from.element, to.element),
@@ -180,7 +180,7 @@ export function* cutSegment(
   most: number,
 ): Generator<{ readonly count: number; readonly data: Bytes }> {
   const parts = unpackSegment(spec, bytes, count)
-  const sizeOf = (from: Place, to: Place) =>
+  const sizeOf = (from: Mark, to: Mark) =>
     (spec.layout === 'ragged' ? 4 * (1 + to.word - from.word) : 0) +
     (spec.dtype === 'str' ? 4 * (to.element - from.element) : 0) +
     to.byte -
