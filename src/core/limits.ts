@@ -44,8 +44,8 @@ export interface Bounds {
   /** Bytes of whole documents, such as metadata, in answers that nobody has taken yet; one tenant may have half of them. */
   readonly documentsBytes: number
   /**
-   * Bytes of draws that vary in size, in answers that were measured and have not left yet, beside 2 MiB of each; one tenant
-   * may have half of them. Beyond, they are read once more.
+   * Bytes of draws that answers hold until they are sent, beside 2 MiB of each answer; half of the bytes may be one tenant's.
+   * Draws without room are read from the storage a second time.
    */
   readonly heldBytes: number
   /** Answers to reads that are open at a time, for one tenant. */

@@ -4,6 +4,7 @@
  */
 
 import { McbError } from '../core/errors.ts'
+import type { Room } from '../core/formats/measure.ts'
 import type { Bounds } from '../core/limits.ts'
 
 type Kind = 'answers' | 'events'
@@ -11,40 +12,51 @@ type Kind = 'answers' | 'events'
 /** Bytes of draws that each answer may hold, whatever others do. */
 const OWN_BYTES = 2 * 1024 * 1024
 
+/** The bytes of draws that all answers of a tenant hold beside their own. */
+interface CommonRoom {
+  /** Takes so many bytes; false when there are not as many. */
+  take(bytes: number): boolean
+  give(bytes: number): void
+}
+
 /** The place of one answer, given back once, by the first to learn that the answer has ended. */
-export class Place {
+export class Place implements Room {
   /** True for an answer that goes on when its handler has returned, and then ends the place itself. */
   isStreamed = false
   /** True where the platform ends the answer of a reader that does not read. */
   isWatched = false
-  private end: ((shared: number) => void) | undefined
-  private readonly share: (bytes: number) => boolean
-  private own = OWN_BYTES
-  private shared = 0
+  private end: (() => void) | undefined
+  private readonly common: CommonRoom
+  private own = 0
+  private beside = 0
 
-  /**
-   * @param share asks for bytes of the room that all answers have together
-   * @param end told how many of these the place has taken
-   */
-  constructor(share: (bytes: number) => boolean, end: (shared: number) => void) {
-    this.share = share
+  constructor(common: CommonRoom, end: () => void) {
+    this.common = common
     this.end = end
   }
 
-  /** Takes memory for draws until the place is given back; false when there is none for them. */
-  readonly hold = (bytes: number): boolean => {
-    if (this.end === undefined) return false
-    if (bytes <= this.own) {
-      this.own -= bytes
+  take(bytes: number): boolean {
+    if (this.end === undefined) throw new McbError('overloaded', 'nobody waits for this answer any more')
+    if (this.own + bytes <= OWN_BYTES) {
+      this.own += bytes
       return true
     }
-    if (!this.share(bytes)) return false
-    this.shared += bytes
+    if (!this.common.take(bytes)) return false
+    this.beside += bytes
     return true
   }
 
+  give(bytes: number): void {
+    const beside = Math.min(bytes, this.beside)
+    this.common.give(beside)
+    this.beside -= beside
+    this.own -= bytes - beside
+  }
+
   readonly release = (): void => {
-    this.end?.(this.shared)
+    if (this.end === undefined) return
+    this.give(this.own + this.beside)
+    this.end()
     this.end = undefined
   }
 }
@@ -90,19 +102,19 @@ export class OpenAnswers {
       })
     }
     open.add(tenant, 1)
-    return new Place(
-      (bytes) => this.hold(tenant, bytes),
-      (shared) => {
-        open.add(tenant, -1)
-        this.held.add(tenant, -shared)
-      },
-    )
+    return new Place(this.commonRoom(tenant), () => open.add(tenant, -1))
   }
 
-  private hold(tenant: string, bytes: number): boolean {
-    const isRoom = this.held.of(tenant) + bytes <= this.heldBytes / 2 && this.held.sum + bytes <= this.heldBytes
-    if (isRoom) this.held.add(tenant, bytes)
-    return isRoom
+  private commonRoom(tenant: string): CommonRoom {
+    const { held, heldBytes } = this
+    return {
+      take: (bytes) => {
+        const isRoom = held.of(tenant) + bytes <= heldBytes / 2 && held.sum + bytes <= heldBytes
+        if (isRoom) held.add(tenant, bytes)
+        return isRoom
+      },
+      give: (bytes) => held.add(tenant, -bytes),
+    }
   }
 
   /** Answers of this kind that are open, of all tenants. */

@@ -118,7 +118,7 @@ async function read(c: AppContext, { limits, bounds }: Services): Promise<Respon
   if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
   const headers = { ETag: etag, 'Content-Type': type }
   if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, ...lengthOf(selection, type, limits) })
-  const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits, c.get('place').hold)
+  const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits, c.get('place'))
   return send(c, answer, headers, bounds.stallMs)
 }
 

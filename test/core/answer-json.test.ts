@@ -10,10 +10,8 @@ import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { StoreBackend, type StoreChain } from '../../src/runs/backend.ts'
 import { expectSameDraws, floats, named, numbers, texts } from '../conformance/arrays.ts'
 import { type Column, Content, indicesOf, variableOf } from '../conformance/columns.ts'
+import { roomFor } from '../support/room.ts'
 import { turnsWhile } from '../support/turns.ts'
-
-/** Room for everything. */
-const HELD = () => true
 
 /** One array as nested lists, by recursion. */
 function nested(array: NdArray, shape: readonly number[] = array.shape, offset = 0): unknown {
@@ -62,7 +60,7 @@ test('every dtype and shape', async () => {
     fc.asyncProperty(slices, async ({ start, step }) => {
       const selection = selected(chain, columns, 7, { start, step })
       const { first, count } = selection.slice
-      const answer = JSON.parse(await textOf(await jsonAnswer(selection, DEFAULT_LIMITS, HELD)))
+      const answer = JSON.parse(await textOf(await jsonAnswer(selection, DEFAULT_LIMITS, roomFor())))
       const indices = indicesOf(first, count, step)
       const draws = COLUMNS.map((column) => [column.name, indices.map((i) => nested(content.draw(column, i)))])
       expect(answer).toEqual({ start: first, count, step, draws: Object.fromEntries(draws), stats: {} })
@@ -74,7 +72,7 @@ test('every dtype and shape', async () => {
 test('an empty answer names its columns', async () => {
   const content = new Content(1, COLUMNS)
   const chain = await chainWith(COLUMNS, content, 0)
-  const text = await textOf(await jsonAnswer(selected(chain, chain.run.schema.columns, 0), DEFAULT_LIMITS, HELD))
+  const text = await textOf(await jsonAnswer(selected(chain, chain.run.schema.columns, 0), DEFAULT_LIMITS, roomFor()))
   const expected = Object.fromEntries(COLUMNS.map(({ name }) => [name, []]))
   expect(JSON.parse(text)).toEqual({ start: 0, count: 0, step: 1, draws: expected, stats: {} })
 })
@@ -91,7 +89,7 @@ test('more axes than a stack holds, and large arrays, are written in pieces', as
   await chain.appendBatch({ start: 0, count: 1, draws: named(['deep', [deep]], ['long', [long]]) })
   expectSameDraws(await chain.getDraws('deep'), [deep])
   const { columns } = chain.run.schema
-  const answer = await jsonAnswer(selected(chain, columns, 1), DEFAULT_LIMITS, HELD)
+  const answer = await jsonAnswer(selected(chain, columns, 1), DEFAULT_LIMITS, roomFor())
   const sizes: number[] = []
   let text = ''
   for await (const bytes of answer.body) {
@@ -120,7 +118,7 @@ test('lists of no element that would be endless are too large an answer', async 
   for (const name of ['any', 'rigid']) {
     const spec = chain.run.schema.draws.get(name)
     const selection = selected(chain, spec ? [spec] : [], 1)
-    await expect(jsonAnswer(selection, DEFAULT_LIMITS, HELD)).rejects.toMatchObject({ code: 'payload_too_large' })
+    await expect(jsonAnswer(selection, DEFAULT_LIMITS, roomFor())).rejects.toMatchObject({ code: 'payload_too_large' })
   }
 })
 
@@ -151,7 +149,7 @@ test('others have a turn every 64 KiB of text', async () => {
   )
   await chain.appendBatch({ start: 0, count, draws })
   for (const spec of chain.run.schema.columns) {
-    const answer = await jsonAnswer(selected(chain, [spec], count), DEFAULT_LIMITS, HELD)
+    const answer = await jsonAnswer(selected(chain, [spec], count), DEFAULT_LIMITS, roomFor())
     const { turns, value: bytes } = await turnsWhile(() => sizeOf(answer))
     expect(turns, spec.name).toBeGreaterThan(bytes / (3 * 64 * 1024))
   }
@@ -169,7 +167,7 @@ test('the brackets of very many axes count', async () => {
     draws: named(['deep', [numbers('int8', shape, new Array(40_000).fill(7))]]),
   })
   const selection = selected(chain, chain.run.schema.columns, 1)
-  await expect(jsonAnswer(selection, DEFAULT_LIMITS, HELD)).rejects.toMatchObject({ code: 'payload_too_large' })
+  await expect(jsonAnswer(selection, DEFAULT_LIMITS, roomFor())).rejects.toMatchObject({ code: 'payload_too_large' })
 })
 
 test('the least size that is refused is never more than the answer has', async () => {
@@ -177,7 +175,7 @@ test('the least size that is refused is never more than the answer has', async (
   const chain = await chainWith(COLUMNS, content, 5)
   for (const spec of chain.run.schema.columns) {
     const selection = selected(chain, [spec], 5)
-    const { length } = new TextEncoder().encode(await textOf(await jsonAnswer(selection, DEFAULT_LIMITS, HELD)))
-    await jsonAnswer(selection, { ...DEFAULT_LIMITS, answerBytes: length }, HELD)
+    const { length } = new TextEncoder().encode(await textOf(await jsonAnswer(selection, DEFAULT_LIMITS, roomFor())))
+    await jsonAnswer(selection, { ...DEFAULT_LIMITS, answerBytes: length }, roomFor())
   }
 })

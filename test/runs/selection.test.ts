@@ -14,6 +14,7 @@ import { StoreBackend, type StoreRun } from '../../src/runs/backend.ts'
 import { expectSameDraws } from '../conformance/arrays.ts'
 import { type Column, Content, pythonSlice, variableOf } from '../conformance/columns.ts'
 import { shortPage } from '../support/pages.ts'
+import { roomFor } from '../support/room.ts'
 import { openFile, type TestStorage } from '../support/storage.ts'
 
 const COLUMNS: readonly Column[] = [
@@ -23,8 +24,6 @@ const COLUMNS: readonly Column[] = [
   { name: 'm', dtype: 'uint8', shape: [3] },
 ]
 const LENGTHS = [37, 0, 61]
-/** Room for everything. */
-const HELD = () => true
 
 /** A store with pages of a few draws, which counts them. */
 class ShortPages extends MemoryStore {
@@ -120,13 +119,10 @@ describe.each(['pages of five draws', 'a file'])('on %s', (name) => {
         const chosen = order.flatMap((i) => columns[i] ?? [])
         const selection = await run.read(0, chosen, { slice })
         const seen: Piece[] = []
-        let left = room
-        const rest = await measured(
-          selection,
-          () => left-- > 0,
-          (_, piece) => seen.push(piece),
-        )
+        const places = roomFor(room)
+        const rest = await measured(selection, places, (_, piece) => seen.push(piece))
         const found = await listOf(rest)
+        expect(places.held).toBe(0)
         const indices = pythonSlice(37, slice.start, slice.stop, slice.step)
         expectColumns(gathered(selection, found), 0, indices, chosen)
         const varying = chosen.flatMap(({ kind }, i) => (kind === 'rigid-numbers' ? [] : [i]))
@@ -190,7 +186,7 @@ test('columns that vary in size are read once', async () => {
   const store = new ShortPages()
   const run = await fill(store)
   const before = store.reads
-  await listOf(await measured(await run.read(2, run.schema.columns), HELD, () => {}))
+  await listOf(await measured(await run.read(2, run.schema.columns), roomFor(), () => {}))
   // 13 pages of each of four columns, of which none is read twice.
   expect(store.reads - before).toBeLessThanOrEqual(4 * 13 + 1)
 })
@@ -199,14 +195,7 @@ test('of a column that is held in part, the rest alone is read twice', async () 
   const store = new ShortPages()
   const run = await fill(store)
   const before = store.reads
-  let left = 20
-  await listOf(
-    await measured(
-      await run.read(2, run.schema.columns),
-      () => left-- > 0,
-      () => {},
-    ),
-  )
+  await listOf(await measured(await run.read(2, run.schema.columns), roomFor(20), () => {}))
   // 13 pages of the first column that varies and 7 of the second are held.
   expect(store.reads - before).toBeGreaterThan(4 * 13)
   expect(store.reads - before).toBeLessThanOrEqual(4 * 13 + 6 + 1)
@@ -250,7 +239,7 @@ test.each([[['x']], [['x', 'ragged', 'm']]])('of %j the first page is not held o
     run.schema.columns.filter(({ name }) => names.includes(name)),
   )
   expect(store.isFirstHeld()).toBe(true)
-  const reading = await measured(selection, HELD, () => {})
+  const reading = await measured(selection, roomFor(), () => {})
   for (let taken = 0; taken < 12; taken += (await reading.next()).value?.count ?? 12);
   await expect
     .poll(

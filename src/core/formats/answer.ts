@@ -29,7 +29,7 @@ export function requireAnswerFits(bytes: number, limits: Limits): void {
   if (bytes <= limits.answerBytes) return
   throw new McbError(
     'payload_too_large',
-    `the answer would have ${bytes} bytes, the limit is ${limits.answerBytes}; narrow the slice or name fewer variables`,
+    `the answer would have at least ${bytes} bytes, the limit is ${limits.answerBytes}; narrow the slice or name fewer variables`,
     { limit: limits.answerBytes },
   )
 }

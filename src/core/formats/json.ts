@@ -8,7 +8,7 @@ import type { Piece, Selection } from '../selection.ts'
 import { turn } from '../turn.ts'
 import { decodeUtf8 } from '../wire/protobuf.ts'
 import { type Answer, requireAnswerFits, requireSelectionFits } from './answer.ts'
-import { type Hold, measured } from './measure.ts'
+import { measured, type Room } from './measure.ts'
 
 const encoder = new TextEncoder()
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n
@@ -16,13 +16,14 @@ const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n
 const TEXT_STEP = 64 * 1024
 
 /** @throws McbError `payload_too_large` when the answer would surely exceed the limit */
-export async function jsonAnswer(selection: Selection, limits: Limits, hold: Hold): Promise<Answer> {
+export async function jsonAnswer(selection: Selection, limits: Limits, room: Room): Promise<Answer> {
   requireSelectionFits(selection, limits)
   let size = leastRigid(selection)
-  const read = await measured(selection, hold, (spec, piece) => {
+  const read = await measured(selection, room, (spec, piece) => {
     size += leastVarying(spec, piece)
+    // At once: the rest of it may be very long.
+    requireAnswerFits(size, limits)
   })
-  requireAnswerFits(size, limits)
   return { body: bytesOf(textOf(selection, read)) }
 }
 

@@ -5,33 +5,42 @@ import { subSlice } from '../draws/slice.ts'
 import { PACE_BYTES, type Piece, pieces, type Selection } from '../selection.ts'
 import { Pace, turn } from '../turn.ts'
 
-/** Asks for so many bytes more, to be held until the answer has ended; false when there is no room for them. */
-export type Hold = (bytes: number) => boolean
+/** Memory for draws that one answer holds until they are sent. */
+export interface Room {
+  /**
+   * Takes so many bytes; false when there are not as many.
+   *
+   * @throws McbError when the answer has ended, as nobody waits for it
+   */
+  take(bytes: number): boolean
+  give(bytes: number): void
+}
 
 /**
- * Shows `look` the pieces of all columns that vary in size, and resolves to the pieces of all columns. Those that `hold` has
- * room for are kept from the first pass; behind the first one without room, all are read once more.
+ * Shows `look` the pieces of all columns that vary in size, and resolves to the pieces of all columns. As many of the first
+ * as there is room for are held, and the rest of them is read a second time.
  */
 export async function measured(
   selection: Selection,
-  hold: Hold,
+  room: Room,
   look: (spec: ColumnSpec, piece: Piece) => void,
 ): Promise<AsyncGenerator<Piece>> {
   const { columns } = selection
   const held: Piece[] = []
   let isFull = false
   const pace = new Pace(PACE_BYTES)
-  const varying = positionsOf(columns, (spec) => spec.kind !== 'rigid-numbers')
+  const varying = positionsOf(columns, (spec) => !isRigid(spec))
   for await (const piece of pieces(selection, varying)) {
     const spec = columns[piece.position]
     if (spec === undefined) continue
     if (pace.isDue(piece.data.length)) await turn()
     look(spec, piece)
-    isFull ||= !hold(piece.data.length)
-    if (!isFull) held.push(piece)
+    // A room without space is asked for none, and still tells that the answer has ended.
+    if (room.take(isFull ? 0 : piece.data.length) && !isFull) held.push(piece)
+    else isFull = true
   }
-  if (isFull) return upTo(selection, held)
-  return between(held, pieces(selection, positionsOf(columns, isRigid)))
+  if (isFull) return readOn(selection, held, room)
+  return between(held, room, pieces(selection, positionsOf(columns, isRigid)))
 }
 
 const isRigid = ({ kind }: ColumnSpec) => kind === 'rigid-numbers'
@@ -43,26 +52,32 @@ function positionsOf(
   return columns.flatMap((spec, position) => (isWanted(spec, position) ? [position] : []))
 }
 
-/** Pieces of which the first that vary in size are held; the column of the last one is read on from there. */
-async function* upTo(selection: Selection, held: Piece[]): AsyncGenerator<Piece> {
+/** The pieces of all columns, when those held end within a column or behind it: what comes then is read from the storage. */
+async function* readOn(selection: Selection, held: Piece[], room: Room): AsyncGenerator<Piece> {
   const { columns, slice } = selection
   const last = held.at(-1)?.position ?? -1
   const done = held.reduce((n, { position, count }) => (position === last ? n + count : n), 0)
   const before = positionsOf(columns, (spec, position) => position < last && isRigid(spec))
-  yield* between(held, pieces(selection, before))
+  yield* between(held, room, pieces(selection, before))
   if (last >= 0 && done < slice.count) yield* pieces(selection, [last], subSlice(slice, done))
-  const behind = positionsOf(columns, (_, position) => position > last)
-  yield* pieces(selection, behind)
+  yield* pieces(
+    selection,
+    positionsOf(columns, (_, position) => position > last),
+  )
 }
 
 /** Pieces that are held among those that are read, by position; each is given away when its turn has come. */
-async function* between(held: Piece[], read: AsyncGenerator<Piece>): AsyncGenerator<Piece> {
-  for await (const piece of read) {
-    for (let first = held[0]; first !== undefined && first.position < piece.position; first = held[0]) {
+async function* between(held: Piece[], room: Room, read: AsyncGenerator<Piece>): AsyncGenerator<Piece> {
+  const giveAway = function* (end: number): Generator<Piece> {
+    for (let first = held[0]; first !== undefined && first.position < end; first = held[0]) {
       yield first
+      room.give(first.data.length)
       held.shift()
     }
+  }
+  for await (const piece of read) {
+    yield* giveAway(piece.position)
     yield piece
   }
-  for (let piece = held.shift(); piece !== undefined; piece = held.shift()) yield piece
+  yield* giveAway(Number.POSITIVE_INFINITY)
 }

@@ -2,7 +2,7 @@
 
 import { type Bytes, type Parts, unpackSegment } from '../draws/segment.ts'
 import type { Limits } from '../limits.ts'
-import type { Piece, Selection } from '../selection.ts'
+import { type Piece, pieces, type Selection } from '../selection.ts'
 import { turn } from '../turn.ts'
 import {
   addParts,
@@ -10,11 +10,12 @@ import {
   bodySize,
   type ColumnSize,
   columnHead,
-  shapesField,
+  packedWords,
+  shapesHead,
   stringFields,
 } from '../wire/write-columns.ts'
 import { type Answer, requireAnswerFits, requireSelectionFits } from './answer.ts'
-import { type Hold, measured } from './measure.ts'
+import { measured, type Room } from './measure.ts'
 
 const NO_SIZE: ColumnSize = { data: 0, shapes: 0, strings: 0 }
 
@@ -28,21 +29,30 @@ function sizesOf({ columns, slice }: Selection): ColumnSize[] {
 }
 
 /**
- * The DrawBatch of a selection. Nothing but a page of draws is in memory, and what is held of columns that vary in size.
+ * The DrawBatch of a selection. Nothing but a page of draws is in memory, and what there is room for of columns that vary in
+ * size.
  *
  * @throws McbError `payload_too_large` when the answer would exceed the limit
  */
-export async function protobufAnswer(selection: Selection, limits: Limits, hold: Hold): Promise<Answer> {
+export async function protobufAnswer(selection: Selection, limits: Limits, room: Room): Promise<Answer> {
   requireSelectionFits(selection, limits)
   const sizes = sizesOf(selection)
-  const read = await measured(selection, hold, (spec, { position, data, count }) => {
+  let least = sizes.reduce((n, size) => n + bytesOf(size), 0)
+  const read = await measured(selection, room, (spec, { position, data, count }) => {
     const size = sizes[position]
-    if (size !== undefined) addParts(size, spec, unpackSegment(spec, data, count))
+    if (size === undefined) return
+    const before = bytesOf(size)
+    addParts(size, spec, unpackSegment(spec, data, count))
+    least += bytesOf(size) - before
+    // At once: the rest of it may be very long.
+    requireAnswerFits(least, limits)
   })
   const { head, heads, length } = frameOf(selection, sizes)
   requireAnswerFits(length, limits)
-  return { length, body: protobufBody(selection, read, head, heads) }
+  return { length, body: protobufBody({ selection, read, sizes, heads, room }, head) }
 }
+
+const bytesOf = ({ data, shapes, strings }: ColumnSize) => data + shapes + strings
 
 /**
  * Bytes of the DrawBatch of a selection; undefined where only its draws tell them.
@@ -70,20 +80,25 @@ function frameOf(selection: Selection, sizes: readonly ColumnSize[]) {
   return { head, heads, length }
 }
 
-async function* protobufBody(
-  selection: Selection,
-  read: AsyncGenerator<Piece>,
-  head: Bytes,
-  heads: readonly Bytes[],
-): AsyncGenerator<Bytes> {
+/** The parts of a body, and the memory that it may take for them. */
+interface BodyParts {
+  readonly selection: Selection
+  readonly read: AsyncGenerator<Piece>
+  readonly sizes: readonly ColumnSize[]
+  readonly heads: readonly Bytes[]
+  readonly room: Room
+}
+
+async function* protobufBody(parts: BodyParts, head: Bytes): AsyncGenerator<Bytes> {
+  const { selection, read, heads } = parts
   yield head
   let open = -1
-  let words: Uint32Array[] = []
-  const openUpTo = function* (position: number): Generator<Bytes> {
+  let shapes = new Shapes(parts, open)
+  const openUpTo = async function* (position: number): AsyncGenerator<Bytes> {
     while (open < position) {
-      if (words.length > 0) yield shapesField(words)
-      words = []
+      yield* shapes.field()
       open++
+      shapes = new Shapes(parts, open)
       const next = heads[open]
       if (next !== undefined) yield next
     }
@@ -96,12 +111,65 @@ async function* protobufBody(
       if (piece.data.length > 0) yield piece.data
       continue
     }
-    const parts = unpackSegment(spec, piece.data, piece.count)
-    if (parts.words.length > 0) words.push(parts.words)
-    if (spec.dtype === 'str') yield* stringPieces(parts)
-    else if (parts.payload.length > 0) yield parts.payload
+    const unpacked = unpackSegment(spec, piece.data, piece.count)
+    await shapes.add(unpacked.words)
+    if (spec.dtype === 'str') yield* stringPieces(unpacked)
+    else if (unpacked.payload.length > 0) yield unpacked.payload
   }
   yield* openUpTo(heads.length)
+}
+
+/** Words that are packed at once: one shape may have millions. */
+const WORDS_STEP = 64 * 1024
+
+async function* packed(words: Uint32Array): AsyncGenerator<Bytes> {
+  for (let at = 0; at < words.length; at += WORDS_STEP) {
+    if (at > 0) await turn()
+    yield packedWords(words.subarray(at, at + WORDS_STEP))
+  }
+}
+
+/** The field `shapes` of a column, which stands behind its data: held until then, or read once more without room for it. */
+class Shapes {
+  private readonly parts: BodyParts
+  private readonly position: number
+  private held: Bytes[] = []
+  private hasRoom = true
+
+  constructor(parts: BodyParts, position: number) {
+    this.parts = parts
+    this.position = position
+  }
+
+  async add(words: Uint32Array): Promise<void> {
+    for await (const bytes of packed(words)) {
+      if (!this.hasRoom) return
+      this.hasRoom = this.parts.room.take(bytes.length)
+      if (this.hasRoom) this.held.push(bytes)
+      else this.drop()
+    }
+  }
+
+  async *field(): AsyncGenerator<Bytes> {
+    const size = this.parts.sizes[this.position]?.shapes ?? 0
+    if (size === 0) return
+    yield shapesHead(size)
+    if (this.hasRoom) {
+      yield* this.held
+      this.drop()
+      return
+    }
+    const { selection } = this.parts
+    for await (const { position, data, count } of pieces(selection, [this.position])) {
+      const spec = selection.columns[position]
+      if (spec !== undefined) yield* packed(unpackSegment(spec, data, count).words)
+    }
+  }
+
+  private drop(): void {
+    for (const { length } of this.held) this.parts.room.give(length)
+    this.held = []
+  }
 }
 
 /** Strings that are written at once: one draw may have millions. */

@@ -6,7 +6,7 @@ import { segmentOf } from '../draws/values.ts'
 import { McbError } from '../errors.ts'
 import type { DrawBatch } from '../interfaces.ts'
 import { concatBytes } from './protobuf.ts'
-import { addParts, batchHead, columnHead, shapesField, stringFields } from './write-columns.ts'
+import { addParts, batchHead, columnHead, packedWords, shapesHead, stringFields } from './write-columns.ts'
 
 /** One column of a batch; `data` in the segment layout of its kind. */
 export interface ColumnSegment {
@@ -50,7 +50,7 @@ function columnFields(spec: ColumnSpec, parts: Parts): Bytes[] {
   addParts(size, spec, parts)
   const fields = [columnHead(spec, size)]
   if (size.data > 0) fields.push(parts.payload)
-  if (size.shapes > 0) fields.push(shapesField([parts.words]))
+  if (size.shapes > 0) fields.push(shapesHead(size.shapes), packedWords(parts.words))
   if (size.strings > 0) fields.push(stringFields(parts))
   return fields
 }

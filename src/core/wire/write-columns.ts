@@ -68,13 +68,20 @@ export function bodySize({ data, shapes, strings }: ColumnSize): number {
   return data + strings + (shapes > 0 ? headSize(COLUMN.shapes, shapes) + shapes : 0)
 }
 
-/** The packed field `shapes`, of some neighbouring segments. */
-export function shapesField(words: readonly Uint32Array[]): Bytes {
+/** Everything of the packed field `shapes` before its words, which have `size` bytes. */
+export function shapesHead(size: number): Bytes {
+  const bytes = new Uint8Array(headSize(COLUMN.shapes, size))
+  writeHead(bytes, 0, COLUMN.shapes, size)
+  return bytes
+}
+
+/** Words of shapes as the packed field has them. */
+export function packedWords(words: Uint32Array): Bytes {
   let size = 0
-  for (const some of words) for (const word of some) size += varintSize(word)
-  const bytes = new Uint8Array(headSize(COLUMN.shapes, size) + size)
-  let offset = writeHead(bytes, 0, COLUMN.shapes, size)
-  for (const some of words) for (const word of some) offset = writeVarint(bytes, offset, word)
+  for (const word of words) size += varintSize(word)
+  const bytes = new Uint8Array(size)
+  let offset = 0
+  for (const word of words) offset = writeVarint(bytes, offset, word)
   return bytes
 }
 
