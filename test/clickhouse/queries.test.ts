@@ -1,4 +1,4 @@
-/** Reads that ask for the chain and its draws at once: one query where the chain is as it was seen, and the same answer. */
+/** Queries of a read: one where the chain is as it was seen, and the same answer as ever. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
@@ -34,7 +34,7 @@ afterAll(async () => {
 })
 
 /** As another server has it. */
-const newBackend = () => new StoreBackend(new ClickHouseStore(connection, 'ahead'))
+const newBackend = () => new StoreBackend(new ClickHouseStore(connection, 'queries'))
 
 const VARIABLES = [
   { name: 'x', dtype: 'float64' },
@@ -68,7 +68,7 @@ async function selectsOf(read: () => Promise<unknown>): Promise<number> {
 }
 
 it('a read takes one query where the chain was seen before', async () => {
-  const [here, there] = await newChains('queries')
+  const [here, there] = await newChains('known')
   await here.appendBatch(batchOf(0, 10))
   expect(await selectsOf(() => here.getDraws('x'))).toBe(1)
   expect(await selectsOf(() => here.getDraws('x', { start: -3, step: 2 }))).toBe(1)
