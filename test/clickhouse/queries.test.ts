@@ -1,4 +1,4 @@
-/** Queries of a read: one where the chain is as it was seen, and the same answer as ever. */
+/** Queries of reads and appends: one for a read where the chain is as it was seen, and the same answer as ever. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
@@ -135,6 +135,22 @@ it('reads the same as a list, however the chain has grown meanwhile', async () =
     { numRuns: 6 },
   )
 }, 300_000)
+
+it('an append takes one query, within warmup and behind it', async () => {
+  const sampleStats = [{ name: 'tune', dtype: 'bool' }]
+  const run = await newBackend().initRun({ rid: 'warmup', variables: [], sampleStats })
+  const chain = await run.initChain(0)
+  const queries: number[] = []
+  let start = 0
+  for (const flags of [[1], [1, 1], [1], [1, 0], [1], [0, 0]]) {
+    const count = flags.length
+    const stats = new Map([['tune', { dtype: 'bool', shape: [count], data: Uint8Array.from(flags) } as const]])
+    queries.push(await selectsOf(() => chain.appendBatch({ start, count, draws: new Map(), stats })))
+    start += count
+  }
+  // It tells which attempt holds. The first append asks for the metadata as well.
+  expect(queries).toEqual([2, 1, 1, 1, 1, 1])
+})
 
 it('a run that was deleted elsewhere is gone, also for a reader that knows it', async () => {
   const [here, there] = await newChains('gone')
