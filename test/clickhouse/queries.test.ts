@@ -2,23 +2,13 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
-import type { Params } from '../../src/backends/clickhouse/connection.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { ITEM_SIZE, isNumericDtype } from '../../src/core/draws/dtype.ts'
 import type { DrawBatch } from '../../src/core/interfaces.ts'
 import { StoreBackend, type StoreChain } from '../../src/runs/backend.ts'
 import { Content, pythonSlice, variableOf } from '../conformance/columns.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
-import { Relay } from '../support/relay.ts'
-
-class Counting extends Relay {
-  selects = 0
-
-  override select(sql: string, params: Params) {
-    this.selects++
-    return super.select(sql, params)
-  }
-}
+import { Counting } from '../support/relay.ts'
 
 let database: TestDatabase
 let connection: Counting

@@ -17,8 +17,6 @@ const PAGE_BYTES = 4 * 1024 * 1024
 /** Columns of one page at most, and bytes of their names in a URL. */
 const PAGE_COLUMNS = 64
 const NAME_BYTES = 4096
-/** Iterations of a page of a column that is read backwards, of any size. */
-const WINDOW_DRAWS = 4096
 /** Rows of one column that a page plans with at most. */
 const PLANNED_ROWS = 4096
 
@@ -125,16 +123,20 @@ async function planPage(source: Source, ask: Ask): Promise<Plan> {
   if (rigid !== undefined) return rigid
   const rest = subSlice(ask.slice, ask.cursor.done)
   const specs = candidates(source.schema, ask)
-  const [first] = specs
-  if (first !== undefined && rest.step < 0n) return { specs: [first], part: window(rest, WINDOW_DRAWS) }
-  return planOf(ask, specs, rest, await sizesOf(source, { specs, part: rest }))
+  const varying = specs.filter(({ kind }) => kind !== 'rigid-numbers')
+  return planOf(ask, specs, rest, await sizesOf(source, { specs: varying, part: rest }))
 }
 
-/** The plan where all draws have the same size, so that nothing needs to be asked for it. */
+/** The plan where the columns that come first have draws of one size, and there are no others or no room for them: it needs no query. */
 function planRigid(source: Source, ask: Ask): Plan | undefined {
   const specs = candidates(source.schema, ask)
-  if (!specs.every((spec) => spec.kind === 'rigid-numbers')) return undefined
-  return planOf(ask, specs, subSlice(ask.slice, ask.cursor.done))
+  const rest = subSlice(ask.slice, ask.cursor.done)
+  const varying = specs.findIndex(({ kind }) => kind !== 'rigid-numbers')
+  if (varying === 0) return undefined
+  const rigid = varying < 0 ? specs : specs.slice(0, varying)
+  const plan = planOf(ask, rigid, rest)
+  const isFull = plan.specs.length < rigid.length || plan.part.count < rest.count
+  return varying < 0 || isFull ? plan : undefined
 }
 
 function planOf(
@@ -157,8 +159,8 @@ function planOf(
   }
   if (whole > 0) return { specs: specs.slice(0, whole), part: rest }
   const rows = sizes?.get(first.name)
-  const draws = rows === undefined ? Math.floor(PAGE_BYTES / strideOf(first, elements)) : endOfPage(from, rows) - from
-  return { specs: [first], part: window(rest, draws) }
+  const iterations = rows === undefined ? Math.floor(PAGE_BYTES / strideOf(first, elements)) : iterationsOf(rest, rows)
+  return { specs: [first], part: window(rest, iterations) }
 }
 
 /** The draws of a slice that lie within so many iterations from its begin, or one. */
@@ -188,30 +190,40 @@ function strideOf(spec: ColumnSpec, elements?: ElementRanges): number {
 }
 
 interface RowSize {
+  readonly start: number
   readonly end: number
   readonly weight: number
 }
 
-/** Weights of the rows of columns whose draws vary in size; rows of failed attempts, which are rare, count as well. */
+/**
+ * The rows of columns whose draws vary in size, as the slice meets them; rows of failed attempts, which are rare, count as
+ * well.
+ */
 async function sizesOf(source: Source, plan: Plan): Promise<Map<string, RowSize[]>> {
-  const sql = `SELECT name, start + count, greatest(bytes, toUInt64(count)) FROM chunks WHERE ${NEAR} AND ${OF_COLUMNS}
-    ORDER BY name, start LIMIT ${PLANNED_ROWS} BY name`
+  const order = plan.part.step > 0n ? 'ASC' : 'DESC'
+  const sql = `SELECT name, start, start + count, greatest(bytes, toUInt64(count)) FROM chunks WHERE ${NEAR} AND ${OF_COLUMNS}
+    ORDER BY name, start ${order} LIMIT ${PLANNED_ROWS} BY name`
   const reader = new RowReader(await select(source, plan, sql))
   const sizes = new Map<string, RowSize[]>(plan.specs.map((spec) => [spec.name, []]))
-  while (reader.more()) sizes.get(reader.string())?.push({ end: reader.int64(), weight: Number(reader.uint64()) })
+  while (reader.more()) {
+    const rows = sizes.get(reader.string())
+    rows?.push({ start: reader.int64(), end: reader.int64(), weight: Number(reader.uint64()) })
+  }
   return sizes
 }
 
-/** End of the page of a column that begins at `from`. */
-function endOfPage(from: number, rows: readonly RowSize[]): number {
+/** Iterations from the begin of a slice on whose rows fit into a page, or those of the first row. */
+function iterationsOf(slice: ResolvedSlice, rows: readonly RowSize[]): number {
   let budget = PAGE_BYTES
-  let end = rows[0]?.end ?? from + 1
+  let [last] = rows
   for (const row of rows) {
     budget -= row.weight
     if (budget < 0) break
-    end = row.end
+    last = row
   }
-  return end
+  if (last === undefined) return 1
+  const { from, to } = rangeOf(slice)
+  return slice.step > 0n ? last.end - from : to - last.start
 }
 
 function select(source: Source, { specs, part }: Plan, sql: string, params: Params = {}): Promise<Bytes> {
