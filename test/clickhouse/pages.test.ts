@@ -9,7 +9,7 @@ import type { Draws } from '../../src/core/interfaces.ts'
 import { type Piece, pieces } from '../../src/core/selection.ts'
 import type { Store } from '../../src/core/store.ts'
 import { equalBytes } from '../../src/core/wire/protobuf.ts'
-import { StoreBackend, type StoreRun } from '../../src/runs/backend.ts'
+import { StoreBackend, type StoreChain, type StoreRun } from '../../src/runs/backend.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
 import { Counting } from '../support/relay.ts'
 
@@ -94,3 +94,36 @@ test.for(COLUMNS.flatMap((names) => SLICES.map((slice) => [names, slice] as cons
     expect(connection.largest).toBeLessThan(MOST_BYTES)
   },
 )
+
+async function newMatrix(rid: string, length: number, width: number): Promise<StoreChain> {
+  const backend = new StoreBackend(new ClickHouseStore(connection, 'pages'))
+  const matrix = await backend.initRun({ rid, variables: [{ name: 'x', dtype: 'float64', shape: [width] }] })
+  const chain = await matrix.initChain(0)
+  const data = Float64Array.from({ length: length * width }, (_, i) => i)
+  const draws = new Map([['x', { dtype: 'float64', shape: [length, width], data } as const]])
+  await chain.appendBatch({ start: 0, count: length, draws })
+  return chain
+}
+
+test('elements come without the others of their draws', async () => {
+  const chain = await newMatrix('few', 100, 10_000)
+  connection.bytes = 0
+  const expected = Float64Array.from({ length: 100 }, (_, draw) => draw * 10_000 + 7)
+  expect(await chain.getDraws('x', {}, [7])).toMatchObject({ data: expected })
+  expect(connection.bytes).toBeGreaterThan(expected.byteLength)
+  // All are 8 MB.
+  expect(connection.bytes).toBeLessThan(4096)
+})
+
+test('as many elements as a read may name, in any order', async () => {
+  const [length, width, count] = [25, 25_000, 10_000]
+  const chain = await newMatrix('many', length, width)
+  const elements = Array.from({ length: count }, (_, i) => width - 1 - 2 * (i % 5000))
+  connection.bytes = 0
+  const expected = Float64Array.from({ length: length * count }, (_, i) => {
+    return Math.floor(i / count) * width + (elements[i % count] ?? Number.NaN)
+  })
+  expect(await chain.getDraws('x', {}, elements)).toMatchObject({ data: expected })
+  // Each comes once, and is asked for twice.
+  expect(connection.bytes).toBeLessThan(1.01 * length * 5000 * 8)
+})
