@@ -46,7 +46,7 @@ function start(args: readonly string[]): ChildProcess {
 const KINDS = {
   'a server on Node': [/src\/node\.ts/, 'test/client/restart.test.ts'],
   workerd: [/workerd serve/, 'test/workers/worker.slow.test.ts'],
-  'the engine of ClickHouse': [/tools\/clickhouse\/main\.ts/, 'test/clickhouse/ahead.test.ts'],
+  'the engine of ClickHouse': [/tools\/clickhouse\/main\.ts/, 'test/clickhouse/queries.test.ts'],
   'what a test kills itself': [/bench\/workerd\/server\.ts/, 'test/kill/kill.slow.test.ts'],
 } as const
 

@@ -24,3 +24,19 @@ export class Relay implements Connection {
     return this.inner.close()
   }
 }
+
+/** Counts queries and the bytes of their answers. */
+export class Counting extends Relay {
+  selects = 0
+  /** Bytes of all answers, and of the largest. */
+  bytes = 0
+  largest = 0
+
+  override async select(sql: string, params: Params): Promise<Uint8Array<ArrayBuffer>> {
+    this.selects++
+    const answer = await super.select(sql, params)
+    this.bytes += answer.length
+    this.largest = Math.max(this.largest, answer.length)
+    return answer
+  }
+}

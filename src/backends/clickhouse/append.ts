@@ -5,6 +5,7 @@ import type { Block } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { ChainState, ReadCursor, ReadPage } from '../../core/store.ts'
+import { warmupFlag, warmupIn } from '../../core/warmup.ts'
 import type { Batch } from '../../core/wire/read-batch.ts'
 import { repeatedIn, requireSamePage } from '../repeated.ts'
 import { type Append, chainSince, discard, type RunKey, requireChain, stateAfter } from './chains.ts'
@@ -12,7 +13,6 @@ import { ChunkWriter } from './chunk.ts'
 import type { Attempted, Commits } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { readPage } from './read.ts'
-import { warmupFlips } from './stored-warmup.ts'
 
 /** Attempts at one batch: each that fails has seen another writer succeed. */
 const ATTEMPTS = 100
@@ -65,8 +65,7 @@ async function attemptAppend(
   const attempt = newAttempt()
   const written = Math.max(Date.now(), seen.updatedAt + 1)
   const blocks = newBlocks(target.schema, batch, seen.length)
-  const flips = await warmupFlips(target, target.schema, blocks, seen)
-  const rows = rowsOf(target, batch, { blocks, flips, head: seen.length, attempt, written })
+  const rows = rowsOf(target, batch, { blocks, head: seen.length, attempt, written })
   const holds = await commit(target, { head: seen.length, attempt, ...rows })
   if (holds.attempt === attempt) return { won: true, state: stateAfter(target.chain, holds) }
   return { won: false, state: await chainSince(target.connection, target.run, seen) }
@@ -88,22 +87,35 @@ type Made = Omit<Attempted, 'run' | 'chain'>
 
 interface NewRows {
   readonly blocks: readonly Block[]
-  /** See `warmupFlips`. */
-  readonly flips: readonly number[]
   readonly head: number
   readonly attempt: bigint
   readonly written: number
 }
 
 /** The rows of an attempt to append the new iterations of a batch. */
-function rowsOf({ run, chain, schema }: Target, batch: Batch, { blocks, flips, head, attempt, written }: NewRows) {
+function rowsOf({ run, chain, schema }: Target, batch: Batch, { blocks, head, attempt, written }: NewRows) {
   const writer = new ChunkWriter({ ...run, chain, head, attempt, written })
+  const flips = warmupFlips(schema, blocks)
   writer.append(batch.start + batch.count - head)
   for (const spec of schema.columns) {
     const block = blocks[spec.index]
     if (block !== undefined) writer.column(spec, block, flips)
   }
   return writer.finish()
+}
+
+/**
+ * Iterations at which warmup begins and ends within the blocks of an append, the first of them begins it: as if all draws before
+ * were warmup. The view finds the prefix of a chain among what its appends say (migrations/clickhouse/0005_warmup.sql), so that
+ * none of them needs to look at the others.
+ */
+function warmupFlips(schema: Schema, blocks: readonly Block[]): readonly number[] {
+  const flag = warmupFlag(schema)
+  const block = flag && blocks[flag.index]
+  if (block?.data == null) return []
+  const warm = warmupIn(block.data)
+  if (warm === 0) return []
+  return warm < block.count ? [block.start, block.start + warm] : [block.start]
 }
 
 export function newAttempt(): bigint {

@@ -217,10 +217,15 @@ function elementsOf(specs: readonly ColumnSpec[]): Elements {
 /** First column of a row that names a generation which was deleted. */
 const DELETED = -1
 
-/** Columns that a read selects, of appends and of the columns' rows, in the order in which `readChunks` takes them. */
-export function chunkColumns(specs: readonly ColumnSpec[]): string {
+/**
+ * Columns that a read selects, of appends and of the columns' rows, in the order in which `readChunks` takes them.
+ *
+ * @param picked expression for the elements of the one column, where not all are wanted
+ */
+export function chunkColumns(specs: readonly ColumnSpec[], picked?: string): string {
   const { numbers, strings } = elementsOf(specs)
-  const elements = strings ? [...numbers, 'str'] : numbers
+  const all = strings ? [...numbers, 'str'] : numbers
+  const elements = picked === undefined ? all : [picked]
   return `toInt8(kind), start, head, attempt, _block_number, toUnixTimestamp64Milli(written), name, count, absent, shapes, ${elements.join(', ')}`
 }
 

@@ -1,24 +1,25 @@
 /** Pages of a read: one query for as many columns as a page holds, or for a part of one. */
 
 import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
-import type { ElementRanges } from '../../core/draws/elements.ts'
 import { type Bytes, weightOf } from '../../core/draws/segment.ts'
 import { type ResolvedSlice, rangeOf, resolveSlice, subSlice } from '../../core/draws/slice.ts'
+import { ELEMENTS_BYTES } from '../../core/draws/take.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { ChainState, Question, Read, ReadCursor, ReadPage, Stretch } from '../../core/store.ts'
 import { countOf, nextCursor, stretchesOf } from '../stretches.ts'
 import { chainSince, lastState, OF_RUN, type RunKey, requireChain, requireLive, runParams } from './chains.ts'
 import { type Chunks, chunkColumns, deletionColumns, readChunks } from './chunk.ts'
 import { type Connection, type Params, unavailable } from './connection.ts'
+import { type PickedElements, pickedElements } from './picked-elements.ts'
 import { RowReader } from './row-binary.ts'
 
 /** Weight that one page of an answer aims at, in bytes. */
 const PAGE_BYTES = 4 * 1024 * 1024
+/** Bytes of draws that ClickHouse goes through for the elements of one page, so that a query of few of them ends in time. */
+const PICKED_FROM_BYTES = 64 * 1024 * 1024
 /** Columns of one page at most, and bytes of their names in a URL. */
 const PAGE_COLUMNS = 64
 const NAME_BYTES = 4096
-/** Iterations of a page of a column that is read backwards, of any size. */
-const WINDOW_DRAWS = 4096
 /** Rows of one column that a page plans with at most. */
 const PLANNED_ROWS = 4096
 
@@ -42,6 +43,12 @@ interface Ask {
   readonly question: Question
   readonly cursor: ReadCursor
   readonly slice: ResolvedSlice
+  readonly picked: PickedElements | undefined
+}
+
+function askOf({ schema }: Source, question: Question, cursor: ReadCursor): Ask {
+  const slice = resolveSlice(question.slice, cursor.moment.length)
+  return { question, cursor, slice, picked: pickedElements(schema, question) }
 }
 
 /** Rows that may hold iterations from `from` on: none has more than a batch. */
@@ -51,11 +58,12 @@ const OF_COLUMNS = 'kind = {kind:String} AND name IN {names:Array(String)} AND s
 
 /** A page of a moment. */
 export async function readPage(source: Source, question: Question, cursor: ReadCursor): Promise<ReadPage> {
-  const ask = { question, cursor, slice: resolveSlice(question.slice, cursor.moment.length) }
+  const ask = askOf(source, question, cursor)
   if (ask.slice.count === 0 || question.columns.length === 0) return { stretches: [] }
   const plan = await planPage(source, ask)
   // The appends come along and are judged here: a server plans this in half the time of a select within a select.
-  const sql = `SELECT ${chunkColumns(plan.specs)} FROM chunks WHERE ${NEAR} AND (kind = 'append' OR ${OF_COLUMNS})`
+  const columns = chunkColumns(plan.specs, ask.picked?.sql)
+  const sql = `SELECT ${columns} FROM chunks WHERE ${NEAR} AND (kind = 'append' OR ${OF_COLUMNS})`
   const page = pageOf(readChunks(await select(source, plan, sql), plan.specs), ask, plan)
   return page ?? refuse(source)
 }
@@ -67,11 +75,11 @@ export async function readPage(source: Source, question: Question, cursor: ReadC
  * @throws McbError `run_not_found`
  */
 export async function readSince(source: Source, known: ChainState, question: Question): Promise<Read> {
-  const slice = resolveSlice(question.slice, known.length)
-  const ask = { question, cursor: beginOf(known), slice }
+  const ask = askOf(source, question, beginOf(known))
+  const { slice } = ask
   const plan = slice.count === 0 || question.columns.length === 0 ? undefined : planRigid(source, ask)
   if (plan === undefined) return readAt(source, await chainSince(source.connection, source.run, known), question)
-  const sql = `SELECT ${chunkColumns(plan.specs)} FROM chunks
+  const sql = `SELECT ${chunkColumns(plan.specs, ask.picked?.sql)} FROM chunks
     WHERE ${BEHIND} AND ((start < {to:Int64} AND (kind = 'append' OR ${OF_COLUMNS})) OR (kind = 'append' AND start >= {known:Int64}))
     UNION ALL SELECT ${deletionColumns(plan.specs)} FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}`
   const chunks = readChunks(await select(source, plan, sql, { known: known.length }), plan.specs)
@@ -98,12 +106,13 @@ function isSameSlice(a: ResolvedSlice, b: ResolvedSlice): boolean {
 
 /** The page that these rows make; undefined when they have a hole. */
 function pageOf({ blocks: byName }: Chunks, ask: Ask, { specs, part }: Plan): ReadPage | undefined {
-  const { question, cursor, slice } = ask
+  const { question, cursor, slice, picked } = ask
   const stretches: Stretch[] = []
   let { done } = cursor
   for (const [i, spec] of specs.entries()) {
     const sorted = (byName.get(spec.name) ?? []).sort((a, b) => a.start - b.start)
-    const own = stretchesOf(cursor.position + i, { spec, slice: part, elements: question.elements }, sorted)
+    const wanted = picked ?? { spec, elements: question.elements }
+    const own = stretchesOf(cursor.position + i, { ...wanted, slice: part }, sorted)
     const got = countOf(own)
     // Elements may be fewer than were planned.
     if (got === 0 || (got < part.count && question.elements === undefined)) return undefined
@@ -125,20 +134,24 @@ async function planPage(source: Source, ask: Ask): Promise<Plan> {
   if (rigid !== undefined) return rigid
   const rest = subSlice(ask.slice, ask.cursor.done)
   const specs = candidates(source.schema, ask)
-  const [first] = specs
-  if (first !== undefined && rest.step < 0n) return { specs: [first], part: window(rest, WINDOW_DRAWS) }
-  return planOf(ask, specs, rest, await sizesOf(source, { specs, part: rest }))
+  const varying = specs.filter(({ kind }) => kind !== 'rigid-numbers')
+  return planOf(ask, specs, rest, await sizesOf(source, { specs: varying, part: rest }))
 }
 
-/** The plan where all draws have the same size, so that nothing needs to be asked for it. */
+/** The plan that needs no query: the first columns have draws of one size, and no others follow, or there is no room for them. */
 function planRigid(source: Source, ask: Ask): Plan | undefined {
   const specs = candidates(source.schema, ask)
-  if (!specs.every((spec) => spec.kind === 'rigid-numbers')) return undefined
-  return planOf(ask, specs, subSlice(ask.slice, ask.cursor.done))
+  const rest = subSlice(ask.slice, ask.cursor.done)
+  const varying = specs.findIndex(({ kind }) => kind !== 'rigid-numbers')
+  if (varying === 0) return undefined
+  const rigid = varying < 0 ? specs : specs.slice(0, varying)
+  const plan = planOf(ask, rigid, rest)
+  const isFull = plan.specs.length < rigid.length || plan.part.count < rest.count
+  return varying < 0 || isFull ? plan : undefined
 }
 
 function planOf(
-  { question: { elements } }: Ask,
+  ask: Ask,
   specs: readonly ColumnSpec[],
   rest: ResolvedSlice,
   sizes?: ReadonlyMap<string, RowSize[]>,
@@ -151,14 +164,14 @@ function planOf(
     const spec = specs[whole]
     const rows = spec && sizes?.get(spec.name)
     if (spec === undefined || (rows !== undefined && rows.length >= PLANNED_ROWS)) break
-    const weight = rows?.reduce((n, row) => n + row.weight, 0) ?? strideOf(spec, elements) * (to - from)
+    const weight = rows?.reduce((n, row) => n + row.weight, 0) ?? strideOf(spec, ask) * (to - from)
     if (weight > budget) break
     budget -= weight
   }
   if (whole > 0) return { specs: specs.slice(0, whole), part: rest }
   const rows = sizes?.get(first.name)
-  const draws = rows === undefined ? Math.floor(PAGE_BYTES / strideOf(first, elements)) : endOfPage(from, rows) - from
-  return { specs: [first], part: window(rest, draws) }
+  const iterations = rows === undefined ? Math.floor(PAGE_BYTES / strideOf(first, ask)) : iterationsOf(rest, rows)
+  return { specs: [first], part: window(rest, iterations) }
 }
 
 /** The draws of a slice that lie within so many iterations from its begin, or one. */
@@ -181,37 +194,49 @@ function candidates(schema: Schema, { question, cursor }: Ask): ColumnSpec[] {
   return specs
 }
 
-/** Weight of a draw as far as the schema tells, or of its elements where they have more. */
-function strideOf(spec: ColumnSpec, elements?: ElementRanges): number {
+/** Weight of a draw as far as the schema tells, or of its elements where these make a page sooner. */
+function strideOf(spec: ColumnSpec, { question: { elements }, picked }: Ask): number {
   if (spec.kind !== 'rigid-numbers') return 1
-  return Math.max(weightOf(1, spec.stride), (elements?.count ?? 0) * spec.itemSize)
+  const answered = (elements?.count ?? 0) * spec.itemSize * (PAGE_BYTES / ELEMENTS_BYTES)
+  const read = picked === undefined ? weightOf(1, spec.stride) : spec.stride * (PAGE_BYTES / PICKED_FROM_BYTES)
+  return Math.max(answered, read)
 }
 
 interface RowSize {
+  readonly start: number
   readonly end: number
   readonly weight: number
 }
 
-/** Weights of the rows of columns whose draws vary in size; rows of failed attempts, which are rare, count as well. */
+/**
+ * The rows of columns whose draws vary in size, as the slice meets them; rows of failed attempts, which are rare, count as
+ * well.
+ */
 async function sizesOf(source: Source, plan: Plan): Promise<Map<string, RowSize[]>> {
-  const sql = `SELECT name, start + count, greatest(bytes, toUInt64(count)) FROM chunks WHERE ${NEAR} AND ${OF_COLUMNS}
-    ORDER BY name, start LIMIT ${PLANNED_ROWS} BY name`
+  const order = plan.part.step > 0n ? 'ASC' : 'DESC'
+  const sql = `SELECT name, start, start + count, greatest(bytes, toUInt64(count)) FROM chunks WHERE ${NEAR} AND ${OF_COLUMNS}
+    ORDER BY name, start ${order} LIMIT ${PLANNED_ROWS} BY name`
   const reader = new RowReader(await select(source, plan, sql))
   const sizes = new Map<string, RowSize[]>(plan.specs.map((spec) => [spec.name, []]))
-  while (reader.more()) sizes.get(reader.string())?.push({ end: reader.int64(), weight: Number(reader.uint64()) })
+  while (reader.more()) {
+    const rows = sizes.get(reader.string())
+    rows?.push({ start: reader.int64(), end: reader.int64(), weight: Number(reader.uint64()) })
+  }
   return sizes
 }
 
-/** End of the page of a column that begins at `from`. */
-function endOfPage(from: number, rows: readonly RowSize[]): number {
+/** Iterations from the begin of a slice on whose rows fit into a page, or those of the first row. */
+function iterationsOf(slice: ResolvedSlice, rows: readonly RowSize[]): number {
   let budget = PAGE_BYTES
-  let end = rows[0]?.end ?? from + 1
+  let [last] = rows
   for (const row of rows) {
     budget -= row.weight
     if (budget < 0) break
-    end = row.end
+    last = row
   }
-  return end
+  if (last === undefined) return 1
+  const { from, to } = rangeOf(slice)
+  return slice.step > 0n ? last.end - from : to - last.start
 }
 
 function select(source: Source, { specs, part }: Plan, sql: string, params: Params = {}): Promise<Bytes> {

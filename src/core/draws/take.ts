@@ -21,7 +21,7 @@ export interface Taken {
 }
 
 /** Bytes of elements that are taken at once, more or less: one that is asked for often makes much of little. */
-const ELEMENTS_BYTES = 2 * 1024 * 1024
+export const ELEMENTS_BYTES = 2 * 1024 * 1024
 
 interface Within {
   readonly first: number

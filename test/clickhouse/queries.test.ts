@@ -1,24 +1,14 @@
-/** Reads that ask for the chain and its draws at once: one query where the chain is as it was seen, and the same answer. */
+/** Queries of reads and appends: one for a read where the chain is as it was seen, and the same answer as ever. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
-import type { Params } from '../../src/backends/clickhouse/connection.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
 import { ITEM_SIZE, isNumericDtype } from '../../src/core/draws/dtype.ts'
 import type { DrawBatch } from '../../src/core/interfaces.ts'
 import { StoreBackend, type StoreChain } from '../../src/runs/backend.ts'
 import { Content, pythonSlice, variableOf } from '../conformance/columns.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
-import { Relay } from '../support/relay.ts'
-
-class Counting extends Relay {
-  selects = 0
-
-  override select(sql: string, params: Params) {
-    this.selects++
-    return super.select(sql, params)
-  }
-}
+import { Counting } from '../support/relay.ts'
 
 let database: TestDatabase
 let connection: Counting
@@ -34,7 +24,7 @@ afterAll(async () => {
 })
 
 /** As another server has it. */
-const newBackend = () => new StoreBackend(new ClickHouseStore(connection, 'ahead'))
+const newBackend = () => new StoreBackend(new ClickHouseStore(connection, 'queries'))
 
 const VARIABLES = [
   { name: 'x', dtype: 'float64' },
@@ -68,7 +58,7 @@ async function selectsOf(read: () => Promise<unknown>): Promise<number> {
 }
 
 it('a read takes one query where the chain was seen before', async () => {
-  const [here, there] = await newChains('queries')
+  const [here, there] = await newChains('known')
   await here.appendBatch(batchOf(0, 10))
   expect(await selectsOf(() => here.getDraws('x'))).toBe(1)
   expect(await selectsOf(() => here.getDraws('x', { start: -3, step: 2 }))).toBe(1)
@@ -135,6 +125,22 @@ it('reads the same as a list, however the chain has grown meanwhile', async () =
     { numRuns: 6 },
   )
 }, 300_000)
+
+it('an append takes one query, within warmup and behind it', async () => {
+  const sampleStats = [{ name: 'tune', dtype: 'bool' }]
+  const run = await newBackend().initRun({ rid: 'warmup', variables: [], sampleStats })
+  const chain = await run.initChain(0)
+  const queries: number[] = []
+  let start = 0
+  for (const flags of [[1], [1, 1], [1], [1, 0], [1], [0, 0]]) {
+    const count = flags.length
+    const stats = new Map([['tune', { dtype: 'bool', shape: [count], data: Uint8Array.from(flags) } as const]])
+    queries.push(await selectsOf(() => chain.appendBatch({ start, count, draws: new Map(), stats })))
+    start += count
+  }
+  // It tells which attempt holds. The first append asks for the metadata as well.
+  expect(queries).toEqual([2, 1, 1, 1, 1, 1])
+})
 
 it('a run that was deleted elsewhere is gone, also for a reader that knows it', async () => {
   const [here, there] = await newChains('gone')
