@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ClickHouseStore } from '../../src/backends/clickhouse/clickhouse-store.ts'
 import type { Connection, Settings } from '../../src/backends/clickhouse/connection.ts'
 import { NodeConnection } from '../../src/backends/clickhouse/node-connection.ts'
+import type { Slice } from '../../src/core/draws/slice.ts'
 import { McbError } from '../../src/core/errors.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
@@ -51,8 +52,8 @@ const batchOf = (start: number, count: number, mark: number) => {
   return { start, count, draws: new Map([['x', { dtype: 'float64', shape: [count], data } as const]]) }
 }
 
-async function valuesOf(chain: Chain): Promise<number[]> {
-  const draws = await chain.getDraws('x')
+async function valuesOf(chain: Chain, slice: Slice = {}): Promise<number[]> {
+  const draws = await chain.getDraws('x', slice)
   if (!('data' in draws) || draws.dtype !== 'float64') throw new Error('"x" is an array of float64')
   return [...draws.data]
 }
@@ -100,10 +101,31 @@ test('what was acknowledged stays, whatever arrives when', async () => {
       const last = await valuesOf(chain)
       expect(last.slice(0, seen.length)).toEqual(seen)
       expect(await other.length()).toBe(last.length)
+      // Also where attempts that failed lie before the draws that are asked for, and were longer than those that did not.
+      for (const reader of [chain, other]) {
+        for (const start of last.keys()) expect(await valuesOf(reader, { start })).toEqual(last.slice(start))
+      }
     }),
     { numRuns: 4 },
   )
 }, 300_000)
+
+test('an attempt that came too late, and is longer, does not hide the append behind the one that holds', async () => {
+  const late = new Unreliable(inner)
+  const [one, two] = [late, inner].map((connection) => new StoreBackend(new ClickHouseStore(connection, 'late')))
+  const chain = await (await one?.initRun({ rid: 'long', variables: [{ name: 'x', dtype: 'float64' }] }))?.initChain(0)
+  const other = await (await two?.getRun('long'))?.getChain(0)
+  if (chain === undefined || other === undefined) throw new Error('both see the chain')
+  late.fates = ['late']
+  await expect(chain.appendBatch(batchOf(0, 3, 1))).rejects.toMatchObject({ code: 'storage_unavailable' })
+  for (let start = 0; start < 4; start++) await other.appendBatch(batchOf(start, 1, 2))
+  await late.deliver()
+  for (const reader of [chain, other]) {
+    for (const start of [0, 1, 2, 3])
+      expect(await valuesOf(reader, { start })).toEqual([2000, 2001, 2002, 2003].slice(start))
+    expect(await valuesOf(reader, { start: 2, stop: 3 })).toEqual([2002])
+  }
+})
 
 function codeOf(error: unknown): string {
   return error instanceof McbError ? error.code : String(error)

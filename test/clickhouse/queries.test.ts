@@ -86,6 +86,18 @@ it('a first read by a server that knows nothing asks for the metadata once', asy
   expect(selects).toBe(3)
 })
 
+it('the last draws bring no appends of those before', async () => {
+  const [here, there] = await newChains('many')
+  for (let start = 0; start < 200; start++) await here.appendBatch(batchOf(start, 1))
+  expect(await there.length()).toBe(200)
+  for (const chain of [here, there]) {
+    connection.largest = 0
+    await chain.getDraws('x', { start: 198 })
+    // Two rows of an append and two of draws, about 100 bytes each.
+    expect(connection.largest).toBeLessThan(1000)
+  }
+})
+
 it('a page of any dtype comes along', async () => {
   const numeric = Object.keys(ITEM_SIZE).filter(isNumericDtype)
   const columns = numeric.map((dtype) => ({ name: `of ${dtype}`, dtype, shape: [2] }))

@@ -7,7 +7,16 @@ import { ELEMENTS_BYTES } from '../../core/draws/take.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { ChainState, Question, Read, ReadCursor, ReadPage, Stretch } from '../../core/store.ts'
 import { countOf, nextCursor, stretchesOf } from '../stretches.ts'
-import { chainSince, lastState, OF_RUN, type RunKey, requireChain, requireLive, runParams } from './chains.ts'
+import {
+  type Append,
+  chainSince,
+  lastState,
+  OF_RUN,
+  type RunKey,
+  requireChain,
+  requireLive,
+  runParams,
+} from './chains.ts'
 import { type Chunks, chunkColumns, deletionColumns, readChunks } from './chunk.ts'
 import { type Connection, type Params, unavailable } from './connection.ts'
 import { type PickedElements, pickedElements } from './picked-elements.ts'
@@ -54,6 +63,8 @@ function askOf({ schema }: Source, question: Question, cursor: ReadCursor): Ask 
 /** Rows that may hold iterations from `from` on: none has more than a batch. */
 const BEHIND = `${OF_RUN} AND chain = {chain:UInt32} AND start > {low:Int64}`
 const NEAR = `${BEHIND} AND start < {to:Int64}`
+/** Appends that reach beyond `from`. Of those before, a chain may have very many. */
+const REACHING = `kind = 'append' AND start + count > {from:Int64}`
 const OF_COLUMNS = 'kind = {kind:String} AND name IN {names:Array(String)} AND start + count > {from:Int64}'
 
 /** A page of a moment. */
@@ -62,10 +73,14 @@ export async function readPage(source: Source, question: Question, cursor: ReadC
   if (ask.slice.count === 0 || question.columns.length === 0) return { stretches: [] }
   const plan = await planPage(source, ask)
   // The appends come along and are judged here: a server plans this in half the time of a select within a select.
-  const columns = chunkColumns(plan.specs, ask.picked?.sql)
-  const sql = `SELECT ${columns} FROM chunks WHERE ${NEAR} AND (kind = 'append' OR ${OF_COLUMNS})`
-  const page = pageOf(readChunks(await select(source, plan, sql), plan.specs), ask, plan)
-  return page ?? refuse(source)
+  const read = async (appends: string) => {
+    const columns = chunkColumns(plan.specs, ask.picked?.sql)
+    const sql = `SELECT ${columns} FROM chunks WHERE ${NEAR} AND (${appends} OR ${OF_COLUMNS})`
+    return readChunks(await select(source, plan, sql), plan.specs)
+  }
+  const near = await read(REACHING)
+  const page = isLine(near.appends) ? pageOf(near, ask, plan) : undefined
+  return page ?? pageOf(await read(`kind = 'append'`), ask, plan) ?? refuse(source)
 }
 
 /**
@@ -80,13 +95,13 @@ export async function readSince(source: Source, known: ChainState, question: Que
   const plan = slice.count === 0 || question.columns.length === 0 ? undefined : planRigid(source, ask)
   if (plan === undefined) return readAt(source, await chainSince(source.connection, source.run, known), question)
   const sql = `SELECT ${chunkColumns(plan.specs, ask.picked?.sql)} FROM chunks
-    WHERE ${BEHIND} AND ((start < {to:Int64} AND (kind = 'append' OR ${OF_COLUMNS})) OR (kind = 'append' AND start >= {known:Int64}))
+    WHERE ${BEHIND} AND ((start < {to:Int64} AND (${REACHING} OR ${OF_COLUMNS})) OR (kind = 'append' AND start >= {known:Int64}))
     UNION ALL SELECT ${deletionColumns(plan.specs)} FROM deletions WHERE tenant = {tenant:String} AND rid = {rid:String}`
   const chunks = readChunks(await select(source, plan, sql, { known: known.length }), plan.specs)
   requireLive(source.run, chunks.deleted)
   const state = lastState(known, chunks.appends)
   const isSame = isSameSlice(resolveSlice(question.slice, state.length), slice)
-  const page = isSame ? pageOf(chunks, { ...ask, cursor: beginOf(state) }, plan) : undefined
+  const page = isSame && isLine(chunks.appends) ? pageOf(chunks, { ...ask, cursor: beginOf(state) }, plan) : undefined
   return page === undefined ? readAt(source, state, question) : { state, page }
 }
 
@@ -102,6 +117,15 @@ export function beginOf(moment: ChainState): ReadCursor {
 
 function isSameSlice(a: ResolvedSlice, b: ResolvedSlice): boolean {
   return a.first === b.first && a.count === b.count && a.step === b.step
+}
+
+/**
+ * True where no append lies over another: then each holds. One that failed may seem to hold where the one that did, at the
+ * same place, was shorter and is not among them; but it lies over the append behind that.
+ */
+function isLine(appends: readonly Append[]): boolean {
+  const sorted = appends.toSorted((a, b) => a.start - b.start)
+  return sorted.every(({ start }, i) => start >= (sorted[i - 1]?.start ?? 0) + (sorted[i - 1]?.count ?? 0))
 }
 
 /** The page that these rows make; undefined when they have a hole. */
