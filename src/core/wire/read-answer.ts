@@ -32,16 +32,22 @@ export function decodeAnswer(bytes: Bytes, columns: readonly ColumnSpec[]): Deco
  * Some elements of one column. An answer with all elements of a draw is taken for a whole column, and they are picked here:
  * a server of an older release gives one. So ask by name only for fewer elements than a draw has.
  *
+ * @param asked elements that the query names, where they are a part of those that are wanted
  * @throws McbError `invalid_protobuf` when the answer is neither
  */
-export function decodeElements(bytes: Bytes, spec: RigidColumn, elements: ElementRanges): DecodedAnswer {
+export function decodeElements(
+  bytes: Bytes,
+  spec: RigidColumn,
+  wanted: ElementRanges,
+  asked: ElementRanges = wanted,
+): DecodedAnswer {
   try {
     const batch = scanAnswer(bytes, [spec])
     const raw = batch.columns[spec.index]
     const { start, count } = batch
     const isWhole = raw !== undefined && elementsSent(raw, spec) === count * spec.elements
-    const draws = drawsIn(bytes, batch, isWhole ? spec : elementsColumn(spec, elements))
-    return { start, count, draws: [isWhole && !isDrawList(draws) ? pickElements(spec, draws, elements) : draws] }
+    const draws = drawsIn(bytes, batch, isWhole ? spec : elementsColumn(spec, asked))
+    return { start, count, draws: [isWhole && !isDrawList(draws) ? pickElements(spec, draws, wanted) : draws] }
   } catch (error) {
     throw asDamage(error)
   }
