@@ -4,7 +4,7 @@ import { isKeyId } from '../access/key-format.ts'
 import type { KeyRecord, Tenant } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { AppContext } from '../http/context.ts'
-import { keyName, readJson, runId, scopeList, time } from '../http/json-body.ts'
+import { expiry, keyName, readJson, runId, scopeList } from '../http/json-body.ts'
 import { addKey, keyOf, managed, requireFuture, requireWithin, timeText } from '../http/management.ts'
 import { describe, emptyResponse, jsonBody, jsonResponse, packedResponse } from '../http/openapi/describe.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
@@ -13,7 +13,7 @@ import { tenantParam } from '../http/params.ts'
 const keyBody = v.strictObject({
   name: keyName,
   scopes: scopeList,
-  expiresAt: v.optional(time, null),
+  expiresAt: v.optional(expiry, null),
   run: v.optional(runId, null),
 })
 

@@ -1,13 +1,13 @@
 /** /v1/runs/{rid}/shares: read-only keys of one run, to send to somebody. */
 import * as v from 'valibot'
-import { readJson, time } from '../http/json-body.ts'
+import { expiry, readJson } from '../http/json-body.ts'
 import { addKey, keyOf, managed, requireFuture, requireWithin, timeText } from '../http/management.ts'
 import { describe, jsonBody, jsonResponse } from '../http/openapi/describe.ts'
 import type { Operation, Resources } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
 import { runNotFound } from '../http/run-of-request.ts'
 
-const shareBody = v.strictObject({ expiresAt: v.optional(time, null) })
+const shareBody = v.strictObject({ expiresAt: v.optional(expiry, null) })
 
 const shareRun: Operation = {
   needs: 'write',

@@ -2,7 +2,7 @@
 import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../access/records.ts'
 import { describe, jsonResponse } from '../http/openapi/describe.ts'
 import type { Operation, Resources } from '../http/operation.ts'
-import { bodyLimit, limitsOf } from '../http/quota.ts'
+import { bodyLimit, tenantLimits } from '../http/quota.ts'
 
 const whoami: Operation = {
   needs: 'key',
@@ -29,7 +29,7 @@ const whoami: Operation = {
         : { tenant: LOCAL_TENANT, key: null, scopes: SCOPES, run: null }
     return c.json({
       ...who,
-      limits: { ...limitsOf(c), bodyBytes: bodyLimit(c, limits.bodyBytes) },
+      limits: { ...tenantLimits(c), bodyBytes: bodyLimit(c, limits.bodyBytes) },
       usage: { runs, storedBytes: bytes },
     })
   },

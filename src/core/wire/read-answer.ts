@@ -3,7 +3,7 @@
 import type { ColumnSpec } from '../draws/columns.ts'
 import { type ElementRanges, elementsColumn, type RigidColumn } from '../draws/elements.ts'
 import { type Bytes, numberParts } from '../draws/segment.ts'
-import { isDrawList, pickElements, valuesOf } from '../draws/values.ts'
+import { isDrawList, selectElements, valuesOf } from '../draws/values.ts'
 import { McbError } from '../errors.ts'
 import type { Draws } from '../interfaces.ts'
 import { atOnce, Pace, STEP_SIZE } from '../turn.ts'
@@ -47,7 +47,7 @@ export function decodeElements(
     const { start, count } = batch
     const isWhole = raw !== undefined && elementsSent(raw, spec) === count * spec.elements
     const draws = drawsIn(bytes, batch, isWhole ? spec : elementsColumn(spec, asked))
-    return { start, count, draws: [isWhole && !isDrawList(draws) ? pickElements(spec, draws, wanted) : draws] }
+    return { start, count, draws: [isWhole && !isDrawList(draws) ? selectElements(spec, draws, wanted) : draws] }
   } catch (error) {
     throw asDamage(error)
   }
