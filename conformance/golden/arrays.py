@@ -1,4 +1,4 @@
-"""What numpy arrays hold, written down as JSON that any language can compare bit by bit."""
+"""Contents of numpy arrays as JSON that any language can compare bit by bit."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ RIGID = ("scalar", "matrix", "zero")
 
 @dataclass(frozen=True)
 class Content:
-    """What a column holds."""
+    """The fields of a column message."""
 
     name: str
     dtype: str = "float64"
@@ -54,7 +54,7 @@ def unpacked(column: Content) -> bytes:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a batch holds; `step` is the field's value on the wire, where 0 or absent means 1."""
+    """The fields of a DrawBatch; `step` is the value on the wire, where 0 or absent means 1."""
 
     start: int = 0
     count: int = 0
@@ -79,7 +79,7 @@ def _describe(column: Content) -> dict[str, object]:
 
 
 def read_back(data: bytes) -> Batch:
-    """What the official runtime reads in the bytes of a DrawBatch."""
+    """The fields that the official runtime reads in the bytes of a DrawBatch."""
     read = DrawBatch.FromString(data)
 
     def contents(columns: list[Message]) -> tuple[Content, ...]:

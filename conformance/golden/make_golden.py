@@ -167,7 +167,7 @@ def rewritten_json(run: RunMeta) -> object:
 
 
 def report(path: Path) -> dict[str, object]:
-    """What McBackend reads in a file: see README.md for the fields."""
+    """The contents of a file as McBackend reads them: README.md has the fields."""
     data = path.read_bytes()
     try:
         # betterproto takes bytes that end too early; the official runtime does not.

@@ -28,7 +28,7 @@ def malformed_cases() -> Iterator[tuple[str, type[Message], str, bytes]]:
 
 
 def _broken_wire() -> Iterator[tuple[str, str, bytes]]:
-    """What breaks a message of any schema; fields 8 and up are unknown to both."""
+    """Bytes that are no message of any schema; fields 8 and up are unknown to both."""
     yield "cut-varint", "the bytes end inside a varint", b"\x40\x80"
     yield "cut-tag", "the bytes end inside a tag", b"\x80"
     yield "cut-length", "the bytes end behind a tag that needs a length", b"\x42"

@@ -1,7 +1,8 @@
 /** Requests a minute, as token buckets: a minute's worth may come at once, and used tokens come back evenly. */
 import { LruMap } from '../core/lru.ts'
 
-export interface Taken {
+/** The fate of one request, and what its tenant may still send. */
+export interface Allowance {
   readonly allowed: boolean
   /** Requests that may come at once now. */
   readonly remaining: number
@@ -21,7 +22,7 @@ export class TokenBucket {
   }
 
   /** Takes one of so many a minute, if there is one. The number may change from call to call. */
-  take(perMinute: number, now: number): Taken {
+  take(perMinute: number, now: number): Allowance {
     const perMs = perMinute / 60_000
     this.used = Math.min(perMinute, Math.max(0, this.used - Math.max(0, now - this.at) * perMs))
     this.at = now
@@ -45,7 +46,7 @@ const COUNTED_TENANTS = 10_000
 export class Rates {
   private readonly buckets = new LruMap<number, TokenBucket>(COUNTED_TENANTS)
 
-  take(tenant: number, perMinute: number, now: number): Taken {
+  take(tenant: number, perMinute: number, now: number): Allowance {
     let bucket = this.buckets.get(tenant)
     if (bucket === undefined) {
       bucket = new TokenBucket(now)

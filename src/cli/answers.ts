@@ -1,13 +1,13 @@
 /** Members of answers, of a server of any version. */
-import type { Answer } from './server.ts'
+import type { JsonObject } from './server.ts'
 import type { Cell } from './table.ts'
 
-export function listIn(answer: Answer, member: string): Answer[] {
+export function listIn(answer: JsonObject, member: string): JsonObject[] {
   const list = answer[member]
   return Array.isArray(list) ? list.map((value) => recordOf(value)) : []
 }
 
-export function recordOf(value: unknown): Answer {
+export function recordOf(value: unknown): JsonObject {
   return typeof value === 'object' && value !== null ? { ...value } : {}
 }
 

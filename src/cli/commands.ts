@@ -3,7 +3,7 @@ import type { ParseArgsOptionsConfig } from 'node:util'
 import { cell, listIn, recordOf } from './answers.ts'
 import { CliError } from './cli-error.ts'
 import { limitsIn, timeIn } from './options.ts'
-import type { Answer, Call } from './server.ts'
+import type { Call, JsonObject } from './server.ts'
 import { type Cell, sizeText, table } from './table.ts'
 
 export interface Given {
@@ -23,7 +23,7 @@ export interface Command {
 
 /** The output of a command: the server's answer, and a text for people. */
 export interface Shown {
-  readonly json: Answer
+  readonly json: JsonObject
   readonly text: string
 }
 
@@ -47,7 +47,7 @@ function requireYes(given: Given, what: string): void {
   if (given.yes !== true) throw new CliError(`this deletes ${what} for good; say --yes`)
 }
 
-const limitCells = ({ limits }: Answer): Cell[] => {
+const limitCells = ({ limits }: JsonObject): Cell[] => {
   const { requestsPerMinute, storedBytes, runs, bodyBytes } = recordOf(limits)
   return [cell(requestsPerMinute), cell(runs), sizeText(storedBytes), sizeText(bodyBytes)]
 }
@@ -62,12 +62,12 @@ const TENANT_HEADS = [
   'MAX BODY',
   'CREATED',
 ]
-const tenantRow = (tenant: Answer): Cell[] => {
+const tenantRow = (tenant: JsonObject): Cell[] => {
   const { runs, storedBytes } = recordOf(tenant.usage)
   const state = tenant.suspended === true ? 'suspended' : 'active'
   return [cell(tenant.tenant), state, cell(runs), sizeText(storedBytes), ...limitCells(tenant), cell(tenant.createdAt)]
 }
-const oneTenant = (json: Answer): Shown => ({ json, text: table(TENANT_HEADS, [tenantRow(json)]) })
+const oneTenant = (json: JsonObject): Shown => ({ json, text: table(TENANT_HEADS, [tenantRow(json)]) })
 
 const change = (usage: string, about: string, suspended: boolean): Command => ({
   usage,
@@ -76,7 +76,7 @@ const change = (usage: string, about: string, suspended: boolean): Command => ({
   run: async (call, [name = '']) => oneTenant(await call('PATCH', `/v1/tenants/${segment(name)}`, { suspended })),
 })
 
-const keyList = (usage: string, about: string, isMeant: (key: Answer) => boolean): Command => ({
+const keyList = (usage: string, about: string, isMeant: (key: JsonObject) => boolean): Command => ({
   usage,
   about,
   args: 0,
@@ -99,7 +99,7 @@ const revocation = (usage: string, about: string): Command => ({
   },
 })
 
-const newKeyText = (json: Answer): string =>
+const newKeyText = (json: JsonObject): string =>
   `${String(json.key)}\n\nThis is the only time that the key is shown. Its id is ${String(json.id)}.`
 
 export const COMMANDS: readonly Command[] = [

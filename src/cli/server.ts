@@ -3,11 +3,11 @@ import { JSON_TYPE } from '../core/media-types.ts'
 import { CliError } from './cli-error.ts'
 import type { Profile } from './profile.ts'
 
-export interface Answer {
+export interface JsonObject {
   readonly [member: string]: unknown
 }
 
-export type Call = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<Answer>
+export type Call = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<JsonObject>
 
 const ADVICE: Readonly<Record<string, string>> = {
   unauthorized: 'run "mcb login" with a key that is valid, or set MCB_TOKEN',
@@ -43,7 +43,7 @@ export function callServer({ url, token }: Profile): Call {
   }
 }
 
-function objectIn(text: string, url: string): Answer {
+function objectIn(text: string, url: string): JsonObject {
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return { ...value }

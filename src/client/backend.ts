@@ -9,7 +9,7 @@ import type { HttpChain } from './chain.ts'
 import { finishAll } from './finish.ts'
 import { readRunPage } from './json.ts'
 import { completeFlush, type HttpBackendOptions } from './options.ts'
-import type { Answer } from './problem.ts'
+import type { WholeAnswer } from './problem.ts'
 import { type BackendContext, HttpRun } from './run.ts'
 import { Transport } from './transport.ts'
 
@@ -119,7 +119,7 @@ export class HttpBackend implements Backend {
   }
 }
 
-function registrationOf({ headers }: Answer): string {
+function registrationOf({ headers }: WholeAnswer): string {
   const registration = headers.get('Mcb-Registration')
   if (registration) return registration
   throw new McbError('internal_error', 'the answer has no Mcb-Registration; is this the address of the server?')

@@ -2,7 +2,7 @@
 
 import type { ColumnSpec, RigidNumbers } from '../core/draws/columns.ts'
 import { bytesOf } from '../core/draws/dtype.ts'
-import { numericArray } from '../core/draws/ndarray.ts'
+import { type NdArray, numericArray } from '../core/draws/ndarray.ts'
 import { isDrawList } from '../core/draws/values.ts'
 import { McbError } from '../core/errors.ts'
 import type { Draws } from '../core/interfaces.ts'
@@ -78,4 +78,38 @@ class Pages implements Gathered {
     const count = pages.reduce((sum, page) => sum + (isDrawList(page) ? 0 : (page.shape[0] ?? 0)), 0)
     return { dtype: 'str', shape: [count, ...column.shape], data }
   }
+}
+
+/** Parts of the elements of the same draws as one array: a draw has those of all parts. */
+export function sideBySide(parts: readonly Draws[]): Draws {
+  const arrays = parts.flatMap((part) => (isDrawList(part) ? [] : part))
+  const [first] = arrays
+  if (first === undefined) throw new TypeError('draws of varying shape have no elements')
+  const [count = 0] = first.shape
+  const width = arrays.reduce((sum, { shape }) => sum + (shape[1] ?? 0), 0)
+  if (first.dtype === 'str') return { dtype: 'str', shape: [count, width], data: interleave(arrays, count) }
+  const bytes = new Uint8Array(count * width * first.data.BYTES_PER_ELEMENT)
+  let column = 0
+  for (const { dtype, data } of arrays) {
+    if (dtype === 'str') throw new TypeError('strings are no numbers')
+    const part = bytesOf(data)
+    const each = part.length / count
+    for (let draw = 0; draw < count; draw++) {
+      bytes.set(part.subarray(draw * each, (draw + 1) * each), column + (draw * bytes.length) / count)
+    }
+    column += each
+  }
+  return numericArray(first.dtype, [count, width], bytes)
+}
+
+/** The strings of draw 0 in all arrays, then those of draw 1, and so on. */
+function interleave(arrays: readonly NdArray[], count: number): string[] {
+  const texts: string[] = []
+  for (let draw = 0; draw < count; draw++) {
+    for (const { dtype, data } of arrays) {
+      const each = data.length / count
+      if (dtype === 'str') texts.push(...data.slice(draw * each, (draw + 1) * each))
+    }
+  }
+  return texts
 }

@@ -1,6 +1,6 @@
 /** JSON answers of the server, read without trust; one that lacks a member was damaged on its way. */
 import type { RunPage, RunSummary } from '../core/interfaces.ts'
-import { type Answer, asRecord } from './problem.ts'
+import { asRecord, type WholeAnswer } from './problem.ts'
 
 export interface ChainAnswer {
   readonly chain: number
@@ -9,7 +9,7 @@ export interface ChainAnswer {
 
 type Members = Readonly<Record<string, unknown>>
 
-function members({ bytes }: Answer): Members {
+function members({ bytes }: WholeAnswer): Members {
   return asRecord(JSON.parse(new TextDecoder().decode(bytes)))
 }
 
@@ -33,13 +33,13 @@ function listIn(value: Members, name: string): readonly unknown[] {
 }
 
 /** The state of chain `number`: that of another one was not asked for. */
-export function readChain(answer: Answer, number: number): ChainAnswer {
+export function readChain(answer: WholeAnswer, number: number): ChainAnswer {
   const state = chainOf(members(answer))
   if (state.chain !== number) throw new TypeError(`chain ${state.chain} was answered instead of ${number}`)
   return state
 }
 
-export function readChains(answer: Answer): ChainAnswer[] {
+export function readChains(answer: WholeAnswer): ChainAnswer[] {
   return listIn(members(answer), 'chains').map((chain) => chainOf(asRecord(chain)))
 }
 
@@ -47,7 +47,7 @@ function chainOf(value: Members): ChainAnswer {
   return { chain: wholeNumberIn(value, 'chain'), length: wholeNumberIn(value, 'length') }
 }
 
-export function readRunPage(answer: Answer): RunPage {
+export function readRunPage(answer: WholeAnswer): RunPage {
   const page = members(answer)
   const runs = listIn(page, 'runs').map((run) => summaryOf(asRecord(run)))
   return page.nextCursor === undefined ? { runs } : { runs, nextCursor: stringIn(page, 'nextCursor') }

@@ -21,14 +21,14 @@ const CODE_BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode
 ])
 
 /** An answer that came whole. */
-export interface Answer {
+export interface WholeAnswer {
   readonly status: number
   readonly headers: Headers
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 /** The error of an answer with a status of 300 or more; `what` names the request for those who read the message. */
-export function errorOf(answer: Answer, what: string): McbError {
+export function errorOf(answer: WholeAnswer, what: string): McbError {
   const { status, headers } = answer
   const problem = problemOf(answer)
   const given = { ...problem, allow: allowOf(headers) }
@@ -49,7 +49,7 @@ function allowOf(headers: Headers): readonly string[] {
 }
 
 /** The members of a problem+json body; none when it is something else. */
-function problemOf({ headers, bytes }: Answer): Readonly<Record<string, unknown>> {
+function problemOf({ headers, bytes }: WholeAnswer): Readonly<Record<string, unknown>> {
   if (!/^application\/(problem\+)?json\b/.test(headers.get('Content-Type') ?? '')) return {}
   try {
     return asRecord(JSON.parse(new TextDecoder().decode(bytes)))

@@ -1,11 +1,17 @@
 /** Queries of draws: the parameters that name columns, and the reader of the answer. */
 
 import type { ColumnSpec } from '../core/draws/columns.ts'
-import { type Elements, elementsColumn, formatElements, resolveElements } from '../core/draws/elements.ts'
+import {
+  type ElementRanges,
+  type Elements,
+  elementsColumn,
+  formatElements,
+  resolveElements,
+} from '../core/draws/elements.ts'
 import type { Bytes } from '../core/draws/segment.ts'
 import { type DecodedAnswer, decodeAnswer, decodeElements } from '../core/wire/read-answer.ts'
 
-/** Characters of names in one query; servers refuse addresses beyond 8 to 16 KiB. */
+/** Characters of names in one query, and of elements; servers refuse addresses beyond 8 to 16 KiB. */
 const QUERY_CHARACTERS = 4096
 
 /** Bytes that a page aims at. */
@@ -20,8 +26,13 @@ export interface Query {
   decode(bytes: Bytes): DecodedAnswer
 }
 
-/** A query whose answer is one column, which may come in pages. */
-export interface ColumnQuery extends Query {
+/** One column, which may come in pages. */
+export interface ColumnQuery {
+  /**
+   * Queries for each page. Several name consecutive parts of the elements, which are too many for one address; an answer
+   * with all elements that the result has needs no further one.
+   */
+  readonly queries: readonly [Query, ...Query[]]
   /** The column as the result has it. */
   readonly column: ColumnSpec
   /** Draws of the first page. */
@@ -43,32 +54,50 @@ export function queryOfColumns(columns: readonly ColumnSpec[]): Query {
 }
 
 export function queryOfColumn(spec: ColumnSpec): ColumnQuery {
-  const whole = { ...queryOfColumns([spec]), column: spec }
+  const whole = { queries: [queryOfColumns([spec])], column: spec } as const
   if (spec.kind !== 'rigid-numbers') return { ...whole, firstDraws: FIRST_DRAWS, isSized: false, pages: 'measured' }
   return { ...whole, firstDraws: drawsOfPage(spec.stride), isSized: true, pages: 'equal' }
 }
 
 /**
- * Some elements of a column. The query names them only where that makes the answer smaller: its size then tells if the
- * server knows elements. One of an older release sends whole values, of which they are picked here.
+ * Some elements of a column. The queries name them only where that makes the answers smaller: their size then tells if the
+ * server knows elements. One of an older release sends whole values, of which all elements are picked here at once.
  *
  * @throws McbError `invalid_parameter`
  */
 export function queryOfElements(spec: ColumnSpec, elements: Elements): ColumnQuery {
   const resolved = resolveElements(spec, elements)
   if (spec.layout !== 'rigid') throw new TypeError(`the shape of "${spec.name}" varies`)
-  const name = nameQuery(spec)
-  const elem = `elem=${formatElements(resolved.ranges.map(([from, to]) => (to === from + 1 ? from : [from, to])))}`
-  const isSmaller = resolved.count < spec.elements && elem.length <= QUERY_CHARACTERS
   const whole = queryOfColumn(spec)
-  return {
-    // The first page must fit also when all elements come.
-    ...whole,
-    parameters: isSmaller ? [name, elem] : [name],
-    decode: (bytes) => decodeElements(bytes, spec, resolved),
-    column: elementsColumn(spec, resolved),
-    pages: isSmaller ? 'measured' : whole.pages,
+  const column = elementsColumn(spec, resolved)
+  const name = nameQuery(spec)
+  const decode = (bytes: Bytes, sent: ElementRanges) => decodeElements(bytes, spec, resolved, sent)
+  if (resolved.count >= spec.elements) {
+    return { ...whole, queries: [{ parameters: [name], decode: (bytes) => decode(bytes, resolved) }], column }
   }
+  const [first, ...more] = byElementsLength(resolved).map(({ elem, ...part }) => {
+    return { parameters: [name, `elem=${elem}`], decode: (bytes: Bytes) => decode(bytes, part) }
+  })
+  if (first === undefined) throw new TypeError(`no elements of "${spec.name}" are asked for`)
+  // The first page must fit also when all elements come.
+  return { ...whole, queries: [first, ...more], column, pages: 'measured' }
+}
+
+/** Elements in consecutive parts, each with its text, which fits into one query. */
+function byElementsLength({ ranges }: ElementRanges): (ElementRanges & { readonly elem: string })[] {
+  const parts: { ranges: (readonly [from: number, to: number])[]; count: number; elem: string }[] = []
+  for (const [from, to] of ranges) {
+    const text = formatElements([to === from + 1 ? from : [from, to]])
+    const part = parts.at(-1)
+    if (part === undefined || part.elem.length + 1 + text.length > QUERY_CHARACTERS) {
+      parts.push({ ranges: [[from, to]], count: to - from, elem: text })
+      continue
+    }
+    part.ranges.push([from, to])
+    part.count += to - from
+    part.elem += `,${text}`
+  }
+  return parts
 }
 
 /** Columns in groups whose names fit into one query. */

@@ -3,18 +3,25 @@
 import type { ColumnSpec } from '../core/draws/columns.ts'
 import type { NdArray } from '../core/draws/ndarray.ts'
 import { type ResolvedSlice, resolveSlice, type Slice } from '../core/draws/slice.ts'
-import { drawAt, drawsOf } from '../core/draws/values.ts'
+import { drawAt, drawsOf, isDrawList } from '../core/draws/values.ts'
 import { isMcbError, McbError } from '../core/errors.ts'
 import type { Draws } from '../core/interfaces.ts'
 import { JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
 import type { DecodedAnswer } from '../core/wire/read-answer.ts'
-import { gather } from './gather.ts'
+import { gather, sideBySide } from './gather.ts'
 import { readChain } from './json.ts'
 import { byQueryLength, type ColumnQuery, drawsOfPage, type Query, queryOfColumns } from './query.ts'
 import type { Transport } from './transport.ts'
 
-interface Page extends DecodedAnswer {
+interface SizedAnswer extends DecodedAnswer {
   /** Size of the whole answer. */
+  readonly bytes: number
+}
+
+/** Some draws of a column. */
+interface Page {
+  readonly draws: Draws
+  /** Size of the answers that it came in. */
   readonly bytes: number
 }
 
@@ -45,9 +52,9 @@ export class ChainReader {
   async column(asked: ColumnQuery, slice: Slice): Promise<Draws> {
     resolveSlice(slice, 0)
     const most = countBound(slice)
-    const { firstDraws, isSized } = asked
-    if (isSized && most !== undefined && most <= firstDraws) {
-      return firstOf(await this.fetch(asked, slice, ({ count }) => count <= most))
+    const { queries, firstDraws, isSized } = asked
+    if (queries.length === 1 && isSized && most !== undefined && most <= firstDraws) {
+      return firstOf(await this.fetch(queries[0], slice, ({ count }) => count <= most))
     }
     const resolved = resolveSlice(slice, await this.length())
     return resolved.count === 0 ? drawsOf(asked.column, []) : this.pages(asked, resolved)
@@ -83,24 +90,33 @@ export class ChainReader {
         each = Math.max(1, Math.floor(count / 16))
       })
       if (page === undefined) continue
-      result.add(firstOf(page))
+      result.add(page.draws)
       done += count
       if (asked.pages === 'measured') each = Math.min(each * 16, drawsOfPage(page.bytes / count))
     }
     return result.finish()
   }
 
-  /** The draws `from … from + count` of a slice, by their absolute indices. */
-  private page(asked: ColumnQuery, slice: ResolvedSlice, from: number, count: number): Promise<Page> {
+  /** The draws `from … from + count` of a slice, by their absolute indices, which are the same draws in every answer. */
+  private async page(asked: ColumnQuery, slice: ResolvedSlice, from: number, count: number): Promise<Page> {
     const step = slice.count === 1 ? 1 : Number(slice.step)
     const start = slice.first + from * step
     const stop = start + count * step
     const answered = { start, stop: stop < 0 ? undefined : stop, step }
-    return this.fetch(asked, answered, (answer) => answer.count === count && answer.start === start)
+    const parts: Draws[] = []
+    let bytes = 0
+    for (const query of asked.queries) {
+      const answer = await this.fetch(query, answered, (part) => part.count === count && part.start === start)
+      const draws = firstOf(answer)
+      bytes += answer.bytes
+      if (isComplete(asked, draws)) return { draws, bytes }
+      parts.push(draws)
+    }
+    return { draws: sideBySide(parts), bytes }
   }
 
   /** Some columns of a slice. An answer that is not of it has been damaged, or is another's that a cache has kept. */
-  private fetch(asked: Query, slice: Slice, isOfSlice: (answer: DecodedAnswer) => boolean): Promise<Page> {
+  private fetch(asked: Query, slice: Slice, isOfSlice: (answer: DecodedAnswer) => boolean): Promise<SizedAnswer> {
     const query = [...asked.parameters, ...sliceQuery(slice)].join('&')
     const request = {
       method: 'GET',
@@ -120,9 +136,15 @@ function damaged(why: string): McbError {
   return new McbError('invalid_protobuf', `the answer is not whole: ${why}`)
 }
 
-function firstOf({ draws: [first] }: Page): Draws {
+function firstOf({ draws: [first] }: DecodedAnswer): Draws {
   if (first === undefined) throw damaged('it has no column')
   return first
+}
+
+/** True where the result needs no further answer: there is one query, or an older server has sent whole values. */
+function isComplete({ queries, column }: ColumnQuery, draws: Draws): boolean {
+  if (queries.length === 1) return true
+  return column.layout === 'rigid' && !isDrawList(draws) && draws.shape[1] === column.elements
 }
 
 function sliceQuery(slice: Slice): string[] {

@@ -5,7 +5,7 @@ import { type JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
 import { after, pause } from './clock.ts'
 import { deferred } from './deferred.ts'
 import { DEFAULT_RETRY, type Fetch, type HttpBackendOptions, type RetryOptions } from './options.ts'
-import { type Answer, errorOf } from './problem.ts'
+import { errorOf, type WholeAnswer } from './problem.ts'
 
 /** Statuses of failures that may pass. All requests of this client can be repeated without harm. */
 const TRANSIENT: ReadonlySet<number> = new Set([408, 429, 502, 503, 504])
@@ -51,7 +51,7 @@ export class Transport {
    */
   async send<T>(
     request: ApiRequest,
-    read: (answer: Answer) => T,
+    read: (answer: WholeAnswer) => T,
     refused: (refusal: McbError, attempt: number) => T = raise,
   ): Promise<T> {
     const deadline = this.deadline()
@@ -99,9 +99,9 @@ export class Transport {
     }
   }
 
-  private async attempt<T>(request: ApiRequest, read: (answer: Answer) => T): Promise<Outcome<T>> {
+  private async attempt<T>(request: ApiRequest, read: (answer: WholeAnswer) => T): Promise<Outcome<T>> {
     this.signal?.throwIfAborted()
-    let answer: Answer
+    let answer: WholeAnswer
     try {
       answer = await this.exchange(request)
     } catch (error) {
@@ -139,7 +139,7 @@ export class Transport {
   }
 
   /** Request and whole answer, within the time of one attempt; also where `fetch` does not heed signals. */
-  private async exchange(request: ApiRequest): Promise<Answer> {
+  private async exchange(request: ApiRequest): Promise<WholeAnswer> {
     const { timeout } = this.retry
     const controller = new AbortController()
     const ended = deferred<never>()
@@ -158,7 +158,7 @@ export class Transport {
     }
   }
 
-  private async fetchWhole(message: Request): Promise<Answer> {
+  private async fetchWhole(message: Request): Promise<WholeAnswer> {
     const response = await this.fetch(message)
     const bytes = new Uint8Array(await response.arrayBuffer())
     return { status: response.status, headers: response.headers, bytes }

@@ -58,7 +58,7 @@ export function keyedAccess({ keyring, operatorToken, openBackend, now, addressO
     if (equalInConstantTime(text, operatorToken)) return { kind: 'operator' }
     const found = await keyring.find(text, defer(c))
     if (found === undefined) throw failure(c)
-    if (found.tenant.suspended) throw new McbError('tenant_suspended', `${tenantOf(found)} is suspended`)
+    if (found.tenant.suspended) throw new McbError('tenant_suspended', `${describeTenant(found)} is suspended`)
     return { kind: 'key', ...found }
   }
 
@@ -87,7 +87,7 @@ export function keyedAccess({ keyring, operatorToken, openBackend, now, addressO
 }
 
 /** The tenant of a key as errors name it. A key for one run alone, such as a share, learns nothing of its tenant. */
-export function tenantOf({ key, tenant }: FoundKey | Extract<Caller, { kind: 'key' }>): string {
+export function describeTenant({ key, tenant }: FoundKey | Extract<Caller, { kind: 'key' }>): string {
   return key.run === null ? `tenant "${tenant.name}"` : 'the tenant of this key'
 }
 
@@ -131,10 +131,13 @@ function takeFromRate(c: AppContext, rates: Rates, caller: Extract<Caller, { kin
   const { allowed, remaining, reset, retryAfter } = rates.take(id, limit, now)
   if (caller.key.run !== null) {
     if (allowed) return
-    throw new McbError('rate_limited', `${tenantOf(caller)} sends too many requests`, { retryAfter })
+    throw new McbError('rate_limited', `${describeTenant(caller)} sends too many requests`, { retryAfter })
   }
   c.header('RateLimit-Policy', `"tenant";q=${limit};w=60`)
   c.header('RateLimit', `"tenant";r=${remaining};t=${reset}`)
   if (allowed) return
-  throw new McbError('rate_limited', `${tenantOf(caller)} may send ${limit} requests a minute`, { limit, retryAfter })
+  throw new McbError('rate_limited', `${describeTenant(caller)} may send ${limit} requests a minute`, {
+    limit,
+    retryAfter,
+  })
 }

@@ -22,7 +22,7 @@ export function counted(
 function whileOpen(open: OpenAnswers, kind: 'answers' | 'events', whenAnswered: WhenAnswered) {
   return async (c: AppContext, next: Next): Promise<void> => {
     const isRead = c.req.method === 'GET' || c.req.method === 'HEAD'
-    const tenant = isRead ? tenantOf(c.get('caller')) : undefined
+    const tenant = isRead ? countedTenant(c.get('caller')) : undefined
     if (tenant === undefined) return next()
     const place = open.take(tenant, kind)
     c.set('place', place)
@@ -34,7 +34,7 @@ function whileOpen(open: OpenAnswers, kind: 'answers' | 'events', whenAnswered: 
 }
 
 /** The tenant that an answer counts for; undefined for callers that read no draws. */
-function tenantOf(caller: Caller | undefined): string | undefined {
+function countedTenant(caller: Caller | undefined): string | undefined {
   if (caller === undefined || caller.kind === 'operator') return undefined
   return caller.kind === 'key' ? caller.tenant.storage : LOCAL_TENANT
 }

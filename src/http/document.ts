@@ -22,7 +22,7 @@ export interface DocumentServices {
  */
 export function countDocument(c: AppContext, { documents, whenAnswered }: DocumentServices, bytes: number): void {
   if (bytes < SMALL_BYTES || c.req.method === 'HEAD') return
-  const hold = openHold(documents, tenantOf(c), bytes)
+  const hold = openHold(documents, keyTenant(c), bytes)
   // A platform that does not tell when an answer has left leaves nothing to count.
   if (!whenAnswered(c, () => hold.release())) hold.release()
 }
@@ -33,10 +33,11 @@ export function countDocument(c: AppContext, { documents, whenAnswered }: Docume
  * @throws McbError `overloaded` when there would be no room for the document
  */
 export function requireDocumentRoom(c: AppContext, { documents }: DocumentServices, bytes: number): void {
-  if (bytes >= SMALL_BYTES) openHold(documents, tenantOf(c), bytes).release()
+  if (bytes >= SMALL_BYTES) openHold(documents, keyTenant(c), bytes).release()
 }
 
-function tenantOf(c: AppContext): string | undefined {
+/** The tenant that a document counts for; undefined where the sender has no key. */
+function keyTenant(c: AppContext): string | undefined {
   const caller = c.get('caller')
   return caller.kind === 'key' ? caller.tenant.storage : undefined
 }

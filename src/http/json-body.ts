@@ -65,8 +65,8 @@ export const scopeList = v.pipe(
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i
 const TIME_TEXT = 'null or a time as 2026-12-31T23:59:59Z'
-/** Milliseconds since 1970. */
-export const time = v.nullable(
+/** A time in milliseconds since 1970; null for what does not expire. */
+export const expiry = v.nullable(
   v.pipe(
     v.string(TIME_TEXT),
     v.check((text) => RFC3339.test(text) && !Number.isNaN(Date.parse(text)), TIME_TEXT),

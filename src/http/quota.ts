@@ -3,17 +3,17 @@ import type { Quotas } from '../access/quotas.ts'
 import { NO_LIMITS, type TenantLimits } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { Usage } from '../core/store.ts'
-import { tenantOf } from './access.ts'
+import { describeTenant } from './access.ts'
 import type { AppContext } from './context.ts'
 
-export function limitsOf(c: AppContext): TenantLimits {
+export function tenantLimits(c: AppContext): TenantLimits {
   const caller = c.get('caller')
   return caller.kind === 'key' ? caller.tenant.limits : NO_LIMITS
 }
 
 /** The largest body that the tenant may send where the deployment allows `limit`. */
 export function bodyLimit(c: AppContext, limit: number): number {
-  return Math.min(limit, limitsOf(c).bodyBytes ?? limit)
+  return Math.min(limit, tenantLimits(c).bodyBytes ?? limit)
 }
 
 /**
@@ -36,15 +36,15 @@ export async function requireRoom(
   const used = await quotas.usage(caller.tenant.storage, () => store.usage())
   const exceeded =
     runs !== null && added.runs > 0 && used.runs + added.runs > runs
-      ? { limit: runs, detail: `${tenantOf(caller)} may keep ${runs} runs and has ${used.runs}` }
+      ? { limit: runs, detail: `${describeTenant(caller)} may keep ${runs} runs and has ${used.runs}` }
       : storedBytes !== null && used.bytes + added.bytes > storedBytes
         ? {
             limit: storedBytes,
-            detail: `${tenantOf(caller)} may keep ${storedBytes} bytes and has ${used.bytes}`,
+            detail: `${describeTenant(caller)} may keep ${storedBytes} bytes and has ${used.bytes}`,
           }
         : undefined
   if (exceeded === undefined || (await isKept())) return
-  if (caller.key.run !== null) throw new McbError('quota_exceeded', `${tenantOf(caller)} may keep no more`)
+  if (caller.key.run !== null) throw new McbError('quota_exceeded', `${describeTenant(caller)} may keep no more`)
   const detail = `${exceeded.detail}: delete runs, or ask the operator for more`
   throw new McbError('quota_exceeded', detail, { limit: exceeded.limit })
 }

@@ -1,7 +1,7 @@
 /** /v1/runs/{rid}/chains and …/chains/{chain}. */
 import type { ChainState } from '../core/store.ts'
 import { ROW_BYTES } from '../core/usage.ts'
-import { describe, jsonAnswer, packedAnswer } from '../http/openapi/describe.ts'
+import { describe, jsonResponse, packedResponse } from '../http/openapi/describe.ts'
 import { onlyNew, registration } from '../http/openapi/described-headers.ts'
 import type { Operation, Resources } from '../http/operation.ts'
 import { chainParam, ridParam } from '../http/params.ts'
@@ -13,7 +13,7 @@ const listChains: Operation = {
   needs: 'read',
   describe: describe('Chains', 'listChains', 'The chains of a run, by number', {
     parameters: [registration],
-    responses: { 200: packedAnswer('Chains and their lengths', 'ChainList') },
+    responses: { 200: packedResponse('Chains and their lengths', 'ChainList') },
     errors: ['run_not_found', 'run_replaced'],
   }),
   handler: async (c) => {
@@ -26,7 +26,7 @@ const putChain: Operation = {
   needs: 'write',
   describe: describe('Chains', 'putChain', 'Create a chain, or find it', {
     parameters: [registration, onlyNew],
-    responses: { 200: jsonAnswer('It exists', 'ChainState'), 201: jsonAnswer('Created', 'ChainState') },
+    responses: { 200: jsonResponse('It exists', 'ChainState'), 201: jsonResponse('Created', 'ChainState') },
     errors: ['quota_exceeded', 'run_not_found', 'chain_exists', 'run_replaced', 'invalid_run_meta'],
   }),
   handler: async (c, { quotas }) => {
@@ -47,7 +47,7 @@ const getChain: Operation = {
   needs: 'read',
   describe: describe('Chains', 'getChain', 'Length of a chain', {
     parameters: [registration],
-    responses: { 200: jsonAnswer('Its present length', 'ChainState') },
+    responses: { 200: jsonResponse('Its present length', 'ChainState') },
     errors: ['run_not_found', 'chain_not_found', 'run_replaced'],
   }),
   handler: async (c) => {

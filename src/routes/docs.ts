@@ -1,6 +1,6 @@
 /** /openapi.json, generated from the routes, and /docs, which shows it without fetching anything from elsewhere. */
 import { html, raw } from 'hono/html'
-import { answerOf } from '../http/openapi/openapi-document.ts'
+import { responseOf } from '../http/openapi/openapi-document.ts'
 import type { OpenApi, OperationObject } from '../http/openapi/types.ts'
 import { METHODS, type Operation, type Resources } from '../http/operation.ts'
 import { pagePolicy } from '../http/page-policy.ts'
@@ -63,7 +63,7 @@ function section({ components }: OpenApi, { path, method, operation }: Shown) {
     <table>
       ${operation.parameters.map((parameter) => row(parameter.name, parameter.in, parameter.description))}
       ${Object.entries(operation.responses).map(([status, answer]) =>
-        row(status, '', answerOf(components, answer).description),
+        row(status, '', responseOf(components, answer).description),
       )}
     </table>
   </section>`

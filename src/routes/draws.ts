@@ -14,7 +14,7 @@ import { readExtent } from '../core/wire/batch-extent.ts'
 import { readProtobuf } from '../http/body.ts'
 import type { AppContext } from '../http/context.ts'
 import { matchesETag, negotiate } from '../http/negotiate.ts'
-import { jsonAnswer as answerInJson, describe, drawsAnswer, drawsBody, emptyAnswer } from '../http/openapi/describe.ts'
+import { describe, drawsBody, drawsResponse, emptyResponse, jsonResponse } from '../http/openapi/describe.ts'
 import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/described-headers.ts'
 import { sliceParameters } from '../http/openapi/parameters.ts'
 import { UNKNOWN_COLUMN } from '../http/openapi/problems.ts'
@@ -31,7 +31,7 @@ const appendDraws: Operation = {
     description: 'A batch that is stored already is acknowledged again; where it overlaps, its content must be equal.',
     parameters: [registration, contentEncoding],
     requestBody: drawsBody,
-    responses: { 200: answerInJson('Durable', 'AppendResult') },
+    responses: { 200: jsonResponse('Durable', 'AppendResult') },
     errors: [
       'invalid_protobuf',
       'empty_batch',
@@ -89,7 +89,7 @@ const getDraws: Operation = {
   needs: 'read',
   describe: describe('Draws', 'getDraws', 'A slice of some or all variables and sampler stats', {
     parameters: [...sliceParameters, registration, ifNoneMatch],
-    responses: { 200: drawsAnswer, 304: emptyAnswer('Unchanged', 'ETag') },
+    responses: { 200: drawsResponse, 304: emptyResponse('Unchanged', 'ETag') },
     errors: [
       'invalid_slice',
       'run_not_found',

@@ -3,7 +3,7 @@
 import { EVENT_STREAM } from '../core/media-types.ts'
 import type { AppContext } from '../http/context.ts'
 import { EventFeed } from '../http/event-feed.ts'
-import { describe, eventsAnswer } from '../http/openapi/describe.ts'
+import { describe, eventsResponse } from '../http/openapi/describe.ts'
 import { lastEventId, registration } from '../http/openapi/described-headers.ts'
 import type { Operation, Resources } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
@@ -15,7 +15,7 @@ const watchRun: Operation = {
   answer: 'events',
   describe: describe('Runs', 'watchRun', 'Server-sent events: the chains and their lengths, then whatever grows', {
     parameters: [registration, lastEventId],
-    responses: { 200: eventsAnswer },
+    responses: { 200: eventsResponse },
     errors: ['run_not_found', 'run_replaced'],
   }),
   handler: (c, { bounds }) => watch(c, bounds.stallMs),

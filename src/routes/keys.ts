@@ -4,16 +4,16 @@ import { isKeyId } from '../access/key-format.ts'
 import type { KeyRecord, Tenant } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { AppContext } from '../http/context.ts'
-import { keyName, readJson, runId, scopeList, time } from '../http/json-body.ts'
+import { expiry, keyName, readJson, runId, scopeList } from '../http/json-body.ts'
 import { addKey, keyOf, managed, requireFuture, requireWithin, timeText } from '../http/management.ts'
-import { describe, emptyAnswer, jsonAnswer, jsonBody, packedAnswer } from '../http/openapi/describe.ts'
+import { describe, emptyResponse, jsonBody, jsonResponse, packedResponse } from '../http/openapi/describe.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
 import { tenantParam } from '../http/params.ts'
 
 const keyBody = v.strictObject({
   name: keyName,
   scopes: scopeList,
-  expiresAt: v.optional(time, null),
+  expiresAt: v.optional(expiry, null),
   run: v.optional(runId, null),
 })
 
@@ -21,7 +21,7 @@ const listKeys: Operation = {
   needs: 'admin',
   oneRun: 'handled',
   describe: describe('Keys', 'listKeys', 'The keys of the tenant; those of its run for a key of one run', {
-    responses: { 200: packedAnswer('Keys, without their secrets', 'KeyList') },
+    responses: { 200: packedResponse('Keys, without their secrets', 'KeyList') },
   }),
   handler: async (c, { management }) => {
     const { key, tenant } = keyOf(c)
@@ -35,7 +35,7 @@ const createKey: Operation = {
   oneRun: 'handled',
   describe: describe('Keys', 'createKey', 'Make a key; its text is shown this once', {
     requestBody: jsonBody('KeyCreation'),
-    responses: { 201: jsonAnswer('The key', 'CreatedKey', 'Location') },
+    responses: { 201: jsonResponse('The key', 'CreatedKey', 'Location') },
     errors: ['invalid_parameter', 'quota_exceeded', 'tenant_not_found'],
   }),
   handler: (c, services) => create(c, services, keyOf(c).tenant),
@@ -45,7 +45,7 @@ const revokeKey: Operation = {
   needs: 'admin',
   oneRun: 'handled',
   describe: describe('Keys', 'revokeKey', 'Revoke a key; it stops working everywhere within 60 s', {
-    responses: { 204: emptyAnswer('It is gone') },
+    responses: { 204: emptyResponse('It is gone') },
     errors: ['key_not_found'],
   }),
   handler: async (c, { management }) => {
@@ -67,7 +67,7 @@ const createTenantKey: Operation = {
   oneRun: 'handled',
   describe: describe('Tenants', 'createTenantKey', 'Make a key of a tenant; an admin key only of its own tenant', {
     requestBody: jsonBody('KeyCreation'),
-    responses: { 201: jsonAnswer('The key', 'CreatedKey', 'Location') },
+    responses: { 201: jsonResponse('The key', 'CreatedKey', 'Location') },
     errors: ['quota_exceeded', 'tenant_not_found'],
   }),
   handler: async (c, services) => {

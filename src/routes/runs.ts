@@ -11,7 +11,7 @@ import type { AppContext } from '../http/context.ts'
 import { countDocument, requireDocumentRoom } from '../http/document.ts'
 import { endShares } from '../http/management.ts'
 import { matchesETag, negotiate } from '../http/negotiate.ts'
-import { describe, emptyAnswer, packedAnswer, runMetaAnswer, runMetaBody } from '../http/openapi/describe.ts'
+import { describe, emptyResponse, packedResponse, runMetaBody, runMetaResponse } from '../http/openapi/describe.ts'
 import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/described-headers.ts'
 import { cursor, limit } from '../http/openapi/parameters.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
@@ -26,7 +26,7 @@ const createRun: Operation = {
     description: 'A client that retries uses PUT with an id of its own.',
     parameters: [contentEncoding],
     requestBody: runMetaBody,
-    responses: { 201: runMetaAnswer('The metadata with its rid', 'Location') },
+    responses: { 201: runMetaResponse('The metadata with its rid', 'Location') },
     errors: ['invalid_protobuf', 'quota_exceeded', 'not_acceptable', 'invalid_run_meta', 'unsupported_dtype'],
   }),
   handler: async (c, services) => {
@@ -45,7 +45,7 @@ const listRuns: Operation = {
   oneRun: 'handled',
   describe: describe('Runs', 'listRuns', 'List runs, the latest registered first', {
     parameters: [limit, cursor],
-    responses: { 200: packedAnswer('A page of runs', 'RunPage') },
+    responses: { 200: packedResponse('A page of runs', 'RunPage') },
     errors: ['invalid_parameter'],
   }),
   handler: async (c) => {
@@ -68,8 +68,8 @@ const putRun: Operation = {
     parameters: [contentEncoding],
     requestBody: runMetaBody,
     responses: {
-      200: emptyAnswer('An equal RunMeta is registered already', 'Mcb-Registration'),
-      201: emptyAnswer('Registered', 'Location', 'Mcb-Registration'),
+      200: emptyResponse('An equal RunMeta is registered already', 'Mcb-Registration'),
+      201: emptyResponse('Registered', 'Location', 'Mcb-Registration'),
     },
     errors: ['invalid_protobuf', 'quota_exceeded', 'run_conflict', 'invalid_run_meta', 'unsupported_dtype'],
   }),
@@ -88,8 +88,8 @@ const getRun: Operation = {
   describe: describe('Runs', 'getRun', 'Metadata of a run', {
     parameters: [registration, ifNoneMatch],
     responses: {
-      200: runMetaAnswer('As registered', 'Content-Encoding'),
-      304: emptyAnswer('Unchanged', 'ETag', 'Mcb-Registration'),
+      200: runMetaResponse('As registered', 'Content-Encoding'),
+      304: emptyResponse('Unchanged', 'ETag', 'Mcb-Registration'),
     },
     errors: ['run_not_found', 'not_acceptable', 'run_replaced'],
   }),
@@ -112,7 +112,7 @@ const deleteRun: Operation = {
   needs: 'admin',
   describe: describe('Runs', 'deleteRun', 'Delete a run with all its chains and draws', {
     description: 'For a client that retries, 404 run_not_found means that it is done.',
-    responses: { 204: emptyAnswer('Nothing of it is left') },
+    responses: { 204: emptyResponse('Nothing of it is left') },
     errors: ['run_not_found'],
   }),
   handler: async (c, { quotas, management }) => {

@@ -1,19 +1,19 @@
 /** /v1/runs/{rid}/shares: read-only keys of one run, to send to somebody. */
 import * as v from 'valibot'
-import { readJson, time } from '../http/json-body.ts'
+import { expiry, readJson } from '../http/json-body.ts'
 import { addKey, keyOf, managed, requireFuture, requireWithin, timeText } from '../http/management.ts'
-import { describe, jsonAnswer, jsonBody } from '../http/openapi/describe.ts'
+import { describe, jsonBody, jsonResponse } from '../http/openapi/describe.ts'
 import type { Operation, Resources } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
 import { runNotFound } from '../http/run-of-request.ts'
 
-const shareBody = v.strictObject({ expiresAt: v.optional(time, null) })
+const shareBody = v.strictObject({ expiresAt: v.optional(expiry, null) })
 
 const shareRun: Operation = {
   needs: 'write',
   describe: describe('Keys', 'shareRun', 'Make a key that reads this run alone, and a link that carries it', {
     requestBody: jsonBody('ShareCreation'),
-    responses: { 201: jsonAnswer('The key, shown this once', 'ShareLink') },
+    responses: { 201: jsonResponse('The key, shown this once', 'ShareLink') },
     errors: ['quota_exceeded', 'run_not_found', 'tenant_not_found'],
   }),
   handler: async (c, services) => {

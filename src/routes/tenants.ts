@@ -5,7 +5,7 @@ import { McbError } from '../core/errors.ts'
 import type { Usage } from '../core/store.ts'
 import { limitsBody, readJson, tenantName } from '../http/json-body.ts'
 import { managed, timeText } from '../http/management.ts'
-import { describe, emptyAnswer, jsonAnswer, jsonBody, packedAnswer } from '../http/openapi/describe.ts'
+import { describe, emptyResponse, jsonBody, jsonResponse, packedResponse } from '../http/openapi/describe.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
 import { tenantParam } from '../http/params.ts'
 
@@ -21,7 +21,7 @@ const ASKED_TOGETHER = 6
 const listTenants: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'listTenants', 'All tenants, by name, with what they keep', {
-    responses: { 200: packedAnswer('Tenants', 'TenantList') },
+    responses: { 200: packedResponse('Tenants', 'TenantList') },
   }),
   handler: async (c, services) => {
     const all = await managed(services.management).control.listTenants()
@@ -38,7 +38,7 @@ const createTenant: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'createTenant', 'Make a tenant', {
     requestBody: jsonBody('TenantCreation'),
-    responses: { 201: jsonAnswer('The tenant', 'TenantState', 'Location') },
+    responses: { 201: jsonResponse('The tenant', 'TenantState', 'Location') },
     errors: ['invalid_parameter', 'tenant_exists'],
   }),
   handler: async (c, services) => {
@@ -56,7 +56,7 @@ const createTenant: Operation = {
 const getTenant: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'getTenant', 'A tenant, with what it keeps', {
-    responses: { 200: jsonAnswer('The tenant', 'TenantState') },
+    responses: { 200: jsonResponse('The tenant', 'TenantState') },
     errors: ['tenant_not_found'],
   }),
   handler: async (c, services) => {
@@ -71,7 +71,7 @@ const changeTenant: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'changeTenant', 'Change limits, suspend or resume; what is not named stays', {
     requestBody: jsonBody('TenantChange'),
-    responses: { 200: jsonAnswer('The tenant', 'TenantState') },
+    responses: { 200: jsonResponse('The tenant', 'TenantState') },
     errors: ['tenant_not_found'],
   }),
   handler: async (c, services) => {
@@ -91,7 +91,7 @@ const changeTenant: Operation = {
 const deleteTenant: Operation = {
   needs: 'operator',
   describe: describe('Tenants', 'deleteTenant', 'Delete a tenant with its keys, runs and draws', {
-    responses: { 204: emptyAnswer('Nothing of it is left') },
+    responses: { 204: emptyResponse('Nothing of it is left') },
     errors: ['tenant_not_found'],
   }),
   handler: async (c, services) => {

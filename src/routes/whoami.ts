@@ -1,15 +1,15 @@
 /** /v1/whoami: the sender of a request, as the server sees it. */
 import { effectiveScopes, type KeyRecord, LOCAL_TENANT, NO_LIMITS, SCOPES } from '../access/records.ts'
-import { describe, jsonAnswer } from '../http/openapi/describe.ts'
+import { describe, jsonResponse } from '../http/openapi/describe.ts'
 import type { Operation, Resources } from '../http/operation.ts'
-import { bodyLimit, limitsOf } from '../http/quota.ts'
+import { bodyLimit, tenantLimits } from '../http/quota.ts'
 
 const whoami: Operation = {
   needs: 'key',
   oneRun: 'handled',
   describe: describe('Keys', 'whoami', 'Tenant, key, limits and usage', {
     responses: {
-      200: jsonAnswer('Of the key that was sent; one for a run alone learns nothing of its tenant', 'CallerState'),
+      200: jsonResponse('Of the key that was sent; one for a run alone learns nothing of its tenant', 'CallerState'),
     },
   }),
   handler: async (c, { limits }) => {
@@ -29,7 +29,7 @@ const whoami: Operation = {
         : { tenant: LOCAL_TENANT, key: null, scopes: SCOPES, run: null }
     return c.json({
       ...who,
-      limits: { ...limitsOf(c), bodyBytes: bodyLimit(c, limits.bodyBytes) },
+      limits: { ...tenantLimits(c), bodyBytes: bodyLimit(c, limits.bodyBytes) },
       usage: { runs, storedBytes: bytes },
     })
   },

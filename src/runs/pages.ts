@@ -16,7 +16,7 @@ export class PageRoom {
 }
 
 /** Source of a read: the draws of a chain, as of one moment. */
-export interface Source {
+export interface ReadSource {
   readonly store: Store
   readonly registration: string
   readonly room: PageRoom
@@ -25,12 +25,12 @@ export interface Source {
 
 /** A read of a chain at one moment. Draws of a column in the first page are given away once, and read anew after that. */
 export class MomentRead {
-  private readonly source: Source
+  private readonly source: ReadSource
   private readonly question: Question
   private first: ReadPage | undefined
   private readonly given = new Set<number>()
 
-  constructor(source: Source, question: Question, first?: ReadPage) {
+  constructor(source: ReadSource, question: Question, first?: ReadPage) {
     this.source = source
     this.question = question
     this.first = first
@@ -75,7 +75,7 @@ export class MomentRead {
  * That page is not an argument, since a generator keeps those until it ends.
  */
 async function* pagesOf(
-  source: Source,
+  source: ReadSource,
   question: Question,
   takeFirst: () => ReadPage | undefined,
 ): AsyncGenerator<Stretch> {

@@ -282,7 +282,7 @@ test('warmup is the prefix of a chain for which its flag holds, whoever writes a
 
 test('what versions before have written of warmup is read as the prefix of a chain', async () => {
   await connection.command("INSERT INTO runs (tenant, rid, registration) VALUES ('old', 'r', 'r-1')", {})
-  // Of each chain three appends of two draws, and what they said of warmup: a stat said it, and every row repeats it.
+  // Three appends of two draws to each chain, with the warmup draws that a stat named in them; every row repeats these.
   const chains = [
     ['[0]', '[2]', '[4]'],
     ['[0]', '[2, 3]', '[4]'],
@@ -297,7 +297,7 @@ test('what versions before have written of warmup is read as the prefix of a cha
       `('append', '', ${chain}, ${2 * i}, 2, ${2 * i}, 1, [], [])`,
       `('draws', 'x', ${chain}, ${2 * i}, 2, ${2 * i}, 1, ${warmup}, [1, 1])`,
       `('stats', 'sampler_0__tune', ${chain}, ${2 * i}, 2, ${2 * i}, 1, ${warmup}, [1, 1])`,
-      // Of an attempt that came to nothing.
+      // A row of an attempt that came to nothing.
       `('stats', 'sampler_0__tune', ${chain}, ${2 * i}, 2, ${2 * i}, 2, [], [1, 1])`,
     ]),
   )

@@ -1,7 +1,7 @@
 /** The description of an error in /openapi.json, held against one that was provoked. */
 import { expect } from 'vitest'
-import { answerOf } from '../../src/http/openapi/openapi-document.ts'
-import type { OpenApi, Schema } from '../../src/http/openapi/types.ts'
+import { responseOf } from '../../src/http/openapi/openapi-document.ts'
+import type { JsonSchema, OpenApi } from '../../src/http/openapi/types.ts'
 
 /** Errors of addresses and methods belong to no operation. */
 const NOBODYS = ['not_found', 'method_not_allowed']
@@ -23,7 +23,7 @@ export function expectDescribed(
   const item = Object.entries(document.paths).find(([template]) => patternOf(template).test(path.split('?')[0] ?? ''))
   const described = item?.[1][method.toLowerCase()]?.responses[status]
   if (described === undefined) throw new Error(`${method} ${item?.[0]} has no answer ${status} in /openapi.json`)
-  const answer = answerOf(document.components, described)
+  const answer = responseOf(document.components, described)
   for (const name of Object.keys(answer.headers)) {
     if (document.components.headers[name]?.required) expect(headers.has(name), `header ${name}`).toBe(true)
   }
@@ -34,7 +34,7 @@ export function expectDescribed(
   expectMembers(schema, problem)
 }
 
-function expectMembers({ properties = {}, required = [] }: Schema, problem: object): void {
+function expectMembers({ properties = {}, required = [] }: JsonSchema, problem: object): void {
   const members = Object.keys(problem)
   expect(Object.keys(properties)).toEqual(expect.arrayContaining(members))
   expect(members).toEqual(expect.arrayContaining([...required]))

@@ -1,16 +1,16 @@
 /** /openapi.json: it is committed, whole, and of names that generated clients can live with. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { answerOf } from '../../src/http/openapi/openapi-document.ts'
-import type { Answer, OpenApi, OperationObject } from '../../src/http/openapi/types.ts'
+import { responseOf } from '../../src/http/openapi/openapi-document.ts'
+import type { OpenApi, OperationObject, ResponseObject } from '../../src/http/openapi/types.ts'
 import { jsonOf, newApp } from './api.ts'
 
 const document: OpenApi = await jsonOf(await newApp().api.get('/openapi.json'))
 
 const operations: readonly OperationObject[] = Object.values(document.paths).flatMap((item) => Object.values(item))
-const answers: readonly (readonly [string, Answer])[] = operations.flatMap(({ operationId, responses }) =>
+const answers: readonly (readonly [string, ResponseObject])[] = operations.flatMap(({ operationId, responses }) =>
   Object.entries(responses).map(
-    ([status, answer]) => [`${operationId} ${status}`, answerOf(document.components, answer)] as const,
+    ([status, answer]) => [`${operationId} ${status}`, responseOf(document.components, answer)] as const,
   ),
 )
 
@@ -57,7 +57,7 @@ test('HEAD is where GET is, and has its answers without their bodies', () => {
   for (const item of Object.values(document.paths)) {
     expect(Object.keys(item.head?.responses ?? {})).toEqual(Object.keys(item.get?.responses ?? {}))
     for (const answer of Object.values(item.head?.responses ?? {})) {
-      expect(answerOf(document.components, answer)).not.toHaveProperty('content')
+      expect(responseOf(document.components, answer)).not.toHaveProperty('content')
     }
   }
 })

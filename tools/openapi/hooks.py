@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: messages of protobuf, and the names of what the script has prepared."""
+"""Knowledge that schemathesis lacks: messages of protobuf, and the names of what the script has prepared."""
 
 import itertools
 import re
@@ -30,7 +30,7 @@ MESSAGES = st.one_of(
 for media_type in ("application/x-protobuf", "application/protobuf"):
     schemathesis.openapi.media_type(media_type, MESSAGES)
 
-#: What is there, for the parameters of paths; runs that are deleted are others.
+#: Parameters of paths that lead to something; runs that are deleted have other names.
 PREPARED = {"rid": "prepared", "chain": 0, "tenant": "spare"}
 VALID = {"rid": r"[A-Za-z0-9_~-]{1,128}", "chain": r"0|[1-9][0-9]{0,8}", "tenant": r"[a-z0-9-]{1,64}"}
 ACCEPTED = itertools.cycle(["application/json", "application/x-protobuf", "*/*"])
@@ -38,7 +38,7 @@ TURNS = itertools.count()
 
 
 def are_names(value):
-    """Whether a parameter of the query is valid."""
+    """True if a parameter of the query is a list of names."""
     return isinstance(value, list) and all(isinstance(name, str) and name for name in value)
 
 

@@ -23,7 +23,7 @@ from mcbackend_edge.sync import load
 
 @pytest.mark.parametrize("is_ragged", [False, True])
 def test_a_block_that_is_interrupted_leaves_nothing_behind(spool: Path, is_ragged: bool) -> None:
-    """Wherever Ctrl-C comes in, the log of the killed process holds what its chain says, and no draw of the block."""
+    """The log of the killed process holds what its chain says, and no draw of the block: Ctrl-C comes in any line."""
     lines = 0
     is_whole = False
     while not is_whole:

@@ -79,7 +79,7 @@ export function drawAt(spec: ColumnSpec, draws: Draws, index: number): NdArray {
 }
 
 /** Some elements of each draw of a rigid column: a vector of them a draw. */
-export function pickElements(spec: RigidColumn, draws: NdArray, { ranges, count }: ElementRanges): NdArray {
+export function selectElements(spec: RigidColumn, draws: NdArray, { ranges, count }: ElementRanges): NdArray {
   const [length = 0] = draws.shape
   const shape = [length, count]
   const places = function* () {

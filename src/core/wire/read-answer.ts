@@ -3,7 +3,7 @@
 import type { ColumnSpec } from '../draws/columns.ts'
 import { type ElementRanges, elementsColumn, type RigidColumn } from '../draws/elements.ts'
 import { type Bytes, numberParts } from '../draws/segment.ts'
-import { isDrawList, pickElements, valuesOf } from '../draws/values.ts'
+import { isDrawList, selectElements, valuesOf } from '../draws/values.ts'
 import { McbError } from '../errors.ts'
 import type { Draws } from '../interfaces.ts'
 import { atOnce, Pace, STEP_SIZE } from '../turn.ts'
@@ -32,16 +32,22 @@ export function decodeAnswer(bytes: Bytes, columns: readonly ColumnSpec[]): Deco
  * Some elements of one column. An answer with all elements of a draw is taken for a whole column, and they are picked here:
  * a server of an older release gives one. So ask by name only for fewer elements than a draw has.
  *
+ * @param asked elements that the query names, where they are a part of those that are wanted
  * @throws McbError `invalid_protobuf` when the answer is neither
  */
-export function decodeElements(bytes: Bytes, spec: RigidColumn, elements: ElementRanges): DecodedAnswer {
+export function decodeElements(
+  bytes: Bytes,
+  spec: RigidColumn,
+  wanted: ElementRanges,
+  asked: ElementRanges = wanted,
+): DecodedAnswer {
   try {
     const batch = scanAnswer(bytes, [spec])
     const raw = batch.columns[spec.index]
     const { start, count } = batch
     const isWhole = raw !== undefined && elementsSent(raw, spec) === count * spec.elements
-    const draws = drawsIn(bytes, batch, isWhole ? spec : elementsColumn(spec, elements))
-    return { start, count, draws: [isWhole && !isDrawList(draws) ? pickElements(spec, draws, elements) : draws] }
+    const draws = drawsIn(bytes, batch, isWhole ? spec : elementsColumn(spec, asked))
+    return { start, count, draws: [isWhole && !isDrawList(draws) ? selectElements(spec, draws, wanted) : draws] }
   } catch (error) {
     throw asDamage(error)
   }

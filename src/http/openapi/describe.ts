@@ -2,7 +2,7 @@
 import { EVENT_STREAM, JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
 import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'
-import type { Answer, Content, Description, RequestBody, Schema } from './types.ts'
+import type { Content, Description, JsonSchema, RequestBody, ResponseObject } from './types.ts'
 
 export function describe(
   tag: string,
@@ -13,7 +13,7 @@ export function describe(
   return { tag, operationId, summary, ...more }
 }
 
-const binary = (description: string): { schema: Schema } => ({
+const binary = (description: string): { schema: JsonSchema } => ({
   schema: { type: 'string', format: 'binary', description },
 })
 
@@ -41,20 +41,20 @@ export function jsonBody(schema: string): RequestBody {
 }
 
 /** An answer in JSON. `more` are headers beside that of every answer. */
-export function jsonAnswer(description: string, schema: string, ...more: readonly string[]): Answer {
+export function jsonResponse(description: string, schema: string, ...more: readonly string[]): ResponseObject {
   return { description, headers: headersWith(more), content: { [JSON_TYPE]: { schema: ref(schema) } } }
 }
 
 /** An answer in JSON that is compressed for those who ask for it. */
-export function packedAnswer(description: string, schema: string, ...more: readonly string[]): Answer {
-  return jsonAnswer(description, schema, 'Content-Encoding', ...more)
+export function packedResponse(description: string, schema: string, ...more: readonly string[]): ResponseObject {
+  return jsonResponse(description, schema, 'Content-Encoding', ...more)
 }
 
-export function emptyAnswer(description: string, ...more: readonly string[]): Answer {
+export function emptyResponse(description: string, ...more: readonly string[]): ResponseObject {
   return { description, headers: headersWith(more) }
 }
 
-export function runMetaAnswer(description: string, ...more: readonly string[]): Answer {
+export function runMetaResponse(description: string, ...more: readonly string[]): ResponseObject {
   return {
     description,
     headers: headersWith(['ETag', 'Mcb-Registration', ...more]),
@@ -62,7 +62,7 @@ export function runMetaAnswer(description: string, ...more: readonly string[]): 
   }
 }
 
-export const drawsAnswer: Answer = {
+export const drawsResponse: ResponseObject = {
   description: 'All columns come from one moment; protobuf unless Accept prefers JSON',
   headers: headersWith(['ETag', 'Content-Length']),
   content: { [JSON_TYPE]: { schema: ref('DrawDocument') }, ...protobuf(DRAWS) },
@@ -79,7 +79,7 @@ data: {"chain":0,"length":500}
 
 `
 
-export const eventsAnswer: Answer = {
+export const eventsResponse: ResponseObject = {
   description:
     'First an event "state" with {"chains":[{"chain":0,"length":500}]} and, unnamed, {"chain":0,"length":500} for ' +
     'each chain; then {"chain":0,"length":1500} when a chain has grown, at most 10 a second for each; a comment ' +

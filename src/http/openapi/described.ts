@@ -2,7 +2,7 @@
 import type { Method, Need, Operation } from '../operation.ts'
 import { headers } from './described-headers.ts'
 import { PATH_PARAMETERS } from './parameters.ts'
-import { answersOf, type Problem, problemsOf } from './problems.ts'
+import { type Problem, problemsOf, responsesOf } from './problems.ts'
 import type { CodeOrPlace, Description, OperationObject } from './types.ts'
 
 export function described(path: string, method: Method, operation: Operation): OperationObject | undefined {
@@ -20,7 +20,7 @@ export function described(path: string, method: Method, operation: Operation): O
     security: securityOf(needs),
     responses: {
       ...(needs === 'nothing' ? responses : withRates(responses)),
-      ...answersOf(problemsOfOperation(path, method, operation)),
+      ...responsesOf(problemsOfOperation(path, method, operation)),
     },
   }
 }

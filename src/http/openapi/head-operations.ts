@@ -1,6 +1,6 @@
 /** HEAD in /openapi.json: as GET, without bodies. */
 import { headers } from './described-headers.ts'
-import type { Answer, OperationObject } from './types.ts'
+import type { OperationObject, ResponseObject } from './types.ts'
 
 export function headOf({ operationId, summary, responses, ...rest }: OperationObject): OperationObject {
   return {
@@ -17,13 +17,15 @@ export function headOf({ operationId, summary, responses, ...rest }: OperationOb
 }
 
 /** Answers that many operations refer to, each with the one that HEAD has in its place. */
-export function withHeadAnswers(answers: Readonly<Record<string, Answer>>): Readonly<Record<string, Answer>> {
+export function withHeadResponses(
+  answers: Readonly<Record<string, ResponseObject>>,
+): Readonly<Record<string, ResponseObject>> {
   const entries = Object.entries(answers)
   return Object.fromEntries(
     entries.flatMap(([name, answer]) => [[name, answer] as const, [`${name}Head`, withoutBody(answer)] as const]),
   )
 }
 
-function withoutBody({ description, headers: own }: Answer): Answer {
+function withoutBody({ description, headers: own }: ResponseObject): ResponseObject {
   return { description, headers: { ...own, ...headers('Content-Length') } }
 }

@@ -1,18 +1,18 @@
 /** Schemas of tenants and keys, for /openapi.json. */
 import { SCOPES } from '../../access/records.ts'
 import { body, flag, int64, list, object, ref, text, textOrNull, time, timeOrNull } from './schema-parts.ts'
-import type { Schema, Schemas } from './types.ts'
+import type { JsonSchema, JsonSchemas } from './types.ts'
 
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER
 
-const limit = (minimum: 0 | 1, description: string): Schema => ({
+const limit = (minimum: 0 | 1, description: string): JsonSchema => ({
   type: ['integer', 'null'],
   format: 'int64',
   minimum,
   maximum: MAX_INTEGER,
   description: `${description}; null: no limit`,
 })
-const limits: Schemas = {
+const limits: JsonSchemas = {
   requestsPerMinute: limit(1, 'Requests a minute'),
   storedBytes: limit(0, 'Bytes of metadata and draws'),
   runs: limit(0, 'Runs'),
@@ -20,24 +20,24 @@ const limits: Schemas = {
 }
 const NO_LIMITS = { requestsPerMinute: null, storedBytes: null, runs: null, bodyBytes: null }
 
-const expiresAt: Schema = {
+const expiresAt: JsonSchema = {
   ...timeOrNull,
   description: 'RFC 3339, still to come; null, as when it is absent: never',
 }
 /** All but control characters, as a class of a regular expression holds it. */
 const PLAIN = '^\\u0000-\\u001f\\u007f-\\u009f'
-const keyName: Schema = {
+const keyName: JsonSchema = {
   type: 'string',
   minLength: 1,
   maxLength: 100,
   pattern: `^[${PLAIN}]*[${PLAIN}\\s][${PLAIN}]*$`,
   description: 'Not blank, and without control characters',
 }
-const runOrNull: Schema = {
+const runOrNull: JsonSchema = {
   oneOf: [ref('RunId'), { type: 'null' }],
   description: 'The one run that the key is for; null: all runs of the tenant',
 }
-const key: Schemas = {
+const key: JsonSchemas = {
   id: ref('KeyId'),
   name: text,
   scopes: ref('ScopeList'),
@@ -59,7 +59,7 @@ const TENANT_EXAMPLE = {
   usage: { runs: 12, storedBytes: 48_120_532 },
 }
 
-export const MANAGEMENT_SCHEMAS: Schemas = {
+export const MANAGEMENT_SCHEMAS: JsonSchemas = {
   TenantName: { type: 'string', pattern: '^[a-z0-9-]{1,64}$' },
   KeyId: { type: 'string', pattern: '^[0-9A-Za-z]{18}$' },
   ScopeList: list(

@@ -2,10 +2,10 @@
 import { METHODS, type Resources } from '../operation.ts'
 import { described, problemsOfOperation } from './described.ts'
 import { HEADERS } from './described-headers.ts'
-import { headOf, withHeadAnswers } from './head-operations.ts'
-import { PROBLEM_ANSWERS, type Problem, problemSchemas } from './problems.ts'
+import { headOf, withHeadResponses } from './head-operations.ts'
+import { PROBLEM_RESPONSES, type Problem, problemSchemas } from './problems.ts'
 import { SCHEMAS } from './schemas.ts'
-import type { Answer, OpenApi, OperationObject, Reference, SecurityScheme } from './types.ts'
+import type { OpenApi, OperationObject, Reference, ResponseObject, SecurityScheme } from './types.ts'
 
 const SUMMARY = 'Keeps the draws of Markov-chain Monte Carlo runs, and gives any slice of any chain back by run id.'
 
@@ -56,7 +56,7 @@ export function openApiOf(resources: Resources, version: string): OpenApi {
     components: {
       securitySchemes: SECURITY,
       headers: HEADERS,
-      responses: withHeadAnswers(PROBLEM_ANSWERS),
+      responses: withHeadResponses(PROBLEM_RESPONSES),
       schemas: { ...SCHEMAS, ...problemSchemas(problemsIn(resources)) },
     },
   }
@@ -83,7 +83,7 @@ function problemsIn(resources: Resources): readonly Problem[] {
 }
 
 /** An answer, wherever it stands in the document. */
-export function answerOf({ responses }: OpenApi['components'], answer: Answer | Reference): Answer {
+export function responseOf({ responses }: OpenApi['components'], answer: ResponseObject | Reference): ResponseObject {
   if (!('$ref' in answer)) return answer
   const found = responses[answer.$ref.slice(answer.$ref.lastIndexOf('/') + 1)]
   if (found === undefined) throw new Error(`the document has no ${answer.$ref}`)

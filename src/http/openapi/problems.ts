@@ -4,10 +4,10 @@ import { ERRORS, type ErrorCode } from '../../core/errors.ts'
 import { PROBLEM_TYPE } from '../../core/media-types.ts'
 import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'
-import type { Answer, Answers, CodeOrPlace, Reference, Schema, Schemas } from './types.ts'
+import type { CodeOrPlace, JsonSchema, JsonSchemas, Reference, ResponseObject, Responses } from './types.ts'
 
 /** Fields of problems, without `allow`, which is a header. */
-const FIELDS: Schemas = {
+const FIELDS: JsonSchemas = {
   variable: { type: 'string', description: 'The variable or sampler stat in question' },
   expected: ref('DtypeOrShape'),
   actual: ref('DtypeOrShape'),
@@ -98,14 +98,14 @@ export function problemsOf(given: readonly CodeOrPlace[]): readonly Problem[] {
   return [...byStatus].sort(([a], [b]) => a - b).map(([status, codes]) => ({ status, codes }))
 }
 
-export function answersOf(problems: readonly Problem[]): Answers {
+export function responsesOf(problems: readonly Problem[]): Responses {
   return Object.fromEntries(
-    problems.map((problem) => [problem.status, sharedAnswer(problem) ?? problemAnswer(problem)]),
+    problems.map((problem) => [problem.status, sharedResponse(problem) ?? problemResponse(problem)]),
   )
 }
 
-export function problemSchemas(problems: readonly Problem[]): Schemas {
-  const dtypeOrShape: Schema = {
+export function problemSchemas(problems: readonly Problem[]): JsonSchemas {
+  const dtypeOrShape: JsonSchema = {
     oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'number' } }],
     description: 'A dtype; numbers for shapes and counts',
   }
@@ -119,7 +119,7 @@ function nameOf({ codes }: Problem): string {
 }
 
 /** Schema of a problem, with the fields that its codes have, and no others. */
-function schemaOf({ status, codes }: Problem): Schema {
+function schemaOf({ status, codes }: Problem): JsonSchema {
   const fields = codes.map(fieldsOf)
   const used = Object.entries(FIELDS).filter(([name]) => fields.some((of) => of.has(name)))
   const required = used.flatMap(([name]) => (fields.every((of) => of.get(name)) ? [name] : []))
@@ -139,14 +139,14 @@ function schemaOf({ status, codes }: Problem): Schema {
 }
 
 /** Problem answers of many operations. */
-export const PROBLEM_ANSWERS: Readonly<Record<string, Answer>> = {
-  Unauthorized: problemAnswer({ status: 401, codes: ['unauthorized'] }),
-  Forbidden: problemAnswer({ status: 403, codes: ['forbidden', 'tenant_suspended'] }),
-  Misdirected: problemAnswer({ status: 421, codes: ['misdirected_request'] }),
-  RateLimited: problemAnswer({ status: 429, codes: ['rate_limited'] }),
-  Defect: problemAnswer({ status: 500, codes: ['internal_error'] }),
-  Unavailable: problemAnswer({ status: 503, codes: ['storage_unavailable'] }),
-  Overloaded: problemAnswer({ status: 503, codes: ['storage_unavailable', 'overloaded'] }),
+export const PROBLEM_RESPONSES: Readonly<Record<string, ResponseObject>> = {
+  Unauthorized: problemResponse({ status: 401, codes: ['unauthorized'] }),
+  Forbidden: problemResponse({ status: 403, codes: ['forbidden', 'tenant_suspended'] }),
+  Misdirected: problemResponse({ status: 421, codes: ['misdirected_request'] }),
+  RateLimited: problemResponse({ status: 429, codes: ['rate_limited'] }),
+  Defect: problemResponse({ status: 500, codes: ['internal_error'] }),
+  Unavailable: problemResponse({ status: 503, codes: ['storage_unavailable'] }),
+  Overloaded: problemResponse({ status: 503, codes: ['storage_unavailable', 'overloaded'] }),
 }
 
 const SHARED: Readonly<Record<string, string>> = {
@@ -159,7 +159,7 @@ const SHARED: Readonly<Record<string, string>> = {
   'storage_unavailable,overloaded': 'Overloaded',
 }
 
-function sharedAnswer({ codes }: Problem): Reference | undefined {
+function sharedResponse({ codes }: Problem): Reference | undefined {
   const name = SHARED[codes.join()]
   return name === undefined ? undefined : { $ref: `#/components/responses/${name}` }
 }
@@ -167,7 +167,7 @@ function sharedAnswer({ codes }: Problem): Reference | undefined {
 /** `unknown_variable` of a read. */
 export const UNKNOWN_COLUMN = { code: 'unknown_variable', status: 404 } as const
 
-function problemAnswer(problem: Problem): Answer {
+function problemResponse(problem: Problem): ResponseObject {
   const { status, codes } = problem
   return {
     description: codes.map(describeCode).join('; '),

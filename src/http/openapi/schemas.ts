@@ -5,14 +5,14 @@
 import { ITEM_SIZE } from '../../core/draws/dtype.ts'
 import { MANAGEMENT_SCHEMAS } from './management-schemas.ts'
 import { flag, int32, int64, list, object, partial, ref, text, time } from './schema-parts.ts'
-import type { Schema, Schemas } from './types.ts'
+import type { JsonSchema, JsonSchemas } from './types.ts'
 
 const CREATED = '2026-11-25T21:09:05.075Z'
 const UPDATED = '2026-11-25T21:14:42.310Z'
 
 const int64Texts = list({ type: 'string', format: 'int64', pattern: '^-?[0-9]+$' })
 
-const NAMES: Schemas = {
+const NAMES: JsonSchemas = {
   RunId: {
     type: 'string',
     description: 'Characters of A-Z a-z 0-9 . _ ~ -, but not . and not ..',
@@ -24,7 +24,7 @@ const NAMES: Schemas = {
   Cursor: { type: 'string', description: 'Opaque', pattern: '^[1-9][0-9]{0,14}$' },
 }
 
-const ANSWERS: Schemas = {
+const ANSWERS: JsonSchemas = {
   HealthStatus: object(
     { status: { type: 'string', enum: ['ok'] }, version: { ...text, description: 'Of this software' } },
     { examples: [{ status: 'ok', version: '0.1.0' }] },
@@ -78,7 +78,7 @@ const ANSWERS: Schemas = {
   ),
 }
 
-const nested: Schema = {
+const nested: JsonSchema = {
   type: 'object',
   additionalProperties: list({}),
   description:
@@ -86,7 +86,7 @@ const nested: Schema = {
     '"NaN", "Infinity" and "-Infinity"; integers beyond 2^53 are decimal strings.',
 }
 
-const DOCUMENTS: Schemas = {
+const DOCUMENTS: JsonSchemas = {
   DrawDocument: object(
     {
       start: { ...int64, description: 'Index of the first iteration; 0 when there is none' },
@@ -175,4 +175,4 @@ const DOCUMENTS: Schemas = {
   ),
 }
 
-export const SCHEMAS: Schemas = { ...NAMES, ...ANSWERS, ...DOCUMENTS, ...MANAGEMENT_SCHEMAS }
+export const SCHEMAS: JsonSchemas = { ...NAMES, ...ANSWERS, ...DOCUMENTS, ...MANAGEMENT_SCHEMAS }

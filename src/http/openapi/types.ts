@@ -8,7 +8,7 @@ export interface Reference {
 type Type = 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean' | 'null'
 
 /** JSON Schema, draft 2020-12; members beside `$ref` narrow what that names. */
-export interface Schema {
+export interface JsonSchema {
   readonly $ref?: string
   readonly type?: Type | readonly Type[]
   readonly format?: string
@@ -26,19 +26,19 @@ export interface Schema {
   readonly minItems?: number
   readonly maxItems?: number
   readonly maxProperties?: number
-  readonly items?: Schema
-  readonly properties?: Schemas
-  readonly additionalProperties?: boolean | Schema
+  readonly items?: JsonSchema
+  readonly properties?: JsonSchemas
+  readonly additionalProperties?: boolean | JsonSchema
   readonly required?: readonly string[]
-  readonly oneOf?: readonly Schema[]
-  readonly not?: Schema
+  readonly oneOf?: readonly JsonSchema[]
+  readonly not?: JsonSchema
 }
-export type Schemas = Readonly<Record<string, Schema>>
+export type JsonSchemas = Readonly<Record<string, JsonSchema>>
 
 export interface Header {
   readonly description: string
   readonly required?: boolean
-  readonly schema: Schema
+  readonly schema: JsonSchema
   readonly example?: unknown
 }
 
@@ -49,12 +49,12 @@ export interface Parameter {
   readonly required?: boolean
   readonly style?: 'form'
   readonly explode?: boolean
-  readonly schema: Schema
+  readonly schema: JsonSchema
   readonly example?: unknown
 }
 
 interface MediaType {
-  readonly schema: Schema
+  readonly schema: JsonSchema
   readonly example?: unknown
   readonly examples?: Readonly<Record<string, { readonly value: unknown }>>
 }
@@ -66,13 +66,14 @@ export interface RequestBody {
   readonly content: Content
 }
 
-export interface Answer {
+/** The description of an answer, by OpenAPI's name. */
+export interface ResponseObject {
   readonly description: string
   readonly headers: Readonly<Record<string, Reference>>
   readonly content?: Content
 }
-/** Answers by status. */
-export type Answers = Readonly<Record<string, Answer | Reference>>
+/** Responses by status. */
+export type Responses = Readonly<Record<string, ResponseObject | Reference>>
 
 export interface OperationObject {
   readonly tags: readonly string[]
@@ -82,7 +83,7 @@ export interface OperationObject {
   readonly parameters: readonly Parameter[]
   readonly requestBody?: RequestBody
   readonly security: readonly Readonly<Record<string, readonly string[]>>[]
-  readonly responses: Answers
+  readonly responses: Responses
 }
 
 export interface SecurityScheme {
@@ -106,8 +107,8 @@ export interface OpenApi {
   readonly components: {
     readonly securitySchemes: Readonly<Record<string, SecurityScheme>>
     readonly headers: Readonly<Record<string, Header>>
-    readonly responses: Readonly<Record<string, Answer>>
-    readonly schemas: Schemas
+    readonly responses: Readonly<Record<string, ResponseObject>>
+    readonly schemas: JsonSchemas
   }
 }
 
@@ -122,7 +123,7 @@ export interface Description {
   readonly description?: string
   readonly parameters?: readonly Parameter[]
   readonly requestBody?: RequestBody
-  /** Answers that are no errors. */
-  readonly responses: Readonly<Record<string, Answer>>
+  /** Responses that are no errors. */
+  readonly responses: Readonly<Record<string, ResponseObject>>
   readonly errors?: readonly CodeOrPlace[]
 }

@@ -11,7 +11,7 @@ import { McbError } from '../../core/errors.ts'
 import { BodyReturned, type Read, type Store } from '../../core/store.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
-import type { Call, Method, Notice, Noticed, Opened, Reply } from './protocol.ts'
+import type { Call, Notice, Noticed, Opened, Reply, StoreMethod } from './protocol.ts'
 import { ThreadControl } from './thread-control.ts'
 
 export interface ThreadStorage {
@@ -190,7 +190,7 @@ class ThreadStore implements Store {
     return this.call('ping', [])
   }
 
-  private call<M extends Exclude<Method, 'read'>>(
+  private call<M extends Exclude<StoreMethod, 'read'>>(
     method: M,
     args: Parameters<Store[M]>,
     transfer: readonly ArrayBuffer[] = [],

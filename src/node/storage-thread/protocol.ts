@@ -5,12 +5,12 @@ import type { Outcome } from '../../backends/outcome.ts'
 import type { Store } from '../../core/store.ts'
 import type { Progress } from '../../sql/file.ts'
 
-export type Method = Exclude<keyof Store, 'watch' | 'writersElsewhere'>
+export type StoreMethod = Exclude<keyof Store, 'watch' | 'writersElsewhere'>
 
 export interface StoreCall {
   readonly id: number
   readonly tenant: string
-  readonly method: Method
+  readonly method: StoreMethod
   readonly args: readonly unknown[]
 }
 

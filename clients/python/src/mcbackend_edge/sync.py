@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import AccessError, McbError, SpoolError, SpoolGoneError, SpoolInUseError, shown
@@ -77,45 +77,68 @@ def sync(
     """
     if rid is not None:
         check_rid(rid)
-    outcome = Outcome()
-    paths = [path for path in folders(root) if rid is None or path.name.rpartition("~")[0] == rid]
-    key = Key(token, url or server)
-    for path in paths:
+    job = _Sync(Key(token, url or server), url, timeout, say, report)
+    for path in [path for path in folders(root) if rid is None or path.name.rpartition("~")[0] == rid]:
+        spool = job.open(path)
+        if spool is not None:
+            try:
+                job.send(spool)
+            finally:
+                spool.leave()
+    return job.outcome
+
+
+@dataclass(frozen=True)
+class _Sync:
+    """One call of `sync`, which goes from folder to folder."""
+
+    key: Key
+    url: str | None
+    timeout: float
+    say: Say
+    report: Report | None
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def open(self, path: Path) -> RunSpool | None:
+        """The spool in a folder; None if it is gone or in use, of another user or damaged."""
         try:
             if is_foreign(path):
-                outcome.foreign += 1
-                say(f"{path} is not this user's own: skipped")
-                continue
-            spool = RunSpool.open(path)
+                self.outcome.foreign += 1
+                self.say(f"{path} is not this user's own: skipped")
+                return None
+            return RunSpool.open(path)
         except (SpoolGoneError, FileNotFoundError):
-            continue
+            pass
         except SpoolInUseError as error:
-            outcome.busy += 1
-            say(str(error))
-            continue
-        except Exception as error:  # one that fails keeps no other from being sent
-            outcome.failed += 1
-            say(_sentence(path, error))
-            continue
+            self.outcome.busy += 1
+            self.say(str(error))
+        except Exception as error:
+            self._fail(path, error)
+        return None
+
+    def send(self, spool: RunSpool) -> None:
+        """Sends a spool to its server, with the key if that is for this server."""
         own = None
         try:
-            own = key.for_spool(url or spool.url, spool.key_mark)
-            outcome.draws += _send(spool, Transport(url or spool.url, own), timeout, say, report)
+            own = self.key.for_spool(self.url or spool.url, spool.key_mark)
+            transport = Transport(self.url or spool.url, own)
+            self.outcome.draws += _send(spool, transport, self.timeout, self.say, self.report)
             if spool.gaps:
                 raise SpoolError(f"{'; '.join(spool.gaps)}. The folder is left as it is")
-            outcome.sent += 1
-        except Exception as error:  # as above
-            outcome.failed += 1
-            say(_sentence(path, error))
-            if isinstance(error, AccessError) and token and not own:
-                say(
-                    f"{path}: the key was not sent, since nothing tells that it is for {spool.url}. If it is, set "
-                    "MCB_URL to that address, or: "
+            self.outcome.sent += 1
+        except Exception as error:
+            self._fail(spool.path, error)
+            if isinstance(error, AccessError) and self.key.token and not own:
+                self.say(
+                    f"{spool.path}: the key was not sent, since nothing tells that it is for {spool.url}. If it is, "
+                    "set MCB_URL to that address, or: "
                     f"python -m mcbackend_edge sync --rid {spool.meta.rid} --url {spool.url}"
                 )
-        finally:
-            spool.leave()
-    return outcome
+
+    def _fail(self, path: Path, error: Exception) -> None:
+        """Counts and reports a folder that cannot be sent, which keeps no other from being sent."""
+        self.outcome.failed += 1
+        self.say(_sentence(path, error))
 
 
 def load(spool: RunSpool) -> RunWriter:

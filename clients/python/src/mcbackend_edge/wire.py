@@ -22,11 +22,11 @@ from .schema import Variable
 # Tags: field number << 3 | wire type (0 varint, 2 length-delimited).
 _START, _COUNT, _STEP = 0x08, 0x10, 0x28
 _DRAWS, _STATS = 0x1A, 0x22
+_FIELDS = {_START: "start", _COUNT: "count", _STEP: "step", _DRAWS: "draws", _STATS: "stats"}
 _NAME, _DTYPE, _DATA, _SHAPES, _STRING = 0x0A, 0x12, 0x1A, 0x22, 0x2A
 # Dimensions that every NumPy takes on which this package runs.
 _MOST_DIMENSIONS = 32
 _MOST_SHAPE_NUMBERS = 4 * MOST_OBJECTS
-_FIELD_NUMBERS = {1: "start", 2: "count", 3: "draws", 4: "stats", 5: "step"}
 
 
 def varint(value: int) -> bytes:
@@ -231,15 +231,15 @@ def decode_batch(data: memoryview, variables: Mapping[str, Variable], sample_sta
     reader = _Reader(data)
     try:
         for tag in reader.tags():
-            name = _FIELD_NUMBERS.get(tag >> 3)
-            if name in raw and tag & 7 == 2:
+            name = _FIELDS.get(tag)
+            if name in raw:
                 column = _RawColumn(reader.bytes())
                 if column.name not in (variables if name == "draws" else sample_stats):
                     raise _not_registered(column)
                 if column.name in raw[name]:
                     raise ProtocolError(f"an answer holds {column.name!r} twice")
                 raw[name][column.name] = column
-            elif name in numbers and tag & 7 == 0:
+            elif name in numbers:
                 value = reader.varint()
                 numbers[name] = value if name != "step" else _zigzag(value) or 1
             else:
