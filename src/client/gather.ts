@@ -108,7 +108,8 @@ function interleave(arrays: readonly NdArray[], count: number): string[] {
   for (let draw = 0; draw < count; draw++) {
     for (const { dtype, data } of arrays) {
       const each = data.length / count
-      if (dtype === 'str') texts.push(...data.slice(draw * each, (draw + 1) * each))
+      if (dtype !== 'str') continue
+      for (let i = draw * each; i < (draw + 1) * each; i++) texts.push(data[i] ?? '')
     }
   }
   return texts
