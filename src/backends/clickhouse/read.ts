@@ -63,7 +63,7 @@ function askOf({ schema }: Source, question: Question, cursor: ReadCursor): Ask 
 /** Rows that may hold iterations from `from` on: none has more than a batch. */
 const BEHIND = `${OF_RUN} AND chain = {chain:UInt32} AND start > {low:Int64}`
 const NEAR = `${BEHIND} AND start < {to:Int64}`
-/** Appends that reach beyond `from`. Of those before, a chain may have very many. */
+/** Appends that reach beyond `from`: a chain may have very many before. */
 const REACHING = `kind = 'append' AND start + count > {from:Int64}`
 const OF_COLUMNS = 'kind = {kind:String} AND name IN {names:Array(String)} AND start + count > {from:Int64}'
 
