@@ -170,6 +170,15 @@ test('the brackets of very many axes count', async () => {
   await expect(jsonAnswer(selection, DEFAULT_LIMITS, roomFor())).rejects.toMatchObject({ code: 'payload_too_large' })
 })
 
+test('the brackets of draws without elements count', async () => {
+  const columns: readonly Column[] = [{ name: 'empty', dtype: 'float64', shape: [3, 0] }]
+  const chain = await chainWith(columns, new Content(6, columns), 20)
+  const selection = selected(chain, chain.run.schema.columns, 20)
+  const { length } = new TextEncoder().encode(await textOf(await jsonAnswer(selection, DEFAULT_LIMITS, roomFor())))
+  const limits = { ...DEFAULT_LIMITS, answerBytes: length / 2 }
+  await expect(jsonAnswer(selection, limits, roomFor())).rejects.toMatchObject({ code: 'payload_too_large' })
+})
+
 test('the least size that is refused is never more than the answer has', async () => {
   const content = new Content(2, COLUMNS)
   const chain = await chainWith(COLUMNS, content, 5)

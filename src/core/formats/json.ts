@@ -19,6 +19,7 @@ const TEXT_STEP = 64 * 1024
 export async function jsonAnswer(selection: Selection, limits: Limits, room: Room): Promise<Answer> {
   requireSelectionFits(selection, limits)
   let size = leastRigid(selection)
+  requireAnswerFits(size, limits)
   const read = await measured(selection, room, (spec, piece) => {
     size += leastVarying(spec, piece)
     // At once: the rest of it may be very long.
