@@ -24,7 +24,7 @@ export async function varyingFigure(server: Started, scale: Scale): Promise<Figu
   connection.close()
   const mib = (batches * BATCH_DRAWS * VALUES * 8) / MIB
   const detail = `${(varying * 1e3).toFixed(1)} ms, of a fixed shape ${(fixed * 1e3).toFixed(1)} ms`
-  return atMost(`read ${mib} MiB that vary in size / of a fixed shape`, varying / fixed, 1.5, 'ratio', detail)
+  return atMost(`read ${mib} MiB that vary in size / of a fixed shape`, varying / fixed, 1.75, 'ratio', detail)
 }
 
 async function write(connection: Connection, rid: string, batches: number): Promise<void> {
