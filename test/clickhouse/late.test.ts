@@ -12,7 +12,10 @@ import { McbError } from '../../src/core/errors.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { openDatabase, type TestDatabase } from '../support/clickhouse.ts'
-import { Relay } from '../support/relay.ts'
+import { Counting, Relay } from '../support/relay.ts'
+
+/** Bytes of a page, about. */
+const PAGE_BYTES = 4 * 1024 * 1024
 
 type Fate = 'answered' | 'answer lost' | 'lost' | 'late'
 
@@ -109,7 +112,11 @@ test('what was acknowledged stays, whatever arrives when', async () => {
 
 /** Also where attempts that failed lie before the draws that are asked for, and were longer than those that did not. */
 async function expectSlices(chain: Chain, values: readonly number[]): Promise<void> {
-  for (const start of values.keys()) expect(await valuesOf(chain, { start })).toEqual(values.slice(start))
+  for (const at of values.keys()) {
+    expect(await valuesOf(chain, { start: at })).toEqual(values.slice(at))
+    expect(await valuesOf(chain, { start: at, step: -1 })).toEqual(values.slice(0, at + 1).reverse())
+    expect(await valuesOf(chain, { start: at, stop: at + 1 })).toEqual([values[at]])
+  }
 }
 
 test('an attempt that came too late, and is longer, does not hide the append behind the one that holds', async () => {
@@ -125,6 +132,33 @@ test('an attempt that came too late, and is longer, does not hide the append beh
   for (const reader of [chain, other]) {
     await expectSlices(reader, [2000, 2001, 2002, 2003])
     expect(await valuesOf(reader, { start: 2, stop: 3 })).toEqual([2002])
+  }
+})
+
+test('a page of strings is bounded also where an attempt that failed reaches over many', async () => {
+  const late = new Unreliable(inner)
+  const counting = new Counting(inner)
+  const [one, two] = [late, counting].map((connection) => new StoreBackend(new ClickHouseStore(connection, 'late')))
+  const chain = await (await one?.initRun({ rid: 'strings', variables: [{ name: 's', dtype: 'str' }] }))?.initChain(0)
+  const other = await (await two?.getRun('strings'))?.getChain(0)
+  if (chain === undefined || other === undefined) throw new Error('both see the chain')
+  const batch = (start: number, data: string[]) => ({
+    start,
+    count: data.length,
+    draws: new Map([['s', { dtype: 'str', shape: [data.length], data } as const]]),
+  })
+  late.fates = ['late']
+  await expect(chain.appendBatch(batch(0, new Array<string>(3000).fill('')))).rejects.toMatchObject({
+    code: 'storage_unavailable',
+  })
+  const texts = [0, 1, 2, 3].map((i) => String(i).repeat(PAGE_BYTES + 1000))
+  for (const [i, text] of texts.entries()) await other.appendBatch(batch(i, [text]))
+  await late.deliver()
+  for (const step of [1, -1]) {
+    counting.largest = 0
+    const draws = await other.getDraws('s', { step })
+    expect(draws).toMatchObject({ data: step === 1 ? texts : texts.toReversed() })
+    expect(counting.largest).toBeLessThan(1.5 * PAGE_BYTES)
   }
 })
 

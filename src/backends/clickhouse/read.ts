@@ -26,6 +26,8 @@ import { RowReader } from './row-binary.ts'
 const PAGE_BYTES = 4 * 1024 * 1024
 /** Bytes of draws that ClickHouse goes through for the elements of one page, so that a query of few of them ends in time. */
 const PICKED_FROM_BYTES = 64 * 1024 * 1024
+/** Bytes that an element counts for among these at least: a small one takes as long to pass. */
+const PASSED_ELEMENT_BYTES = 4
 /** Columns of one page at most, and bytes of their names in a URL. */
 const PAGE_COLUMNS = 64
 const NAME_BYTES = 4096
@@ -222,7 +224,8 @@ function candidates(schema: Schema, { question, cursor }: Ask): ColumnSpec[] {
 function strideOf(spec: ColumnSpec, { question: { elements }, picked }: Ask): number {
   if (spec.kind !== 'rigid-numbers') return 1
   const answered = (elements?.count ?? 0) * spec.itemSize * (PAGE_BYTES / ELEMENTS_BYTES)
-  const read = picked === undefined ? weightOf(1, spec.stride) : spec.stride * (PAGE_BYTES / PICKED_FROM_BYTES)
+  const passed = Math.max(spec.stride, PASSED_ELEMENT_BYTES * spec.elements) * (PAGE_BYTES / PICKED_FROM_BYTES)
+  const read = picked === undefined ? weightOf(1, spec.stride) : passed
   return Math.max(answered, read)
 }
 
@@ -251,16 +254,18 @@ async function sizesOf(source: Source, plan: Plan): Promise<Map<string, RowSize[
 
 /** Iterations from the begin of a slice on whose rows fit into a page, or those of the first row. */
 function iterationsOf(slice: ResolvedSlice, rows: readonly RowSize[]): number {
-  let budget = PAGE_BYTES
-  let [last] = rows
-  for (const row of rows) {
-    budget -= row.weight
+  let fitting = 0
+  for (let budget = PAGE_BYTES; fitting < rows.length; fitting++) {
+    budget -= rows[fitting]?.weight ?? 0
     if (budget < 0) break
-    last = row
   }
+  const last = rows[Math.max(0, fitting - 1)]
   if (last === undefined) return 1
   const { from, to } = rangeOf(slice)
-  return slice.step > 0n ? last.end - from : to - last.start
+  if (slice.step < 0n) return to - last.start
+  // A row of an attempt that failed may reach over rows that do not fit, or that were not planned with.
+  const unseen = rows.length < PLANNED_ROWS ? last.end : last.start
+  return Math.min(last.end, rows[Math.max(1, fitting)]?.start ?? unseen) - from
 }
 
 function select(source: Source, { specs, part }: Plan, sql: string, params: Params = {}): Promise<Bytes> {
