@@ -2,8 +2,8 @@
 
 import { formatElements } from '../core/draws/elements.ts'
 import { McbError } from '../core/errors.ts'
-import { type Answer, requireSelectionFits } from '../core/formats/answer.ts'
-import { jsonAnswer } from '../core/formats/json.ts'
+import type { Answer } from '../core/formats/answer.ts'
+import { jsonAnswer, requireJsonFits } from '../core/formats/json.ts'
 import { protobufAnswer, protobufLength } from '../core/formats/protobuf.ts'
 import type { Limits } from '../core/limits.ts'
 import { JSON_TYPE } from '../core/media-types.ts'
@@ -155,7 +155,7 @@ async function drawsETag(
 
 /** Length for the answer to HEAD, where it is known without reading a draw. */
 function lengthOf(selection: Selection, type: string, limits: Limits): Record<string, string> {
-  if (type === JSON_TYPE) requireSelectionFits(selection, limits)
+  if (type === JSON_TYPE) requireJsonFits(selection, limits)
   const length = type === JSON_TYPE ? undefined : protobufLength(selection, limits)
   return length === undefined ? {} : { 'Content-Length': String(length) }
 }

@@ -310,6 +310,18 @@ describe('ETags', () => {
     expect(lengths.map((length) => length === null)).toEqual([false, true, false])
   })
 
+  test('HEAD refuses lists of brackets that GET refuses', async () => {
+    const { api } = newApp()
+    const variables = [{ name: 'x', dtype: 'float64', shape: [600_000_000, 0] }]
+    await api.request('PUT', '/v1/runs/r', { body: runMeta({ variables }) })
+    await api.request('PUT', '/v1/runs/r/chains/0')
+    const body = drawBatch({ start: 0, count: 1, draws: [{ name: 'x', dtype: 'float64' }] })
+    expect((await api.request('POST', DRAWS, { body })).status).toBe(200)
+    const headers = { Accept: JSON_TYPE }
+    await expectProblem(await api.get(DRAWS, headers), 413, 'payload_too_large')
+    expect((await api.request('HEAD', DRAWS, { headers })).status).toBe(413)
+  })
+
   test('an unchanged answer is 304, without a draw being read', async () => {
     const { store, reads } = counting()
     const { api } = newApp({ store })

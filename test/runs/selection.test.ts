@@ -191,6 +191,16 @@ test('columns that vary in size are read once', async () => {
   expect(store.reads - before).toBeLessThanOrEqual(4 * 13 + 1)
 })
 
+test('draws without bytes take room as well', async () => {
+  const variables = [{ name: 'nothing', dtype: 'str', shape: [0] }]
+  const run = await new StoreBackend(new ShortPages()).initRun({ rid: 'n', variables })
+  const chain = await run.initChain(0)
+  await chain.appendBatch({ count: 50, draws: new Map([['nothing', { dtype: 'str', shape: [50, 0], data: [] }]]) })
+  const room = roomFor()
+  await measured(await run.read(0, run.schema.columns), room, () => {})
+  expect(room.held).toBeGreaterThan(10 * 100)
+})
+
 test('of a column that is held in part, the rest alone is read twice', async () => {
   const store = new ShortPages()
   const run = await fill(store)

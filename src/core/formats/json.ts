@@ -15,11 +15,21 @@ const SAFE = BigInt(Number.MAX_SAFE_INTEGER) + 1n
 /** Characters that are gathered before they are sent. */
 const TEXT_STEP = 64 * 1024
 
+/**
+ * Judges a selection before a draw is read, and returns the least bytes of its columns of fixed shape.
+ *
+ * @throws McbError `payload_too_large`
+ */
+export function requireJsonFits(selection: Selection, limits: Limits): number {
+  requireSelectionFits(selection, limits)
+  const size = leastRigid(selection)
+  requireAnswerFits(size, limits)
+  return size
+}
+
 /** @throws McbError `payload_too_large` when the answer would surely exceed the limit */
 export async function jsonAnswer(selection: Selection, limits: Limits, room: Room): Promise<Answer> {
-  requireSelectionFits(selection, limits)
-  let size = leastRigid(selection)
-  requireAnswerFits(size, limits)
+  let size = requireJsonFits(selection, limits)
   const read = await measured(selection, room, (spec, piece) => {
     size += leastVarying(spec, piece)
     // At once: the rest of it may be very long.

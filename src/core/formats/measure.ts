@@ -1,6 +1,7 @@
 /** Measuring columns that vary in size before an answer begins; as far as there is room, they are read only once for both. */
 
 import type { ColumnSpec } from '../draws/columns.ts'
+import type { Bytes } from '../draws/segment.ts'
 import { subSlice } from '../draws/slice.ts'
 import { PACE_BYTES, type Piece, pieces, type Selection } from '../selection.ts'
 import { Pace, turn } from '../turn.ts'
@@ -14,6 +15,14 @@ export interface Room {
    */
   take(bytes: number): boolean
   give(bytes: number): void
+}
+
+/** Bytes that a piece takes beside its data: draws without bytes may come in very many. */
+const PIECE_BYTES = 256
+
+/** Bytes that are taken for some data that is held as a piece of its own. */
+export function heldBytes(data: Bytes): number {
+  return data.length + PIECE_BYTES
 }
 
 /**
@@ -36,7 +45,7 @@ export async function measured(
     if (pace.isDue(piece.data.length)) await turn()
     look(spec, piece)
     // A room without space is asked for none, and still tells that the answer has ended.
-    if (room.take(isFull ? 0 : piece.data.length) && !isFull) held.push(piece)
+    if (room.take(isFull ? 0 : heldBytes(piece.data)) && !isFull) held.push(piece)
     else isFull = true
   }
   if (isFull) return readOn(selection, held, room)
@@ -71,7 +80,7 @@ async function* between(held: Piece[], room: Room, read: AsyncGenerator<Piece>):
   const giveAway = function* (end: number): Generator<Piece> {
     for (let first = held[0]; first !== undefined && first.position < end; first = held[0]) {
       yield first
-      room.give(first.data.length)
+      room.give(heldBytes(first.data))
       held.shift()
     }
   }

@@ -15,7 +15,7 @@ import {
   stringFields,
 } from '../wire/write-columns.ts'
 import { type Answer, requireAnswerFits, requireSelectionFits } from './answer.ts'
-import { measured, type Room } from './measure.ts'
+import { heldBytes, measured, type Room } from './measure.ts'
 
 const NO_SIZE: ColumnSize = { data: 0, shapes: 0, strings: 0 }
 
@@ -144,7 +144,7 @@ class Shapes {
   async add(words: Uint32Array): Promise<void> {
     for await (const bytes of packed(words)) {
       if (!this.hasRoom) return
-      this.hasRoom = this.parts.room.take(bytes.length)
+      this.hasRoom = this.parts.room.take(heldBytes(bytes))
       if (this.hasRoom) this.held.push(bytes)
       else this.drop()
     }
@@ -167,7 +167,7 @@ class Shapes {
   }
 
   private drop(): void {
-    for (const { length } of this.held) this.parts.room.give(length)
+    for (const bytes of this.held) this.parts.room.give(heldBytes(bytes))
     this.held = []
   }
 }
