@@ -72,10 +72,12 @@ export function queryOfElements(spec: ColumnSpec, elements: Elements): ColumnQue
   const column = elementsColumn(spec, resolved)
   const name = nameQuery(spec)
   const decode = (bytes: Bytes, sent: ElementRanges) => decodeElements(bytes, spec, resolved, sent)
-  if (resolved.count >= spec.elements) {
+  const parts = byElementsLength(resolved)
+  // A server goes through whole draws for each part.
+  if (parts.length * resolved.count >= spec.elements) {
     return { ...whole, queries: [{ parameters: [name], decode: (bytes) => decode(bytes, resolved) }], column }
   }
-  const [first, ...more] = byElementsLength(resolved).map(({ elem, ...part }) => {
+  const [first, ...more] = parts.map(({ elem, ...part }) => {
     return { parameters: [name, `elem=${elem}`], decode: (bytes: Bytes) => decode(bytes, part) }
   })
   if (first === undefined) throw new TypeError(`no elements of "${spec.name}" are asked for`)

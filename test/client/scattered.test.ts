@@ -135,6 +135,22 @@ describe('a thousand elements of a vector of a million', () => {
   })
 })
 
+it('half of the elements come as whole draws, which a server then goes through once', async () => {
+  const server = startApp()
+  const wide = { rid: 'wide', variables: [{ name: 'x', dtype: 'int32', shape: [12_000] }] }
+  const stored = await (await server.backend.initRun(wide)).initChain(0)
+  const data = Int32Array.from(upTo(24_000))
+  await stored.appendBatch({ count: 2, draws: new Map([['x', { dtype: 'int32', shape: [2, 12_000], data }]]) })
+  const network = faultyNetwork(server.fetch, () => undefined)
+  const run = await new HttpBackend({ url: URL_OF_APP, fetch: network.fetch, retry: EAGER }).getRun('wide')
+  const even = upTo(6000).map((i) => 2 * i)
+  const draws = await (await run?.getChain(0))?.getDraws('x', { start: -1 }, even)
+  expect(draws).toEqual({ dtype: 'int32', shape: [1, 6000], data: Int32Array.from(even.map((i) => 12_000 + i)) })
+  expect(network.sent.filter(({ path }) => path.includes('/draws?')).map(({ path }) => path.includes('elem='))).toEqual(
+    [false],
+  )
+})
+
 describe.each(Object.entries({ 'a server that knows elements': false, 'an older server': true }))(
   '%s',
   (_, isOlder) => {
