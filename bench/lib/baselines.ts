@@ -1,7 +1,7 @@
 /** Baselines of an append and a read: a sink that reads the same body, and a source that sends as many bytes. */
 import type { Hono } from 'hono'
 import { DEFAULT_BOUNDS, DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { readProtobuf } from '../../src/http/body.ts'
+import { readWhole } from '../../src/http/body.ts'
 import { BodyBudget } from '../../src/http/body-budget.ts'
 import type { AppEnv, ReadBody } from '../../src/http/context.ts'
 
@@ -12,7 +12,7 @@ export function mountBaselines(app: Hono<AppEnv>, readBody: ReadBody): void {
   const bodies = new BodyBudget({ all: bodiesBytes, tenant: tenantBodiesBytes })
   const services = { readBody, bodies, bounds: DEFAULT_BOUNDS }
   app.post('/bench/null/:rid/chains/:chain/draws', async (c) => {
-    const body = await readProtobuf(c, services, DEFAULT_LIMITS.bodyBytes)
+    const body = await readWhole(c, services, DEFAULT_LIMITS.bodyBytes, 'identity')
     c.get('hold').release()
     return c.json({ chain: Number(c.req.param('chain')), length: body.length })
   })

@@ -17,6 +17,7 @@ import { Transport } from './transport.ts'
 const SERVER_LIMITS: Limits = {
   bodyBytes: Number.POSITIVE_INFINITY,
   runMetaBytes: Number.POSITIVE_INFINITY,
+  jsonBytes: Number.POSITIVE_INFINITY,
   batchIterations: Number.POSITIVE_INFINITY,
   answerBytes: Number.POSITIVE_INFINITY,
   columns: Number.POSITIVE_INFINITY,

@@ -23,6 +23,7 @@ const LIMIT = { limit: 'number?' } as const
 /** Status, title and fields of every code; docs/protocol.md §4 has them. */
 export const ERRORS = {
   invalid_protobuf: [400, 'The body is not a valid protobuf message'],
+  invalid_json: [400, 'The body is not valid JSON of its kind'],
   invalid_slice: [400, 'The slice is malformed', { length: 'number?' }],
   invalid_parameter: [400, 'A parameter is malformed', LIMIT],
   empty_batch: [400, 'The batch holds no iteration'],

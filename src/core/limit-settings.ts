@@ -49,7 +49,9 @@ export interface LimitVariables extends BoundVariables {
 export function limitsOf({ MCB_BODY_MIB = 64 }: LimitVariables): Limits {
   const mib = Number(MCB_BODY_MIB)
   if (!Number.isInteger(mib) || mib < 1) throw new Error(`MCB_BODY_MIB must be a whole number, not "${MCB_BODY_MIB}"`)
-  return { ...DEFAULT_LIMITS, bodyBytes: mib * MIB, runMetaBytes: Math.min(mib * MIB, DEFAULT_LIMITS.runMetaBytes) }
+  const atMost = (limit: number) => Math.min(mib * MIB, limit)
+  const { runMetaBytes, jsonBytes } = DEFAULT_LIMITS
+  return { ...DEFAULT_LIMITS, bodyBytes: mib * MIB, runMetaBytes: atMost(runMetaBytes), jsonBytes: atMost(jsonBytes) }
 }
 
 /** Bytes that all bodies of an isolate may take together: it has 128 MB for everything. */

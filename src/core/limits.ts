@@ -5,6 +5,8 @@ export interface Limits {
   readonly bodyBytes: number
   /** Bytes of a decoded RunMeta. */
   readonly runMetaBytes: number
+  /** Bytes of a decoded body of JSON, which takes several times its size. */
+  readonly jsonBytes: number
   /** Iterations of one batch. */
   readonly batchIterations: number
   /** Bytes of one answer. */
@@ -26,6 +28,7 @@ const MIB = 1024 * 1024
 export const DEFAULT_LIMITS: Limits = {
   bodyBytes: 64 * MIB,
   runMetaBytes: 16 * MIB,
+  jsonBytes: 8 * MIB,
   batchIterations: 1_000_000,
   answerBytes: 1024 * MIB,
   columns: 10_000,

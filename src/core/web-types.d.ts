@@ -9,8 +9,9 @@ declare class TextEncoder {
 
 declare class TextDecoder {
   constructor(label?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean })
-  decode(bytes?: ArrayBufferView | ArrayBuffer): string
+  decode(bytes?: ArrayBufferView | ArrayBuffer, options?: { readonly stream?: boolean }): string
 }
 
 declare function setTimeout(run: () => void, milliseconds?: number): unknown
+declare function atob(text: string): string
 declare function btoa(binary: string): string

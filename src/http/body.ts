@@ -1,7 +1,8 @@
 /** Bodies of requests: media type, encoding, size and budget, in the order of docs/protocol.md §2, before a byte is parsed. */
 
-import { McbError } from '../core/errors.ts'
-import { PROTOBUF, PROTOBUF_ALIAS } from '../core/media-types.ts'
+import { isMcbError, McbError } from '../core/errors.ts'
+import { JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../core/media-types.ts'
+import { decodeJson } from '../core/wire/json-reader.ts'
 import type { BodyBudget, BodyHold } from './body-budget.ts'
 import { Collector, tooLarge } from './collector.ts'
 import type { AppContext, Caller, ReadBody } from './context.ts'
@@ -11,24 +12,45 @@ import type { Services } from './operation.ts'
 /** Services that reading a body needs. */
 export type BodyServices = Pick<Services, 'readBody' | 'bodies' | 'bounds'>
 
+/** A body in one of the two forms of a message. */
+export type MessageBody = ProtobufBody | JsonBody
+
+export interface ProtobufBody {
+  readonly type: 'protobuf'
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** A body of JSON whose memory is counted further on, while it becomes a message. */
+export interface JsonBody {
+  readonly type: 'json'
+  readonly text: string
+  readonly hold: BodyHold
+}
+
 /**
- * @throws McbError `unsupported_media_type`, `payload_too_large`, `overloaded`, `invalid_protobuf` (a corrupt gzip)
+ * Reads a body that is protobuf or JSON, by its media type. JSON is no longer in bytes then, but in a text, which is not judged
+ * yet; a caller settles its hold when it has become a message.
+ *
+ * @param limit bytes of protobuf; JSON has a limit of its own besides
+ * @throws McbError `unsupported_media_type`, `payload_too_large`, `overloaded`, `invalid_protobuf` or `invalid_json` (a corrupt
+ *   gzip, a body that ends too early, JSON that is not UTF-8)
  */
-export async function readProtobuf(
+export async function readMessage(
   c: AppContext,
-  services: BodyServices,
+  services: BodyServices & Pick<Services, 'limits'>,
   limit: number,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<MessageBody> {
   const type = c.req.header('Content-Type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== PROTOBUF && type !== PROTOBUF_ALIAS) {
+  if (type !== PROTOBUF && type !== PROTOBUF_ALIAS && type !== JSON_TYPE) {
     const sent = type === undefined ? 'no Content-Type' : `Content-Type "${type}"`
-    throw new McbError('unsupported_media_type', `the body has ${sent}; send ${PROTOBUF}`)
+    throw new McbError('unsupported_media_type', `the body has ${sent}; send ${PROTOBUF} or ${JSON_TYPE}`)
   }
   const encoding = c.req.header('Content-Encoding')?.trim().toLowerCase() ?? 'identity'
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new McbError('unsupported_media_type', `Content-Encoding "${encoding}" is not known; send gzip or none`)
   }
-  return readWhole(c, services, limit, encoding)
+  if (type !== JSON_TYPE) return { type: 'protobuf', bytes: await readWhole(c, services, limit, encoding) }
+  return readText(c, services, Math.min(limit, services.limits.jsonBytes), encoding)
 }
 
 /**
@@ -38,17 +60,46 @@ export async function readProtobuf(
  */
 export async function readWhole(
   c: AppContext,
+  services: BodyServices,
+  limit: number,
+  encoding: Encoding,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { bytes, hold } = await receive(c, services, limit, encoding)
+  hold.settle()
+  return bytes
+}
+
+type Encoding = 'identity' | 'gzip'
+
+/** Reads a body that may still be cut when others need its room. */
+async function receive(
+  c: AppContext,
   { readBody, bodies, bounds }: BodyServices,
   limit: number,
-  encoding: 'identity' | 'gzip',
-): Promise<Uint8Array<ArrayBuffer>> {
+  encoding: Encoding,
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly hold: BodyHold }> {
   const announced = Number(c.req.header('Content-Length') ?? 0)
   if (announced > limit) throw tooLarge(limit)
   const hold = openHold(c, bodies, announced)
   const sent = await readBody(c, { limit, hold, stallMs: bounds.stallMs })
-  const bytes = encoding === 'gzip' ? await gunzip(sent, limit, hold) : sent
-  hold.settle()
-  return bytes
+  return { bytes: encoding === 'gzip' ? await gunzip(sent, limit, hold) : sent, hold }
+}
+
+/** Bytes that a character takes at most. */
+export const CHARACTER_BYTES = 2
+
+async function readText(c: AppContext, services: BodyServices, limit: number, encoding: Encoding): Promise<JsonBody> {
+  try {
+    const { bytes, hold } = await receive(c, services, limit, encoding)
+    hold.take(bytes.length * (1 + CHARACTER_BYTES))
+    const text = decodeJson(bytes)
+    bytes.buffer.transfer(0)
+    hold.take(text.length * CHARACTER_BYTES)
+    return { type: 'json', text, hold }
+  } catch (error) {
+    if (!isMcbError(error, 'invalid_protobuf')) throw error
+    throw new McbError('invalid_json', error.message, {}, { cause: error })
+  }
 }
 
 function openHold(c: AppContext, bodies: BodyBudget, announced: number): BodyHold {

@@ -1,5 +1,6 @@
 /** /v1/runs/{rid}/chains/{chain}/draws: batches in, slices out. */
 
+import type { Schema } from '../core/draws/columns.ts'
 import { formatElements } from '../core/draws/elements.ts'
 import { McbError } from '../core/errors.ts'
 import type { Answer } from '../core/formats/answer.ts'
@@ -9,9 +10,11 @@ import type { Limits } from '../core/limits.ts'
 import { JSON_TYPE } from '../core/media-types.ts'
 import type { Selection } from '../core/selection.ts'
 import { BodyReturned } from '../core/store.ts'
+import { inTurns } from '../core/turn.ts'
 import { COLUMN_BYTES, ROW_BYTES } from '../core/usage.ts'
 import { readExtent } from '../core/wire/batch-extent.ts'
-import { readProtobuf } from '../http/body.ts'
+import { batchOfJson } from '../core/wire/json-batch.ts'
+import { CHARACTER_BYTES, type JsonBody, type MessageBody, readMessage } from '../http/body.ts'
 import type { AppContext } from '../http/context.ts'
 import { matchesETag, negotiate } from '../http/negotiate.ts'
 import { describe, drawsBody, drawsResponse, emptyResponse, jsonResponse } from '../http/openapi/describe.ts'
@@ -34,6 +37,7 @@ const appendDraws: Operation = {
     responses: { 200: jsonResponse('Durable', 'AppendResult') },
     errors: [
       'invalid_protobuf',
+      'invalid_json',
       'empty_batch',
       'quota_exceeded',
       'run_not_found',
@@ -55,14 +59,16 @@ async function append(c: AppContext, services: Services): Promise<Response> {
   const { limits, quotas } = services
   const rid = ridParam(c)
   const chain = chainParam(c)
-  let body: Promise<Uint8Array<ArrayBuffer>> | undefined
+  let body: Promise<MessageBody> | undefined
   const length = await withRun(c, rid, { resource: (run) => requireChain(run, chain) }, async (run) => {
     // A client that waits for "100 Continue" is told what does not need the body before it sends that.
     if (c.req.header('Expect') !== undefined) await requireChain(run, chain)
-    body ??= readProtobuf(c, services, bodyLimit(c, limits.bodyBytes))
+    body ??= readMessage(c, services, bodyLimit(c, limits.bodyBytes))
+    let received: MessageBody
     let bytes: Uint8Array<ArrayBuffer>
     try {
-      bytes = await body
+      received = await body
+      bytes = received.type === 'protobuf' ? received.bytes : await encodeJson(received, run.schema, limits)
     } catch (error) {
       // A missing run or chain outranks what is wrong with the body, and is looked for only when something is.
       await requireChain(run, chain)
@@ -76,13 +82,26 @@ async function append(c: AppContext, services: Services): Promise<Response> {
     })
     const appended = await run.append(chain, bytes).catch((error: unknown) => {
       // The run may have been replaced behind the handle: then the bytes are for the one that is found next.
-      if (error instanceof BodyReturned) body = Promise.resolve(error.body)
+      // A text becomes another batch there, by that one's schema.
+      if (error instanceof BodyReturned && received.type === 'protobuf') {
+        body = Promise.resolve({ type: 'protobuf', bytes: error.body })
+      }
       throw error
     })
     countAdded(c, quotas, added)
     return appended
   })
   return c.json({ chain, length })
+}
+
+/** The batch that a text in JSON stands for; it is counted beside the text, which is kept. */
+async function encodeJson({ text, hold }: JsonBody, schema: Schema, limits: Limits): Promise<Uint8Array<ArrayBuffer>> {
+  const kept = text.length * CHARACTER_BYTES
+  const take = (bytes: number) => hold.take(hold.bytes + bytes)
+  const bytes = await inTurns(batchOfJson(text, schema, limits, take))
+  hold.take(kept + bytes.length)
+  hold.settle()
+  return bytes
 }
 
 const getDraws: Operation = {

@@ -3,10 +3,12 @@
 import { McbError } from '../core/errors.ts'
 import type { RunPage } from '../core/interfaces.ts'
 import { JSON_TYPE } from '../core/media-types.ts'
+import { inTurns } from '../core/turn.ts'
 import { ROW_BYTES } from '../core/usage.ts'
 import { acceptRunMeta, type ParsedMeta } from '../core/wire/run-meta.ts'
 import { jsonText, runMetaToJson } from '../core/wire/run-meta-json.ts'
-import { readProtobuf } from '../http/body.ts'
+import { runMetaOfJson } from '../core/wire/run-meta-of-json.ts'
+import { readMessage } from '../http/body.ts'
 import type { AppContext } from '../http/context.ts'
 import { countDocument, requireDocumentRoom } from '../http/document.ts'
 import { endShares } from '../http/management.ts'
@@ -27,7 +29,14 @@ const createRun: Operation = {
     parameters: [contentEncoding],
     requestBody: runMetaBody,
     responses: { 201: runMetaResponse('The metadata with its rid', 'Location') },
-    errors: ['invalid_protobuf', 'quota_exceeded', 'not_acceptable', 'invalid_run_meta', 'unsupported_dtype'],
+    errors: [
+      'invalid_protobuf',
+      'invalid_json',
+      'quota_exceeded',
+      'not_acceptable',
+      'invalid_run_meta',
+      'unsupported_dtype',
+    ],
   }),
   handler: async (c, services) => {
     const type = negotiate(c.req.header('Accept'))
@@ -71,7 +80,14 @@ const putRun: Operation = {
       200: emptyResponse('An equal RunMeta is registered already', 'Mcb-Registration'),
       201: emptyResponse('Registered', 'Location', 'Mcb-Registration'),
     },
-    errors: ['invalid_protobuf', 'quota_exceeded', 'run_conflict', 'invalid_run_meta', 'unsupported_dtype'],
+    errors: [
+      'invalid_protobuf',
+      'invalid_json',
+      'quota_exceeded',
+      'run_conflict',
+      'invalid_run_meta',
+      'unsupported_dtype',
+    ],
   }),
   handler: async (c, services) => {
     const rid = ridParam(c)
@@ -128,7 +144,11 @@ const deleteRun: Operation = {
 
 async function accept(c: AppContext, services: Services, rid: string): Promise<ParsedMeta> {
   const { limits } = services
-  const bytes = await readProtobuf(c, services, bodyLimit(c, limits.runMetaBytes))
+  const body = await readMessage(c, services, bodyLimit(c, limits.runMetaBytes))
+  if (body.type === 'protobuf') return acceptRunMeta(body.bytes, rid, limits)
+  const bytes = await inTurns(runMetaOfJson(body.text))
+  body.hold.take(body.hold.bytes + bytes.length)
+  body.hold.settle()
   return acceptRunMeta(bytes, rid, limits)
 }
 

@@ -67,6 +67,30 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
       return api.request('POST', path, { body: body(message, wrong), headers: headers(wrong) })
     },
   },
+  'POST draws as JSON': {
+    defects: [
+      defect('chain number', 400, 'invalid_parameter'),
+      defect('run', 404, 'run_not_found'),
+      defect('chain', 404, 'chain_not_found'),
+      defect('registration', 412, 'run_replaced'),
+      defect('type', 415, 'unsupported_media_type'),
+      defect('size', 413, 'payload_too_large'),
+      defect('text', 400, 'invalid_json'),
+      defect('step', 400, 'invalid_parameter'),
+      defect('dtype', 422, 'dtype_mismatch'),
+      defect('start', 409, 'draw_gap'),
+    ],
+    send(api, wrong) {
+      const draws = { x: [wrong('dtype') ? '1' : 1], k: [[2]], s: ['a'] }
+      const batch = { draws, start: LENGTH + (wrong('start') ? 1 : 0), step: wrong('step') ? 2 : 1 }
+      const text = `${JSON.stringify(batch)}${wrong('text') ? ',' : ''}${wrong('size') ? ' '.repeat(6000) : ''}`
+      const chain = wrong('chain number') ? '01' : wrong('chain') ? '5' : '0'
+      return api.request('POST', `/v1/runs/${wrong('run') ? 'none' : 'r'}/chains/${chain}/draws`, {
+        body: new TextEncoder().encode(text),
+        headers: headers(wrong, wrong('type') ? {} : { 'Content-Type': 'application/json; charset=utf-8' }),
+      })
+    },
+  },
   'GET draws': {
     defects: [
       defect('slice', 400, 'invalid_slice'),

@@ -68,11 +68,12 @@ test('§4 has the fields of the codes', () => {
 test('§5 has the limits', () => {
   const mib = (bytes: number) => `${bytes / 1024 / 1024} MiB`
   const number = (n: number) => n.toLocaleString('en')
-  const { bodyBytes, runMetaBytes, batchIterations, answerBytes, columns, chains, keys, shares } = DEFAULT_LIMITS
+  const { bodyBytes, runMetaBytes, jsonBytes, batchIterations, answerBytes, columns, chains, keys, shares } =
+    DEFAULT_LIMITS
   const { bodiesBytes, tenantBodiesBytes, answers, eventStreams, stallMs } = DEFAULT_BOUNDS
   const limits = rows(section(5)).map(([what, limit]) => `${what}: ${limit}`)
   for (const [what, ...said] of [
-    ['a body, decoded', mib(bodyBytes), mib(runMetaBytes)],
+    ['a body, decoded', mib(bodyBytes), mib(runMetaBytes), `JSON ${mib(jsonBytes)}`],
     ['iterations of a batch', number(batchIterations)],
     ['an answer', `${answerBytes / 1024 ** 3} GiB`],
     ['variables and sampler stats', number(columns)],

@@ -3,6 +3,40 @@ import { gzipSync } from 'node:zlib'
 import { DRAWS, drawBatch, iterations, META, PROTOBUF, runMeta } from './api.ts'
 import { append, bytes, type Case, get, LENGTH } from './case.ts'
 
+const json = (text: string, headers = {}) => ({
+  body: new TextEncoder().encode(text),
+  headers: { 'Content-Type': 'application/json', ...headers },
+})
+
+const JSON_CASES: readonly Case[] = [
+  ...[
+    '',
+    '{"start":10,"draws":{"x":[1],',
+    '{"draws":{}}',
+    '{"start":10,"draw":{}}',
+    '{"start":10,"draws":{"x":[1],"k":[[]],"s":["\\ud800"]}}',
+    '['.repeat(200),
+  ].map(
+    (text): Case => ({
+      what: `draws ${text.slice(0, 40)}`,
+      code: 'invalid_json',
+      request: ['POST', DRAWS, json(text)],
+    }),
+  ),
+  ...['', '[]', '{"variable":[]}', '{"rid":"a","rid":"a"}'].map(
+    (text): Case => ({ what: `RunMeta ${text}`, code: 'invalid_json', request: ['PUT', '/v1/runs/new', json(text)] }),
+  ),
+  { what: 'RunMeta of no rid', code: 'invalid_json', request: ['POST', '/v1/runs', json('{"rid":1}')] },
+  { what: 'no UTF-8', code: 'invalid_json', request: ['POST', '/v1/runs', { ...json(''), body: bytes(0x22, 0xff) }] },
+  {
+    what: 'a corrupt gzip of JSON',
+    code: 'invalid_json',
+    request: ['POST', '/v1/runs', json('{}', { 'Content-Encoding': 'gzip' })],
+  },
+  { what: 'a step in JSON', code: 'invalid_parameter', request: ['POST', DRAWS, json('{"start":10,"step":2}')] },
+  { what: 'no iteration in JSON', code: 'empty_batch', request: ['POST', DRAWS, json('{"start":10}')] },
+]
+
 export const REQUEST_CASES: readonly Case[] = [
   {
     what: 'a truncated batch',
@@ -36,6 +70,7 @@ export const REQUEST_CASES: readonly Case[] = [
       },
     ],
   },
+  ...JSON_CASES,
   ...[
     'start=x',
     'stop=1.5',
@@ -164,20 +199,20 @@ export const REQUEST_CASES: readonly Case[] = [
     code: 'not_acceptable',
     request: ['POST', '/v1/runs', { body: runMeta({ ...META, rid: '' }), headers: { Accept: 'text/html' } }],
   },
-  ...(['application/json', 'application/octet-stream', 'text/plain', 'application/x-protobuf-x', ''] as const).flatMap(
-    (type): Case[] => [
-      {
-        what: `draws as "${type}"`,
-        code: 'unsupported_media_type',
-        request: ['POST', DRAWS, { body: drawBatch(iterations(LENGTH, 1)), headers: { 'Content-Type': type } }],
-      },
-      {
-        what: `RunMeta as "${type}"`,
-        code: 'unsupported_media_type',
-        request: ['PUT', '/v1/runs/new', { body: runMeta({ rid: '' }), headers: { 'Content-Type': type } }],
-      },
-    ],
-  ),
+  ...(
+    ['application/merge-patch+json', 'application/octet-stream', 'text/plain', 'application/x-protobuf-x', ''] as const
+  ).flatMap((type): Case[] => [
+    {
+      what: `draws as "${type}"`,
+      code: 'unsupported_media_type',
+      request: ['POST', DRAWS, { body: drawBatch(iterations(LENGTH, 1)), headers: { 'Content-Type': type } }],
+    },
+    {
+      what: `RunMeta as "${type}"`,
+      code: 'unsupported_media_type',
+      request: ['PUT', '/v1/runs/new', { body: runMeta({ rid: '' }), headers: { 'Content-Type': type } }],
+    },
+  ]),
   { what: 'no body and no type', code: 'unsupported_media_type', request: ['PUT', '/v1/runs/new'] },
   ...['br', 'deflate', 'zstd', 'gzip, gzip', 'x'].map(
     (encoding): Case => ({

@@ -1,14 +1,9 @@
 /** The canonical proto3 JSON mapping of RunMeta (protobuf.dev/programming-guides/json). */
 import { McbError } from '../errors.ts'
 import type { google, mcbackend, npproto } from '../generated/messages.js'
+import { MAX_DURATION, MAX_TIMESTAMP, MIN_TIMESTAMP } from './json-times.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
-
-/** Seconds of 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the bounds of a timestamp in JSON. */
-const MIN_TIMESTAMP = -62_135_596_800
-const MAX_TIMESTAMP = 253_402_300_799
-/** Seconds that google.protobuf.Duration allows either way. */
-const MAX_DURATION = 315_576_000_000
 
 /**
  * RunMeta as JSON; fields at their default are left out.

@@ -29,7 +29,7 @@ const FIELD_BYTES = 250
  * Bounds decoded messages to some 60 MiB, where an isolate has 128. Real metadata has a few thousand fields, and 70,000
  * with 10,000 variables.
  */
-const MAX_FIELDS = 250_000
+export const MAX_FIELDS = 250_000
 
 export function isRunId(rid: string): boolean {
   return RID.test(rid) && rid !== '.' && rid !== '..'
@@ -180,13 +180,16 @@ const runMeta: Nested = {
   7: () => labelled,
 }
 
+export function tooManyFields(): McbError {
+  return new McbError('invalid_run_meta', `the metadata has more than ${MAX_FIELDS} fields; put numbers into arrays`)
+}
+
 /** Counts the fields of a message, and refuses one that would take up far more memory than its bytes. */
 function countFields(bytes: Uint8Array<ArrayBuffer>): number {
   let fields = 0
   const count = (more: number) => {
     fields += more
-    if (fields <= MAX_FIELDS) return
-    throw new McbError('invalid_run_meta', `the metadata has more than ${MAX_FIELDS} fields; put numbers into arrays`)
+    if (fields > MAX_FIELDS) throw tooManyFields()
   }
   const visit = (reader: WireReader, message: Nested, depth: number) => {
     if (depth > 100) throw new McbError('invalid_protobuf', 'the body is nested too deeply')

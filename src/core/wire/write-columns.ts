@@ -22,7 +22,7 @@ export function addParts(size: ColumnSize, { dtype }: ColumnSpec, { words, lengt
 }
 
 /** Fields of a DrawBatch before its columns. `step` stands in answers only. */
-export function batchHead(start: number, count: number, step?: bigint): Bytes {
+export function batchHead(start: number | bigint, count: number, step?: bigint): Bytes {
   const fields = [varintField(BATCH.start, BigInt(start)), varintField(BATCH.count, BigInt(count))]
   if (step !== undefined) fields.push(varintField(BATCH.step, step >= 0n ? step * 2n : -step * 2n - 1n))
   return concatBytes(fields)

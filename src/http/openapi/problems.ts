@@ -33,6 +33,7 @@ const variable = 'theta'
 /** An example for each code that an operation can give. */
 const EXAMPLES: { readonly [C in ErrorCode]?: Example } = {
   invalid_protobuf: { detail: 'the body is not a valid protobuf message: it ends inside a field' },
+  invalid_json: { detail: 'line 1, column 26: RunMeta has no field "variable"; it has rid, variables, …' },
   invalid_slice: { detail: 'the step of a slice cannot be 0' },
   invalid_parameter: { detail: 'a run id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ -' },
   empty_batch: { detail: 'the batch holds no iteration (count is 0)' },
@@ -53,7 +54,7 @@ const EXAMPLES: { readonly [C in ErrorCode]?: Example } = {
   chain_exists: { detail: 'chain 0 exists already' },
   run_replaced: { detail: 'run "eight-schools" was deleted and registered again' },
   payload_too_large: { detail: 'the body has more than 67108864 bytes', fields: { limit: 67_108_864 } },
-  unsupported_media_type: { detail: 'the body has no Content-Type; send application/x-protobuf' },
+  unsupported_media_type: { detail: 'the body has no Content-Type; send application/x-protobuf or application/json' },
   misdirected_request: { detail: '"example.org" is no name of this server' },
   invalid_run_meta: { detail: 'two variables are named "theta"', fields: { variable, limit: 10_000 } },
   unsupported_dtype: { detail: 'variable "theta": dtype "complex64" is not supported', fields: { variable } },

@@ -4,7 +4,7 @@
  */
 import { ITEM_SIZE } from '../../core/draws/dtype.ts'
 import { MANAGEMENT_SCHEMAS } from './management-schemas.ts'
-import { flag, int32, int64, list, object, partial, ref, text, time } from './schema-parts.ts'
+import { body, flag, int32, int64, list, object, partial, ref, text, time } from './schema-parts.ts'
 import type { JsonSchema, JsonSchemas } from './types.ts'
 
 const CREATED = '2026-11-25T21:09:05.075Z'
@@ -86,7 +86,59 @@ const nested: JsonSchema = {
     '"NaN", "Infinity" and "-Infinity"; integers beyond 2^53 are decimal strings.',
 }
 
+const columns: JsonSchema = {
+  ...nested,
+  description:
+    'For each name a list with one element a draw, as answers have them. Integers beyond 2^53 are decimal strings.',
+}
+
+const runMetaFields: JsonSchemas = {
+  rid: ref('RunId'),
+  variables: list(ref('VariableDocument')),
+  coordinates: list(ref('CoordinateDocument')),
+  attributes: { type: 'object', additionalProperties: ref('AttributeDocument') },
+  sampleStats: list(ref('VariableDocument')),
+  data: list(ref('DataDocument')),
+}
+
+const EIGHT_SCHOOLS = {
+  variables: [{ name: 'theta', dtype: 'float64', shape: ['8'], dims: ['school'] }],
+  attributes: { model: { stringValue: 'non-centred' } },
+  sampleStats: [{ name: 'tune', dtype: 'bool' }],
+}
+
 const DOCUMENTS: JsonSchemas = {
+  DrawInput: body(
+    ['start'],
+    {
+      start: { ...int64, description: 'Index of the first iteration; a decimal string is taken as well' },
+      count: { ...int32, minimum: 1, description: 'Iterations of every column; may be left out' },
+      step: { type: 'integer', format: 'int32', enum: [0, 1], description: 'As answers have it; may be left out' },
+      draws: { ...columns, description: `Every variable. ${columns.description}` },
+      stats: { ...columns, description: `Sampler stats, or some of them. ${columns.description}` },
+    },
+    {
+      description: 'A DrawBatch as JSON: what an answer to a read says is taken as it is',
+      examples: [
+        {
+          start: 0,
+          draws: {
+            theta: [
+              [1, 2],
+              ['NaN', 4],
+            ],
+          },
+          stats: { lp: [-1.5, -1.4] },
+        },
+      ],
+    },
+  ),
+  RunMetaInput: body([], runMetaFields, {
+    description:
+      'mcbackend.RunMeta as proto3 JSON; names of fields in snake case, null for a default, and numbers for strings of int64 ' +
+      'are taken as well',
+    examples: [EIGHT_SCHOOLS],
+  }),
   DrawDocument: object(
     {
       start: { ...int64, description: 'Index of the first iteration; 0 when there is none' },
@@ -114,24 +166,10 @@ const DOCUMENTS: JsonSchemas = {
     },
   ),
   RunMetaDocument: {
-    ...partial({
-      rid: ref('RunId'),
-      variables: list(ref('VariableDocument')),
-      coordinates: list(ref('CoordinateDocument')),
-      attributes: { type: 'object', additionalProperties: ref('AttributeDocument') },
-      sampleStats: list(ref('VariableDocument')),
-      data: list(ref('DataDocument')),
-    }),
+    ...partial(runMetaFields),
     required: ['rid'],
     description: 'mcbackend.RunMeta as canonical proto3 JSON; what has its default is left out',
-    examples: [
-      {
-        rid: 'eight-schools',
-        variables: [{ name: 'theta', dtype: 'float64', shape: ['8'], dims: ['school'] }],
-        attributes: { model: { stringValue: 'non-centred' } },
-        sampleStats: [{ name: 'tune', dtype: 'bool' }],
-      },
-    ],
+    examples: [{ rid: 'eight-schools', ...EIGHT_SCHOOLS }],
   },
   VariableDocument: partial(
     {
