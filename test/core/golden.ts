@@ -52,5 +52,10 @@ export function goldenBatch(name: string): GoldenBatch {
 }
 
 export function goldenText(path: string): string {
-  return readFileSync(`${ROOT}${path}.txt`, 'utf8')
+  return goldenFile(`${path}.txt`)
+}
+
+/** A file as it is. */
+export function goldenFile(path: string): string {
+  return readFileSync(`${ROOT}${path}`, 'utf8')
 }

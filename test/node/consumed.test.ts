@@ -86,6 +86,18 @@ describe.each(sizes)('a batch of %i iterations', (count) => {
   })
 })
 
+test.each([
+  ['numbers of both dtypes', 'int64', '[1,2]', BigInt64Array.of(1n, 2n)],
+  ['strings, which the run before would not have', 'str', '["a","b"]', ['a', 'b']],
+])('JSON is a batch of the run that it goes to: %s', async (_what, dtype, draws, data) => {
+  await other.deleteRun('r')
+  await (await other.initRun({ rid: 'r', variables: [{ name: 'x', dtype }] })).initChain(0)
+  const body = new TextEncoder().encode(`{"start":0,"draws":{"x":${draws}}}`)
+  const answer = await api.request('POST', POST, { body, headers: { 'Content-Type': 'application/json' } })
+  expect([answer.status, await answer.json()]).toEqual([200, { chain: 0, length: 2 }])
+  expect(await (await (await other.getRun('r'))?.getChain(0))?.getDraws('x')).toMatchObject({ dtype, data })
+})
+
 test('a batch that is refused for what it says is not sent twice', async () => {
   const answer = await api.request('POST', POST, { body: batch(10_000, 4) })
   expect(answer.status).toBe(409)

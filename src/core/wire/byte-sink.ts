@@ -6,6 +6,8 @@ export type Take = (bytes: number) => void
 
 const FIRST_BYTES = 64
 const PIECE_BYTES = 256 * 1024
+/** Characters below which a text of ASCII is written one by one. */
+const SHORT = 64
 /** Bytes of a varint of 53 bits at most. */
 const VARINT_BYTES = 8
 
@@ -44,12 +46,27 @@ export class ByteSink {
 
   /** A length-delimited field of text. */
   text(field: number, text: string): void {
-    const bytes = encoder.encode(text)
     this.varint(field * 8 + LENGTH_DELIMITED)
+    if (text.length < SHORT && this.shortText(text)) return
+    const bytes = encoder.encode(text)
     this.varint(bytes.length)
     this.reserve(bytes.length)
     this.piece.set(bytes, this.used)
     this.advance(bytes.length)
+  }
+
+  /** Length and bytes of a short text of ASCII, as most are; false for any other. An encoder takes ten times as long for one. */
+  private shortText(text: string): boolean {
+    this.reserve(text.length + 1)
+    const { piece, used } = this
+    piece[used] = text.length
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (code >= 0x80) return false
+      piece[used + 1 + i] = code
+    }
+    this.advance(text.length + 1)
+    return true
   }
 
   private advance(size: number): void {

@@ -1,6 +1,6 @@
 /**
- * The suite on a client whose bodies become JSON on their way to a server. What JSON cannot say goes as it is: NaN with bits of
- * its own, shapes below an empty list, bodies that are to be refused or have more than 8 MiB.
+ * The suite on a client whose bodies become JSON on their way to a server. Some stay as they are, since JSON cannot say them: NaN
+ * with bits of its own, shapes below an empty list, more than 8 MiB, and what is to be refused as protobuf.
  */
 import { expect } from 'vitest'
 import { createApp } from '../../src/app.ts'
