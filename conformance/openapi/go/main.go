@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -52,9 +51,12 @@ func (accept accepting) RoundTrip(request *http.Request) (*http.Response, error)
 }
 
 func register(ctx context.Context, client *mcb.APIClient) string {
-	variable := slices.Concat(text(1, "x"), text(2, "float64"))
-	body := file(message(3, variable))
-	response, err := client.RunsAPI.PutRun(ctx, rid).Body(body).Execute()
+	variable := mcb.NewVariableDocument()
+	variable.SetName("x")
+	variable.SetDtype("float64")
+	body := mcb.NewRunMetaInput()
+	body.SetVariables([]mcb.VariableDocument{*variable})
+	response, err := client.RunsAPI.PutRun(ctx, rid).RunMetaInput(*body).Execute()
 	require(err == nil && response.StatusCode == 201, "PutRun", response, err)
 	require(response.Header.Get("Location") == "/v1/runs/"+rid, "Location", response, err)
 	meta, response, err := client.RunsAPI.GetRun(ctx, rid).Execute()
@@ -71,8 +73,8 @@ func createChain(ctx context.Context, client *mcb.APIClient) {
 }
 
 func appendDraws(ctx context.Context, client *mcb.APIClient, registration string) {
-	body := file(batch(0, 1.5, math.Inf(1), -2))
-	result, response, err := client.DrawsAPI.AppendDraws(ctx, rid, 0).McbRegistration(registration).Body(body).Execute()
+	body := batch(0, 1.5, "Infinity", -2)
+	result, response, err := client.DrawsAPI.AppendDraws(ctx, rid, 0).McbRegistration(registration).DrawInput(body).Execute()
 	require(err == nil && result.Length == 3, "AppendDraws", response, err)
 }
 
@@ -102,7 +104,7 @@ func listRuns(ctx context.Context, client *mcb.APIClient) {
 }
 
 func meetGap(ctx context.Context, client *mcb.APIClient) {
-	_, response, err := client.DrawsAPI.AppendDraws(ctx, rid, 0).Body(file(batch(9, 1))).Execute()
+	_, response, err := client.DrawsAPI.AppendDraws(ctx, rid, 0).DrawInput(batch(9, 1)).Execute()
 	require(err != nil && response.StatusCode == 409, "AppendDraws behind the end", response, err)
 	problem, isTyped := err.(*mcb.GenericOpenAPIError).Model().(mcb.DrawGapOrDrawConflictProblem)
 	require(isTyped && problem.Code == "draw_gap" && problem.Length == 3, "draw_gap with the length", response, err)
@@ -139,38 +141,15 @@ func require(holds bool, what string, response *http.Response, err error) {
 	os.Exit(1)
 }
 
-// batch is a DrawBatch of the scalar x.
-func batch(start int, values ...float64) []byte {
-	column := slices.Concat(text(1, "x"), text(2, "float64"), message(3, numbers(values...)))
-	return slices.Concat([]byte{1 << 3, byte(start), 2 << 3, byte(len(values))}, message(3, column))
+// batch holds draws of the scalar x.
+func batch(start int64, values ...any) mcb.DrawInput {
+	made := mcb.NewDrawInput(start)
+	made.SetDraws(map[string][]any{"x": values})
+	return *made
 }
 
+// numbers are bytes as protobuf has them.
 func numbers(values ...float64) []byte {
 	bytes, _ := binary.Append(nil, binary.LittleEndian, values)
 	return bytes
-}
-
-func text(field int, content string) []byte { return message(field, []byte(content)) }
-
-// message is a length-delimited field of fewer than 128 bytes.
-func message(field int, content []byte) []byte {
-	return append([]byte{byte(field<<3 | 2), byte(len(content))}, content...)
-}
-
-// file holds bytes as generated code wants binary bodies, and leaves nothing behind.
-func file(content []byte) *os.File {
-	made, err := os.CreateTemp("", "body")
-	if err == nil {
-		err = os.Remove(made.Name())
-	}
-	if err == nil {
-		_, err = made.Write(content)
-	}
-	if err == nil {
-		_, err = made.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		panic(err)
-	}
-	return made
 }

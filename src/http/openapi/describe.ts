@@ -25,16 +25,16 @@ function protobuf(message: string): Content {
 const META = 'mcbackend.RunMeta (protobufs/meta.proto)'
 const DRAWS = 'mcbackend.DrawBatch (protobufs/draws.proto)'
 
-/** Protobuf comes first: generated clients take the first type that there is. */
+/** JSON comes first, as in answers: generated clients have types for it, and take one media type for each body. */
 export const runMetaBody: RequestBody = {
   description: `${META}, at most 16 MiB unless the server is set otherwise, or its canonical JSON, at most 8 MiB`,
   required: true,
-  content: { ...protobuf(META), [JSON_TYPE]: { schema: ref('RunMetaInput') } },
+  content: { [JSON_TYPE]: { schema: ref('RunMetaInput') }, ...protobuf(META) },
 }
 export const drawsBody: RequestBody = {
   description: `${DRAWS}, at most 64 MiB unless the server is set otherwise, or JSON, at most 8 MiB; 1,000,000 iterations`,
   required: true,
-  content: { ...protobuf(DRAWS), [JSON_TYPE]: { schema: ref('DrawInput') } },
+  content: { [JSON_TYPE]: { schema: ref('DrawInput') }, ...protobuf(DRAWS) },
 }
 
 export function jsonBody(schema: string): RequestBody {
