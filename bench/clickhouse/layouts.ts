@@ -51,6 +51,7 @@ async function fillStore(
     rid,
     meta: model.meta.slice(),
     variables: VARIABLES,
+    terms: [],
     sampleStats: 0,
   })
   const write = async (chain: number) => {

@@ -121,6 +121,7 @@ async function fillRuns(engine: Database, runs: number): Promise<void> {
         meta: model.meta.slice(),
         variables: VARIABLES,
         sampleStats: 0,
+        terms: [],
       })
       for (let chain = 0; chain < CHAINS; chain++) {
         const place = { tenant: 'many', rid, registration, chain }

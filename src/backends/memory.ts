@@ -1,18 +1,24 @@
 /** A store in this process's memory: for tests, demonstrations and short runs. It ends with the process. */
+import { NO_ABOUT, type ShownAbout, shownOf } from '../core/about.ts'
 import { clipBlocks, newBlocks, overlapOf, requireSame } from '../core/draws/append-rule.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
 import { type Block, joinSegments, weightOf } from '../core/draws/segment.ts'
 import { type ResolvedSlice, rangeOf, resolveSlice, subSlice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
-import type { RunSummary } from '../core/interfaces.ts'
+import { tagTerm } from '../core/finding.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import type {
+  AboutChange,
   ChainState,
+  ListPage,
+  ListQuery,
   Question,
   Read,
   ReadCursor,
   Registration,
+  RunLine,
   Store,
+  StoredAbout,
   StoredRun,
   Stretch,
   Usage,
@@ -39,6 +45,9 @@ interface MemoryRun extends Registration {
   readonly createdAt: number
   readonly schema: Schema
   readonly chains: Map<number, MemoryChain>
+  revision: number
+  document: string
+  shown: ShownAbout
 }
 
 export class MemoryStore implements Store {
@@ -62,7 +71,8 @@ export class MemoryStore implements Store {
     const registration = crypto.randomUUID()
     const { schema } = parseRunMeta(run.meta, this.limits)
     const order = ++this.registered
-    const entry = { ...run, order, registration, createdAt: Date.now(), schema, chains: new Map() }
+    const about = { revision: 0, document: '', shown: shownOf(NO_ABOUT) }
+    const entry = { ...run, order, registration, createdAt: Date.now(), schema, chains: new Map(), ...about }
     this.runs.set(run.rid, entry)
     this.byRegistration.set(registration, entry)
     return { registration, created: true }
@@ -72,12 +82,13 @@ export class MemoryStore implements Store {
     return this.runs.get(rid)
   }
 
-  async list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
+  async list(query: ListQuery): Promise<ListPage> {
+    const { before, rid, limit } = query
     const bound = before === undefined ? Number.POSITIVE_INFINITY : Number(before)
     const only = rid === undefined ? undefined : this.runs.get(rid)
     const all = rid === undefined ? [...this.runs.values()].reverse() : only === undefined ? [] : [only]
-    const found = all.filter((run) => run.order < bound)
-    const runs = found.slice(0, limit).map(summarise)
+    const found = all.filter((run) => run.order < bound && isFound(run, query))
+    const runs = found.slice(0, limit).map(lineOf)
     const last = found[limit - 1]
     return found.length > limit && last !== undefined ? { runs, next: String(last.order) } : { runs }
   }
@@ -87,6 +98,20 @@ export class MemoryStore implements Store {
     if (run === undefined) return false
     this.runs.delete(rid)
     this.byRegistration.delete(run.registration)
+    return true
+  }
+
+  async about(registration: string): Promise<StoredAbout> {
+    const run = this.run(registration)
+    return { revision: run.revision, document: run.document, line: lineOf(run) }
+  }
+
+  async setAbout(registration: string, { revision, document, shown }: AboutChange): Promise<boolean> {
+    const run = this.run(registration)
+    if (run.revision !== revision) return false
+    run.revision++
+    run.document = document
+    run.shown = shown
     return true
   }
 
@@ -153,8 +178,9 @@ export class MemoryStore implements Store {
 
   async usage(): Promise<Usage> {
     let bytes = 0
-    for (const { rid, registration, meta, chains } of this.runs.values()) {
+    for (const { rid, registration, meta, chains, document } of this.runs.values()) {
       bytes += ROW_BYTES + rid.length + registration.length + meta.length
+      if (document !== '') bytes += ROW_BYTES + new TextEncoder().encode(document).length
       for (const chain of chains.values()) bytes += ROW_BYTES + chain.bytes
     }
     return { runs: this.runs.size, bytes }
@@ -212,8 +238,10 @@ function stateOf(number: number, chain: MemoryChain): ChainState {
   return { chain: number, length: chain.length, updatedAt: chain.updatedAt }
 }
 
-function summarise(run: MemoryRun): RunSummary {
+function lineOf(run: MemoryRun): RunLine {
   const chains = [...run.chains.values()]
+  const lengths = chains.map((c) => c.length)
+  const { name, tags, archived, finished, expected } = run.shown
   return {
     rid: run.rid,
     createdAt: new Date(run.createdAt),
@@ -221,8 +249,20 @@ function summarise(run: MemoryRun): RunSummary {
     variables: run.variables,
     sampleStats: run.sampleStats,
     chains: chains.length,
-    draws: chains.reduce((n, c) => n + c.length, 0),
+    draws: lengths.reduce((n, length) => n + length, 0),
+    shortest: chains.length === 0 ? 0 : Math.min(...lengths),
+    ...{ name, tags, archived, finished, expected },
   }
+}
+
+function isFound(run: MemoryRun, { part, terms, since, until, updatedSince, archived }: ListQuery): boolean {
+  const { shown, rid, createdAt } = run
+  if (archived !== undefined && shown.archived !== archived) return false
+  if (createdAt < (since ?? Number.NEGATIVE_INFINITY) || createdAt >= (until ?? Number.POSITIVE_INFINITY)) return false
+  if (part !== undefined && !rid.toLowerCase().includes(part) && !shown.folded.includes(part)) return false
+  if (updatedSince !== undefined && lineOf(run).updatedAt.getTime() < updatedSince) return false
+  const own = new Set([...run.terms, ...shown.tags.map(tagTerm)])
+  return terms.every((any) => any.some((term) => own.has(term)))
 }
 
 /** The blocks that hold iterations `index … to`. */

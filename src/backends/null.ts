@@ -7,7 +7,18 @@ import type { Schema } from '../core/draws/columns.ts'
 import { resolveSlice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
-import type { ChainState, Question, Read, Registration, Store } from '../core/store.ts'
+import type {
+  AboutChange,
+  ChainState,
+  ListPage,
+  ListQuery,
+  Question,
+  Read,
+  Registration,
+  RunLine,
+  Store,
+  StoredAbout,
+} from '../core/store.ts'
 import { prepareBatch } from '../core/wire/read-batch.ts'
 import { parseRunMeta } from '../core/wire/run-meta.ts'
 import { MemoryStore } from './memory.ts'
@@ -34,15 +45,30 @@ export class NullStore implements Store {
     return this.runs.find(rid)
   }
 
-  async list(limit: number, before: string | undefined, rid?: string) {
-    const { runs, ...rest } = await this.runs.list(limit, before, rid)
-    const summaries = runs.map(async (run) => {
-      const stored = await this.runs.find(run.rid)
-      const chains = stored === undefined ? [] : await this.chains(stored.registration)
-      const updatedAt = new Date(Math.max(run.updatedAt.getTime(), ...chains.map((c) => c.updatedAt)))
-      return { ...run, updatedAt, draws: chains.reduce((n, c) => n + c.length, 0) }
-    })
-    return { runs: await Promise.all(summaries), ...rest }
+  async list(query: ListQuery): Promise<ListPage> {
+    const { runs, ...rest } = await this.runs.list(query)
+    return { runs: await Promise.all(runs.map((line) => this.withLengths(line))), ...rest }
+  }
+
+  async about(registration: string): Promise<StoredAbout> {
+    const about = await this.runs.about(registration)
+    return { ...about, line: await this.withLengths(about.line) }
+  }
+
+  setAbout(registration: string, change: AboutChange): Promise<boolean> {
+    return this.runs.setAbout(registration, change)
+  }
+
+  private async withLengths(line: RunLine): Promise<RunLine> {
+    const stored = await this.runs.find(line.rid)
+    const chains = stored === undefined ? [] : await this.chains(stored.registration)
+    const lengths = chains.map(({ length }) => length)
+    return {
+      ...line,
+      updatedAt: new Date(Math.max(line.updatedAt.getTime(), ...chains.map((c) => c.updatedAt))),
+      draws: lengths.reduce((n, length) => n + length, 0),
+      shortest: chains.length === 0 ? 0 : Math.min(...lengths),
+    }
   }
 
   async remove(rid: string): Promise<boolean> {

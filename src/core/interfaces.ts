@@ -1,9 +1,12 @@
 /** The three interfaces of McBackend: a Backend holds runs, a Run holds chains, a Chain holds draws and sampler stats. */
 
+import type { About, AboutPatch, RunState } from './about.ts'
 import type { Schema } from './draws/columns.ts'
 import type { Elements } from './draws/elements.ts'
 import type { LabelArray, NdArray } from './draws/ndarray.ts'
 import type { Slice } from './draws/slice.ts'
+import type { RunFilter } from './finding.ts'
+import type { JsonObject, JsonValue } from './json.ts'
 import type { mcbackend, RunMeta } from './wire/run-meta.ts'
 
 /**
@@ -63,6 +66,15 @@ export interface Run {
   getChain(number: number): Promise<Chain | undefined>
   /** All chains, by number. */
   getChains(): Promise<Chain[]>
+  /** The run's line of the list, and its name, tags, notes and facts. */
+  about(): Promise<RunAbout>
+  /**
+   * Changes name, tags, notes, facts, or the archive's mark. Members that the patch lacks stay, null resets one.
+   *
+   * @param options.ifMatch the `etag` of an `about()`: `about_changed` when it is not the present one; `*` is any
+   * @throws McbError `invalid_about`, `about_changed`, `run_not_found`
+   */
+  setAbout(patch: AboutPatch, options?: AboutOptions): Promise<RunAbout>
   /** Labels by dimension. */
   readonly coords: ReadonlyMap<string, LabelArray>
   /** Names of the dimensions of each variable and data variable that has them. */
@@ -82,6 +94,32 @@ export interface RunSummary {
   readonly chains: number
   /** Sum of the lengths of the chains. */
   readonly draws: number
+  readonly name: string | null
+  readonly tags: readonly string[]
+  readonly archived: boolean
+  readonly state: RunState
+  /** Diagnostics as they were last computed; null where they never were. */
+  readonly diagnostics: JsonObject | null
+}
+
+/** All that is known of a run beside its draws. */
+export interface RunAbout extends RunSummary, About {
+  /** Attributes of the metadata, as plain JSON. */
+  readonly attributes: { readonly [key: string]: JsonValue }
+  /** Changes with each `setAbout`, for its `ifMatch`. */
+  readonly etag: string
+}
+
+export interface AboutOptions {
+  readonly ifMatch?: string
+}
+
+/** Runs that a list has, and the page of it. */
+export interface RunQuery extends RunFilter {
+  /** Runs on the page: 1 to 1000, 100 by default. */
+  readonly limit?: number | undefined
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string | undefined
 }
 
 export interface RunPage {
@@ -94,8 +132,8 @@ export interface Backend {
   /** Registers a run under `meta.rid`; an equal one that is registered already is opened, another is `run_conflict`. */
   initRun(meta: mcbackend.RunMeta.$Properties): Promise<Run>
   getRun(rid: string): Promise<Run | undefined>
-  /** Runs in reverse order of registration. */
-  listRuns(options?: { readonly limit?: number; readonly cursor?: string }): Promise<RunPage>
+  /** Runs in reverse order of registration; archived ones only where they are asked for. */
+  listRuns(query?: RunQuery): Promise<RunPage>
   /** Deletes a run with its chains and draws; false when there was none. */
   deleteRun(rid: string): Promise<boolean>
 }

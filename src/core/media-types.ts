@@ -4,5 +4,7 @@ export const PROTOBUF = 'application/x-protobuf'
 /** Another name of `PROTOBUF`: taken for it, and sent to a client that asks by this name. */
 export const PROTOBUF_ALIAS = 'application/protobuf'
 export const JSON_TYPE = 'application/json'
+/** A JSON merge patch (RFC 7396). */
+export const MERGE_PATCH = 'application/merge-patch+json'
 export const PROBLEM_TYPE = 'application/problem+json'
 export const EVENT_STREAM = 'text/event-stream'

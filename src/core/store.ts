@@ -6,6 +6,7 @@
  * that is gone, `chain_not_found` for a chain that was never created.
  */
 
+import type { ShownAbout } from './about.ts'
 import type { ElementRanges } from './draws/elements.ts'
 import type { Segment } from './draws/segment.ts'
 import type { Slice } from './draws/slice.ts'
@@ -23,6 +24,54 @@ export interface Registration {
   readonly meta: Uint8Array<ArrayBuffer>
   readonly variables: number
   readonly sampleStats: number
+  /** Terms by which the attributes are found. */
+  readonly terms: readonly string[]
+}
+
+/** A line of the list, as a store knows it. */
+export interface RunLine extends Omit<RunSummary, 'state' | 'diagnostics'>, Pick<ShownAbout, 'finished' | 'expected'> {
+  /** Length of the shortest chain; 0 without chains. */
+  readonly shortest: number
+}
+
+/** The question for a page of the list of runs, in reverse order of registration. */
+export interface ListQuery {
+  readonly limit: number
+  /** `next` of the page before; absent for the first. */
+  readonly before?: string | undefined
+  /** Id of the one run that is wanted, for a caller that may see no other. */
+  readonly rid?: string | undefined
+  /** Part of the rid or the name, folded. */
+  readonly part?: string | undefined
+  /** Sets of terms, of each of which a run has one. */
+  readonly terms: readonly (readonly string[])[]
+  /** Milliseconds since 1970: registered from `since` on and before `until`, last written from `updatedSince` on. */
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  readonly updatedSince?: number | undefined
+  /** Absent for runs that are archived and such that are not. */
+  readonly archived?: boolean | undefined
+}
+
+export interface ListPage {
+  readonly runs: readonly RunLine[]
+  readonly next?: string
+}
+
+/** Names, notes and facts of a run as they are stored, and its line of the list at that moment. */
+export interface StoredAbout {
+  /** Number of changes. */
+  readonly revision: number
+  /** Text of the document; empty before the first change. */
+  readonly document: string
+  readonly line: RunLine
+}
+
+export interface AboutChange {
+  /** The revision that this change replaces. */
+  readonly revision: number
+  readonly document: string
+  readonly shown: ShownAbout
 }
 
 export interface ChainState {
@@ -104,10 +153,12 @@ export interface Store {
   /** Registers a run, or finds an equal one; `run_conflict` when a different one has this rid. */
   register(run: Registration): Promise<{ readonly registration: string; readonly created: boolean }>
   find(rid: string): Promise<StoredRun | undefined>
-  /** @param rid id of the one run that is wanted, for a caller that may see no other */
-  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }>
+  list(query: ListQuery): Promise<ListPage>
   /** Deletes a run; resolves when nothing of it is left. */
   remove(rid: string): Promise<boolean>
+  about(registration: string): Promise<StoredAbout>
+  /** Replaces the document; false, and nothing is changed, when the revision that it replaces is not the present one. */
+  setAbout(registration: string, change: AboutChange): Promise<boolean>
   createChain(registration: string, chain: number): Promise<ChainState & { readonly created: boolean }>
   chains(registration: string): Promise<ChainState[]>
   chain(registration: string, chain: number): Promise<ChainState | undefined>

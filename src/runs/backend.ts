@@ -1,5 +1,7 @@
 /** Backend, Run and Chain over any Store, which the routes serve. */
 
+import { type AboutPatch, applyPatch, parsePatch, readAbout, shownOf, utf8Length, writeAbout } from '../core/about.ts'
+import { plainAttributes } from '../core/attributes.ts'
 import { RunDescription } from '../core/description.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
 import { type Elements, elementsColumn, resolveElements } from '../core/draws/elements.ts'
@@ -7,12 +9,24 @@ import type { NdArray } from '../core/draws/ndarray.ts'
 import { resolveSlice, type Slice } from '../core/draws/slice.ts'
 import { arrayOf, drawAt, drawsOf } from '../core/draws/values.ts'
 import { McbError } from '../core/errors.ts'
+import { attributeTerms } from '../core/finding.ts'
 import { requireSelectionFits } from '../core/formats/answer.ts'
-import type { Backend, Chain, DrawBatch, Draws, Run, RunPage, Values } from '../core/interfaces.ts'
+import type {
+  AboutOptions,
+  Backend,
+  Chain,
+  DrawBatch,
+  Draws,
+  Run,
+  RunAbout,
+  RunPage,
+  RunQuery,
+  Values,
+} from '../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import { LruMap } from '../core/lru.ts'
 import { pieces, type Selection } from '../core/selection.ts'
-import type { ChainState, Question, ReadPage, RunWatcher, Store } from '../core/store.ts'
+import type { ChainState, Question, ReadPage, RunWatcher, Store, StoredAbout } from '../core/store.ts'
 import {
   acceptRunMeta,
   encodeRunMeta,
@@ -24,6 +38,7 @@ import {
   type RunMeta,
 } from '../core/wire/run-meta.ts'
 import { encodeBatch } from '../core/wire/write-batch.ts'
+import { conditionsOf, requireETag, summaryOf } from './lines.ts'
 import { Looks } from './looks.ts'
 import { MomentRead, PageRoom } from './pages.ts'
 import { LocalWatches } from './watches.ts'
@@ -73,6 +88,7 @@ export class StoreBackend implements Backend {
       meta: parsed.bytes,
       variables: parsed.schema.draws.size,
       sampleStats: parsed.schema.stats.size,
+      terms: attributeTerms(parsed.meta),
     })
     if (!created) return (await this.getRun(rid)) ?? this.register(rid, parsed)
     this.known.set(rid, { registration, parsed })
@@ -101,18 +117,12 @@ export class StoreBackend implements Backend {
     return known === undefined ? this.getRun(rid) : new StoreRun(this, rid, known, false)
   }
 
-  /** @param options.rid id of the one run that is wanted */
-  async listRuns({
-    limit = 100,
-    cursor,
-    rid,
-  }: {
-    limit?: number
-    cursor?: string
-    rid?: string
-  } = {}): Promise<RunPage> {
-    const { runs, next } = await this.store.list(limit, cursor, rid)
-    return next === undefined ? { runs } : { runs, nextCursor: next }
+  /** @param query.rid id of the one run that is wanted */
+  async listRuns({ limit = 100, cursor, rid, ...filter }: RunQuery & { readonly rid?: string } = {}): Promise<RunPage> {
+    const { runs, next } = await this.store.list({ limit, before: cursor, rid, ...conditionsOf(filter) })
+    const now = Date.now()
+    const lines = runs.map((line) => summaryOf(line, now))
+    return next === undefined ? { runs: lines } : { runs: lines, nextCursor: next }
   }
 
   async deleteRun(rid: string): Promise<boolean> {
@@ -200,6 +210,41 @@ export class StoreRun extends RunDescription implements Run {
     return chosen.map((state) => this.select(state, columns, asked))
   }
 
+  async about(): Promise<RunAbout> {
+    return this.describe(await this.store.about(this.registration))
+  }
+
+  /** @param options.admit rejects when the bytes that the change adds are too many; negative when it takes some away */
+  async setAbout(patch: AboutPatch, { ifMatch, admit }: AdmittedChange = {}): Promise<RunAbout> {
+    const checked = parsePatch({ ...patch })
+    for (;;) {
+      const before = await this.store.about(this.registration)
+      if (ifMatch !== undefined) requireETag(ifMatch, this.etag(before))
+      const about = applyPatch(readAbout(before.document), checked)
+      const document = writeAbout(about)
+      await admit?.(utf8Length(document) - utf8Length(before.document))
+      const change = { revision: before.revision, document, shown: shownOf(about) }
+      // Another change came between: with a condition it decides, without one this patch follows it.
+      if (!(await this.store.setAbout(this.registration, change))) continue
+      const { name, tags, archived, finished, expected } = change.shown
+      const line = { ...before.line, name, tags, archived, finished, expected }
+      return this.describe({ revision: change.revision + 1, document, line })
+    }
+  }
+
+  private etag({ revision }: Pick<StoredAbout, 'revision'>): string {
+    return `"${this.registration}-${revision}"`
+  }
+
+  private describe(stored: StoredAbout): RunAbout {
+    return {
+      ...summaryOf(stored.line, Date.now()),
+      ...readAbout(stored.document),
+      attributes: plainAttributes(this.meta),
+      etag: this.etag(stored),
+    }
+  }
+
   /** Some columns over a slice of a chain as it was seen; nothing is read yet. */
   select(state: ChainState, columns: readonly ColumnSpec[], asked: Asked = {}): Selection {
     return this.selection(state, columns, questionOf(columns, asked))
@@ -251,6 +296,10 @@ export class StoreRun extends RunDescription implements Run {
       rest()
     }
   }
+}
+
+interface AdmittedChange extends AboutOptions {
+  readonly admit?: (bytes: number) => Promise<void>
 }
 
 /** Draws and elements of columns that are asked for. */

@@ -234,7 +234,7 @@ test('a call that cannot be sent to the thread keeps nobody from closing it', as
   const sent = new Uint8Array(32 * 1024)
   sent.buffer.transfer(0)
   await expect(store.append('none', 0, sent)).rejects.toThrow()
-  const unsendable = { rid: 'r', meta: new Uint8Array(), variables: 1, sampleStats: 0, note: () => {} }
+  const unsendable = { rid: 'r', meta: new Uint8Array(), variables: 1, sampleStats: 0, terms: [], note: () => {} }
   await expect(store.register(unsendable)).rejects.toThrow()
   await thread.close()
 })

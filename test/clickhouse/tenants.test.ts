@@ -10,6 +10,7 @@ vi.setConfig({ testTimeout: 300_000 })
 
 /** The marks of deletions, which end by themselves, are not counted. */
 const ROWS = `SELECT (SELECT count() FROM runs WHERE tenant = {tenant:String})
+  + (SELECT count() FROM about WHERE tenant = {tenant:String})
   + (SELECT count() FROM chunks WHERE tenant = {tenant:String})`
 
 tenantStores({

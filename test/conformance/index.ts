@@ -1,4 +1,5 @@
 /** All topics of the conformance suite in one function. */
+import { about } from './about.ts'
 import { appends } from './appends.ts'
 import { deletion } from './deletion.ts'
 import { dtypes } from './dtypes.ts'
@@ -39,6 +40,7 @@ const TOPICS = [
   sizeless,
   folds,
   listing,
+  about,
   deletion,
 ]
 

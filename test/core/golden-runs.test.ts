@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { decodeNdArray, encodeNdArray, type LabelArray, type NdArrayMessage } from '../../src/core/draws/ndarray.ts'
 import { McbError } from '../../src/core/errors.ts'
+import { jsonText } from '../../src/core/json.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import {
   acceptRunMeta,
@@ -14,7 +15,7 @@ import {
   equalRunMeta,
   type RunMeta,
 } from '../../src/core/wire/run-meta.ts'
-import { jsonText, runMetaToJson } from '../../src/core/wire/run-meta-json.ts'
+import { runMetaToJson } from '../../src/core/wire/run-meta-json.ts'
 import { testUnless } from '../support/skip.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
 import { type GoldenArray, goldenBytes, goldenNames, goldenRun, goldenText } from './golden.ts'

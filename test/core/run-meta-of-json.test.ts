@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { McbError } from '../../src/core/errors.ts'
+import { jsonText } from '../../src/core/json.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { atOnce, Pace } from '../../src/core/turn.ts'
 import { JsonReader, passValue } from '../../src/core/wire/json-reader.ts'
@@ -13,7 +14,7 @@ import {
   type google,
   type mcbackend,
 } from '../../src/core/wire/run-meta.ts'
-import { jsonText, runMetaToJson } from '../../src/core/wire/run-meta-json.ts'
+import { runMetaToJson } from '../../src/core/wire/run-meta-json.ts'
 import { runMetaOfJson } from '../../src/core/wire/run-meta-of-json.ts'
 import { goldenBytes, goldenFile, goldenNames } from './golden.ts'
 

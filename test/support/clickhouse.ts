@@ -71,7 +71,7 @@ function addressOf(child: ChildProcessByStdio<null, Readable, Readable>): Promis
 
 export interface TestDatabase {
   readonly options: ConnectionOptions
-  /** Rows of runs and draws. A deletion leaves a mark of its own, which is not counted and ends by itself. */
+  /** Rows of runs, their names and facts, and draws. A deletion leaves a mark of its own, which is not counted and ends by itself. */
   countRows(): Promise<number>
   close(): Promise<void>
 }
@@ -83,7 +83,8 @@ export async function openDatabase(): Promise<TestDatabase> {
   await migrateDatabase(options)
   const connection = new NodeConnection(options)
   const countRows = async () => {
-    const sql = 'SELECT assumeNotNull((SELECT count() FROM runs) + (SELECT count() FROM chunks))'
+    const sql =
+      'SELECT assumeNotNull((SELECT count() FROM runs) + (SELECT count() FROM chunks) + (SELECT count() FROM about))'
     return Number(new RowReader(await connection.select(sql, {})).uint64())
   }
   const close = async () => {

@@ -5,10 +5,11 @@ import { numericArray } from '../../src/core/draws/ndarray.ts'
 import { fillSegment, unpackSegment } from '../../src/core/draws/segment.ts'
 import { isMcbError } from '../../src/core/errors.ts'
 import { jsonAnswer } from '../../src/core/formats/json.ts'
+import { jsonText } from '../../src/core/json.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { type Batch, decodeBatch } from '../../src/core/wire/read-batch.ts'
 import { decodeRunMeta, type mcbackend, parseRunMeta } from '../../src/core/wire/run-meta.ts'
-import { jsonText, runMetaToJson } from '../../src/core/wire/run-meta-json.ts'
+import { runMetaToJson } from '../../src/core/wire/run-meta-json.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 

@@ -49,7 +49,8 @@ async function restart(): Promise<void> {
   await evictDurableObject(objectOf(rid))
 }
 
-const lines = async () => (await catalogue.list({ tenant: 'local', limit: 1000 })).runs.filter((run) => run.rid === rid)
+const lines = async () =>
+  (await catalogue.list('local', { limit: 1000, terms: [] })).runs.filter((run) => run.rid === rid)
 
 function append(run: StoreRun, start: number, count: number): Promise<number> {
   const x = { dtype: 'float64', shape: [count], data: new Float64Array(count) } as const
@@ -161,6 +162,7 @@ test('an older word never replaces a newer one', async () => {
     draws: 9,
     bytes: 0,
     version: 20,
+    ...{ shortest: 9, shown: '', folded: '', archived: 0, finished: 0, expected: null, terms: ['"t"'] },
   }
   await catalogue.put(entry)
   await catalogue.put({ ...entry, draws: 3, version: 19 })

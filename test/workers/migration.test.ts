@@ -22,6 +22,13 @@ const X = [{ name: 'x', dtype: 'float64' }]
 
 const TO_FIRST_SCHEMA = [
   'DROP TABLE announcement',
+  'DROP TABLE about',
+  'DROP TABLE terms',
+  'DROP INDEX runs_for_list',
+  'CREATE INDEX runs_by_age ON runs (tenant, id)',
+  ...['shown', 'folded', 'archived', 'finished', 'expected', 'revision', 'about_bytes', 'touched_at', 'indexed'].map(
+    (column) => `ALTER TABLE runs DROP COLUMN ${column}`,
+  ),
   'ALTER TABLE runs DROP COLUMN meta_bytes',
   'ALTER TABLE chains DROP COLUMN bytes',
   'ALTER TABLE chunks DROP COLUMN sums',
@@ -41,7 +48,11 @@ test.each([1, 40_000])('a run of %i draws of the first schema is read, written a
   await runInDurableObject(stub, async (_, { storage }) => {
     await migrate(drizzle(storage), { journal, migrations })
     const store = new SqliteStore(new DurableDriver(storage), 'local', DEFAULT_LIMITS, newRegistration)
-    const run = await new StoreBackend(store).initRun({ rid, variables: X })
+    const run = await new StoreBackend(store).initRun({
+      rid,
+      variables: X,
+      attributes: { model: { stringValue: rid } },
+    })
     await (await run.initChain(0)).appendBatch(batch(0, count))
     // The additions of later migrations are taken away again.
     for (const sql of TO_FIRST_SCHEMA) storage.sql.exec(sql)
@@ -58,8 +69,10 @@ test.each([1, 40_000])('a run of %i draws of the first schema is read, written a
   expect(await runInDurableObject(stub, (_, state) => tablesIn(state))).toContain('announcement')
   // Nobody had ever told the catalogue of it.
   await runDurableObjectAlarm(stub)
-  const { runs } = await catalogue.list({ tenant: 'local', limit: 1000 })
+  const { runs } = await catalogue.list('local', { limit: 1000, terms: [] })
   expect(runs.filter((run) => run.rid === rid)).toMatchObject([{ chains: 1, draws: count + 3 }])
+  const found = await backend.listRuns({ attr: [['model', rid]] })
+  expect(found.runs.map((run) => run.rid)).toEqual([rid])
   const { bytes } = await catalogue.usage('local')
   expect(bytes - before).toBeGreaterThan(count * 8)
   expect(bytes - before).toBeLessThan(count * 8 + 1000)

@@ -2,13 +2,25 @@
 
 import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
-import type { RunSummary } from '../../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
-import type { ChainState, Question, Read, ReadCursor, Registration, Store, StoredRun } from '../../core/store.ts'
+import type {
+  AboutChange,
+  ChainState,
+  ListPage,
+  ListQuery,
+  Question,
+  Read,
+  ReadCursor,
+  Registration,
+  Store,
+  StoredAbout,
+  StoredRun,
+} from '../../core/store.ts'
 import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import { newRegistration, ridOf } from '../registration.ts'
+import { changeAbout } from './about.ts'
 import { appendBatch, createChain } from './append.ts'
 import { chainSince, findChain, listChains, type RunKey, requireChain } from './chains.ts'
 import { WHEN_GONE } from './clickhouse-settings.ts'
@@ -16,7 +28,8 @@ import { type Commits, commitsOf, type Inserts } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { Flights, Queues } from './queues.ts'
 import { readAt, readPage, readSince } from './read.ts'
-import { endGeneration, type FoundRun, findRun, listRuns, purgeRuns, registerRun, usageOf } from './runs.ts'
+import { findAbout, listRuns } from './run-list.ts'
+import { endGeneration, type FoundRun, findRun, purgeRuns, registerRun, usageOf } from './runs.ts'
 
 const KNOWN_RUNS = 256
 const KNOWN_GENERATIONS = 4096
@@ -64,8 +77,8 @@ export class ClickHouseStore implements Store {
     return retryable(() => this.findRun(rid))
   }
 
-  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
-    return retryable(() => listRuns(this.#connection, this.tenant, limit, before, rid))
+  list(query: ListQuery): Promise<ListPage> {
+    return retryable(() => listRuns(this.#connection, this.tenant, query))
   }
 
   remove(rid: string): Promise<boolean> {
@@ -76,6 +89,14 @@ export class ClickHouseStore implements Store {
       await purgeRuns(this.#connection, this.tenant, rid, all)
       return isOurs
     })
+  }
+
+  about(registration: string): Promise<StoredAbout> {
+    return retryable(() => findAbout(this.#connection, this.tenant, registration))
+  }
+
+  setAbout(registration: string, change: AboutChange): Promise<boolean> {
+    return retryable(async () => changeAbout(this.#connection, await this.runOf(registration), change))
   }
 
   createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {
@@ -175,7 +196,7 @@ export class ClickHouseStore implements Store {
     })
   }
 
-  /** Runs of the tenant, and bytes of their metadata and draws. */
+  /** Runs of the tenant, and bytes of their metadata, draws, names, notes and facts. */
   usage(): Promise<{ readonly runs: number; readonly bytes: number }> {
     return retryable(() => usageOf(this.#connection, this.tenant))
   }
@@ -186,12 +207,12 @@ export class ClickHouseStore implements Store {
    */
   async clear(): Promise<void> {
     for (;;) {
-      const { runs } = await this.list(LIST_PAGE, undefined)
+      const { runs } = await this.list({ limit: LIST_PAGE, terms: [] })
       for (const { rid } of runs) await this.remove(rid)
       if (runs.length === 0) break
     }
     await retryable(async () => {
-      for (const table of ['chunks', 'runs']) {
+      for (const table of ['chunks', 'about', 'runs']) {
         const sql = `DELETE FROM ${table} WHERE tenant = {tenant:String} ${WHEN_GONE}`
         await this.#connection.command(sql, { tenant: this.tenant })
       }

@@ -95,6 +95,11 @@ export class RowWriter {
     this.bytes(bytes)
   }
 
+  strings(texts: readonly string[]): void {
+    this.varint(texts.length)
+    for (const text of texts) this.string(text)
+  }
+
   /** Rows so far, in pieces. */
   finish(): readonly Bytes[] {
     this.flush()

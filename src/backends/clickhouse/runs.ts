@@ -5,10 +5,10 @@
 
 import type { Bytes } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
-import type { RunSummary } from '../../core/interfaces.ts'
 import type { Registration } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import { equalRunMeta } from '../../core/wire/run-meta.ts'
+import { ABOUT_BYTES } from './about.ts'
 import { newAttempt } from './append.ts'
 import { ORDER } from './chains.ts'
 import { AT_ONCE, WHEN_GONE } from './clickhouse-settings.ts'
@@ -103,8 +103,9 @@ async function insertRun(
   writer.uint32(run.variables)
   writer.uint32(run.sampleStats)
   writer.blob(run.meta)
+  writer.strings(run.terms)
   const sql =
-    'INSERT INTO runs (tenant, rid, generation, registration, created, variables, sample_stats, meta) FORMAT RowBinary'
+    'INSERT INTO runs (tenant, rid, generation, registration, created, variables, sample_stats, meta, terms) FORMAT RowBinary'
   const token = `${tenant}/${run.rid}/${generation}`
   await connection.insert(sql, writer.finish(), { ...AT_ONCE, insert_deduplication_token: token })
 }
@@ -149,72 +150,27 @@ export async function purgeRuns(
   if (ended.length === 0) return
   const params = { tenant, rid, registrations: ended.map(({ registration }) => registration) }
   const which = 'tenant = {tenant:String} AND rid = {rid:String} AND registration IN {registrations:Array(String)}'
-  for (const table of ['chunks', 'runs'])
+  for (const table of ['chunks', 'about', 'runs'])
     await connection.command(`DELETE FROM ${table} WHERE ${which} ${WHEN_GONE}`, params)
 }
 
-/** Live runs, and where each stands in the order of registration. */
-const LIVE = (
-  where = '',
+/** Live runs, and where each stands in the order of registration; of one rid, with a condition on it. */
+export const LIVE = (
+  ofRid = '',
 ) => `SELECT rid, position, first.1 AS registration, first.2 AS created, first.3 AS variables, first.4 AS sample_stats
 FROM (
   SELECT rid, min(_block_number) AS position,
     argMin((registration, created, variables, sample_stats), (_block_number, registration)) AS first
-  FROM runs WHERE tenant = {tenant:String} ${where} AND (rid, generation) NOT IN
-    (SELECT rid, generation FROM deletions WHERE tenant = {tenant:String})
+  FROM runs WHERE tenant = {tenant:String} ${ofRid} AND (rid, generation) NOT IN
+    (SELECT rid, generation FROM deletions WHERE tenant = {tenant:String} ${ofRid})
   GROUP BY rid, generation)`
-
-const LIST = (
-  where: string,
-) => `WITH page AS (SELECT * FROM (${LIVE(where)}) WHERE position < {before:UInt64} ORDER BY position DESC LIMIT {limit:UInt32})
-SELECT rid, position, toUnixTimestamp64Milli(created), variables, sample_stats, chains, draws, toUnixTimestamp64Milli(latest)
-FROM page LEFT JOIN (
-  SELECT registration, count() AS chains, toUInt64(sum(length)) AS draws, max(time) AS latest FROM (
-    SELECT registration, chain, max(finish) AS length, max(time) AS time FROM (
-      SELECT registration, chain, argMin(start + count, ${ORDER}) AS finish, argMin(written, ${ORDER}) AS time
-      FROM chunks WHERE tenant = {tenant:String} AND kind = 'append' AND registration IN (SELECT registration FROM page)
-      GROUP BY registration, chain, start)
-    GROUP BY registration, chain)
-  GROUP BY registration) AS state USING registration
-ORDER BY position DESC`
-
-const NEWEST = '18446744073709551615'
-
-export async function listRuns(
-  connection: Connection,
-  tenant: string,
-  limit: number,
-  before: string | undefined,
-  rid?: string,
-): Promise<{ runs: RunSummary[]; next?: string }> {
-  const params = { tenant, limit: limit + 1, before: before ?? NEWEST, ...(rid !== undefined && { rid }) }
-  const sql = LIST(rid === undefined ? '' : 'AND rid = {rid:String}')
-  const reader = new RowReader(await connection.select(sql, params))
-  const rows: { position: string; run: RunSummary }[] = []
-  while (reader.more()) {
-    const rid = reader.string()
-    const position = String(reader.uint64())
-    const created = reader.int64()
-    const variables = reader.uint32()
-    const sampleStats = reader.uint32()
-    const chains = Number(reader.uint64())
-    const draws = Number(reader.uint64())
-    const updatedAt = new Date(Math.max(created, reader.int64()))
-    rows.push({
-      position,
-      run: { rid, createdAt: new Date(created), updatedAt, variables, sampleStats, chains, draws },
-    })
-  }
-  const last = rows[limit - 1]
-  const runs = rows.slice(0, limit).map((row) => row.run)
-  return rows.length > limit && last !== undefined ? { runs, next: last.position } : { runs }
-}
 
 const OF_LIVE = `tenant = {tenant:String} AND registration IN (SELECT registration FROM (${LIVE()}))`
 /** Bytes of the rows of `chunks`: their data, their keys, and the rest of a row. */
 const CHUNK_BYTES = `sum(${ROW_BYTES} + bytes + length(tenant) + length(rid) + length(registration) + length(name))`
 const USAGE = `SELECT count(), sum(${ROW_BYTES} + length(rid) + length(registration) + length(meta))
   + assumeNotNull((SELECT ${CHUNK_BYTES} FROM chunks WHERE ${OF_LIVE}))
+  + assumeNotNull((${ABOUT_BYTES(OF_LIVE)}))
 FROM runs WHERE ${OF_LIVE}`
 
 export async function usageOf(connection: Connection, tenant: string): Promise<{ runs: number; bytes: number }> {

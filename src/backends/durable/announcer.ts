@@ -42,12 +42,12 @@ export class Announcer {
 
   /** Takes over what an earlier life of the object has left; true when an alarm must go on with it. */
   load(): boolean {
-    const row = this.row('SELECT dirty, version FROM announcement')
+    const row = this.row('SELECT dirty, version, told FROM announcement')
     const live = this.isLive()
     this.version = Math.max(this.version, Number(row?.version ?? 0))
     this.marked = row?.dirty === 1
-    if (row === undefined && live) {
-      // An object of the schema before has a run, but has never announced it.
+    if (live && (row === undefined || row.told === '')) {
+      // An object of a schema before has a run, but has never announced it, or not what it is found by.
       this.write()
       this.marked = true
     }
@@ -95,7 +95,7 @@ export class Announcer {
 
   private async tell(): Promise<Announced> {
     if (!this.hasTable()) return 'nothing'
-    const row = this.row('SELECT tenant, rid, dirty FROM announcement')
+    const row = this.row('SELECT tenant, rid, dirty, told FROM announcement')
     if (row === undefined) return 'nothing'
     const tenant = String(row.tenant)
     const rid = String(row.rid)
@@ -106,11 +106,14 @@ export class Announcer {
     const version = Math.max(this.version + 1, Date.now())
     this.version = version
     this.marked = false
+    const run = live ? this.summary() : undefined
+    const told = run === undefined ? '' : `${run.registration}/${run.revision}`
     try {
-      const told = live
-        ? this.catalogue().put({ tenant, rid, ...this.summary(), version })
-        : this.catalogue().remove(tenant, rid, version)
-      await within(CALL_MS, told)
+      const sent =
+        run === undefined
+          ? this.catalogue().remove(tenant, rid, version)
+          : this.catalogue().put({ tenant, rid, ...run, version, ...(told !== row.told && { terms: this.terms() }) })
+      await within(CALL_MS, sent)
     } catch (error) {
       this.marked = true
       this.failures++
@@ -121,17 +124,20 @@ export class Announcer {
     if (!this.hasTable()) return 'nothing'
     // A write meanwhile has marked the object again, and set its alarm.
     const dirty = this.marked ? 1 : 0
-    this.storage.sql.exec('UPDATE announcement SET dirty = ?, version = ?', dirty, version)
+    this.storage.sql.exec('UPDATE announcement SET dirty = ?, version = ?, told = ?', dirty, version, told)
     if (live || dirty === 1) return 'listed'
     return wasTold ? 'forgotten' : 'unlisted'
   }
 
   private summary() {
+    const about = 'shown, folded, archived, finished, expected, revision'
     const run = this.row(
-      `SELECT id, registration, created_at, variables, sample_stats, ${RUN_BYTES} AS bytes FROM runs WHERE deleted = 0`,
+      `SELECT id, registration, created_at, variables, sample_stats, ${about}, ${RUN_BYTES} AS bytes FROM runs WHERE deleted = 0`,
     )
     if (run === undefined) throw new Error('there is no run to tell of')
-    const sums = 'SELECT count(*) AS chains, coalesce(sum(length), 0) AS draws, coalesce(max(updated_at), 0) AS at'
+    const sums =
+      'SELECT count(*) AS chains, coalesce(sum(length), 0) AS draws, coalesce(min(length), 0) AS shortest, ' +
+      'coalesce(max(updated_at), 0) AS at'
     const chains = this.row(`${sums} FROM chains WHERE run_id = ?`, run.id ?? 0)
     const createdAt = Number(run.created_at)
     return {
@@ -143,7 +149,22 @@ export class Announcer {
       chains: Number(chains?.chains),
       draws: Number(chains?.draws),
       bytes: Number(run.bytes),
+      shortest: Number(chains?.shortest),
+      shown: String(run.shown),
+      folded: String(run.folded),
+      archived: Number(run.archived),
+      finished: Number(run.finished),
+      expected: run.expected === null ? null : Number(run.expected),
+      revision: Number(run.revision),
     }
+  }
+
+  private terms(): string[] {
+    const sql = 'SELECT term FROM terms WHERE run_id = (SELECT id FROM runs WHERE deleted = 0)'
+    return this.storage.sql
+      .exec<{ term: string }>(sql)
+      .toArray()
+      .map(({ term }) => term)
   }
 
   private write(): void {

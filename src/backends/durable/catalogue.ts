@@ -3,9 +3,10 @@
  *
  * An object numbers its announcements. The one with the highest number stays, in whatever order they arrive.
  */
-import type { Usage } from '../../core/store.ts'
+import type { ListPage, ListQuery, Usage } from '../../core/store.ts'
 import { numberIn, type Program, type SqlDriver } from '../../sql/program.ts'
-import { type ListPage, type ListRequest, pageOfRuns } from '../sqlite/run-list.ts'
+import { type ListTables, pageOfRuns } from '../sqlite/run-list.ts'
+import { insertTerms } from '../sqlite/terms.ts'
 
 /** A run as its object tells of it. */
 export interface CatalogueEntry {
@@ -22,6 +23,16 @@ export interface CatalogueEntry {
   /** Bytes of metadata and draws. */
   readonly bytes: number
   readonly version: number
+  /** Length of the shortest chain; 0 without chains. */
+  readonly shortest: number
+  /** Columns of the object's own row, see sqlite/tables.ts. */
+  readonly shown: string
+  readonly folded: string
+  readonly archived: number
+  readonly finished: number
+  readonly expected: number | null
+  /** Terms by which the run is found; absent when the catalogue has them. */
+  readonly terms?: readonly string[]
 }
 
 /** The list to which run objects announce themselves. */
@@ -42,15 +53,21 @@ export class SqlCatalogue implements Catalogue {
   }
 
   remove(tenant: string, rid: string, version: number): Promise<void> {
-    const sql = 'DELETE FROM catalogue WHERE tenant = ? AND rid = ? AND version < ?'
+    const condition = 'tenant = ? AND rid = ? AND version < ?'
+    const params = [tenant, rid, version]
     return this.driver.run(function* () {
-      yield { writes: [{ sql, params: [tenant, rid, version] }] }
+      yield {
+        writes: [
+          { sql: forgetTerms(condition), params },
+          { sql: `DELETE FROM catalogue WHERE ${condition}`, params },
+        ],
+      }
     })
   }
 
   /** Runs registered before the one that `before` stands for, newest first. */
-  list(request: ListRequest): Promise<ListPage> {
-    return this.driver.run(() => pageOfRuns(request, LIST_SQL))
+  list(tenant: string, query: ListQuery): Promise<ListPage> {
+    return this.driver.run(() => pageOfRuns(tenant, query, LIST))
   }
 
   usage(tenant: string): Promise<Usage> {
@@ -64,28 +81,62 @@ export class SqlCatalogue implements Catalogue {
 
   /** Rejects when the catalogue cannot be reached. */
   async ping(): Promise<void> {
-    await this.list({ tenant: '', limit: 1 })
+    await this.list('', { limit: 1, terms: [] })
   }
 }
 
 /** A run that was registered anew gets a row anew: its place in the list is that of its last registration. */
-const FORGET_FORMER_SQL = 'DELETE FROM catalogue WHERE tenant = ? AND rid = ? AND registration <> ? AND version < ?'
+const FORMER = 'tenant = ? AND rid = ? AND registration <> ? AND version < ?'
+const KEPT = [
+  ...['updated_at', 'chains', 'draws', 'bytes', 'version', 'shortest'],
+  ...['shown', 'folded', 'archived', 'finished', 'expected'],
+] as const
+const COLUMNS = ['tenant', 'rid', 'registration', 'created_at', 'variables', 'sample_stats', ...KEPT]
 const PUT_SQL =
-  'INSERT INTO catalogue (tenant, rid, registration, created_at, updated_at, variables, sample_stats, chains, draws, bytes, version) ' +
-  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, rid) DO UPDATE SET updated_at = excluded.updated_at, ' +
-  'chains = excluded.chains, draws = excluded.draws, bytes = excluded.bytes, version = excluded.version WHERE excluded.version > catalogue.version'
+  `INSERT INTO catalogue (${COLUMNS.join()}) VALUES (${COLUMNS.map(() => '?').join()}) ON CONFLICT (tenant, rid) DO UPDATE SET ` +
+  `${KEPT.map((column) => `${column} = excluded.${column}`).join()} WHERE excluded.version > catalogue.version`
+/** The run's row, if this announcement is the one that made it. */
+const OWN = 'tenant = ? AND rid = ? AND version = ?'
+
+function forgetTerms(condition: string): string {
+  return `DELETE FROM catalogue_terms WHERE run_id IN (SELECT id FROM catalogue WHERE ${condition})`
+}
 
 function* putEntry(e: CatalogueEntry): Program<void> {
-  const times = [e.createdAt, e.updatedAt]
-  const counts = [e.variables, e.sampleStats, e.chains, e.draws, e.bytes]
+  const former = [e.tenant, e.rid, e.registration, e.version]
+  const own = [e.tenant, e.rid, e.version]
+  const head = [e.tenant, e.rid, e.registration, e.createdAt, e.variables, e.sampleStats]
+  const kept = [e.updatedAt, e.chains, e.draws, e.bytes, e.version, e.shortest]
+  const about = [e.shown, e.folded, e.archived, e.finished, e.expected]
+  const terms =
+    e.terms === undefined
+      ? []
+      : [
+          { sql: forgetTerms(OWN), params: own },
+          ...insertTerms(
+            { sql: `SELECT id, tenant FROM catalogue WHERE ${OWN}`, params: own },
+            e.terms,
+            'catalogue_terms',
+          ),
+        ]
   yield {
     writes: [
-      { sql: FORGET_FORMER_SQL, params: [e.tenant, e.rid, e.registration, e.version] },
-      { sql: PUT_SQL, params: [e.tenant, e.rid, e.registration, ...times, ...counts, e.version] },
+      { sql: forgetTerms(FORMER), params: former },
+      { sql: `DELETE FROM catalogue WHERE ${FORMER}`, params: former },
+      { sql: PUT_SQL, params: [...head, ...kept, ...about] },
+      ...terms,
     ],
   }
 }
 
-const LIST_SQL = (where: string) =>
-  'SELECT id, rid, created_at, updated_at, variables, sample_stats, chains, draws FROM catalogue ' +
-  `WHERE ${where} ORDER BY id DESC LIMIT ?`
+const LIST: ListTables = {
+  runs: 'catalogue',
+  index: 'catalogue_for_list',
+  terms: 'catalogue_terms',
+  live: 'true',
+  updated: 'r.updated_at',
+  touched: 'r.updated_at',
+  lines: (page) =>
+    'SELECT r.id, r.rid, r.created_at, r.updated_at, r.variables, r.sample_stats, r.chains, r.draws, r.shown, r.archived, ' +
+    `r.finished, r.expected, r.shortest FROM (${page}) p CROSS JOIN catalogue r ON r.id = p.id ORDER BY r.id DESC`,
+}

@@ -7,15 +7,18 @@
  * https://developers.cloudflare.com/durable-objects/best-practices/error-handling/
  */
 import { McbError } from '../../core/errors.ts'
-import type { RunSummary } from '../../core/interfaces.ts'
 import type {
+  AboutChange,
   ChainState,
+  ListPage,
+  ListQuery,
   Question,
   Read,
   ReadCursor,
   Registration,
   RunWatcher,
   Store,
+  StoredAbout,
   StoredRun,
   Usage,
 } from '../../core/store.ts'
@@ -49,12 +52,20 @@ export class DurableStore implements Store {
     return this.call(rid, (object) => object.find(this.tenant, rid))
   }
 
-  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.catalogue.list({ tenant: this.tenant, limit, before, rid })
+  list(query: ListQuery): Promise<ListPage> {
+    return this.catalogue.list(this.tenant, query)
   }
 
   remove(rid: string): Promise<boolean> {
     return this.call(rid, (object) => object.remove(this.tenant, rid))
+  }
+
+  about(registration: string): Promise<StoredAbout> {
+    return this.callRun(registration, (object) => object.about(this.tenant, registration))
+  }
+
+  setAbout(registration: string, change: AboutChange): Promise<boolean> {
+    return this.callRun(registration, (object) => object.setAbout(this.tenant, registration, change))
   }
 
   createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {
@@ -85,9 +96,8 @@ export class DurableStore implements Store {
   }
 
   async clear(): Promise<void> {
-    const first = { tenant: this.tenant, limit: CLEARED_TOGETHER }
     for (;;) {
-      const { runs } = await this.catalogue.list(first)
+      const { runs } = await this.catalogue.list(this.tenant, { limit: CLEARED_TOGETHER, terms: [] })
       if (runs.length === 0) return
       await Promise.all(runs.map(({ rid }) => this.clearRun(rid)))
     }

@@ -1,6 +1,15 @@
 /** Messages between a Worker and the run objects: the methods of `Store`, with bytes as bytes and errors as data. */
 import type { WebSocket } from '@cloudflare/workers-types'
-import type { ChainState, Question, Read, ReadCursor, Registration, StoredRun } from '../../core/store.ts'
+import type {
+  AboutChange,
+  ChainState,
+  Question,
+  Read,
+  ReadCursor,
+  Registration,
+  StoredAbout,
+  StoredRun,
+} from '../../core/store.ts'
 import type { Outcome } from '../outcome.ts'
 import { type PackedRead, packedBytes, packRead, unpackRead } from '../packing.ts'
 
@@ -21,6 +30,8 @@ export interface RunStub {
   register(tenant: string, run: Registration): Promise<Outcome<{ registration: string; created: boolean }>>
   find(tenant: string, rid: string): Promise<Outcome<StoredRun | undefined>>
   remove(tenant: string, rid: string): Promise<Outcome<boolean>>
+  about(tenant: string, registration: string): Promise<Outcome<StoredAbout>>
+  setAbout(tenant: string, registration: string, change: AboutChange): Promise<Outcome<boolean>>
   createChain(
     tenant: string,
     registration: string,

@@ -11,14 +11,14 @@ import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
 import { McbError } from '../../core/errors.ts'
 import { type LimitVariables, limitsOf } from '../../core/limit-settings.ts'
 import { describeError } from '../../core/log-text.ts'
-import type { Question, ReadCursor, Registration } from '../../core/store.ts'
+import type { AboutChange, Question, ReadCursor, Registration } from '../../core/store.ts'
 import { D1Driver } from '../../sql/d1.ts'
 import { newestUnknown } from '../../sql/migrated.ts'
 import { DurableDriver } from '../../sql/object.ts'
 import { type Outcome, outcomeOf } from '../outcome.ts'
 import { newRegistration } from '../registration.ts'
 import { hiddenRuns } from '../sqlite/runs.ts'
-import { purgeHidden, SqliteStore } from '../sqlite/sqlite-store.ts'
+import { indexRuns, purgeHidden, SqliteStore } from '../sqlite/sqlite-store.ts'
 import { Announcer } from './announcer.ts'
 import { type Catalogue, SqlCatalogue } from './catalogue.ts'
 import { journal, migrations } from './generated/migrations.ts'
@@ -84,6 +84,14 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       await this.healSoon()
       return true
     })
+  }
+
+  about(tenant: string, registration: string) {
+    return this.ask(tenant, (store) => store.about(registration))
+  }
+
+  setAbout(tenant: string, registration: string, change: AboutChange) {
+    return this.ask(tenant, (store) => store.setAbout(registration, change))
   }
 
   createChain(tenant: string, registration: string, chain: number) {
@@ -177,6 +185,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       return
     }
     await this.prepare()
+    await indexRuns(this.driver)
     const unannounced = this.announcer.load()
     const hidden = await this.driver.run(hiddenRuns)
     if ((unannounced || hidden.length > 0) && (await this.ctx.storage.getAlarm()) === null) this.announcer.wakeIn(0)

@@ -12,6 +12,8 @@ import { type ChainRow, requireChain, TAIL_SLOTS } from './chain.ts'
 import { tailSum } from './checksum.ts'
 import { foldStatements } from './fold.ts'
 import { readPage } from './read.ts'
+import { TOUCH_MS } from './run-list.ts'
+import { touchRun } from './runs.ts'
 import { packTail } from './tail.ts'
 
 /** A tail is folded before it exceeds one of these. */
@@ -37,9 +39,15 @@ export function* appendBatch(
   if (!hasNew) return chain.length
   const end = batch.start + batch.count
   const { statements, scratch } = yield* placeBlocks(chain, schema, newBlocks(schema, batch, chain.length), end, now)
+  // Once a minute: its row is in an index, and most appends write nothing but the chain's.
+  if (minuteOf(now) !== minuteOf(chain.updatedAt)) statements.push(touchRun(runId, now))
   yield { guard: unchanged(chain), writes: statements }
   for (const bytes of scratch) free(bytes)
   return end
+}
+
+function minuteOf(time: number): number {
+  return Math.floor(time / TOUCH_MS)
 }
 
 /** Compares a batch with the iterations of it that are stored already. */

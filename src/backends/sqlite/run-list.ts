@@ -1,41 +1,142 @@
 /** A page of the list of runs, newest first: from the tables of runs, or from the catalogue of run objects. */
-import type { RunSummary } from '../../core/interfaces.ts'
-import { numberIn, type Program, type Row, textIn } from '../../sql/program.ts'
+import type { ShownAbout } from '../../core/about.ts'
+import type { ListPage, ListQuery, RunLine } from '../../core/store.ts'
+import { numberIn, type Param, type Program, type Row, textIn } from '../../sql/program.ts'
 
-export interface ListRequest {
-  readonly tenant: string
-  readonly limit: number
-  /** `next` of the page before; absent for the first. */
-  readonly before?: string | undefined
-  /** Id of the one run that is wanted. */
-  readonly rid?: string | undefined
+/** Tables of which one lists runs, the other has their terms. */
+export interface ListTables {
+  readonly runs: string
+  /** Index of `runs` in which all lies that a list judges a run by. */
+  readonly index: string
+  readonly terms: string
+  /** Condition that hides a run. */
+  readonly live: string
+  /** Expression of a run's last write, and one that may be less exact, but is never earlier and costs less. */
+  readonly updated: string
+  readonly touched: string
+  /** A query of the lines of `page`, a table of ids, by `summaryIn`'s columns, and `id`. */
+  readonly lines: (page: string) => string
 }
 
-export interface ListPage {
-  readonly runs: RunSummary[]
-  readonly next?: string
-}
+/** Milliseconds by which the cheap time of a last write may lie before the exact one. */
+export const TOUCH_MS = 60_000
 
-/**
- * The runs behind `before`.
- *
- * @param sql a query of the columns that `summaryIn` reads, and `id`. Its parameters are those of the condition that it is
- *   made with, and then the number of rows
- */
-export function* pageOfRuns(
-  { tenant, limit, before, rid }: ListRequest,
-  sql: (where: string) => string,
-): Program<ListPage> {
-  const bound = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before)
-  const only = rid === undefined ? [] : [rid]
-  const where = `tenant = ? AND id < ?${rid === undefined ? '' : ' AND rid = ?'}`
-  const [rows = []] = yield { reads: [{ sql: sql(where), params: [tenant, bound, ...only, limit + 1] }] }
-  const runs = rows.slice(0, limit).map(summaryIn)
+/** The runs behind `before`, by one statement. */
+export function* pageOfRuns(tenant: string, query: ListQuery, tables: ListTables): Program<ListPage> {
+  const { limit } = query
+  const page = idsOf(tenant, query, tables)
+  const [rows = []] = yield {
+    reads: [{ sql: tables.lines(page.sql), params: page.params }],
+  }
+  const runs = rows.slice(0, limit).map(lineIn)
   const last = rows[limit - 1]
   return rows.length > limit && last !== undefined ? { runs, next: String(numberIn(last, 'id')) } : { runs }
 }
 
-function summaryIn(row: Row): RunSummary {
+interface Condition {
+  readonly sql: string
+  readonly params: readonly Param[]
+}
+
+/** Terms that lead a search together: D1 takes few SELECTs in one. */
+const LEADERS = 3
+
+/** A query of the ids of a page's runs: along the terms that they must have, else along the index of all runs. */
+function idsOf(tenant: string, query: ListQuery, tables: ListTables): Condition {
+  const { before, terms } = query
+  const place = [tenant, before === undefined ? Number.MAX_SAFE_INTEGER : Number(before)] as const
+  const alone = [...new Set(terms.flatMap((any) => (any.length === 1 ? any : [])))]
+  const several = terms.filter((any) => any.length > 1)
+  const [leader = [], ...others] = several
+  if (alone.length > 0) {
+    const rest = [...conditionsOf(query, tables), ...termConditions(alone.slice(LEADERS), several, tables)]
+    return withAll(alone.slice(0, LEADERS), place, query, rest, tables)
+  }
+  const rest = [...conditionsOf(query, tables), ...termConditions([], others, tables)]
+  if (leader.length > 0) return withOne(leader, place, query, rest, tables)
+  const scan = `${tables.runs} r INDEXED BY ${tables.index} WHERE r.tenant = ? AND r.id < ?`
+  return chosen({ sql: scan, params: place }, 'r.id', query, rest, ' ORDER BY r.id DESC')
+}
+
+type Place = readonly [tenant: string, before: number]
+
+/** A query of the first ids of `from` for which `rest` holds. */
+function chosen(
+  from: Condition,
+  id: string,
+  { limit }: ListQuery,
+  rest: readonly Condition[],
+  order: string,
+): Condition {
+  const where = rest.map(({ sql }) => ` AND ${sql}`).join('')
+  const params = [...from.params, ...rest.flatMap((condition) => condition.params), limit + 1]
+  return { sql: `SELECT ${id} AS id FROM ${from.sql}${where}${order} LIMIT ?`, params }
+}
+
+const withTerm = ({ terms }: ListTables) => `SELECT run_id FROM ${terms} WHERE tenant = ? AND term = ? AND run_id < ?`
+const inOrder = ({ runs }: ListTables) => `CROSS JOIN ${runs} r ON r.id = t.run_id WHERE true`
+
+/** Runs with all of the terms, whose sets SQLite merges as it goes: a page ends as soon as it is full. */
+function withAll(
+  all: readonly string[],
+  [tenant, before]: Place,
+  query: ListQuery,
+  rest: readonly Condition[],
+  tables: ListTables,
+): Condition {
+  // The limit, which limits nothing, keeps SQLite from leaving the order out in which the runs then come.
+  const merged = `${all.map(() => withTerm(tables)).join(' INTERSECT ')} ORDER BY run_id DESC LIMIT -1`
+  const params = all.flatMap((term) => [tenant, term, before])
+  return chosen({ sql: `(${merged}) t ${inOrder(tables)}`, params }, 't.run_id', query, rest, '')
+}
+
+/** Runs with one of the terms. A run has at most one of them, so that none comes twice. */
+function withOne(
+  any: readonly string[],
+  [tenant, before]: Place,
+  query: ListQuery,
+  rest: readonly Condition[],
+  tables: ListTables,
+): Condition {
+  const from = `(${withTerm(tables)}) t ${inOrder(tables)}`
+  const order = ' ORDER BY t.run_id DESC'
+  const each = any.map((term) => chosen({ sql: from, params: [tenant, term, before] }, 't.run_id', query, rest, order))
+  return {
+    sql: `${each.map(({ sql }) => `SELECT id FROM (${sql})`).join(' UNION ALL ')} ORDER BY id DESC LIMIT ?`,
+    params: [...each.flatMap(({ params }) => params), query.limit + 1],
+  }
+}
+
+function conditionsOf({ rid, part, since, until, updatedSince, archived }: ListQuery, tables: ListTables): Condition[] {
+  const conditions: Condition[] = [{ sql: tables.live, params: [] }]
+  const add = (sql: string, ...params: Param[]) => conditions.push({ sql, params })
+  if (rid !== undefined) add('r.rid = ?', rid)
+  if (archived !== undefined) add('r.archived = ?', archived ? 1 : 0)
+  if (since !== undefined) add('r.created_at >= ?', since)
+  if (until !== undefined) add('r.created_at < ?', until)
+  if (part !== undefined) add('(instr(lower(r.rid), ?) > 0 OR instr(r.folded, ?) > 0)', part, part)
+  if (updatedSince !== undefined) {
+    add(`${tables.touched} >= ?`, updatedSince - TOUCH_MS)
+    add(`${tables.updated} >= ?`, updatedSince)
+  }
+  return conditions
+}
+
+/** The terms that must all be there are counted together: D1 takes expressions of a depth of 100, and each condition adds to it. */
+function termConditions(
+  alone: readonly string[],
+  several: readonly (readonly string[])[],
+  { terms }: ListTables,
+): Condition[] {
+  const condition = (any: readonly string[], count: number) => ({
+    sql: `(SELECT count(*) FROM ${terms} x WHERE x.run_id = r.id AND x.term IN (${any.map(() => '?').join()})) >= ${count}`,
+    params: any,
+  })
+  const all = several.map((any) => condition(any, 1))
+  return alone.length === 0 ? all : [condition(alone, alone.length), ...all]
+}
+
+export function lineIn(row: Row): RunLine {
   return {
     rid: textIn(row, 'rid'),
     createdAt: new Date(numberIn(row, 'created_at')),
@@ -44,5 +145,21 @@ function summaryIn(row: Row): RunSummary {
     sampleStats: numberIn(row, 'sample_stats'),
     chains: numberIn(row, 'chains'),
     draws: numberIn(row, 'draws'),
+    ...readShown(textIn(row, 'shown')),
+    archived: row.archived === 1,
+    finished: row.finished === 1,
+    expected: row.expected === null ? null : numberIn(row, 'expected'),
+    shortest: numberIn(row, 'shortest'),
   }
+}
+
+/** Name and tags in JSON: a text with a NUL is safe in it wherever it passes. Empty without both. */
+export function writeShown({ name, tags }: Pick<ShownAbout, 'name' | 'tags'>): string {
+  return name === null && tags.length === 0 ? '' : JSON.stringify([name, ...tags])
+}
+
+export function readShown(text: string): Pick<ShownAbout, 'name' | 'tags'> {
+  if (text === '') return { name: null, tags: [] }
+  const [name, ...tags]: [string | null, ...string[]] = JSON.parse(text)
+  return { name, tags }
 }

@@ -1,12 +1,13 @@
 /** Programs for runs and the list of them. */
 import { McbError } from '../../core/errors.ts'
-import type { ChainState, Registration, StoredRun, Usage } from '../../core/store.ts'
+import type { ChainState, ListPage, ListQuery, Registration, StoredRun, Usage } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import { concatBytes } from '../../core/wire/protobuf.ts'
 import { equalRunMeta } from '../../core/wire/run-meta.ts'
 import { bytesIn, numberIn, type Program, type Statement, textIn } from '../../sql/program.ts'
 import { findChain, requireFound, requireRun, runIsThere, TAIL_SLOTS } from './chain.ts'
-import { type ListPage, type ListRequest, pageOfRuns } from './run-list.ts'
+import { type ListTables, pageOfRuns } from './run-list.ts'
+import { insertTerms } from './terms.ts'
 
 /** A RunMeta of up to 16 MiB lies in rows of this many bytes. */
 const META_BYTES = 1024 * 1024
@@ -49,9 +50,12 @@ export function* registerRun(
   }
   const writes: Statement[] = [
     {
-      sql: 'INSERT INTO runs (tenant, rid, registration, created_at, variables, sample_stats, meta_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      params: [tenant, run.rid, registration, now, run.variables, run.sampleStats, run.meta.length],
+      sql:
+        'INSERT INTO runs (tenant, rid, registration, created_at, touched_at, variables, sample_stats, meta_bytes, indexed) ' +
+        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)',
+      params: [tenant, run.rid, registration, now, now, run.variables, run.sampleStats, run.meta.length],
     },
+    ...insertTerms({ sql: 'SELECT id, tenant FROM runs WHERE registration = ?', params: [registration] }, run.terms),
   ]
   for (let part = 0; part === 0 || part * META_BYTES < run.meta.length; part++) {
     writes.push({
@@ -63,15 +67,26 @@ export function* registerRun(
   return { registration, created: true }
 }
 
-const LIST_SQL = (where: string) =>
-  'SELECT r.id, r.rid, r.created_at, r.variables, r.sample_stats, count(c.id) AS chains, ' +
-  'coalesce(sum(c.length), 0) AS draws, max(r.created_at, coalesce(max(c.updated_at), 0)) AS updated_at ' +
-  `FROM (SELECT * FROM runs WHERE ${where} AND deleted = 0 ORDER BY id DESC LIMIT ?) r ` +
-  'LEFT JOIN chains c ON c.run_id = r.id GROUP BY r.id ORDER BY r.id DESC'
+/** Lines of the runs whose ids `page` has. */
+export const LINES_SQL = (page: string) =>
+  'SELECT r.id, r.rid, r.created_at, r.variables, r.sample_stats, r.shown, r.archived, r.finished, r.expected, ' +
+  'count(c.id) AS chains, coalesce(sum(c.length), 0) AS draws, coalesce(min(c.length), 0) AS shortest, ' +
+  'max(r.created_at, coalesce(max(c.updated_at), 0)) AS updated_at ' +
+  `FROM (${page}) p CROSS JOIN runs r ON r.id = p.id LEFT JOIN chains c ON c.run_id = r.id GROUP BY r.id ORDER BY r.id DESC`
+
+const LIST: ListTables = {
+  runs: 'runs',
+  index: 'runs_for_list',
+  terms: 'terms',
+  live: 'r.deleted = 0',
+  updated: 'max(r.created_at, coalesce((SELECT max(updated_at) FROM chains WHERE run_id = r.id), 0))',
+  touched: 'r.touched_at',
+  lines: LINES_SQL,
+}
 
 /** Runs registered before the one that `before` stands for, newest first. */
-export function listRuns(request: ListRequest): Program<ListPage> {
-  return pageOfRuns(request, LIST_SQL)
+export function listRuns(tenant: string, query: ListQuery): Program<ListPage> {
+  return pageOfRuns(tenant, query, LIST)
 }
 
 /** Hides a run from everybody; its id, for purging, or undefined when there is none. */
@@ -107,9 +122,9 @@ export function* hideNext(tenant: string): Program<number | undefined> {
   return id
 }
 
-/** Bytes of the rows of a run: its own, with its keys and metadata, and those of its chains. */
+/** Bytes of the rows of a run: its own, with its keys, metadata, names and facts, and those of its chains. */
 export const RUN_BYTES =
-  `${ROW_BYTES} + octet_length(rid) + octet_length(registration) + meta_bytes + ` +
+  `${ROW_BYTES} + octet_length(rid) + octet_length(registration) + meta_bytes + about_bytes + ` +
   `(SELECT coalesce(sum(${ROW_BYTES} + bytes), 0) FROM chains WHERE run_id = runs.id)`
 const USAGE_SQL = `SELECT count(*) AS runs, coalesce(sum(${RUN_BYTES}), 0) AS bytes FROM runs WHERE tenant = ? AND deleted = 0`
 
@@ -137,6 +152,8 @@ export function* purgeSome(runId: number): Program<boolean> {
       { sql: 'DELETE FROM levels WHERE chain_id IN (SELECT id FROM chains WHERE run_id = ?)', params: [runId] },
       { sql: 'DELETE FROM chains WHERE run_id = ?', params: [runId] },
       { sql: 'DELETE FROM run_meta WHERE run_id = ?', params: [runId] },
+      { sql: 'DELETE FROM about WHERE run_id = ?', params: [runId] },
+      { sql: 'DELETE FROM terms WHERE run_id = ?', params: [runId] },
       { sql: 'DELETE FROM runs WHERE id = ?', params: [runId] },
     ],
   }
@@ -172,6 +189,7 @@ export function* createChain(
         sql: 'INSERT INTO chains (run_id, number, length, folded, tail_rows, tail_bytes, updated_at) VALUES (?, ?, 0, 0, 0, 0, ?)',
         params: [runId, number, now],
       },
+      touchRun(runId, now),
     ],
   }
   return { chain: number, length: 0, updatedAt: now, created: true }
@@ -186,6 +204,11 @@ export function* listChains(runId: number): Program<ChainState[]> {
     length: numberIn(row, 'length'),
     updatedAt: numberIn(row, 'updated_at'),
   }))
+}
+
+/** Moves the cheap time of the run's last write. */
+export function touchRun(runId: number, now: number): Statement {
+  return { sql: 'UPDATE runs SET touched_at = max(touched_at, ?) WHERE id = ?', params: [now, runId] }
 }
 
 /** Inserts nothing while the run is there, and violates a NOT NULL constraint otherwise. */

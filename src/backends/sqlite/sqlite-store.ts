@@ -2,13 +2,27 @@
 
 import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
-import type { RunSummary } from '../../core/interfaces.ts'
 import type { Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
-import type { ChainState, Question, Read, ReadCursor, Registration, Store, StoredRun, Usage } from '../../core/store.ts'
+import type {
+  AboutChange,
+  ChainState,
+  ListPage,
+  ListQuery,
+  Question,
+  Read,
+  ReadCursor,
+  Registration,
+  Store,
+  StoredAbout,
+  StoredRun,
+  Usage,
+} from '../../core/store.ts'
+import { turn } from '../../core/turn.ts'
 import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { SqlDriver } from '../../sql/program.ts'
+import { aboutOf, changeAbout } from './about.ts'
 import { appendBatch } from './append.ts'
 import { findChain, requireChain, requireRun } from './chain.ts'
 import { readPage } from './read.ts'
@@ -24,6 +38,7 @@ import {
   registerRun,
   usageOf,
 } from './runs.ts'
+import { indexSome } from './terms.ts'
 
 interface KnownRun {
   readonly id: number
@@ -66,8 +81,8 @@ export class SqliteStore implements Store {
     return row === undefined ? undefined : { registration: row.registration, meta: row.meta }
   }
 
-  list(limit: number, before: string | undefined, rid?: string): Promise<{ runs: RunSummary[]; next?: string }> {
-    return this.driver.run(() => listRuns({ tenant: this.tenant, limit, before, rid }))
+  list(query: ListQuery): Promise<ListPage> {
+    return this.driver.run(() => listRuns(this.tenant, query))
   }
 
   async remove(rid: string): Promise<boolean> {
@@ -75,6 +90,16 @@ export class SqliteStore implements Store {
     if (id === undefined) return false
     await purge(this.driver, id)
     return true
+  }
+
+  async about(registration: string): Promise<StoredAbout> {
+    const { id } = await this.run(registration)
+    return this.driver.run(() => aboutOf(id))
+  }
+
+  async setAbout(registration: string, change: AboutChange): Promise<boolean> {
+    const { id } = await this.run(registration)
+    return this.driver.run(() => changeAbout(id, change), change.document.length)
   }
 
   async createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {
@@ -141,6 +166,14 @@ export class SqliteStore implements Store {
 
 async function purge(driver: SqlDriver, runId: number): Promise<void> {
   while (await driver.run(() => purgeSome(runId)));
+}
+
+/** Indexes what versions before have registered, with a turn for others behind each step. */
+export async function indexRuns(driver: SqlDriver): Promise<void> {
+  for (let last: number | undefined = 0; last !== undefined; await turn()) {
+    const behind: number = last
+    last = await driver.run(() => indexSome(behind))
+  }
 }
 
 /** Completes deletions that were cut off when the process before this one ended. */

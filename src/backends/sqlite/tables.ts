@@ -23,8 +23,39 @@ export const runs = sqliteTable(
      * 1 while the run's rows are being deleted; nobody sees it any more, and its `rid` is one that no run can have.
      */
     deleted: integer().notNull().default(0),
+    /** Name and tags as lists show them, a list in JSON; empty without both. */
+    shown: text().notNull().default(''),
+    /** The name, folded for searching. */
+    folded: text().notNull().default(''),
+    archived: integer().notNull().default(0),
+    /** 1 when the facts say that the run has finished. */
+    finished: integer().notNull().default(0),
+    /** Draws of each chain after which it is complete; null when the facts do not say. */
+    expected: integer(),
+    /** Number of changes of the row in `about`. */
+    revision: integer().notNull().default(0),
+    /** Bytes of the row in `about`. */
+    aboutBytes: integer('about_bytes').notNull().default(0),
+    /** A moment of the minute of the last write, or later: a list need not look at the chains of a run that is older. */
+    touchedAt: integer('touched_at').notNull().default(0),
+    /** 1 when the attributes of its metadata are in `terms`; 0 for a run of a version before, until `indexSome` comes to it. */
+    indexed: integer().notNull().default(0),
   },
-  (t) => [uniqueIndex('runs_by_rid').on(t.tenant, t.rid), index('runs_by_age').on(t.tenant, t.id)],
+  (t) => [
+    uniqueIndex('runs_by_rid').on(t.tenant, t.rid),
+    // All that a list judges a run by lies in the index, so that it looks up only those that it shows.
+    index('runs_for_list').on(t.tenant, t.id, t.deleted, t.archived, t.createdAt, t.touchedAt, t.rid, t.folded),
+  ],
+)
+
+/** Names, tags, notes and facts of a run, in JSON; a run that has none of them has no row. */
+export const about = sqliteTable('about', { runId: integer('run_id').primaryKey(), document: text().notNull() })
+
+/** Terms by which runs are found: of their tags, and of the attributes of their metadata. */
+export const terms = sqliteTable(
+  'terms',
+  { runId: integer('run_id').notNull(), term: text().notNull(), tenant: text().notNull() },
+  (t) => [primaryKey({ columns: [t.runId, t.term] }), index('terms_by_term').on(t.tenant, t.term, t.runId)],
 )
 
 /** The registered RunMeta, in parts. */

@@ -1,9 +1,8 @@
 /** The canonical proto3 JSON mapping of RunMeta (protobuf.dev/programming-guides/json). */
 import { McbError } from '../errors.ts'
 import type { google, mcbackend, npproto } from '../generated/messages.js'
+import type { JsonValue as Json } from '../json.ts'
 import { MAX_DURATION, MAX_TIMESTAMP, MIN_TIMESTAMP } from './json-times.ts'
-
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
 /**
  * RunMeta as JSON; fields at their default are left out.
@@ -30,14 +29,6 @@ export function runMetaToJson(meta: mcbackend.RunMeta.$Properties): Json {
   })
 }
 
-/** JSON.stringify, except that −0 stays −0. */
-export function jsonText(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(jsonText).join()}]`
-  if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : JSON.stringify(value)
-  const members = Object.entries(value).map(([key, member]) => `${JSON.stringify(key)}:${jsonText(member)}`)
-  return `{${members.join()}}`
-}
-
 /** Refuses metadata at registration that could not be given back as JSON later. */
 export function checkJsonMapping(meta: mcbackend.RunMeta.$Properties): void {
   for (const [name, value] of Object.entries(meta.attributes ?? {})) {
@@ -61,7 +52,7 @@ function variableToJson(v: mcbackend.Variable.$Properties): Json {
   })
 }
 
-function ndarrayToJson(array: npproto.ndarray.$Properties): Json {
+export function ndarrayToJson(array: npproto.ndarray.$Properties): Json {
   return compact({
     data: toBase64(array.data ?? new Uint8Array()),
     dtype: array.dtype ?? '',
@@ -71,7 +62,7 @@ function ndarrayToJson(array: npproto.ndarray.$Properties): Json {
   })
 }
 
-function attributeToJson(value: mcbackend.ExtendedValue.$Properties): Json {
+export function attributeToJson(value: mcbackend.ExtendedValue.$Properties): Json {
   switch (value.kind) {
     case 'nullValue':
       return { nullValue: null }

@@ -157,6 +157,14 @@ class ThreadStore implements Store {
     return this.call('remove', args)
   }
 
+  about(...args: Parameters<Store['about']>) {
+    return this.call('about', args)
+  }
+
+  setAbout(...args: Parameters<Store['setAbout']>) {
+    return this.call('setAbout', args)
+  }
+
   createChain(...args: Parameters<Store['createChain']>) {
     return this.call('createChain', args)
   }

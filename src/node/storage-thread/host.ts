@@ -3,10 +3,11 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { SqlControl } from '../../access/sql/sql-control.ts'
 import { toFailure } from '../../backends/outcome.ts'
 import { packRead } from '../../backends/packing.ts'
-import { purgeHidden, SqliteStore } from '../../backends/sqlite/sqlite-store.ts'
+import { indexRuns, purgeHidden, SqliteStore } from '../../backends/sqlite/sqlite-store.ts'
 import { McbError } from '../../core/errors.ts'
 import { free } from '../../core/free.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
+import { describeError } from '../../core/log-text.ts'
 import type { Store } from '../../core/store.ts'
 import { cannotOpen } from '../../sql/cannot-open.ts'
 import type { FileDriver, FileOptions } from '../../sql/file.ts'
@@ -105,6 +106,9 @@ try {
     if (message === 'close') void close(file, checkpoints)
     else void answer(driver, message)
   })
+  void indexRuns(driver).catch((error) =>
+    notice(`attributes of older runs are not all found yet: ${describeError(error)}`),
+  )
   opened = { opened: true }
 } catch (error) {
   opened = { opened: false, why: cannotOpen(error, options.path).message }
