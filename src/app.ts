@@ -24,6 +24,7 @@ import { OpenAnswers } from './http/open-answers.ts'
 import { openApiOf } from './http/openapi/openapi-document.ts'
 import type { Resources, Services } from './http/operation.ts'
 import { handleErrors, handleNotFound } from './http/problem.ts'
+import { aboutRoutes } from './routes/about.ts'
 import { chainRoutes } from './routes/chains.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { drawRoutes } from './routes/draws.ts'
@@ -90,6 +91,7 @@ export interface AppOptions {
 const RESOURCES: Resources = {
   ...healthRoutes,
   ...runRoutes,
+  ...aboutRoutes,
   ...chainRoutes,
   ...drawRoutes,
   ...eventRoutes,
@@ -117,6 +119,7 @@ function prepare(app: Hono<AppEnv>, { observe, hosts, origins = [], publicUrl, r
   if (origins.length > 0) app.use(cors({ ...CORS_HEADERS, origin: origins.includes('*') ? '*' : [...origins] }))
   app.use(announceLength)
   for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())
+  app.use('/v1/runs/:rid/about', compressed('strong'))
   // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
   app.onError(handleErrors(report))

@@ -40,17 +40,40 @@ export async function readMessage(
   services: BodyServices & Pick<Services, 'limits'>,
   limit: number,
 ): Promise<MessageBody> {
-  const type = c.req.header('Content-Type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== PROTOBUF && type !== PROTOBUF_ALIAS && type !== JSON_TYPE) {
-    const sent = type === undefined ? 'no Content-Type' : `Content-Type "${type}"`
-    throw new McbError('unsupported_media_type', `the body has ${sent}; send ${PROTOBUF} or ${JSON_TYPE}`)
-  }
-  const encoding = c.req.header('Content-Encoding')?.trim().toLowerCase() ?? 'identity'
-  if (encoding !== 'identity' && encoding !== 'gzip') {
-    throw new McbError('unsupported_media_type', `Content-Encoding "${encoding}" is not known; send gzip or none`)
-  }
+  const type = mediaType(c, [PROTOBUF, JSON_TYPE], [PROTOBUF_ALIAS])
+  const encoding = encodingOf(c)
   if (type !== JSON_TYPE) return { type: 'protobuf', bytes: await readWhole(c, services, limit, encoding) }
   return readText(c, services, Math.min(limit, services.limits.jsonBytes), encoding)
+}
+
+/**
+ * Reads a body that is JSON, by whatever name, as a text that is not judged yet; a caller settles its hold.
+ *
+ * @param types media types of it
+ * @throws McbError `unsupported_media_type`, `payload_too_large`, `overloaded`, `invalid_json`
+ */
+export function readJsonText(
+  c: AppContext,
+  services: BodyServices & Pick<Services, 'limits'>,
+  types: readonly string[],
+  limit: number,
+): Promise<JsonBody> {
+  mediaType(c, types)
+  return readText(c, services, Math.min(limit, services.limits.jsonBytes), encodingOf(c))
+}
+
+/** @throws McbError `unsupported_media_type`, whose sentence names `types`, and not `others` */
+function mediaType(c: AppContext, types: readonly string[], others: readonly string[] = []): string {
+  const type = c.req.header('Content-Type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== undefined && [...types, ...others].includes(type)) return type
+  const sent = type === undefined ? 'no Content-Type' : `Content-Type "${type}"`
+  throw new McbError('unsupported_media_type', `the body has ${sent}; send ${types.join(' or ')}`)
+}
+
+function encodingOf(c: AppContext): Encoding {
+  const encoding = c.req.header('Content-Encoding')?.trim().toLowerCase() ?? 'identity'
+  if (encoding === 'identity' || encoding === 'gzip') return encoding
+  throw new McbError('unsupported_media_type', `Content-Encoding "${encoding}" is not known; send gzip or none`)
 }
 
 /**

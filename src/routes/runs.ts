@@ -1,23 +1,25 @@
 /** /v1/runs and /v1/runs/{rid}. */
 
 import { McbError } from '../core/errors.ts'
-import type { RunPage } from '../core/interfaces.ts'
+import { jsonText } from '../core/json.ts'
 import { JSON_TYPE } from '../core/media-types.ts'
 import { inTurns } from '../core/turn.ts'
 import { ROW_BYTES } from '../core/usage.ts'
 import { acceptRunMeta, type ParsedMeta } from '../core/wire/run-meta.ts'
-import { jsonText, runMetaToJson } from '../core/wire/run-meta-json.ts'
+import { runMetaToJson } from '../core/wire/run-meta-json.ts'
 import { runMetaOfJson } from '../core/wire/run-meta-of-json.ts'
 import { readMessage } from '../http/body.ts'
 import type { AppContext } from '../http/context.ts'
 import { countDocument, requireDocumentRoom } from '../http/document.ts'
+import { lineJson } from '../http/line-json.ts'
+import { listQuery } from '../http/list-query.ts'
 import { endShares } from '../http/management.ts'
 import { matchesETag, negotiate } from '../http/negotiate.ts'
 import { describe, emptyResponse, packedResponse, runMetaBody, runMetaResponse } from '../http/openapi/describe.ts'
 import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/described-headers.ts'
-import { cursor, limit } from '../http/openapi/parameters.ts'
+import { cursor, findingParameters, limit } from '../http/openapi/parameters.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
-import { pageQuery, ridParam } from '../http/params.ts'
+import { ridParam } from '../http/params.ts'
 import { bodyLimit, countAdded, countAnew, requireRoom } from '../http/quota.ts'
 import { REGISTRATION, runNotFound, withRun } from '../http/run-of-request.ts'
 import type { StoreRun } from '../runs/backend.ts'
@@ -53,18 +55,17 @@ const listRuns: Operation = {
   needs: 'read',
   oneRun: 'handled',
   describe: describe('Runs', 'listRuns', 'List runs, the latest registered first', {
-    parameters: [limit, cursor],
+    description:
+      'Any number of `attr.KEY=VALUE` select runs by attributes of their metadata: strings as they are, numbers by value, ' +
+      'true, false and null. A parameter that is not known is refused.',
+    parameters: [...findingParameters, limit, cursor],
     responses: { 200: packedResponse('A page of runs', 'RunPage') },
     errors: ['invalid_parameter'],
   }),
   handler: async (c) => {
     const { runs, nextCursor } = await pageOf(c)
     return c.json({
-      runs: runs.map((run) => ({
-        ...run,
-        createdAt: run.createdAt.toISOString(),
-        updatedAt: run.updatedAt.toISOString(),
-      })),
+      runs: runs.map(lineJson),
       ...(nextCursor !== undefined && { nextCursor }),
     })
   },
@@ -162,10 +163,10 @@ async function register(c: AppContext, { quotas }: Services, rid: string, parsed
 }
 
 /** A page of the list of runs; a key for one run sees that run alone. */
-function pageOf(c: AppContext): Promise<RunPage> {
+function pageOf(c: AppContext) {
   const caller = c.get('caller')
   const run = caller.kind === 'key' ? caller.key.run : null
-  return c.get('backend').listRuns({ ...pageQuery(c), ...(run !== null && { rid: run }) })
+  return c.get('backend').listRuns({ ...listQuery(c), ...(run !== null && { rid: run }) })
 }
 
 function answerMeta(c: AppContext, services: Services, run: StoreRun, type: string, status: 200 | 201): Response {

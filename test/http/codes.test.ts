@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { ERRORS, McbError } from '../../src/core/errors.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { ABOUT_CASES, jsonBytes, patch } from './about-cases.ts'
 import {
   column,
   DRAWS,
@@ -20,7 +21,7 @@ import { CONTENT_CASES } from './content-cases.ts'
 import { expectDescribed } from './described.ts'
 import { REQUEST_CASES } from './request-cases.ts'
 
-const CASES = [...REQUEST_CASES, ...CONTENT_CASES]
+const CASES = [...REQUEST_CASES, ...CONTENT_CASES, ...ABOUT_CASES]
 
 /** Codes that come from keys and tenants, from load, and from where a server stands, which are tested with these. */
 const ELSEWHERE = [
@@ -66,7 +67,7 @@ test.each(CASES.map((given) => [given.code, given.what, given] as const))('%s: %
     const problem = await expectProblem(response, status, code)
     expectDescribed(DOCUMENT, given.request, { status, headers, problem })
     if (given.fields) expect(problem).toMatchObject(given.fields)
-    const variable = status === 422 && !['invalid_run_meta'].includes(code)
+    const variable = status === 422 && !['invalid_run_meta', 'invalid_about'].includes(code)
     if (variable) expect(problem).toHaveProperty('variable')
     if (code.endsWith('_mismatch')) {
       const kind = code === 'dtype_mismatch' ? 'string' : 'object'
@@ -92,6 +93,8 @@ test('storage_unavailable: the storage cannot be reached', async () => {
     'find',
     'list',
     'remove',
+    'about',
+    'setAbout',
     'createChain',
     'chains',
     'chain',
@@ -107,6 +110,8 @@ test('storage_unavailable: the storage cannot be reached', async () => {
     ['GET', '/v1/runs'],
     ['GET', '/v1/runs/r'],
     ['DELETE', '/v1/runs/r'],
+    ['GET', '/v1/runs/r/about'],
+    patch(jsonBytes({ name: 'x' })),
     ['PUT', '/v1/runs/r/chains/1'],
     ['GET', '/v1/runs/r/chains'],
     ['GET', '/v1/runs/r/chains/0'],
@@ -119,7 +124,7 @@ test('storage_unavailable: the storage cannot be reached', async () => {
     await expectProblem(response, 503, 'storage_unavailable')
     expect(response.headers.get('Retry-After')).toBe('5')
   }
-  expect(reports).toHaveLength(11)
+  expect(reports).toHaveLength(requests.length)
   Object.assign(store, whole)
   expect(await snapshot(api)).toEqual(before)
 })

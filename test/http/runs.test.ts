@@ -124,6 +124,7 @@ describe('GET /v1/runs', () => {
       sampleStats: 1,
       chains: 1,
       draws: 4,
+      ...{ name: null, tags: [], archived: false, state: 'live', diagnostics: null },
     })
     const pages: string[][] = []
     for (let cursor: string | undefined, i = 0; i < 10; i++) {

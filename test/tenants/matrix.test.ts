@@ -33,6 +33,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /v1/runs/:rid': { rule: 'read', path: '/v1/runs/r', ok: 200 },
   'PUT /v1/runs/:rid': { rule: 'write', path: '/v1/runs/r', body: 'meta', ok: 200 },
   'DELETE /v1/runs/:rid': { rule: 'admin', path: '/v1/runs/r', ok: 204 },
+  'GET /v1/runs/:rid/about': { rule: 'read', path: '/v1/runs/r/about', ok: 200 },
+  'PATCH /v1/runs/:rid/about': { rule: 'write', path: '/v1/runs/r/about', body: { name: 'r' }, ok: 200 },
   'GET /v1/runs/:rid/events': { rule: 'read', path: '/v1/runs/r/events', ok: 200 },
   'POST /v1/runs/:rid/shares': { rule: 'write', path: '/v1/runs/r/shares', body: { expiresAt: null }, ok: 201 },
   'GET /v1/runs/:rid/chains': { rule: 'read', path: '/v1/runs/r/chains', ok: 200 },

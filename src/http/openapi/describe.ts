@@ -1,5 +1,5 @@
 /** Parts of routes' descriptions in /openapi.json: bodies and answers. */
-import { EVENT_STREAM, JSON_TYPE, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
+import { EVENT_STREAM, JSON_TYPE, MERGE_PATCH, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
 import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Content, Description, JsonSchema, RequestBody, ResponseObject } from './types.ts'
@@ -35,6 +35,12 @@ export const drawsBody: RequestBody = {
   description: `${DRAWS}, at most 64 MiB unless the server is set otherwise, or JSON, at most 8 MiB; 1,000,000 iterations`,
   required: true,
   content: { [JSON_TYPE]: { schema: ref('DrawInput') }, ...protobuf(DRAWS) },
+}
+
+export const patchBody: RequestBody = {
+  description: 'At most 8 MiB',
+  required: true,
+  content: { [MERGE_PATCH]: { schema: ref('AboutPatch') }, [JSON_TYPE]: { schema: ref('AboutPatch') } },
 }
 
 export function jsonBody(schema: string): RequestBody {

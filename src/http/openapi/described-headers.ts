@@ -81,6 +81,12 @@ export const ifNoneMatch: Parameter = {
   description: ETAGS,
   schema: { type: 'string' },
 }
+export const ifMatch: Parameter = {
+  name: 'If-Match',
+  in: 'header',
+  description: 'ETag of what the change is meant for, or *; 412 about_changed when it is not the present one',
+  schema: { type: 'string' },
+}
 export const onlyNew: Parameter = {
   name: 'If-None-Match',
   in: 'header',

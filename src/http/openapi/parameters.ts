@@ -38,6 +38,36 @@ export const PATH_PARAMETERS: Readonly<Record<string, Parameter>> = {
   },
 }
 
+const ofList = (name: string, description: string, schema: Parameter['schema'], example?: unknown): Parameter => ({
+  name,
+  in: 'query',
+  description,
+  schema,
+  ...(example !== undefined && { example }),
+})
+const moment = { type: 'string', pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].*)?$' } as const
+
+/** Conditions on the runs of a list; `attr.KEY` has no fixed name, so that OpenAPI cannot describe it. */
+export const findingParameters: readonly Parameter[] = [
+  ofList('q', 'Part of the rid or the name, both folded to lower case', { type: 'string' }, 'schools'),
+  {
+    name: 'tag',
+    in: 'query',
+    description: 'Tags that a run has, all of them',
+    style: 'form',
+    explode: true,
+    schema: { type: 'array', maxItems: 50, items: { type: 'string' } },
+  },
+  ofList('since', 'Registered from this moment on: RFC 3339, or a day (UTC)', moment, '2026-11-21'),
+  ofList('until', 'Registered before this moment', moment),
+  ofList('updatedSince', 'Written from this moment on', moment),
+  ofList('archived', 'Which runs: those that are not archived, such alone, or any', {
+    type: 'string',
+    enum: ['true', 'false', 'any'],
+    default: 'false',
+  }),
+]
+
 export const limit: Parameter = {
   name: 'limit',
   in: 'query',

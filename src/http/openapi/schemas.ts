@@ -4,7 +4,7 @@
  */
 import { ITEM_SIZE } from '../../core/draws/dtype.ts'
 import { MANAGEMENT_SCHEMAS } from './management-schemas.ts'
-import { body, flag, int32, int64, list, object, partial, ref, text, time } from './schema-parts.ts'
+import { body, flag, int32, int64, list, object, partial, ref, text, textOrNull, time } from './schema-parts.ts'
 import type { JsonSchema, JsonSchemas } from './types.ts'
 
 const CREATED = '2026-11-25T21:09:05.075Z'
@@ -22,6 +22,29 @@ const NAMES: JsonSchemas = {
   },
   ChainNumber: { type: 'integer', format: 'int32', minimum: 0, maximum: 2_147_483_647 },
   Cursor: { type: 'string', description: 'Opaque', pattern: '^[1-9][0-9]{0,14}$' },
+}
+
+const LINE: JsonSchemas = {
+  rid: ref('RunId'),
+  createdAt: time,
+  updatedAt: { ...time, description: 'Moves with every chain and append; may lag by 2 s' },
+  variables: int32,
+  sampleStats: int32,
+  chains: { ...int32, description: 'May lag by 2 s' },
+  draws: { ...int64, description: "Sum of the chains' lengths; may lag by 2 s" },
+  name: textOrNull,
+  tags: list(text),
+  archived: flag,
+  state: {
+    type: 'string',
+    enum: ['done', 'live', 'silent'],
+    description: 'done by its facts or its lengths, live when it was written within a minute, else silent',
+  },
+  diagnostics: {
+    type: ['object', 'null'],
+    additionalProperties: true,
+    description: 'As they were last computed; null where they never were',
+  },
 }
 
 const ANSWERS: JsonSchemas = {
@@ -46,23 +69,55 @@ const ANSWERS: JsonSchemas = {
             sampleStats: 1,
             chains: 4,
             draws: 8000,
+            name: 'Eight schools, non-centred',
+            tags: ['paper'],
+            archived: false,
+            state: 'live',
+            diagnostics: null,
           },
         ],
         nextCursor: '17',
       },
     ],
   },
-  RunLine: object(
+  RunLine: object(LINE, { description: 'A run in the list of runs' }),
+  RunAbout: object(
     {
-      rid: ref('RunId'),
-      createdAt: time,
-      updatedAt: { ...time, description: 'Moves with every chain and append; may lag by 2 s' },
-      variables: int32,
-      sampleStats: int32,
-      chains: { ...int32, description: 'May lag by 2 s' },
-      draws: { ...int64, description: "Sum of the chains' lengths; may lag by 2 s" },
+      ...LINE,
+      notes: { ...textOrNull, description: 'At most 64 KiB' },
+      facts: {
+        type: 'object',
+        additionalProperties: true,
+        description:
+          'Known late, or different between two starts of one script; `expected` and `finishedAt` make the state, and ' +
+          '`environment` is not shown to keys of shares',
+      },
+      attributes: { type: 'object', additionalProperties: true, description: "The metadata's, as plain JSON" },
     },
-    { description: 'A run in the list of runs' },
+    { description: 'All that is known of a run beside its draws' },
+  ),
+  AboutPatch: body(
+    [],
+    {
+      name: { type: ['string', 'null'], maxLength: 200 },
+      tags: {
+        type: ['array', 'null'],
+        maxItems: 50,
+        items: { type: 'string', minLength: 1, maxLength: 64 },
+      },
+      notes: { type: ['string', 'null'], description: 'At most 64 KiB' },
+      archived: { type: ['boolean', 'null'] },
+      facts: {
+        type: ['object', 'null'],
+        additionalProperties: true,
+        description: 'Merged at any depth, null removes a member; at most 1 MiB as JSON',
+      },
+    },
+    {
+      examples: [
+        { name: 'Eight schools, non-centred', tags: ['paper'], facts: { expected: { draws: 1000, warmup: 1000 } } },
+      ],
+    },
   ),
   ChainList: object(
     { chains: list(ref('ChainState')) },
