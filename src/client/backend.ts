@@ -1,7 +1,7 @@
 /** The Backend of McBackend on a server, over nothing but `fetch`: Node, Deno, Bun, browsers, Workers. */
 
 import { McbError } from '../core/errors.ts'
-import type { Backend, RunPage } from '../core/interfaces.ts'
+import type { Backend, RunPage, RunQuery } from '../core/interfaces.ts'
 import type { Limits } from '../core/limits.ts'
 import { JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
 import { encodeRunMeta, isRunId, type mcbackend, parseRunMeta } from '../core/wire/run-meta.ts'
@@ -83,12 +83,16 @@ export class HttpBackend implements Backend {
     )
   }
 
-  /** @throws McbError `invalid_parameter` for a limit that is not 1 to 1000, or a cursor of somebody else */
-  async listRuns({ limit, cursor }: { readonly limit?: number; readonly cursor?: string } = {}): Promise<RunPage> {
-    const query = new URLSearchParams()
-    if (limit !== undefined) query.set('limit', String(limit))
-    if (cursor !== undefined) query.set('cursor', cursor)
-    const path = query.size === 0 ? '/v1/runs' : `/v1/runs?${query}`
+  /**
+   * Runs, the latest registered first. A server of an older release knows no conditions and gives all runs.
+   *
+   * @example
+   * const { runs } = await backend.listRuns({ q: 'schools', tag: ['paper'], since: new Date(Date.now() - 7 * 864e5) })
+   * @throws McbError `invalid_parameter` for a limit that is not 1 to 1000, a cursor of somebody else, or too many conditions
+   */
+  async listRuns(query: RunQuery = {}): Promise<RunPage> {
+    const search = searchOf(query)
+    const path = search.size === 0 ? '/v1/runs' : `/v1/runs?${search}`
     return this.context.transport.send({ method: 'GET', path, type: JSON_TYPE }, readRunPage)
   }
 
@@ -118,6 +122,16 @@ export class HttpBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+function searchOf({ tag = [], attr = [], ...once }: RunQuery): URLSearchParams {
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(once)) {
+    if (value !== undefined) search.set(name, value instanceof Date ? value.toISOString() : String(value))
+  }
+  for (const each of tag) search.append('tag', each)
+  for (const [key, value] of attr) search.append(`attr.${key}`, value)
+  return search
 }
 
 function registrationOf({ headers }: WholeAnswer): string {

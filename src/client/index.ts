@@ -1,21 +1,27 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The client SDK: McBackend's Backend, Run and Chain on a server, with nothing but `fetch`. */
 
+export type { About, AboutPatch, RunState } from '../core/about.ts'
 export type { Elements } from '../core/draws/elements.ts'
 export { decodeNdArray, encodeNdArray, type LabelArray, type NdArray } from '../core/draws/ndarray.ts'
 export type { Slice } from '../core/draws/slice.ts'
 export { type ErrorCode, type ErrorFields, isMcbError, McbError } from '../core/errors.ts'
+export type { RunFilter } from '../core/finding.ts'
 export type {
+  AboutOptions,
   Backend,
   Chain,
   DrawBatch,
   Draws,
   Run,
+  RunAbout,
   RunPage,
+  RunQuery,
   RunSummary,
   Value,
   Values,
 } from '../core/interfaces.ts'
+export type { JsonObject, JsonValue } from '../core/json.ts'
 export type { RunMeta } from '../core/wire/run-meta.ts'
 export { HttpBackend } from './backend.ts'
 export { HttpChain } from './chain.ts'

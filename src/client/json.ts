@@ -1,32 +1,33 @@
 /** JSON answers of the server, read without trust; one that lacks a member was damaged on its way. */
-import type { RunPage, RunSummary } from '../core/interfaces.ts'
-import { asRecord, type WholeAnswer } from './problem.ts'
+import { stateOf } from '../core/about.ts'
+import type { RunAbout, RunPage, RunSummary } from '../core/interfaces.ts'
+import { isObject, type JsonObject, type JsonValue, parseJson } from '../core/json.ts'
+import type { WholeAnswer } from './problem.ts'
 
 export interface ChainAnswer {
   readonly chain: number
   readonly length: number
 }
 
-type Members = Readonly<Record<string, unknown>>
-
-function members({ bytes }: WholeAnswer): Members {
-  return asRecord(JSON.parse(new TextDecoder().decode(bytes)))
+function members({ bytes }: WholeAnswer): JsonObject {
+  const value = parseJson(new TextDecoder().decode(bytes))
+  return isObject(value) ? value : {}
 }
 
 /** A number of chains or draws, or an index of one. */
-function wholeNumberIn(value: Members, name: string): number {
+function wholeNumberIn(value: JsonObject, name: string): number {
   const member = value[name]
   if (typeof member === 'number' && Number.isSafeInteger(member) && member >= 0) return member
   throw new TypeError(`"${name}" is not a whole number from 0 on`)
 }
 
-function stringIn(value: Members, name: string): string {
+function stringIn(value: JsonObject, name: string): string {
   const member = value[name]
   if (typeof member !== 'string') throw new TypeError(`"${name}" is not a string`)
   return member
 }
 
-function listIn(value: Members, name: string): readonly unknown[] {
+function listIn(value: JsonObject, name: string): readonly JsonValue[] {
   const member = value[name]
   if (!Array.isArray(member)) throw new TypeError(`"${name}" is not a list`)
   return member
@@ -40,27 +41,56 @@ export function readChain(answer: WholeAnswer, number: number): ChainAnswer {
 }
 
 export function readChains(answer: WholeAnswer): ChainAnswer[] {
-  return listIn(members(answer), 'chains').map((chain) => chainOf(asRecord(chain)))
+  return listIn(members(answer), 'chains').map((chain) => chainOf(objectOf(chain)))
 }
 
-function chainOf(value: Members): ChainAnswer {
+function chainOf(value: JsonObject): ChainAnswer {
   return { chain: wholeNumberIn(value, 'chain'), length: wholeNumberIn(value, 'length') }
 }
 
 export function readRunPage(answer: WholeAnswer): RunPage {
   const page = members(answer)
-  const runs = listIn(page, 'runs').map((run) => summaryOf(asRecord(run)))
+  const runs = listIn(page, 'runs').map((run) => summaryOf(objectOf(run)))
   return page.nextCursor === undefined ? { runs } : { runs, nextCursor: stringIn(page, 'nextCursor') }
 }
 
-function summaryOf(run: Members): RunSummary {
+export function readRunAbout(answer: WholeAnswer): RunAbout {
+  const about = members(answer)
+  return {
+    ...summaryOf(about),
+    notes: textOrNull(about, 'notes'),
+    facts: objectOf(about.facts),
+    attributes: objectOf(about.attributes),
+    etag: answer.headers.get('ETag') ?? '',
+  }
+}
+
+/** Names and states are those of a run without them where an older server does not tell them. */
+function summaryOf(run: JsonObject): RunSummary {
+  const updatedAt = new Date(stringIn(run, 'updatedAt'))
+  const unknown = { finished: false, expected: null, chains: 0, shortest: 0, updatedAt }
+  const { state, diagnostics } = run
   return {
     rid: stringIn(run, 'rid'),
     createdAt: new Date(stringIn(run, 'createdAt')),
-    updatedAt: new Date(stringIn(run, 'updatedAt')),
+    updatedAt,
     variables: wholeNumberIn(run, 'variables'),
     sampleStats: wholeNumberIn(run, 'sampleStats'),
     chains: wholeNumberIn(run, 'chains'),
     draws: wholeNumberIn(run, 'draws'),
+    name: textOrNull(run, 'name'),
+    tags: Array.isArray(run.tags) ? run.tags.filter((tag) => typeof tag === 'string') : [],
+    archived: run.archived === true,
+    state: state === 'done' || state === 'live' || state === 'silent' ? state : stateOf(unknown, Date.now()),
+    diagnostics: isObject(diagnostics) ? diagnostics : null,
   }
+}
+
+function textOrNull(value: JsonObject, name: string): string | null {
+  const member = value[name]
+  return typeof member === 'string' ? member : null
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return isObject(value) ? value : {}
 }

@@ -1,14 +1,15 @@
 /** A run on the server: its metadata, which never change, and the way to its chains. */
 
+import { type AboutPatch, isMadeBy, patchText } from '../core/about.ts'
 import { RunDescription } from '../core/description.ts'
 import type { Schema } from '../core/draws/columns.ts'
 import { McbError } from '../core/errors.ts'
-import type { Run } from '../core/interfaces.ts'
+import type { AboutOptions, Run, RunAbout } from '../core/interfaces.ts'
 import { JSON_TYPE } from '../core/media-types.ts'
 import type { ParsedMeta, RunMeta } from '../core/wire/run-meta.ts'
 import { HttpChain, type RunContext } from './chain.ts'
 import { finishAll } from './finish.ts'
-import { type ChainAnswer, readChain, readChains } from './json.ts'
+import { type ChainAnswer, readChain, readChains, readRunAbout } from './json.ts'
 import type { FlushOptions } from './options.ts'
 import type { Transport } from './transport.ts'
 import { type ChainGrowth, type WatchOptions, watchChains } from './watch.ts'
@@ -79,6 +80,40 @@ export class HttpRun extends RunDescription implements Run {
     const { transport, headers, path } = this.context
     const request = { method: 'GET', path: `${path}/chains`, headers, type: JSON_TYPE } as const
     return transport.send(request, (answer) => readChains(answer).map((chain) => this.open(chain, false)))
+  }
+
+  /** @throws McbError `run_not_found`, `run_replaced`; `not_found` from a server of an older release */
+  async about(): Promise<RunAbout> {
+    const { transport, headers, path } = this.context
+    return transport.send({ method: 'GET', path: `${path}/about`, headers, type: JSON_TYPE }, readRunAbout)
+  }
+
+  /**
+   * Changes name, tags, notes, facts, or the archive's mark. Members that the patch lacks stay, null resets one, and `facts`
+   * are merged at any depth (RFC 7396).
+   *
+   * @example
+   * await run.setAbout({ name: 'Eight schools', tags: ['paper'], facts: { expected: { draws: 1000, warmup: 1000 } } })
+   * @throws McbError `invalid_about`, `about_changed`, `run_not_found`, `run_replaced`
+   */
+  async setAbout(patch: AboutPatch, { ifMatch }: AboutOptions = {}): Promise<RunAbout> {
+    const { transport, headers, path } = this.context
+    const request = {
+      method: 'PATCH',
+      path: `${path}/about`,
+      headers: { ...headers, ...(ifMatch !== undefined && { 'If-Match': ifMatch }) },
+      body: patchText(patch),
+      type: JSON_TYPE,
+    } as const
+    const changed = await transport.send<RunAbout | McbError>(request, readRunAbout, (refusal, attempt) => {
+      // An earlier attempt, whose answer was lost, may have made this change.
+      if (attempt > 1 && refusal.code === 'about_changed') return refusal
+      throw refusal
+    })
+    if (!(changed instanceof McbError)) return changed
+    const present = await this.about()
+    if (isMadeBy(present, patch)) return present
+    throw changed
   }
 
   /**

@@ -1,7 +1,7 @@
 /** One request to the server as often as it takes: attempts, pauses between them, and errors. */
 
 import { McbError } from '../core/errors.ts'
-import { type JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
+import { JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
 import { after, pause } from './clock.ts'
 import { deferred } from './deferred.ts'
 import { DEFAULT_RETRY, type Fetch, type HttpBackendOptions, type RetryOptions } from './options.ts'
@@ -11,12 +11,12 @@ import { errorOf, type WholeAnswer } from './problem.ts'
 const TRANSIENT: ReadonlySet<number> = new Set([408, 429, 502, 503, 504])
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
   /** Path and query below the server's address, encoded. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
-  /** A protobuf message. */
-  readonly body?: Uint8Array<ArrayBuffer>
+  /** A protobuf message, or text in JSON. */
+  readonly body?: Uint8Array<ArrayBuffer> | string
   /** The type that the answer must have; absent when its body does not matter. */
   readonly type?: typeof PROTOBUF | typeof JSON_TYPE
 }
@@ -131,7 +131,7 @@ export class Transport {
       headers: {
         ...headers,
         ...(type === undefined ? {} : { Accept: type }),
-        ...(body === undefined ? {} : { 'Content-Type': PROTOBUF }),
+        ...(body === undefined ? {} : { 'Content-Type': typeof body === 'string' ? JSON_TYPE : PROTOBUF }),
         ...this.authorization,
       },
       ...(body === undefined ? {} : { body }),
