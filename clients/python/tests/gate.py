@@ -62,7 +62,7 @@ class Gate:
                 self.end_headers()
                 self.wfile.write(reply.body)
 
-            do_GET = do_PUT = do_POST = do_DELETE = answer
+            do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = answer
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

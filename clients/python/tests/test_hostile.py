@@ -233,6 +233,21 @@ HOSTILE: dict[str, tuple[str, Respond]] = {
             {"runs": [about("r")], "nextCursor": {"a": 1}},
         )
     },
+    # Names and facts of a run.
+    "deep JSON for about": ("about", lambda _: answer(DEEP)),
+    "about without an end": (
+        "about",
+        lambda _: chunked(itertools.chain([b'{"facts":['], itertools.repeat(b"[]," * 10_000))),
+    ),
+    "facts of ten million lists": (
+        "about",
+        lambda _: answer(b'{"rid":"r","facts":{"a":[' + b"[]," * 10_000_000 + b"[]]}}"),
+    ),
+    "about of ten thousand digits": ("about", lambda _: answer(b'{"facts":{"a":' + b"9" * 10_000 + b"}}")),
+    **{
+        f"about: {str(content)[:40]}": ("about", lambda _, content=content: json_answer(content))
+        for content in ([], None, 7, {}, about("other"), about("r", draws=-1), about("r", updatedAt="2026"))
+    },
     "a cursor again and again": ("runs", pages(lambda _: "same")),
     "two cursors in turn": ("runs", pages(lambda page: f"c{page % 2}")),
     "pages without an end or a run": ("runs", pages(lambda page: f"c{page}", rows=0)),
@@ -372,6 +387,7 @@ def names(name):
 actions = {
     "run": lambda client: client.run("r"),
     "attributes": lambda client: client.run("r").attributes,
+    "about": lambda client: client.run("r").about(),
     "runs": lambda client: list(client.runs()),
     "create": lambda client: client.create_run("r", variables={"x": 0.0}),
     "delete": lambda client: client.delete_run("r"),

@@ -1,4 +1,4 @@
-"""Every recipe in docs/recipes.md, run as it stands in a process of its own."""
+"""Every recipe in docs/recipes.md, and one of the README, run as it stands in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from .server import PACKAGE, RunningServer
 
-TEXT = (PACKAGE / "docs" / "recipes.md").read_text(encoding="utf-8")
-SECTIONS = {part.split("\n", 1)[0].strip(): part for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]}
-RECIPES = {
-    title: found[1] for title, part in SECTIONS.items() if (found := re.search(r"```python\n(.*?)```", part, re.DOTALL))
-}
+
+def examples(path: Path) -> dict[str, str]:
+    """The first code of each section that has some."""
+    text = path.read_text(encoding="utf-8")
+    sections = {part.split("\n", 1)[0].strip(): part for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]}
+    found = {title: re.search(r"```python\n(.*?)```", part, re.DOTALL) for title, part in sections.items()}
+    return {title: match[1] for title, match in found.items() if match}
+
+
+NAMES = "Names, notes, facts"
+RECIPES = {**examples(PACKAGE / "docs" / "recipes.md"), NAMES: examples(PACKAGE / "README.md")[NAMES]}
 NEEDED = {
     "PyMC": ["pymc", "mcbackend", "arviz"],
     "emcee": ["emcee"],
@@ -24,6 +31,7 @@ NEEDED = {
     "BlackJAX": ["blackjax"],
     "nutpie": ["nutpie", "pymc"],
     "Watching a run": [],
+    NAMES: [],
 }
 
 

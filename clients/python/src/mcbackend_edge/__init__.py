@@ -7,8 +7,10 @@ extras ``mcbackend-edge[pymc]`` and ``mcbackend-edge[emcee]``.
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from .client import Client, RunSummary, new_rid
+from .about import RunAbout, RunSummary
+from .client import Client, new_rid
 from .errors import (
+    AboutChangedError,
     AccessError,
     AnswerTooLargeError,
     ApiError,
@@ -25,6 +27,7 @@ from .errors import (
     MisdirectedError,
     MissingVariableError,
     NotFoundError,
+    OldServerError,
     PayloadTooLargeError,
     ProtocolError,
     RunConflictError,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 __version__ = version("mcbackend-edge")
 
 __all__ = [
+    "AboutChangedError",
     "AccessError",
     "AnswerTooLargeError",
     "ApiError",
@@ -64,9 +68,11 @@ __all__ = [
     "MisdirectedError",
     "MissingVariableError",
     "NotFoundError",
+    "OldServerError",
     "PayloadTooLargeError",
     "ProtocolError",
     "Run",
+    "RunAbout",
     "RunConflictError",
     "RunMeta",
     "RunReplacedError",

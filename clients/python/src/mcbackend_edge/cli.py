@@ -11,6 +11,7 @@ from pathlib import Path
 from . import __version__
 from .client import Client
 from .errors import McbError, SpoolGoneError, shown
+from .notices import Beginning
 from .progress import ProgressBar
 from .reader import wants_progress
 from .run_writer import RunWriter
@@ -70,6 +71,8 @@ def _add_tail(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     command.add_argument("files", nargs="+", type=Path, metavar="FILE.csv", help="in the order of the chains")
     command.add_argument("--url", help="the server (default: MCB_URL)")
     command.add_argument("--rid", help="id of the run (default: a new one)")
+    command.add_argument("--name", help="name of the run, if it has none yet")
+    command.add_argument("--tag", action="append", default=[], metavar="TAG", help="a tag of the run; may be repeated")
     command.add_argument("--once", action="store_true", help="take what is there now, and do not wait for more")
     command.add_argument("--interval", type=float, default=1.0, help="seconds between two looks (default: 1)")
     command.add_argument("--idle", type=float, help="give up after so many seconds without a new draw")
@@ -140,7 +143,8 @@ def _list(root: Path) -> int:
 
 def run_tail(options: argparse.Namespace) -> int:
     with Client(options.url) as client:
-        tail = Tail(client, options.files, options.rid, lambda text: print(text, flush=True))
+        beginning = Beginning.checked(options.name, options.tag, None)
+        tail = Tail(client, options.files, options.rid, lambda text: print(text, flush=True), beginning)
         if options.once:
             tail.poll()
         else:
@@ -152,5 +156,6 @@ def run_tail(options: argparse.Namespace) -> int:
 def run_runs(options: argparse.Namespace) -> int:
     with Client(options.url) as client:
         for run in client.runs(options.limit):
-            print(f"{run.rid}  {run.created_at:%Y-%m-%d %H:%M:%S}  {run.chains} chains  {run.draws} draws")
+            name = f"  {shown(run.name)}" if run.name else ""
+            print(f"{run.rid}  {run.created_at:%Y-%m-%d %H:%M:%S}  {run.chains} chains  {run.draws} draws{name}")
     return 0

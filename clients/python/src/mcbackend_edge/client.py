@@ -14,40 +14,28 @@ import logging
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from numpy.typing import ArrayLike
 
-from .errors import ApiError, ProtocolError, ServerUnreachableError, is_length, shown
+from .about import RunSummary, summary_of
+from .errors import ApiError, OldServerError, ProtocolError, ServerUnreachableError, shown
+from .finding import AttributeValue, conditions
 from .names import check_rid
 from .run import Run
 from .run_writer import RunWriter
 from .schema import DataVariable, RunMeta, Variables, build_run_meta
 from .spool import RunSpool, default_root
-from .transport import MOST_META, PROTOBUF, Transport
+from .transport import MOST_ABOUT, MOST_META, PROTOBUF, Transport
 from .uploader import EXIT_TIMEOUT, INTERVAL, Uploader
 
 log = logging.getLogger("mcbackend_edge")
 
 # Stands for "not given", where None means "none".
 DEFAULT_SPOOL: Any = object()
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """A row of the catalogue of runs; `draws` is the sum of the chains' lengths."""
-
-    rid: str
-    created_at: dt.datetime
-    updated_at: dt.datetime
-    variables: int
-    sample_stats: int
-    chains: int
-    draws: int
 
 
 def new_rid() -> str:
@@ -111,26 +99,63 @@ class Client:
         self._uploader.close(timeout)
         self._transport.close()
 
-    def runs(self, limit: int | None = None) -> Iterator[RunSummary]:
-        """The runs on the server, the newest first.
+    def runs(
+        self,
+        limit: int | None = None,
+        *,
+        q: str | None = None,
+        tag: str | Sequence[str] = (),
+        since: dt.date | str | None = None,
+        until: dt.date | str | None = None,
+        updated_since: dt.date | str | None = None,
+        attr: Mapping[str, AttributeValue] | None = None,
+        archived: bool | Literal["any"] = False,
+    ) -> Iterator[RunSummary]:
+        """The runs on the server, the newest first: those for which all that is given holds.
+
+            for line in client.runs(q="schools", tag="paper", since=dt.date(2026, 11, 1), attr={"sampler": "emcee"}):
+                print(line.rid, line.name, line.state)
 
         Parameters
         ----------
         limit : at most so many.
+        q : part of the id or the name, in upper or lower case.
+        tag : one or several, of which a run has all.
+        since, until : registered at `since` or later, and before `until`: a datetime (UTC if it has no zone), a date
+            (its begin in UTC), or text in RFC 3339.
+        updated_since : written to at that time or later.
+        attr : values of attributes of the metadata: text, numbers, bools, None. Numbers match by value, and a text that
+            is written as one (``"5"``) matches that number, too.
+        archived : False leaves archived runs out, True gives these alone, "any" both.
+
+        Raises
+        ------
+        InvalidError
+            If the server does not know a condition, or takes none such.
+        OldServerError
+            If the server is of an earlier release, which ignores conditions and would give all runs.
         """
+        asked_for = conditions(
+            q=q, tag=tag, since=since, until=until, updated_since=updated_since, attr=attr, archived=archived
+        )
+        return self._runs(limit, asked_for)
+
+    def _runs(self, limit: int | None, asked_for: list[tuple[str, str]]) -> Iterator[RunSummary]:
+        # Archived runs are unknown to a server that ignores the condition: then all runs are what was asked for.
+        needs_filter = any(condition != ("archived", "any") for condition in asked_for)
         cursor: str | None = None
         seen: set[str] = set()
         left = limit
         while left is None or left > 0:
             asked = 1000 if left is None else min(left, 1000)
-            query: dict[str, Any] = {"limit": asked}
-            if cursor:
-                query["cursor"] = cursor
-            answer = self._transport.request("GET", f"/v1/runs?{urlencode(query)}")
+            query = [("limit", str(asked)), *asked_for, *([("cursor", cursor)] if cursor else [])]
+            answer = self._transport.request("GET", f"/v1/runs?{urlencode(query)}", limit=MOST_ABOUT)
             rows = answer.rows("runs")
             if len(rows) > asked:
                 raise ProtocolError(f"an answer lists {len(rows)} runs, where {asked} were asked for")
-            yield from map(_summary, rows)
+            if needs_filter and any(isinstance(row, dict) and "state" not in row for row in rows):
+                raise OldServerError(f"{self._transport.url} cannot find runs by conditions: it would list them all")
+            yield from map(summary_of, rows)
             cursor = answer.json().get("nextCursor")
             left = None if left is None else left - len(rows)
             if not cursor:
@@ -236,18 +261,3 @@ class Client:
             except (OSError, ImportError) as error:
                 log.warning("no spool in %s (%s): draws that cannot be sent are kept in memory.", self._spool, error)
         return RunWriter(meta, registration, spool)
-
-
-def _summary(row: Any) -> RunSummary:
-    try:
-        counts = (row["variables"], row["sampleStats"], row["chains"], row["draws"])
-        if not all(map(is_length, counts)):
-            raise ValueError("a count is no number")
-        return RunSummary(
-            check_rid(row["rid"]),
-            dt.datetime.fromisoformat(row["createdAt"]),
-            dt.datetime.fromisoformat(row["updatedAt"]),
-            *counts,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProtocolError(f"an answer lists a run that makes no sense: {shown(repr(row), 200)}") from error

@@ -23,6 +23,7 @@ from .schema import Variable
 _STAT_DTYPES = {"treedepth__": "int64", "n_leapfrog__": "int64", "divergent__": "bool"}
 _COUNTS = ("num_samples", "num_warmup", "thin")
 _SETTING = re.compile(r"#\s*(\w+) = (.*?)(?: \(Default\))?\s*$")
+_STEP_SIZE = re.compile(r"#\s*Step size = (\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*$")
 _INDICES = re.compile(r"(.+?)((?:\.\d+)+)(\.(?:real|imag))?$")
 _TEXT_BYTES = 1 << 20
 
@@ -54,6 +55,7 @@ class CsvFile:
     groups, stats : variables and sampler stats with their columns; empty until the line of names was read.
     rows : number of draws read so far.
     is_complete : True once the timing at the end was read.
+    step_size : that of the adaptation; None until it was read.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class CsvFile:
     stats: list[ColumnGroup] = field(default_factory=list)
     rows: int = 0
     is_complete: bool = False
+    step_size: float | None = None
     _names: list[str] = field(default_factory=list)
     _line: int = 0
     _offset: int = 0
@@ -99,7 +102,7 @@ class CsvFile:
         if not self._names:
             raise self._damaged("there is no line of column names")
         if not self.is_complete:
-            raise self._damaged(f"the file ends after {self.rows} of {self._expected()} draws, without the timing")
+            raise self._damaged(f"the file ends after {self.rows} of {self._expected} draws, without the timing")
 
     def _parse(self, lines: Sequence[bytes]) -> Iterator[Rows]:
         """The draws among these lines, in stretches that end at a comment or with the lines."""
@@ -142,9 +145,11 @@ class CsvFile:
             if self.rows != self.warmup_rows:
                 raise self._damaged(f"adaptation ends after {self.rows} draws of warmup, not {self.warmup_rows}")
             self._is_adapted = True
+        elif self._is_adapted and (step_size := _STEP_SIZE.match(line)):
+            self.step_size = float(step_size[1])
         elif "Elapsed Time" in line:
-            if self.rows != self._expected():
-                raise self._damaged(f"there are {self.rows} draws, not {self._expected()}")
+            if self.rows != self._expected:
+                raise self._damaged(f"there are {self.rows} draws, not {self._expected}")
             self.is_complete = True
 
     def _header(self, line: str) -> None:
@@ -191,8 +196,14 @@ class CsvFile:
             return 0
         return math.ceil(self._setting("num_warmup") / max(1, self._setting("thin", 1)))
 
+    @property
+    def sample_rows(self) -> int:
+        """Number of draws behind the warmup, once the file is whole."""
+        return math.ceil(self._setting("num_samples") / max(1, self._setting("thin", 1)))
+
+    @property
     def _expected(self) -> int:
-        return self.warmup_rows + math.ceil(self._setting("num_samples") / max(1, self._setting("thin", 1)))
+        return self.warmup_rows + self.sample_rows
 
     def _setting(self, name: str, default: int = 0) -> int:
         return int(self.settings.get(name, default))

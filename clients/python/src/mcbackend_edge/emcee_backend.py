@@ -23,8 +23,10 @@ from numpy.typing import DTypeLike
 
 from .client import DEFAULT_SPOOL, Client, new_rid
 from .errors import McbError, NotFoundError
+from .facts import environment, now
 from .names import check_rid
 from .ndarray import Array
+from .notices import Beginning
 from .run import Chain, Run
 from .schema import Variable
 from .stat_names import RANDOM_STATE
@@ -48,6 +50,9 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
         not given.
     names : the parameters' names.
     dtype : that of parameters and log probabilities.
+    name, tags, facts : those of a run that has none yet; see `mcbackend_edge.Run.set_about`. They are told in the
+        background, as are the environment, the expected steps, and with `close` or the end of the process (unless an
+        error ends it) that the run is finished.
 
     After ``sampler.reset()`` a run with steps is left as it is and the following steps go to a new one, whose id is
     that of the old one with ``.2``, ``.3``, … behind it.
@@ -62,7 +67,13 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
         names: Sequence[str] | None = None,
         dtype: DTypeLike | None = None,
         spool: str | os.PathLike[str] | None = DEFAULT_SPOOL,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
+        self._beginning = Beginning.checked(name, tags, facts)
+        self._expected: dict[str, Any] = {}
+        self._started_at = now()
         super().__init__(dtype=np.dtype(dtype or np.float64))
         self.client = Client(url, token, spool=spool)
         self.rid = new_rid() if rid is None else check_rid(rid)
@@ -85,11 +96,21 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
         if self._names and len(self._names) != ndim:
             raise ValueError(f"there are {len(self._names)} names for {ndim} parameters")
         if self.run is not None:
+            self.run.end()
             self._generation += 1
             ending = f".{self._generation}"
             self.rid = f"{self._base_rid[: 128 - len(ending)]}{ending}"
             log.info("the following steps go to run %s", self.rid)
         self.run, self._chains, self._last_keys = None, [], b""
+
+    def grow(self, ngrow: int, blobs: Array | None) -> None:
+        """Makes room for steps that will come."""
+        super().grow(ngrow, blobs)
+        self._expected = {"expected": {"draws": self.iteration + int(ngrow), "warmup": 0}}
+        if self.run is not None and self._chains:
+            self.run.notices.note(self._expected)
+        else:
+            self._started_at = now()
 
     def save_step(self, state: Any, accepted: Array) -> None:
         """Stores one step of the ensemble."""
@@ -130,6 +151,11 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
             self.run = self.client.create_run(self.rid, variables=theta, sample_stats=stats, attributes=about)
         stored = self.iteration - 1
         self._chains = [self.run.init_chain(walker, start=stored) for walker in range(self.nwalkers)]
+        notices = self.run.notices
+        notices.is_whole = True
+        packages = environment("emcee", "scipy")
+        notices.begin(self._beginning.with_facts({"startedAt": self._started_at, "environment": packages}))
+        notices.note(self._expected)
 
     def _blob_columns(self, blobs: Array | None) -> dict[str, Array]:
         """Blobs of all walkers by stat."""

@@ -31,6 +31,10 @@ class ProtocolError(McbError):
     """An answer that the contract does not allow, such as a truncated body."""
 
 
+class OldServerError(McbError):
+    """The server is of an earlier release, and lacks what was asked for."""
+
+
 class AnswerTooLargeError(ProtocolError):
     """An answer is larger than this package takes into memory."""
 
@@ -45,7 +49,11 @@ class ApiError(McbError):
     detail : the reason, in a sentence.
     fields : everything else that came with the problem (``length``, ``limit``, ``variable``, ``expected``, ``actual``).
     retry_after : seconds after which a retry makes sense, if the server said so.
+    attempt : number of the attempt that was refused. Beyond 1, an earlier one may have been carried out, and its answer
+        lost.
     """
+
+    attempt: int = 1
 
     def __init__(
         self, status: int, code: str, detail: str, fields: Mapping[str, Any], retry_after: float | None = None
@@ -117,6 +125,10 @@ class RunReplacedError(ConflictError):
     """The run was deleted and registered again: this handle belongs to the old one."""
 
 
+class AboutChangedError(ConflictError):
+    """Name, tags, notes and facts of the run have changed since they were read: read them again."""
+
+
 class LengthConflictError(ConflictError):
     """A batch does not continue the chain."""
 
@@ -136,6 +148,7 @@ class DrawGapError(LengthConflictError):
 
 BY_CODE: dict[str, type[ApiError]] = {
     "run_conflict": RunConflictError,
+    "about_changed": AboutChangedError,
     "chain_exists": ChainExistsError,
     "run_replaced": RunReplacedError,
     "draw_conflict": DrawConflictError,

@@ -18,6 +18,8 @@ from mcbackend import Run as McbRun
 from mcbackend.meta import ChainMeta, RunMeta
 
 from .client import DEFAULT_SPOOL, Client, new_rid
+from .facts import environment, now
+from .notices import Beginning
 from .run import Chain, Run
 from .schema import RunMeta as OwnRunMeta
 from .uploader import EXIT_TIMEOUT, INTERVAL
@@ -115,6 +117,12 @@ class HTTPBackend(Backend):
     ----------
     url, token, spool, interval, exit_timeout : see `mcbackend_edge.Client`.
     offline : start sampling even if the server cannot be reached; the run is registered when it answers.
+    name, tags : those of the runs; see `mcbackend_edge.Run.set_about`.
+    facts : facts of the runs. PyMC does not tell a backend how long it will sample: with
+        ``{"expected": {"draws": 1000, "warmup": 1000}}`` the run is known to be done when it is.
+
+    Name, tags and facts are told in the background, as is the environment, and with `close` or the end of the process
+    (unless an error ends it) that the run is finished. They never hold up the sampler.
     """
 
     def __init__(
@@ -126,7 +134,11 @@ class HTTPBackend(Backend):
         interval: float = INTERVAL,
         exit_timeout: float = EXIT_TIMEOUT,
         offline: bool = False,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
+        self._beginning = Beginning.checked(name, tags, facts)
         self.client = Client(url, token, spool=spool, interval=interval, exit_timeout=exit_timeout)
         self._offline = offline
         self._runs: list[HTTPRun] = []
@@ -135,7 +147,11 @@ class HTTPBackend(Backend):
     def init_run(self, meta: RunMeta) -> HTTPRun:
         """Registers a run. Its `attributes`, coordinates and data are stored as McBackend serialises them."""
         meta.rid = meta.rid or new_rid()
+        started_at = now()
         run = self.client.register(OwnRunMeta(bytes(meta)), offline=self._offline)
+        run.notices.is_whole = True
+        packages = environment("pymc", "pytensor", "mcbackend", "arviz")
+        run.notices.begin(self._beginning.with_facts({"startedAt": started_at, "environment": packages}))
         # PyMC drops its handles when it has read the draws back. Runs with draws to send are kept here, for `flush`.
         self._runs = [held for held in self._runs if held.run.pending] + [HTTPRun(meta, run)]
         return self._runs[-1]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .about import KEEP, AboutPath, RunAbout, patch_of
 from .columns import Column, to_numpy
 from .elements import ElementIndex, Elements
 from .errors import McbError, UnknownVariableError
@@ -20,6 +21,7 @@ from .inference import to_datatree, to_inferencedata
 from .mirror import Mirror
 from .names import check_chain, check_rid
 from .ndarray import Array
+from .notices import Notices
 from .progress import ProgressBar
 from .reader import ChainReader, Wanted, wants_progress
 from .run_writer import RunWriter
@@ -45,6 +47,7 @@ class Run:
     meta : its metadata.
     path : the run's path on the server.
     registration : identity of the registration; None until the server has a run that was begun offline.
+    notices : name and facts that a writer tells in the background.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Run:
         self._new_writer = new_writer
         self._writer: RunWriter | None = None
         self._own: dict[int, Chain] = {}
+        self.notices = Notices()
 
     def __repr__(self) -> str:
         return f"Run({self.rid!r}, {len(self.variables)} variables, {len(self.sample_stats)} sample stats)"
@@ -140,7 +144,7 @@ class Run:
             raise McbError(f"chain {chain_number} of run {self.rid} is open for writing already")
         if self._writer is not None and self._writer.process != os.getpid():
             # A fork writes chains of its own into a spool of its own; its parent deletes the other.
-            self._writer = None
+            self._writer, self.notices = None, Notices()
         writer_of_run = self._writer or self._new_writer(self.meta, self.registration)
         is_offline = writer_of_run.registration is None
         length = 0
@@ -154,6 +158,7 @@ class Run:
         writer.is_created = not is_offline and start is None
         writer.wake = self._uploader.wake
         if self._writer is None:
+            writer_of_run.notices = self.notices
             self._writer = writer_of_run
             self._uploader.add(writer_of_run)
             weakref.finalize(self, self._uploader.release, writer_of_run)
@@ -176,6 +181,54 @@ class Run:
         """Length of each chain on the server, by number."""
         return self._transport.request("GET", f"{self.path}/chains", headers=self.headers).lengths()
 
+    def about(self) -> RunAbout:
+        """Name, tags, notes and facts of the run, and its line of the list, as they are now.
+
+        Raises
+        ------
+        NotFoundError, OldServerError
+        """
+        return self._document().read()
+
+    def set_about(
+        self,
+        *,
+        name: str | None = KEEP,
+        tags: Sequence[str] | None = KEEP,
+        notes: str | None = KEEP,
+        archived: bool | None = KEEP,
+        facts: Mapping[str, Any] | None = KEEP,
+        if_match: str | None = None,
+    ) -> RunAbout:
+        """Changes what is given, and leaves the rest; None resets. Gives all of it as it is then.
+
+            run.set_about(name="Eight schools", tags=["paper"], facts={"expected": {"draws": 1000, "warmup": 1000}})
+
+        Parameters
+        ----------
+        name, notes : text of at most 200 characters, and of 64 KiB.
+        tags : 50 at most, of 64 characters at most. They replace those that are there.
+        archived : True leaves the run out of lists that do not ask for it.
+        facts : values that are known late, or differ between two starts of one script; 1 MiB of JSON at most. Dicts are
+            merged into those that are there, at any depth, and a None in them removes. For values of NumPy, times and
+            the like see `mcbackend_edge.facts.to_json`.
+        if_match : the `etag` of an earlier `about`: nothing is changed if somebody else has changed something since.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For values that JSON does not have, such as NaN; the message names their place. `InvalidError`, which is a
+            ValueError, for what is too long.
+        AboutChangedError
+            If `if_match` is not the present one.
+        NotFoundError, OldServerError
+        """
+        patch = patch_of(name=name, tags=tags, notes=notes, archived=archived, facts=facts)
+        return self._document().change(patch, if_match)
+
+    def _document(self) -> AboutPath:
+        return AboutPath(self._transport, self.rid, self.path, self.headers)
+
     def flush(self, timeout: float = 60.0, *, progress: bool | None = None) -> None:
         """Waits until everything that this process appended is on the server.
 
@@ -197,6 +250,11 @@ class Run:
         with ProgressBar(f"run {self.rid}: sending", total, "draws") as bar:
             report = (lambda pending: bar.update(max(0, total - pending))) if wants_progress(progress) else None
             self._uploader.flush([self._writer], timeout, report)
+
+    def end(self) -> None:
+        """Tells, once its draws are sent, that a run is finished which this process alone writes."""
+        if self._writer is not None:
+            self._writer.end()
 
     @property
     def pending(self) -> int:

@@ -8,7 +8,9 @@ import threading
 import weakref
 
 from .errors import McbError
+from .facts import now
 from .names import check_rid
+from .notices import Notices
 from .schema import RunMeta
 from .segment import Layout
 from .spool import RunSpool
@@ -27,6 +29,7 @@ class RunWriter:
     registration : identity of the registration, None until the server has the run.
     process : id of the process that writes; a fork of it must not.
     chains : by number.
+    notices : name and facts that are told behind the draws.
     """
 
     def __init__(self, meta: RunMeta, registration: str | None, spool: RunSpool | None) -> None:
@@ -37,6 +40,9 @@ class RunWriter:
         self.process = os.getpid()
         self.chains: dict[int, ChainWriter] = {}
         self.is_released = False
+        self.notices = Notices()
+        # The last time at which more draws were seen, and their number then.
+        self._grew_at, self._seen_length = "", 0
         self._has_warned = False
         # Held while files are synced, and while they are given up: behind that they are others'.
         self._files = threading.Lock()
@@ -50,6 +56,18 @@ class RunWriter:
     def pending(self) -> int:
         """Number of iterations, over all chains, that the server has not acknowledged."""
         return sum(chain.pending for chain in self.chains.values())
+
+    def see_growth(self) -> None:
+        """Notes the time, if draws have come since the last call."""
+        length = sum(chain.length for chain in list(self.chains.values()))
+        if length != self._seen_length:
+            self._grew_at, self._seen_length = now(), length
+
+    def end(self) -> None:
+        """Tells the end of a run to which nobody will append any more: the time at which it last grew."""
+        self.see_growth()
+        if self.chains and self.error is None:
+            self.notices.end(self._grew_at or now())
 
     @property
     def error(self) -> McbError | None:

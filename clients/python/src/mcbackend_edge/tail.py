@@ -12,16 +12,17 @@ from .client import Client, new_rid
 from .cmdstan import CsvFile, block
 from .errors import DamagedFileError, McbError
 from .names import check_rid
+from .notices import Beginning
 from .run import Chain, Run
 from .schema import Variable
 
-# The configuration that is kept as attributes of the run, where a file has it.
-_KEPT_SETTINGS = (
-    *("stan_version_major", "stan_version_minor", "stan_version_patch", "model", "stanc_version", "num_samples"),
-    *("num_warmup", "save_warmup", "thin", "delta", "max_depth", "metric", "seed"),
-)
+# The configuration that is kept as attributes of the run, where a file has it: those that all chains of a run have, and
+# that it has again when its script is started again. The rest are facts.
+_KEPT_SETTINGS = ("model", "num_samples", "num_warmup", "save_warmup", "thin", "delta", "max_depth", "metric")
 
 Say = Callable[[str], None]
+
+NOTHING = Beginning()
 
 
 class Tail:
@@ -34,16 +35,26 @@ class Tail:
     ----------
     paths : a file a chain; they need not exist yet.
     rid : id of the run; a new one if None.
+    beginning : name, tags and facts for a run that has none yet.
     say : told what happens.
     """
 
-    def __init__(self, client: Client, paths: Sequence[Path], rid: str | None, say: Say) -> None:
+    def __init__(
+        self,
+        client: Client,
+        paths: Sequence[Path],
+        rid: str | None,
+        say: Say,
+        beginning: Beginning = NOTHING,
+    ) -> None:
         self.files = [CsvFile(path) for path in paths]
         self.errors: dict[Path, McbError] = {}
         self.run: Run | None = None
         self._client = client
         self._rid = new_rid() if rid is None else check_rid(rid)
         self._say = say
+        self._beginning = beginning
+        self._told: set[int] = set()
         self._chains: dict[int, Chain] = {}
 
     def follow(self, interval: float = 1.0, idle: float | None = None) -> None:
@@ -100,6 +111,7 @@ class Tail:
                     block(file.groups, rows.values), {**block(file.stats, rows.values), "tune": rows.is_warmup}
                 )
                 count += len(rows.values)
+                self._tell_step_size(number, file)
         except McbError as error:
             self._report(file, error)
         if file.is_complete:
@@ -117,7 +129,14 @@ class Tail:
             raise DamagedFileError(str(file.path), 1, "its columns are not those of the other files")
         if number not in self._chains:
             self._chains[number] = self.run.init_chain(number, start=0)
+            if file.settings.get("seed", "").isdecimal():
+                self.run.notices.note({"chains": {number: {"seed": int(file.settings["seed"])}}})
         return self._chains[number]
+
+    def _tell_step_size(self, number: int, file: CsvFile) -> None:
+        if self.run is not None and file.step_size is not None and number not in self._told:
+            self._told.add(number)
+            self.run.notices.note({"chains": {number: {"stepSize": file.step_size}}})
 
     def _create_run(self, file: CsvFile) -> Run:
         self._registered = [group.variable for group in file.groups + file.stats]
@@ -128,8 +147,17 @@ class Tail:
             attributes={name: file.settings[name] for name in _KEPT_SETTINGS if name in file.settings},
             offline=True,
         )
+        expected = {"draws": file.sample_rows, "warmup": file.warmup_rows}
+        run.notices.begin(self._beginning.with_facts({"expected": expected, "environment": _environment(file)}))
         self._say(f"run {run.rid}: {len(file.groups)} variables, {len(file.stats)} sampler stats")
         return run
+
+
+def _environment(file: CsvFile) -> dict[str, str]:
+    """Versions of Stan; those of this process are of no meaning for the draws."""
+    parts = [file.settings.get(f"stan_version_{part}", "") for part in ("major", "minor", "patch")]
+    versions = {"stan": ".".join(parts) if all(parts) else "", "stanc": file.settings.get("stanc_version", "")}
+    return {name: version for name, version in versions.items() if version}
 
 
 def read_csv(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:

@@ -31,14 +31,15 @@ from .errors import (
 )
 from .names import LARGEST_CHAIN
 
-PROTOBUF = "application/x-protobuf"
+PROTOBUF, MERGE_PATCH = "application/x-protobuf", "application/merge-patch+json"
 # Seconds without a byte before an answer is given up; a write waits for the server's disk.
 READ_TIMEOUT, CONNECT_TIMEOUT = 60.0, 10.0
 # A server that asks for a longer pause than this is asked again nevertheless.
 LONGEST_RETRY_AFTER = 300.0
-# Bytes of an answer that are taken into memory, at most: JSON of this contract, an error, a run's metadata, draws
-# (servers give 1 GiB by default, and what is more can be read in pages).
-MOST_JSON, MOST_PROBLEM, MOST_META, MOST_DRAWS = 16 << 20, 1 << 20, 128 << 20, (1 << 30) + (64 << 20)
+# Bytes of an answer that are taken into memory, at most: JSON of this contract, names and facts, an error, a run's
+# metadata, draws (servers give 1 GiB by default, and what is more can be read in pages).
+MOST_JSON, MOST_ABOUT, MOST_PROBLEM, MOST_META = 16 << 20, 32 << 20, 1 << 20, 128 << 20
+MOST_DRAWS = (1 << 30) + (64 << 20)
 _CHUNK = 1 << 20
 
 FindDraws = Callable[[bytes], int]
@@ -164,8 +165,10 @@ class Transport:
         path: str,
         *,
         body: bytes | None = None,
+        content_type: str = PROTOBUF,
         headers: Mapping[str, str] | None = None,
         patience: float | None = None,
+        timeout: float | None = None,
         progress: Progress | None = None,
         find_draws: FindDraws | None = None,
         only_once: bool = False,
@@ -175,6 +178,8 @@ class Transport:
 
         Parameters
         ----------
+        content_type : that of the body.
+        timeout : seconds without a byte before the connection or the answer is given up, instead of the usual ones.
         limit : bytes of a successful answer, at most.
         find_draws : gives the offset of the draws in an answer, from its beginning. They are put at an address that
             NumPy likes, which saves a copy.
@@ -193,10 +198,17 @@ class Transport:
         deadline = began + (self.patience if patience is None else patience)
         delay = 0.1
         may_repeat = not only_once
+        sent = {**(headers or {}), **({} if body is None else {"Content-Type": content_type})}
+        waits = None if timeout is None else urllib3.Timeout(connect=timeout, read=timeout)
+        attempt = 0
         while True:
+            attempt += 1
             try:
-                return self._once(method, path, body, headers or {}, progress, find_draws, limit)
+                response = self._send(method, path, body, sent, waits)
+                return self._answer(response, progress, find_draws, limit)
             except (ServerUnreachableError, ApiError) as error:
+                if isinstance(error, ApiError):
+                    error.attempt = attempt
                 if isinstance(error, ApiError) and not error.is_temporary:
                     raise
                 if isinstance(error, ServerUnreachableError) and may_repeat and time.monotonic() - began < 1.0:
@@ -234,17 +246,13 @@ class Transport:
     def close(self) -> None:
         self._pool.clear()
 
-    def _once(
+    def _answer(
         self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
+        response: urllib3.BaseHTTPResponse,
         progress: Progress | None,
         find_draws: FindDraws | None,
         limit: int,
     ) -> Answer:
-        response = self._send(method, path, body, headers, None)
         is_success = 200 <= response.status < 300
         try:
             content = self._read_whole(response, limit if is_success else MOST_PROBLEM, progress, find_draws)
@@ -269,16 +277,13 @@ class Transport:
         if self._process != os.getpid():
             # A forked child must not speak over its parent's connections.
             self._pool, self._process = _make_pool(*self._target), os.getpid()
-        sent = {**self._headers, **headers}
-        if body is not None:
-            sent["Content-Type"] = PROTOBUF
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         try:
             return self._pool.request(
                 method,
                 self.url + path,
                 body=body,
-                headers=sent,
+                headers={**self._headers, **headers},
                 preload_content=False,
                 retries=False,
                 # It would carry the key to another server.

@@ -6,11 +6,13 @@ import atexit
 import logging
 import os
 import random
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable
 
+from .about import AboutPath
 from .disk_sync import DiskSync
 from .errors import (
     AccessError,
@@ -25,6 +27,7 @@ from .errors import (
     SpoolError,
     UploadPendingError,
 )
+from .notices import ANSWER_TIMEOUT
 from .run_writer import RunWriter
 from .transport import Transport
 from .writer import ChainWriter
@@ -86,7 +89,7 @@ class Uploader:
             self._changed.notify_all()
 
     def flush(self, runs: list[RunWriter], timeout: float, report: Callable[[int], None] | None = None) -> None:
-        """Waits until everything that was appended is acknowledged.
+        """Waits until everything that was appended is acknowledged, and for one attempt to tell what else there is.
 
         Parameters
         ----------
@@ -100,6 +103,8 @@ class Uploader:
             If the server refuses a chain; the others are waited for nevertheless.
         """
         deadline = time.monotonic() + timeout
+        for run in runs:
+            run.notices.has_failed = False
         with self._changed:
             self._is_urgent += 1
             self._is_woken = True
@@ -113,9 +118,11 @@ class Uploader:
                     error = next((chain.error for chain in chains if chain.error is not None), None)
                     left = deadline - time.monotonic()
                     if all(chain.error or (chain.is_created and not chain.pending) for chain in chains):
-                        if error is None:
+                        if error is not None:
+                            raise error
+                        is_tellable = left > 0 and self._thread is not None and self._outage is None
+                        if not (is_tellable and any(run.notices.is_wanted for run in runs)):
                             return
-                        raise error
                     if left <= 0:
                         raise error or self._pending_error(runs, pending)
                     self._changed.wait(min(left, 0.5))
@@ -128,6 +135,11 @@ class Uploader:
         spool = next((str(run.spool.path) for run in runs if run.pending and run.spool), None)
         return UploadPendingError(f"{pending} draws are not on the server yet, but {places}{reason}", pending, spool)
 
+    def is_interrupted(self) -> None:
+        """Notes that an error ends the process: runs that it writes have not come to their end."""
+        for run in self._runs:
+            run.notices.is_whole = False
+
     def release(self, run: RunWriter) -> None:
         """Lets a run go once everything is acknowledged: nobody will append to it any more."""
         run.is_released = True
@@ -139,6 +151,8 @@ class Uploader:
             if self._is_closed:
                 return
             runs = list(self._runs)
+        for run in runs:
+            run.end()
         try:
             self.flush(runs, self.exit_timeout if timeout is None else timeout)
         except (McbError, KeyboardInterrupt):
@@ -173,6 +187,7 @@ class Uploader:
                 runs = list(self._runs)
             try:
                 self._send(runs)
+                self._tell(runs)
                 self._drop_released(runs)
             except Exception:  # the thread must outlive a defect: the draws stay in the log
                 log.exception("sending draws failed; they are kept, and sending is tried again")
@@ -208,6 +223,7 @@ class Uploader:
         Draws that are appended meanwhile are left for the next time, unless somebody waits for them: a sampler makes a
         draw in less time than a request takes, and each would become a request of its own.
         """
+        run.see_growth()
         chains = [chain for chain in list(run.chains.values()) if chain.error is None]
         if not all(chain.is_created for chain in chains):
             register(self._transport, run, chains)
@@ -253,6 +269,17 @@ class Uploader:
         chain.acknowledge(start + count)
         return True
 
+    def _tell(self, runs: list[RunWriter]) -> None:
+        """Tells what there is to tell of runs that the server has; draws for which somebody waits go first."""
+        for run in runs:
+            notices = run.notices
+            is_last_call = bool(self._is_urgent) or run.is_released
+            is_time = notices.is_due() or (notices.is_wanted and is_last_call)
+            is_later = run.pending and run.error is None and (is_last_call or notices.is_ending)
+            if is_time and not is_later and run.registration is not None and not self._is_abandoned:
+                document = AboutPath(self._transport, run.meta.rid, run.path, run.headers(), 0.0, ANSWER_TIMEOUT)
+                notices.send(document)
+
     def _outage_begins(self, error: McbError, runs: list[RunWriter]) -> None:
         delay = REFUSED_DELAY if isinstance(error, AccessError) else min(max(FIRST_DELAY, 2 * self._delay), LAST_DELAY)
         self._retry_after = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
@@ -272,6 +299,8 @@ class Uploader:
     def _drop_released(self, runs: list[RunWriter]) -> None:
         for run in runs:
             if run.is_released and (run.pending == 0 or run.error is not None):
+                run.end()
+                self._tell([run])
                 with self._changed:
                     self._runs.remove(run)
                 run.finish()
@@ -387,6 +416,8 @@ def _at_exit() -> None:
     """Closes all uploaders within the time that the first one has: a second server that hangs takes no longer."""
     began = time.monotonic()
     for uploader in list(_uploaders):
+        if hasattr(sys, "last_value"):
+            uploader.is_interrupted()
         uploader.close(max(0.0, uploader.exit_timeout - (time.monotonic() - began)))
 
 
