@@ -21,6 +21,18 @@ export interface ApiRequest {
   readonly type?: typeof PROTOBUF | typeof JSON_TYPE
 }
 
+/** A request as it goes out: its whole address, and the headers of every request. */
+export interface Outgoing {
+  readonly url: string
+  readonly method: ApiRequest['method']
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Uint8Array<ArrayBuffer> | string
+  readonly signal: AbortSignal
+}
+
+/** Sends a request and takes its whole answer, in place of `fetch`: where bytes can be had without copies of them. */
+export type TakeAnswer = (request: Outgoing) => Promise<WholeAnswer>
+
 type Outcome<T> = { readonly value: T } | { readonly failure: McbError; readonly isTransient: boolean }
 
 export class Transport {
@@ -29,15 +41,20 @@ export class Transport {
   private readonly fetch: Fetch
   private readonly retry: Required<RetryOptions>
   private readonly signal: AbortSignal | undefined
+  private readonly takeAnswer: TakeAnswer
 
-  /** @throws TypeError when the address is no absolute URL, or the token cannot stand in a header */
-  constructor({ url, token, fetch, retry, signal }: HttpBackendOptions) {
+  /**
+   * @param takeAnswer sends the requests that have whole answers; `fetch` does by default
+   * @throws TypeError when the address is no absolute URL, or the token cannot stand in a header
+   */
+  constructor({ url, token, fetch, retry, signal }: HttpBackendOptions, takeAnswer?: TakeAnswer) {
     this.url = new URL(url).href.replace(/\/+$/, '')
     this.authorization = token === undefined ? {} : { Authorization: `Bearer ${token}` }
     new Headers(this.authorization)
     this.fetch = fetch ?? ((request) => globalThis.fetch(request))
     this.retry = { ...DEFAULT_RETRY, ...retry }
     this.signal = signal
+    this.takeAnswer = takeAnswer ?? ((request) => this.fetchWhole(request))
   }
 
   /**
@@ -84,7 +101,7 @@ export class Transport {
     const cancel = after(this.retry.timeout, () => timeout.abort(new Error('no answer in time')))
     const signals = [timeout.signal, signal, this.signal].flatMap((given) => given ?? [])
     try {
-      const response = await this.fetch(this.compose(request, AbortSignal.any(signals)))
+      const response = await this.fetch(messageOf(this.compose(request, AbortSignal.any(signals))))
       if (response.status === 200 && response.body !== null) return { value: response.body }
       const { status, headers } = response
       const bytes = new Uint8Array(await response.arrayBuffer())
@@ -124,8 +141,9 @@ export class Transport {
     }
   }
 
-  private compose({ method, path, headers, body, type }: ApiRequest, signal: AbortSignal): Request {
-    return new Request(this.url + path, {
+  private compose({ method, path, headers, body, type }: ApiRequest, signal: AbortSignal): Outgoing {
+    return {
+      url: this.url + path,
       method,
       signal,
       headers: {
@@ -135,7 +153,7 @@ export class Transport {
         ...this.authorization,
       },
       ...(body === undefined ? {} : { body }),
-    })
+    }
   }
 
   /** Request and whole answer, within the time of one attempt; also where `fetch` does not heed signals. */
@@ -151,18 +169,22 @@ export class Transport {
     const cancel = after(timeout, () => end(new McbError('storage_unavailable', `no answer within ${timeout} ms`)))
     this.signal?.addEventListener('abort', onAbort)
     try {
-      return await Promise.race([this.fetchWhole(this.compose(request, controller.signal)), ended.promise])
+      return await Promise.race([this.takeAnswer(this.compose(request, controller.signal)), ended.promise])
     } finally {
       cancel()
       this.signal?.removeEventListener('abort', onAbort)
     }
   }
 
-  private async fetchWhole(message: Request): Promise<WholeAnswer> {
-    const response = await this.fetch(message)
+  private async fetchWhole(request: Outgoing): Promise<WholeAnswer> {
+    const response = await this.fetch(messageOf(request))
     const bytes = new Uint8Array(await response.arrayBuffer())
     return { status: response.status, headers: response.headers, bytes }
   }
+}
+
+function messageOf({ url, ...init }: Outgoing): Request {
+  return new Request(url, init)
 }
 
 function raise(error: McbError): never {
