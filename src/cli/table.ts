@@ -1,27 +1,37 @@
 /** Tables for people: columns as wide as they must be, numbers to the right, sizes and times as one reads them. */
+import { filled, shown, widthOf } from './terminal.ts'
 
 export type Cell = string | number | boolean | null | undefined
 
-export function table(heads: readonly string[], rows: readonly (readonly Cell[])[]): string {
+/** Columns of the terminal that a cell takes at most. */
+const CELL = 128
+
+/** @param most columns of each cell, where it may take fewer than a rid has characters */
+export function table(
+  heads: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  most: readonly (number | undefined)[] = [],
+): string {
   if (rows.length === 0) return 'none'
-  const texts = [heads, ...rows].map((row) => row.map(textOf))
-  const widths = heads.map((_, column) => Math.max(...texts.map((row) => (row[column] ?? '').length)))
+  const shownRows = rows.map((row) => row.map((cell, column) => textOf(cell, most[column] ?? CELL)))
+  const texts = [heads.map((head) => shown(head, CELL)), ...shownRows]
+  const widths = heads.map((_, column) => Math.max(...texts.map((row) => widthOf(row[column] ?? ''))))
   const isNumber = heads.map((_, column) => rows.every((row) => typeof row[column] === 'number'))
   const line = (row: readonly string[]) =>
     row
-      .map((text, column) => (isNumber[column] ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0)))
+      .map((text, column) => filled(text, widths[column] ?? 0, isNumber[column] ? 'left' : 'right'))
       .join('  ')
       .trimEnd()
   return texts.map(line).join('\n')
 }
 
-function textOf(cell: Cell): string {
-  if (cell === null || cell === undefined) return '-'
+function textOf(cell: Cell, most: number): string {
+  if (cell === null || cell === undefined || cell === '') return '-'
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no'
   if (typeof cell === 'number') return String(cell)
+  const text = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(cell) ? `${cell.slice(0, 10)} ${cell.slice(11, 19)}Z` : cell
   // Text from a server must not steer the terminal.
-  const text = cell.replace(/\p{Cc}/gu, '?')
-  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(text) ? `${text.slice(0, 10)} ${text.slice(11, 19)}Z` : text
+  return shown(text, most)
 }
 
 export function sizeText(bytes: unknown): string {
