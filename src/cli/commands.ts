@@ -1,5 +1,6 @@
 /** All commands of `mcb`, in the order of the help. */
 import type { Command } from './command.ts'
+import { ARCHIVE_COMMANDS } from './commands/archives.ts'
 import { draws } from './commands/draws.ts'
 import { KEY_COMMANDS, SHARE_COMMANDS } from './commands/keys.ts'
 import { RUN_COMMANDS } from './commands/runs.ts'
@@ -8,6 +9,7 @@ import { watch } from './commands/watch.ts'
 
 export const COMMANDS: readonly Command[] = [
   ...RUN_COMMANDS,
+  ...ARCHIVE_COMMANDS,
   draws,
   watch,
   ...SHARE_COMMANDS,

@@ -1,4 +1,5 @@
 /** The suite on the client, over HTTP on a real socket, in front of each storage of Node. */
+import { expect } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { NullStore } from '../../src/backends/null.ts'
@@ -7,6 +8,8 @@ import type { Store } from '../../src/core/store.ts'
 import { readNodeBody } from '../../src/node/body.ts'
 import { listen } from '../../src/node/server.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
+import { openServer } from '../cli/served.ts'
+import { expectMoved } from '../support/moved.ts'
 import { countRows, openThread } from '../support/storage.ts'
 import { conformance } from './index.ts'
 
@@ -23,6 +26,16 @@ const STORAGES: Readonly<Record<string, () => Promise<Served>>> = {
     const { openStore, path, close } = await openThread()
     return { store: openStore(), path, close }
   },
+}
+
+/** Every run that the suite has left moves through an archive to a server with a SQLite file, and is the same there. */
+async function expectElsewhere(url: string): Promise<void> {
+  const elsewhere = await openServer()
+  try {
+    expect(await expectMoved(url, elsewhere.url)).toBeGreaterThan(100)
+  } finally {
+    await elsewhere.close()
+  }
 }
 
 for (const [name, serve] of Object.entries(STORAGES)) {
@@ -45,6 +58,7 @@ for (const [name, serve] of Object.entries(STORAGES)) {
         },
         ...(path !== undefined && { countRows: async () => countRows(path) }),
         close: async () => {
+          if (path !== undefined) await expectElsewhere(server.url)
           await server.close()
           await close()
         },
