@@ -1,5 +1,6 @@
 /** `npm run bench`: this project's promises of speed and memory, measured. */
 import { execFileSync } from 'node:child_process'
+import { archiveFigures } from './lib/archive-figures.ts'
 import { benchCommand } from './lib/command.ts'
 import { elementFigure, hopFigures, lastDrawFigures } from './lib/few-figures.ts'
 import {
@@ -22,8 +23,8 @@ const HELP = `usage: npm run bench -- [--json] [--quick] [--only NAME]
   --json       one JSON object on standard output; progress goes to standard error
   --quick      a tenth of the data and shorter turns
   --only NAME  one group of figures; may be repeated
-               on Node: memory, append, writers, read, growth, columns, batching, last, elements, varying, list, hops,
-               keys, sdk
+               on Node: memory, append, writers, read, growth, columns, batching, last, elements, varying, list, archive,
+               hops, keys, sdk
                on workerd with run objects: objects, or one of objects-memory, objects-append, objects-against-d1,
                objects-read, objects-last, objects-elements, objects-events
                on workerd with D1: d1, or one of d1-append, d1-read, d1-growth, d1-columns, d1-batching, d1-memory
@@ -55,9 +56,11 @@ const GROUPS: Readonly<Record<string, (server: Started) => Promise<Figure | Figu
   list: (server) => listFigure(server, scale),
 }
 
+const SERVER = [process.execPath, 'bench/server.ts', '--data']
+
 const matches = (name: string, asked: string) => name === asked || name.startsWith(`${asked}-`)
 const wanted = (name: string) => only === undefined || only.some((asked) => matches(name, asked))
-const names = [...Object.keys(GROUPS), 'hops', 'keys', 'sdk', ...Object.keys(WORKERD_GROUPS)]
+const names = [...Object.keys(GROUPS), 'archive', 'hops', 'keys', 'sdk', ...Object.keys(WORKERD_GROUPS)]
 const unknown = only?.find((asked) => !names.some((name) => matches(name, asked)))
 if (unknown !== undefined) {
   console.error(`there is no figure "${unknown}"; --only takes ${names.join(', ')}`)
@@ -65,11 +68,19 @@ if (unknown !== undefined) {
 }
 for (const [name, measure] of Object.entries(GROUPS)) {
   if (!wanted(name)) continue
-  const server = await start([process.execPath, 'bench/server.ts', '--data'])
+  const server = await start(SERVER)
   try {
     report(await measure(server))
   } finally {
     await server.stop()
+  }
+}
+if (wanted('archive')) {
+  const servers = [await start(SERVER), await start(SERVER)] as const
+  try {
+    report(await archiveFigures(...servers, scale))
+  } finally {
+    for (const started of servers) await started.stop()
   }
 }
 if (wanted('hops')) report(await hopFigures(scale))
