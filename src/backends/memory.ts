@@ -20,6 +20,7 @@ import type {
   Store,
   StoredAbout,
   StoredRun,
+  StoreObserver,
   Stretch,
   Usage,
 } from '../core/store.ts'
@@ -53,13 +54,15 @@ interface MemoryRun extends Registration {
 export class MemoryStore implements Store {
   readonly writersElsewhere: boolean = false
   private readonly limits: Limits
+  private readonly observer: StoreObserver | undefined
   /** Runs by rid, in the order of registration. */
   private readonly runs = new Map<string, MemoryRun>()
   private readonly byRegistration = new Map<string, MemoryRun>()
   private registered = 0
 
-  constructor(limits: Limits = DEFAULT_LIMITS) {
+  constructor(limits: Limits = DEFAULT_LIMITS, observer?: StoreObserver) {
     this.limits = limits
+    this.observer = observer
   }
 
   async register(run: Registration): Promise<{ registration: string; created: boolean }> {
@@ -146,7 +149,8 @@ export class MemoryStore implements Store {
     // The run may be gone meanwhile, and the chain longer.
     const chain = this.requireChain(this.run(registration), number)
     const batch = decode()
-    const { from, to, hasNew } = overlapOf(batch, chain.length)
+    const before = chain.length
+    const { from, to, hasNew } = overlapOf(batch, before)
     for (const spec of run.schema.columns) {
       for (const block of clipBlocks(chain.columns[spec.index] ?? [], spec, from, to)) {
         requireSame(spec, batch, block, chain.length)
@@ -158,13 +162,14 @@ export class MemoryStore implements Store {
       const blocks = chain.columns[index]
       // A copy: the body of a request may lie in memory that somebody else goes on using.
       if (spec === undefined || blocks === undefined) continue
-      const before = blocks.length
+      const blocksBefore = blocks.length
       blocks.push({ ...block, data: block.data?.slice() ?? null })
       carry(spec, blocks)
-      chain.bytes += (block.data?.length ?? 0) + (blocks.length - before) * ROW_BYTES
+      chain.bytes += (block.data?.length ?? 0) + (blocks.length - blocksBefore) * ROW_BYTES
     }
     chain.length = batch.start + batch.count
     chain.updatedAt = Date.now()
+    this.observer?.appended(chain.length - before, body.length)
     return chain.length
   }
 

@@ -189,5 +189,11 @@ export interface Store {
   watch?(registration: string, watcher: RunWatcher): Promise<() => void>
 }
 
+/** An observer of stores in one process. */
+export interface StoreObserver {
+  /** Told when new draws of a batch are durable: how many, and the bytes of the encoded batch. One that was there is not told. */
+  appended(draws: number, bytes: number): void
+}
+
 /** Opens the store of a tenant; it has no way to name another tenant's runs. */
 export type OpenStore = (tenant: string) => Store

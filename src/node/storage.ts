@@ -9,11 +9,11 @@ import { commitsOf, insertsOf } from '../backends/clickhouse/commit.ts'
 import { NodeConnection } from '../backends/clickhouse/node-connection.ts'
 import { MemoryStore } from '../backends/memory.ts'
 import { NullStore } from '../backends/null.ts'
-import type { Store } from '../core/store.ts'
+import type { Store, StoreObserver } from '../core/store.ts'
 import { StoreBackend } from '../runs/backend.ts'
 import { FileDriver } from '../sql/file.ts'
 import { openOwned } from './owned-database.ts'
-import { openThreadStorage } from './storage-thread/client.ts'
+import { openThreadStorage, type StorageObserver } from './storage-thread/client.ts'
 
 export const STORAGES = ['sqlite', 'clickhouse', 'memory', 'null'] as const
 export type StorageKind = (typeof STORAGES)[number]
@@ -35,7 +35,7 @@ export interface Storage {
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
- * `notice` learns of events that the operator of the server should know.
+ * `notice` learns of events that the operator of the server should know, `observer` of what is stored.
  *
  * @throws Error whose message tells why it cannot be opened, and the way out
  */
@@ -43,13 +43,19 @@ export async function openStorage(
   kind: StorageKind,
   folder: string,
   notice: (sentence: string) => void = console.error,
+  observer?: StorageObserver,
 ): Promise<Storage> {
-  if (kind === 'memory') return { ...keep(() => new MemoryStore()), ...controlInMemory() }
+  if (kind === 'memory') return { ...keep(() => new MemoryStore(undefined, observer)), ...controlInMemory() }
   if (kind === 'null') return { ...keep(() => new NullStore()), ...controlInMemory() }
-  if (kind === 'clickhouse') return openClickHouse(folder)
-  const thread = await openThreadStorage({ path: pathIn(folder), migrations: MIGRATIONS }, notice)
+  if (kind === 'clickhouse') return openClickHouse(folder, observer)
+  const thread = await openThreadStorage({ path: pathIn(folder), migrations: MIGRATIONS }, notice, observer)
   const { control, failed, close } = thread
   return { ...keep(thread.openStore), control, failed, close }
+}
+
+/** Files of the storage in a folder, by their part. */
+export function filesIn(folder: string): Readonly<Record<'database' | 'log', string>> {
+  return { database: pathIn(folder), log: `${pathIn(folder)}-wal` }
 }
 
 function pathIn(folder: string): string {
@@ -57,7 +63,7 @@ function pathIn(folder: string): string {
 }
 
 /** The draws in ClickHouse; tenants and keys in a SQLite file of this machine. */
-function openClickHouse(folder: string): Storage {
+function openClickHouse(folder: string, observer: StoreObserver | undefined): Storage {
   const connection = new NodeConnection(clickHouseOptions(process.env))
   // One for all tenants: their inserts go together.
   const inserts = commitsOf(connection, insertsOf(process.env.CLICKHOUSE_INSERTS))
@@ -67,7 +73,7 @@ function openClickHouse(folder: string): Storage {
     file.close()
   }
   return {
-    ...keep((tenant) => new ClickHouseStore(connection, tenant, { inserts })),
+    ...keep((tenant) => new ClickHouseStore(connection, tenant, { inserts, observer })),
     control: new SqlControl(file.driver),
     close,
   }

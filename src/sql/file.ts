@@ -58,10 +58,14 @@ export class FileDriver implements SqlDriver {
   private readonly passive: Database.Statement<[], Progress>
   /** Called after each commit with the frames in the write-ahead log. It is set by the part that takes checkpoints over. */
   onCommit: ((frames: number) => void) | undefined
+  /** Called with the seconds that a commit of writes has taken: the wait for the disk. */
+  onTimed: ((seconds: number) => void) | undefined
   private jobs: Job[] = []
   private scheduled = false
   /** True where the program that runs has written something. */
   private wrote = false
+  /** True where a program of the present transaction has. */
+  private hasWrites = false
   private refusal: string | undefined
 
   /** @throws CannotOpen with the obstacle: the file, the disk or another program */
@@ -169,8 +173,9 @@ export class FileDriver implements SqlDriver {
       if (this.database.inTransaction) this.rollback.run()
       this.begin.run()
       begun = true
+      this.hasWrites = false
       for (const job of jobs) job.execute()
-      this.commit.run()
+      this.commitTimed()
     } catch (error) {
       this.rollBack()
       if (jobs.length === 1 || !begun) fail(jobs, error)
@@ -181,6 +186,16 @@ export class FileDriver implements SqlDriver {
     for (const job of jobs) job.settle(undefined)
     this.announceCommit()
     return undefined
+  }
+
+  private commitTimed(): void {
+    if (this.onTimed === undefined || !this.hasWrites) {
+      this.commit.run()
+      return
+    }
+    const begun = performance.now()
+    this.commit.run()
+    this.onTimed((performance.now() - begun) / 1000)
   }
 
   private rollBack(): void {
@@ -212,6 +227,7 @@ export class FileDriver implements SqlDriver {
     if (this.refusal !== undefined && statements.length > 0) throw unavailable(new Error(this.refusal))
     for (const { sql, params } of statements) {
       this.wrote = true
+      this.hasWrites = true
       this.prepare(sql).run(...params)
     }
   }

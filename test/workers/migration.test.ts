@@ -47,7 +47,7 @@ test.each([1, 40_000])('a run of %i draws of the first schema is read, written a
   const stub = objectOf(rid)
   await runInDurableObject(stub, async (_, { storage }) => {
     await migrate(drizzle(storage), { journal, migrations })
-    const store = new SqliteStore(new DurableDriver(storage), 'local', DEFAULT_LIMITS, newRegistration)
+    const store = new SqliteStore(new DurableDriver(storage), 'local', DEFAULT_LIMITS, { newRegistration })
     const run = await new StoreBackend(store).initRun({
       rid,
       variables: X,

@@ -25,6 +25,8 @@ interface ChainTarget {
 }
 
 export interface Target extends ChainTarget {
+  /** Told of draws that this batch has added. */
+  readonly added: (draws: number) => void
   readonly schema: Schema
   readonly limits: Limits
 }
@@ -39,7 +41,10 @@ export async function appendBatch(target: Target, batch: Batch, known: ChainStat
     if (from < to) await requireEqual(target, batch, to, state)
     if (!hasNew) return state
     const next = await attemptAppend(target, batch, state)
-    if (next.won) return next.state
+    if (next.won) {
+      target.added(batch.start + batch.count - state.length)
+      return next.state
+    }
     state = next.state
   }
   throw new McbError('storage_unavailable', 'too many writers append to this chain', { retryAfter: 1 })

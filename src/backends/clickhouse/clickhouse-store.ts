@@ -16,6 +16,7 @@ import type {
   Store,
   StoredAbout,
   StoredRun,
+  StoreObserver,
 } from '../../core/store.ts'
 import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
@@ -40,6 +41,7 @@ export interface ClickHouseOptions {
   readonly limits?: Limits
   /** Way to bring small inserts together: `gather` when absent. Stores of one process share one result of `commitsOf`. */
   readonly inserts?: Inserts | Commits
+  readonly observer?: StoreObserver | undefined
 }
 
 export class ClickHouseStore implements Store {
@@ -49,6 +51,7 @@ export class ClickHouseStore implements Store {
   private readonly tenant: string
   private readonly limits: Limits
   private readonly commits: Commits
+  private readonly observer: StoreObserver | undefined
   /** Generations and schemas by registration; an entry stays true for ever. */
   private readonly generations = new LruMap<string, number>(KNOWN_GENERATIONS)
   private readonly schemas = new LruMap<string, Schema>(KNOWN_RUNS)
@@ -57,10 +60,11 @@ export class ClickHouseStore implements Store {
   private readonly queues = new Queues()
   private readonly lists = new Flights<ChainState[]>()
 
-  constructor(connection: Connection, tenant: string, { limits, inserts }: ClickHouseOptions = {}) {
+  constructor(connection: Connection, tenant: string, { limits, inserts, observer }: ClickHouseOptions = {}) {
     this.#connection = connection
     this.tenant = tenant
     this.limits = limits ?? DEFAULT_LIMITS
+    this.observer = observer
     this.commits = typeof inserts === 'object' ? inserts : commitsOf(connection, inserts ?? 'gather')
   }
 
@@ -148,6 +152,7 @@ export class ClickHouseStore implements Store {
 
   async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
     const key = `${registration}/${chain}`
+    const bytes = body.length
     return this.queues.run(key, () =>
       retryable(async () => {
         const run = await this.runOf(registration)
@@ -160,6 +165,7 @@ export class ClickHouseStore implements Store {
           chain,
           limits: this.limits,
           commits: this.commits,
+          added: (draws: number) => this.observer?.appended(draws, bytes),
         }
         try {
           const state = await appendBatch(target, (await prepareBatch(body, schema, this.limits))(), known)

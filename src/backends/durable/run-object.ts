@@ -167,7 +167,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   private store(tenant: string): SqliteStore {
     let store = this.stores.get(tenant)
     if (store === undefined) {
-      store = new SqliteStore(this.driver, tenant, limitsOf(this.env), newRegistration)
+      store = new SqliteStore(this.driver, tenant, limitsOf(this.env), { newRegistration })
       this.stores.set(tenant, store)
     }
     return store

@@ -24,26 +24,33 @@ const TAIL_DRAWS = 1024 * 1024
 /** A batch of this many bytes goes straight to chunks. */
 const STRAIGHT_BYTES = 256 * 1024
 
-/** Appends `batch` and returns the chain's new length. */
+export interface Appended {
+  /** The chain's new length. */
+  readonly length: number
+  /** Draws that were not there before. */
+  readonly added: number
+}
+
+/** Appends a batch. */
 export function* appendBatch(
   runId: number,
   number: number,
   schema: Schema,
   decode: () => Batch,
   now: number,
-): Program<number> {
+): Program<Appended> {
   const chain = yield* requireChain(runId, number)
   const batch = decode()
   const { from, to, hasNew } = overlapOf(batch, chain.length)
   if (from < to) yield* requireEqual(chain, schema, batch, to)
-  if (!hasNew) return chain.length
+  if (!hasNew) return { length: chain.length, added: 0 }
   const end = batch.start + batch.count
   const { statements, scratch } = yield* placeBlocks(chain, schema, newBlocks(schema, batch, chain.length), end, now)
   // Once a minute: its row is in an index, and most appends write nothing but the chain's.
   if (minuteOf(now) !== minuteOf(chain.updatedAt)) statements.push(touchRun(runId, now))
   yield { guard: unchanged(chain), writes: statements }
   for (const bytes of scratch) free(bytes)
-  return end
+  return { length: end, added: end - chain.length }
 }
 
 function minuteOf(time: number): number {

@@ -16,6 +16,7 @@ import type {
   Store,
   StoredAbout,
   StoredRun,
+  StoreObserver,
   Usage,
 } from '../../core/store.ts'
 import { turn } from '../../core/turn.ts'
@@ -50,25 +51,32 @@ interface KnownRun {
 /** Bytes of schemas that are kept; one stays true for ever, since a registration never changes. */
 const KNOWN_BYTES = 32 * 1024 * 1024
 
+export interface SqliteStoreOptions {
+  readonly newRegistration?: (rid: string) => string
+  readonly observer?: StoreObserver | undefined
+}
+
 export class SqliteStore implements Store {
   readonly writersElsewhere: boolean
   private readonly driver: SqlDriver
   private readonly tenant: string
   private readonly limits: Limits
   private readonly newRegistration: (rid: string) => string
+  private readonly observer: StoreObserver | undefined
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ weight }) => weight)
 
   constructor(
     driver: SqlDriver,
     tenant: string,
     limits: Limits,
-    newRegistration: (rid: string) => string = () => crypto.randomUUID(),
+    { newRegistration = () => crypto.randomUUID(), observer }: SqliteStoreOptions = {},
   ) {
     this.writersElsewhere = driver.isShared
     this.driver = driver
     this.tenant = tenant
     this.limits = limits
     this.newRegistration = newRegistration
+    this.observer = observer
   }
 
   register(run: Registration): Promise<{ registration: string; created: boolean }> {
@@ -124,7 +132,11 @@ export class SqliteStore implements Store {
   async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
     const { id, schema } = this.known.get(registration) ?? (await this.run(registration))
     const decode = await prepareBatch(body, schema, this.limits)
-    return this.driver.run(() => appendBatch(id, chain, schema, decode, Date.now()), body.length)
+    const bytes = body.length
+    const program = () => appendBatch(id, chain, schema, decode, Date.now())
+    const { length, added } = await this.driver.run(program, bytes)
+    if (added > 0) this.observer?.appended(added, bytes)
+    return length
   }
 
   async read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {

@@ -8,10 +8,10 @@ import type { ControlStore } from '../../access/records.ts'
 import { type Failure, fromFailure } from '../../backends/outcome.ts'
 import { type PackedRead, unpackRead } from '../../backends/packing.ts'
 import { McbError } from '../../core/errors.ts'
-import { BodyReturned, type Read, type Store } from '../../core/store.ts'
+import { BodyReturned, type Read, type Store, type StoreObserver } from '../../core/store.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
-import type { Call, Notice, Noticed, Opened, Reply, StoreMethod } from './protocol.ts'
+import type { Call, Done, HostOptions, Notice, Noticed, Opened, Reply, StoreMethod } from './protocol.ts'
 import { ThreadControl } from './thread-control.ts'
 
 export interface ThreadStorage {
@@ -21,6 +21,11 @@ export interface ThreadStorage {
   readonly failed: Promise<Error>
   /** Waits for calls under way, then closes the file. */
   close(): Promise<void>
+}
+
+export interface StorageObserver extends StoreObserver {
+  /** Told of each commit of writes, with the seconds that it has taken. */
+  committed(seconds: number): void
 }
 
 /** Bytes of a body from which on it is handed over; for a smaller one a copy is cheaper. */
@@ -34,12 +39,16 @@ interface Waiting {
 }
 
 /** @throws CannotOpen */
-export async function openThreadStorage(options: FileOptions, notice: Notice = () => {}): Promise<ThreadStorage> {
+export async function openThreadStorage(
+  options: FileOptions,
+  notice: Notice = () => {},
+  observer?: StorageObserver,
+): Promise<ThreadStorage> {
   const worker = new Worker(new URL('./host.ts', import.meta.url), {
-    workerData: options,
+    workerData: { ...options, observed: observer !== undefined } satisfies HostOptions,
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   })
-  const calls = new Calls(worker, notice)
+  const calls = new Calls(worker, notice, observer)
   const opened = await calls.opened
   if (!opened.opened) {
     await worker.terminate()
@@ -55,6 +64,7 @@ export async function openThreadStorage(options: FileOptions, notice: Notice = (
 
 class Calls {
   private readonly worker: Worker
+  private readonly observer: StorageObserver | undefined
   private readonly waiting = new Map<number, Waiting>()
   private lastId = 0
   private ended: McbError | undefined
@@ -64,8 +74,9 @@ class Calls {
   private readonly failure = Promise.withResolvers<Error>()
   private readonly exit = Promise.withResolvers<void>()
 
-  constructor(worker: Worker, notice: Notice) {
+  constructor(worker: Worker, notice: Notice, observer: StorageObserver | undefined) {
     this.worker = worker
+    this.observer = observer
     worker.on('message', (message: Opened | Reply | Noticed) => {
       if ('notice' in message) notice(message.notice)
       else if ('opened' in message) this.opening.resolve(message)
@@ -109,11 +120,17 @@ class Calls {
   }
 
   private settle(reply: Reply): void {
+    if (reply.done !== undefined) this.observe(reply.done)
     const waiting = this.waiting.get(reply.id)
     this.waiting.delete(reply.id)
     if ('failure' in reply) waiting?.reject(errorOf(reply.failure, reply.returned))
     else waiting?.resolve(reply.value)
     if (this.waiting.size === 0) this.idle?.()
+  }
+
+  private observe({ draws, bytes, commits }: Done): void {
+    if (draws > 0) this.observer?.appended(draws, bytes)
+    for (const seconds of commits) this.observer?.committed(seconds)
   }
 
   private end(cause: Error): void {

@@ -3,7 +3,21 @@
 import type { ControlStore } from '../../access/records.ts'
 import type { Outcome } from '../../backends/outcome.ts'
 import type { Store } from '../../core/store.ts'
-import type { Progress } from '../../sql/file.ts'
+import type { FileOptions, Progress } from '../../sql/file.ts'
+
+export interface HostOptions extends FileOptions {
+  /** True where replies carry what was done. */
+  readonly observed: boolean
+}
+
+/** Work that was done since the reply before. */
+export interface Done {
+  /** Draws that were appended, and the bytes of the batches that brought them. */
+  readonly draws: number
+  readonly bytes: number
+  /** Seconds that each commit has taken. */
+  readonly commits: readonly number[]
+}
 
 export type StoreMethod = Exclude<keyof Store, 'watch' | 'writersElsewhere'>
 
@@ -27,6 +41,7 @@ export type Call = StoreCall | ControlCall
 export type Opened = { readonly opened: true } | { readonly opened: false; readonly why: string }
 
 export type Reply = { readonly id: number } & Outcome<unknown> & {
+    readonly done?: Done
     /** The body of an append to a registration that is gone, which is given back. */
     readonly returned?: Uint8Array<ArrayBuffer>
   }
