@@ -5,6 +5,7 @@ import { requestId } from 'hono/request-id'
 import { type Defer, Keyring } from './access/keyring.ts'
 import { Quotas } from './access/quotas.ts'
 import { type ControlStore, LOCAL_TENANT } from './access/records.ts'
+import { McbError } from './core/errors.ts'
 import { type Bounds, DEFAULT_BOUNDS, DEFAULT_LIMITS, type Limits } from './core/limits.ts'
 import { oneLine, reportLine } from './core/log-text.ts'
 import { withoutKeys } from './core/redaction.ts'
@@ -13,11 +14,13 @@ import { type AuditEntry, auditTo } from './http/audit.ts'
 import { readStandardBody } from './http/body.ts'
 import { BodyBudget } from './http/body-budget.ts'
 import { compressed } from './http/compression.ts'
-import type { AddressOf, AppContext, AppEnv, ReadBody, WhenAnswered } from './http/context.ts'
+import type { AddressOf, AppContext, AppEnv, IsLocal, ReadBody, WhenAnswered } from './http/context.ts'
 import { counted } from './http/counted.ts'
 import { announceLength } from './http/head.ts'
 import { CORS_HEADERS, setHeaders } from './http/headers.ts'
 import type { Management } from './http/management.ts'
+import type { Meter } from './http/meter.ts'
+import { metered } from './http/metered.ts'
 import { misdirected } from './http/misdirected.ts'
 import { mount } from './http/mount.ts'
 import { OpenAnswers } from './http/open-answers.ts'
@@ -31,6 +34,7 @@ import { drawRoutes } from './routes/draws.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { metricsRoutes } from './routes/metrics.ts'
 import { runRoutes } from './routes/runs.ts'
 import { sharedRoutes } from './routes/shared.ts'
 import { shareRoutes } from './routes/shares.ts'
@@ -80,6 +84,12 @@ export interface AppOptions {
   readonly openAnswers?: OpenAnswers
   /** Sees every request and its answer, for a log. */
   readonly observe?: MiddlewareHandler<AppEnv>
+  /** Measures requests, and answers /metrics; without it there is no such route. */
+  readonly meter?: Meter
+  /** Tells callers of this machine, who may read /metrics where there are no keys; nobody is one by default. */
+  readonly isLocal?: IsLocal
+  /** Refuses writes while there is too little space. @throws McbError `storage_unavailable` */
+  readonly requireSpace?: () => void
   /** Learns of defects and of storage that fails; the client is told only their code. */
   readonly report?: (requestId: string, error: unknown) => void
   /** Learns of every change of tenants and keys. */
@@ -106,12 +116,29 @@ const RESOURCES: Resources = {
 export function createApp(options: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   prepare(app, options)
-  mount(app, servicesOf(options), RESOURCES)
+  mount(app, servicesOf(options), options.meter === undefined ? RESOURCES : { ...RESOURCES, ...metricsRoutes })
+  return app
+}
+
+/** Options of what happens before and after handlers. */
+type Surroundings = Pick<AppOptions, 'meter' | 'observe' | 'hosts' | 'origins' | 'publicUrl' | 'report'>
+
+/** The application of a server that has no storage yet: everything is 503, so that callers come again. */
+export function createStartingApp(options: Omit<Surroundings, 'report'>): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  prepare(app, { ...options, report: () => {} })
+  app.all('*', () => {
+    throw new McbError('storage_unavailable', 'the server is starting: it opens its storage; try again', {
+      retryAfter: 1,
+    })
+  })
   return app
 }
 
 /** Adds everything that happens before and after handlers. */
-function prepare(app: Hono<AppEnv>, { observe, hosts, origins = [], publicUrl, report = toConsole }: AppOptions): void {
+function prepare(app: Hono<AppEnv>, options: Surroundings): void {
+  const { meter, observe, hosts, origins = [], publicUrl, report = toConsole } = options
+  if (meter !== undefined) app.use(metered(meter))
   app.use(requestId())
   if (observe !== undefined) app.use(observe)
   app.use(setHeaders)
@@ -149,8 +176,10 @@ function servicesOf(options: AppOptions): Services {
     quotas: new Quotas(now),
     management,
     openBackend,
+    meter: options.meter,
+    requireSpace: options.requireSpace ?? (() => {}),
     version: VERSION,
-    openApi: () => openApiOf(RESOURCES, VERSION),
+    openApi: () => openApiOf({ ...RESOURCES, ...metricsRoutes }, VERSION),
   }
 }
 
@@ -172,8 +201,11 @@ function managementOf(
   }
 }
 
-function authorizeWith({ keys, openBackend }: AppOptions, management: Management | undefined): Services['authorize'] {
-  if (keys === undefined || management === undefined) return openAccess(() => openBackend(LOCAL_TENANT))
+function authorizeWith(
+  { keys, openBackend, isLocal = () => false }: AppOptions,
+  management: Management | undefined,
+): Services['authorize'] {
+  if (keys === undefined || management === undefined) return openAccess(() => openBackend(LOCAL_TENANT), isLocal)
   const { operatorToken, addressOf = () => undefined, defer = quietly } = keys
   const { keyring, now } = management
   return keyedAccess({ keyring, operatorToken, openBackend, now, addressOf, defer })

@@ -1,18 +1,25 @@
 /** The embedded default: the application on Node, with its draws in a SQLite file. */
 import { parseArgs } from 'node:util'
-import { accessSettings, isLoopback } from './access/settings.ts'
+import { isLoopback } from './access/settings.ts'
 import { sweepTenants } from './access/sweep.ts'
-import { createApp } from './app.ts'
-import { boundsOf } from './core/limit-settings.ts'
+import { createApp, createStartingApp } from './app.ts'
+import type { McbError } from './core/errors.ts'
 import { describeError } from './core/log-text.ts'
+import { BodyBudget } from './http/body-budget.ts'
+import { OpenAnswers } from './http/open-answers.ts'
 import { readNodeBody } from './node/body.ts'
-import { clientAddresses } from './node/client-address.ts'
-import { LOG_FORMS, Log } from './node/log.ts'
+import { FreeDisk } from './node/free-disk.ts'
+import { type Fetching, Front } from './node/front.ts'
+import { isLocalCaller } from './node/local-caller.ts'
+import { Log } from './node/log.ts'
 import { makeFolder } from './node/make-folder.ts'
+import { NodeMeter } from './node/metrics.ts'
+import { createMetricsApp, type MetricsSettings } from './node/metrics-server.ts'
 import { reportTo } from './node/report.ts'
-import { type Listening, listen, whenNodeAnswered } from './node/server.ts'
+import { type Listening, type ListenOptions, listen, whenNodeAnswered } from './node/server.ts'
+import { readSettings, type Settings } from './node/settings.ts'
 import { endInTurn } from './node/stop.ts'
-import { openStorage, STORAGES, type Storage, type StorageKind } from './node/storage.ts'
+import { filesIn, openStorage, STORAGES, type Storage, type StorageKind } from './node/storage.ts'
 import { VERSION } from './version.ts'
 
 const HELP = `McBackend Edge: keeps the draws of MCMC runs.
@@ -38,6 +45,12 @@ environment
                        name in MCB_PUBLIC_URL need not be listed   [none]
   MCB_CORS_ORIGINS     origins of web pages that may send requests, with commas between   [none]
   MCB_PUBLIC_URL       address that links to shared runs begin with   [that of the request]
+
+for who operates it (docs/operate.md)
+  MCB_MIN_FREE_MIB     free space of the data's disk below which writes are refused with 503; 0 for none   [1024]
+  MCB_METRICS          off: no figures at /metrics, which is for the operator's token or, without keys, this machine   [on]
+  MCB_METRICS_PORT     a port of its own for /metrics, without a token; 0 picks a free one   [none]
+  MCB_METRICS_HOST     address of that port   [127.0.0.1]
 
 what it holds at a time for all callers (docs/security.md)
   MCB_BODIES_MIB         memory of bodies that are being received or stored; beyond it, 503   [512]
@@ -78,49 +91,89 @@ const STORAGE_MS = 10_000
 /** Milliseconds between two looks for rows that deletions of tenants have left. */
 const SWEEP_MS = 10 * 60_000
 
-/** Result of reading settings; ends the process when they are wrong, since the user is to mend them. */
-function orFail<T>(read: () => T): T {
+function describeFailure(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Settings of the environment; ends the process when they are wrong, since the user is to mend them. */
+function settingsOrFail(): Settings {
   try {
-    return read()
+    return readSettings(process.env)
   } catch (error) {
     return fail(describeFailure(error))
   }
 }
 
-function describeFailure(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** True for a storage with files in the folder of the data. */
+function hasFolder(kind: StorageKind): boolean {
+  return kind === 'sqlite' || kind === 'clickhouse'
 }
 
-/** Settings in the environment. */
-function readSettings() {
-  // A variable that is set to nothing is not set.
-  const set = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''))
-  const {
-    PORT = '8787',
-    HOST = '127.0.0.1',
-    MCB_DATA_DIR = './data',
-    MCB_STORAGE = 'sqlite',
-    MCB_LOG = 'requests',
-  } = set
-  const port = Number(PORT)
-  if (!Number.isInteger(port) || port < 0 || port > 65535) fail(`PORT must be a number from 0 to 65535, not "${PORT}".`)
-  const kind = STORAGES.find((name) => name === MCB_STORAGE)
-  if (kind === undefined) fail(`MCB_STORAGE must be one of ${STORAGES.join(', ')}, not "${MCB_STORAGE}".`)
-  const form = LOG_FORMS.find((name) => name === MCB_LOG)
-  if (form === undefined) fail(`MCB_LOG must be one of ${LOG_FORMS.join(', ')}, not "${MCB_LOG}".`)
-  const access = orFail(() => accessSettings(process.env, isLoopback(HOST) ? 'this machine' : 'others'))
-  const bounds = orFail(() => boundsOf(process.env))
-  const addressOf = orFail(() => clientAddresses(set.MCB_TRUST_PROXY))
-  return { host: HOST, port, folder: MCB_DATA_DIR, kind, form, access, bounds, addressOf }
-}
-
-async function openOrFail(kind: StorageKind, folder: string, notice: (sentence: string) => void): Promise<Storage> {
+async function openOrFail({ kind, folder }: Settings, log: Log, meter: NodeMeter | undefined): Promise<Storage> {
   try {
-    if (kind === 'sqlite' || kind === 'clickhouse') makeFolder(folder)
+    if (hasFolder(kind)) makeFolder(folder)
   } catch (error) {
     fail(`the folder "${folder}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }
-  return openStorage(kind, folder, notice).catch((error: unknown) => fail(`${describeFailure(error)}.`))
+  const notice = (sentence: string) => log.say(sentence)
+  return openStorage(kind, folder, notice, meter).catch((error: unknown) => fail(`${describeFailure(error)}.`))
+}
+
+/** A port to listen on, and the beginning of the variables that choose it. */
+interface Place {
+  readonly host: string
+  readonly port: number
+  readonly variables: '' | 'MCB_METRICS_'
+}
+
+function cannotListen({ code, message }: NodeJS.ErrnoException, { host, port, variables }: Place): never {
+  const name = `${variables}PORT`
+  if (code === 'EADDRINUSE') fail(`port ${port} of ${host} is taken; set ${name} to another one.`)
+  fail(`cannot listen on ${host}:${port} (${message}); set ${variables}HOST and ${name}.`)
+}
+
+function listenOrFail(app: Fetching, place: Place, options: ListenOptions): Promise<Listening> {
+  return listen(app, place.host, place.port, options).catch((error) => cannotListen(error, place))
+}
+
+/**
+ * Listens before there is a storage, so that callers learn that the server starts. Undefined where the port is taken: the
+ * server that has it may be about to leave it, together with the folder.
+ */
+function listenEarly(app: Fetching, place: Place, options: ListenOptions): Promise<Listening | undefined> {
+  return listen(app, place.host, place.port, options).catch((error: NodeJS.ErrnoException) =>
+    error.code === 'EADDRINUSE' ? undefined : cannotListen(error, place),
+  )
+}
+
+type Surroundings = Parameters<typeof createStartingApp>[0] & { readonly meter?: NodeMeter }
+
+async function appOf(settings: Settings, storage: Storage, log: Log, surroundings: Surroundings): Promise<Fetching> {
+  const { access, addressOf, bounds, folder, kind, leastFree } = settings
+  const { openBackend, closeBackend, control } = storage
+  const { operatorToken } = access
+  const bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes })
+  const openAnswers = new OpenAnswers(bounds)
+  // Draws in ClickHouse take no space of the disk that has the keys.
+  const disk = hasFolder(kind)
+    ? await FreeDisk.watch({ folder, leastFree: kind === 'sqlite' ? leastFree : 0 })
+    : undefined
+  const files = hasFolder(kind) ? filesIn(folder) : undefined
+  surroundings.meter?.watch({ version: VERSION, storage: kind, bodies, openAnswers, files, disk })
+  return createApp({
+    openBackend,
+    ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend, addressOf } }),
+    ...surroundings,
+    audit: (entry) => log.audit(entry),
+    bounds,
+    readBody: readNodeBody,
+    whenAnswered: whenNodeAnswered,
+    bodies,
+    openAnswers,
+    isLocal: isLocalCaller,
+    ...(disk && { requireSpace: disk.requireSpace }),
+    report: reportTo((id, told) => log.report(id, told), Date.now),
+  })
 }
 
 async function main(): Promise<void> {
@@ -129,38 +182,50 @@ async function main(): Promise<void> {
     console.log(text)
     return
   }
-  const { host, port, folder, kind, form, access, bounds, addressOf } = readSettings()
-  const { operatorToken, origins, publicUrl, hosts } = access
-  const log = new Log({ form, secrets: operatorToken === undefined ? [] : [operatorToken] })
-  const storage = await openOrFail(kind, folder, (sentence) => log.say(sentence))
-  const { openBackend, closeBackend, control } = storage
-  const app = createApp({
-    openBackend,
-    ...(operatorToken !== undefined && { keys: { control, operatorToken, closeBackend, addressOf } }),
+  const settings = settingsOrFail()
+  const { host, port, kind, metrics } = settings
+  const { operatorToken, origins, publicUrl, hosts } = settings.access
+  const log = new Log({ form: settings.form, secrets: operatorToken === undefined ? [] : [operatorToken] })
+  const meter = metrics.isOn ? new NodeMeter() : undefined
+  const surroundings = {
     origins,
+    ...(meter && { meter }),
     ...(hosts !== undefined && { hosts: [...hosts, host] }),
     ...(publicUrl !== undefined && { publicUrl }),
-    audit: (entry) => log.audit(entry),
-    bounds,
-    readBody: readNodeBody,
-    whenAnswered: whenNodeAnswered,
     ...(log.observe !== undefined && { observe: log.observe }),
-    report: reportTo((id, told) => log.report(id, told), Date.now),
-  })
-  const server = await listen(app, host, port, { ...bounds, refused: log.refused }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') fail(`port ${port} of ${host} is taken; set PORT to another one.`)
-      fail(`cannot listen on ${host}:${port} (${error.message}); set HOST and PORT.`)
-    },
-  )
+  }
+  const refused = (error: McbError) => {
+    meter?.refused(error.status)
+    log.refused(error)
+  }
+  const place: Place = { host, port, variables: '' }
+  const options = { ...settings.bounds, refused }
+  const front = new Front(createStartingApp(surroundings))
+  const early = await listenEarly(front, place, options)
+  const storage = await openOrFail(settings, log, meter)
+  front.lead(await appOf(settings, storage, log, surroundings))
+  const server = early ?? (await listenOrFail(front, place, options))
+  const figures = meter && (await listenForFigures(metrics, meter, log))
   log.takeConsole()
   const keys = operatorToken === undefined ? 'no keys' : 'with keys'
-  log.say(`McBackend Edge listening on ${server.url} (storage: ${kind}; ${keys}; docs: ${server.url}/docs)`)
+  const more = figures === undefined ? '' : `; figures: ${figures.url}/metrics`
+  log.say(`McBackend Edge listening on ${server.url} (storage: ${kind}; ${keys}; docs: ${server.url}/docs${more})`)
   if (operatorToken !== undefined) sweepAgainAndAgain(storage, log)
   else if (!isLoopback(host)) {
     log.say('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
   }
   endWith(storage, server, log)
+}
+
+/** Gives the figures on their own port, where that is asked for. */
+async function listenForFigures(
+  { host, port }: MetricsSettings,
+  meter: NodeMeter,
+  log: Log,
+): Promise<Listening | undefined> {
+  if (port === undefined) return undefined
+  const app = createMetricsApp(meter, host, (id, error) => log.report(id, error))
+  return listenOrFail(app, { host, port, variables: 'MCB_METRICS_' }, {})
 }
 
 function sweepAgainAndAgain({ control, openBackend, closeBackend }: Storage, log: Log): void {

@@ -7,16 +7,23 @@ import { Rates } from '../access/rates.ts'
 import { effectiveScopes, type FoundKey, type KeyRecord } from '../access/records.ts'
 import { McbError } from '../core/errors.ts'
 import type { StoreBackend } from '../runs/backend.ts'
-import type { AddressOf, AppContext, AppEnv, Caller } from './context.ts'
+import type { AddressOf, AppContext, AppEnv, Caller, IsLocal } from './context.ts'
 import { noKeysHere } from './management.ts'
 import type { Need, Services } from './operation.ts'
 
 type Authorize = Services['authorize']
 
 /** Access without keys: everybody is the one tenant, and there is nothing to manage. */
-export function openAccess(openBackend: () => StoreBackend): Authorize {
+export function openAccess(openBackend: () => StoreBackend, isLocal: IsLocal): Authorize {
   return ({ needs }) =>
     createMiddleware<AppEnv>(async (c, next) => {
+      if (needs === 'operator or this machine') {
+        if (isLocal(c)) return next()
+        throw new McbError(
+          'forbidden',
+          'without keys, this is for programs of the same machine, and not through a proxy',
+        )
+      }
       if (needs === 'operator' || needs === 'operator or admin') throw noKeysHere()
       if (needs === 'nothing') return next()
       c.set('caller', { kind: 'anyone' })
@@ -106,7 +113,9 @@ function passwordIn(credentials: string): string | undefined {
 }
 
 function requireScope({ scopes }: KeyRecord, needs: Need): void {
-  if (needs === 'operator') throw new McbError('forbidden', "this needs the operator's token")
+  if (needs === 'operator' || needs === 'operator or this machine') {
+    throw new McbError('forbidden', "this needs the operator's token")
+  }
   const scope = needs === 'operator or admin' ? 'admin' : needs
   if (scope === 'key' || scope === 'nothing' || effectiveScopes(scopes).includes(scope)) return
   throw new McbError('forbidden', `the key has no scope "${scope}"; an admin key of the tenant makes one that has`)

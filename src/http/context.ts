@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import type { KeyRecord, Tenant } from '../access/records.ts'
 import type { StoreBackend } from '../runs/backend.ts'
 import type { BodyHold } from './body-budget.ts'
+import type { RouteMeter } from './meter.ts'
 import type { Place } from './open-answers.ts'
 
 export interface AppEnv {
@@ -17,6 +18,8 @@ export interface AppEnv {
     hold: BodyHold
     /** The request's place among the open answers of its tenant; absent where these are not counted. */
     place: Place
+    /** The meter of the request's route; absent where nothing is measured. */
+    route: RouteMeter
   }
 }
 
@@ -43,6 +46,9 @@ export type ReadBody = (c: AppContext, wish: BodyWish) => Promise<Uint8Array<Arr
 
 /** Calls `ended` when the answer to a request has left, or never will; false where a platform does not learn of that. */
 export type WhenAnswered = (c: AppContext, ended: () => void) => boolean
+
+/** True for a request that a program of this machine has sent, as far as this server can know it. */
+export type IsLocal = (c: AppContext) => boolean
 
 /** The IP address that a request comes from, as far as this server can know it. */
 export type AddressOf = (c: AppContext) => string | undefined

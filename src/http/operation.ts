@@ -6,13 +6,22 @@ import type { StoreBackend } from '../runs/backend.ts'
 import type { BodyBudget } from './body-budget.ts'
 import type { AppContext, AppEnv, ReadBody, WhenAnswered } from './context.ts'
 import type { Management } from './management.ts'
+import type { Meter } from './meter.ts'
 import type { Description, OpenApi } from './openapi/types.ts'
 
 /**
  * The need of an operation: `nothing` needs no key, and for `key` any key will do; the others are scopes of a key, or the
- * operator's token.
+ * operator's token. `operator or this machine` lets programs of this machine in where there are no keys.
  */
-export type Need = 'nothing' | 'key' | 'read' | 'write' | 'admin' | 'operator' | 'operator or admin'
+export type Need =
+  | 'nothing'
+  | 'key'
+  | 'read'
+  | 'write'
+  | 'admin'
+  | 'operator'
+  | 'operator or admin'
+  | 'operator or this machine'
 
 /** One method of one resource. */
 export interface Operation {
@@ -51,6 +60,10 @@ export interface Services {
   readonly management: Management | undefined
   /** The backend under a tenant's name in the storage; handlers have that of their caller in the context. */
   readonly openBackend: (storage: string) => StoreBackend
+  /** Measures requests; absent where nothing is measured. */
+  readonly meter: Meter | undefined
+  /** Refuses what would make the data grow. @throws McbError `storage_unavailable` while there is too little space */
+  readonly requireSpace: () => void
   /** Version of this software. */
   readonly version: string
   /** Makes the description of all routes. */

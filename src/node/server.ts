@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
-import type { Hono } from 'hono'
 import type { McbError } from '../core/errors.ts'
 import { DEFAULT_BOUNDS } from '../core/limits.ts'
-import type { AppEnv, WhenAnswered } from '../http/context.ts'
+import type { WhenAnswered } from '../http/context.ts'
 import { Connections } from './connections.ts'
+import type { Fetching } from './front.ts'
 import {
   defectOf,
   MAX_HEADER_BYTES,
@@ -40,7 +40,7 @@ export interface ListenOptions {
 }
 
 export function listen(
-  app: Hono<AppEnv>,
+  app: Fetching,
   host: string,
   port: number,
   { stallMs = DEFAULT_BOUNDS.stallMs, refused = () => {} }: ListenOptions = {},

@@ -1,6 +1,7 @@
 /** Every route × every kind of credential, with the status that is expected; a route that is not in the table fails. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { newKey } from '../../src/access/key-format.ts'
+import { NodeMeter } from '../../src/node/metrics.ts'
 import { type Body, drawBatch, iterations, jsonOf, META, newApp, PROTOBUF, runMeta } from '../http/api.ts'
 import { expectDescribed } from '../http/described.ts'
 import { bearer, makeKey, newLab, newRun, newWorld, OPERATOR, type World } from './world.ts'
@@ -25,6 +26,8 @@ const TENANT = { tenant: 'new-number' }
 
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /healthz': { rule: 'public', path: '/healthz', ok: 200 },
+  'GET /readyz': { rule: 'public', path: '/readyz', ok: 200 },
+  'GET /metrics': { rule: 'operator', path: '/metrics', ok: 200 },
   'GET /openapi.json': { rule: 'public', path: '/openapi.json', ok: 200 },
   'GET /docs': { rule: 'public', path: '/docs', ok: 200 },
   'GET /shared/:rid': { rule: 'public', path: '/shared/r', ok: 200 },
@@ -131,7 +134,7 @@ let tokens: Readonly<Record<Credential, string | undefined>>
 let made = 0
 
 beforeAll(async () => {
-  world = newWorld()
+  world = newWorld({ meter: new NodeMeter() })
   const lab = await newLab(world, 'lab')
   await newLab(world, 'other')
   await newLab(world, 'suspended')

@@ -86,6 +86,11 @@ data: {"chain":0,"length":500}
 
 `
 
+const METRICS = `# HELP mcb_draws_appended_total Draws that were stored for the first time
+# TYPE mcb_draws_appended_total counter
+mcb_draws_appended_total 8000
+`
+
 export const eventsResponse: ResponseObject = {
   description:
     'First an event "state" with {"chains":[{"chain":0,"length":500}]} and, unnamed, {"chain":0,"length":500} for ' +
@@ -93,6 +98,12 @@ export const eventsResponse: ResponseObject = {
     'every 15 s; an event "deleted", and the end, when the run is deleted. An end without it: connect again.',
   headers: headersWith([]),
   content: { [EVENT_STREAM]: { schema: { type: 'string' }, example: EVENTS } },
+}
+
+export const metricsResponse: ResponseObject = {
+  description: "In Prometheus's text format",
+  headers: headersWith([]),
+  content: { 'text/plain': { schema: { type: 'string' }, example: METRICS } },
 }
 
 function headersWith(more: readonly string[]) {

@@ -34,6 +34,7 @@ function whoMay(needs: Need): string {
 function securityOf(needs: Need): OperationObject['security'] {
   if (needs === 'nothing') return []
   if (needs === 'operator') return [{ operator: [] }]
+  if (needs === 'operator or this machine') return [{ operator: [] }, {}]
   if (needs === 'operator or admin') return [{ operator: [] }, { key: [] }, { basic: [] }]
   return [{ key: [] }, { basic: [] }, {}]
 }

@@ -52,6 +52,7 @@ const ANSWERS: JsonSchemas = {
     { status: { type: 'string', enum: ['ok'] }, version: { ...text, description: 'Of this software' } },
     { examples: [{ status: 'ok', version: '0.1.0' }] },
   ),
+  Readiness: object({ status: { type: 'string', enum: ['ready'] } }, { examples: [{ status: 'ready' }] }),
   RunPage: {
     ...object({ runs: list(ref('RunLine')) }),
     properties: {
