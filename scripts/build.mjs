@@ -18,7 +18,8 @@ const FILES = {
   server: [
     'src/core/generated/messages.js',
     'bin/*.mjs',
-    'scripts/{backup,clickhouse-migrate}.mjs',
+    'scripts/{backup,restore-drill,clickhouse-migrate}.mjs',
+    'deploy/*',
     'migrations/{*.sql,meta/_journal.json,clickhouse/*.sql}',
   ],
 }

@@ -17,6 +17,22 @@ const COMMIT_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.0
 
 const METHODS = new Set(['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'])
 
+/** Statuses of failures that an operator wants to hear of. */
+const FAILURES: readonly number[] = [500, 503]
+
+/** Figures of all requests. */
+interface RequestFigures {
+  readonly requests: Counter<'route' | 'method' | 'status'>
+  readonly durations: Histogram<'route' | 'method'>
+  readonly failures: Counter<'status'>
+}
+
+interface BoundMethod {
+  readonly method: string
+  readonly time: Histogram.Internal<string>
+  readonly counts: Map<number, Counter.Internal>
+}
+
 /** Parts of the server that are asked when somebody asks for the figures. */
 export interface Sources {
   readonly version: string
@@ -28,10 +44,34 @@ export interface Sources {
   readonly disk: { readonly space: Space | undefined; readonly leastFree: number } | undefined
 }
 
+function requestFigures(registers: Registry[]): RequestFigures {
+  const failures = new Counter({
+    name: 'mcb_http_failures_total',
+    help: 'Requests that were answered 500, a defect, or 503, which a client tries again',
+    labelNames: ['status'],
+    registers,
+  })
+  // From the start, so that the first one is seen to come.
+  for (const status of FAILURES) failures.inc({ status }, 0)
+  const requests = new Counter({
+    name: 'mcb_http_requests_total',
+    help: 'Requests that were answered, by route, method and status',
+    labelNames: ['route', 'method', 'status'],
+    registers,
+  })
+  const durations = new Histogram({
+    name: 'mcb_http_request_duration_seconds',
+    help: 'Seconds from a request to the beginning of its answer',
+    labelNames: ['route', 'method'],
+    buckets: ANSWER_BUCKETS,
+    registers,
+  })
+  return { requests, durations, failures }
+}
+
 export class NodeMeter implements Meter, StorageObserver {
   private readonly registry = new Registry()
-  private readonly requests: Counter<'route' | 'method' | 'status'>
-  private readonly durations: Histogram<'route' | 'method'>
+  private readonly requests: RequestFigures
   private readonly draws: Counter
   private readonly bytes: Counter
   private readonly commits: Histogram
@@ -39,19 +79,7 @@ export class NodeMeter implements Meter, StorageObserver {
 
   constructor() {
     const registers = [this.registry]
-    this.requests = new Counter({
-      name: 'mcb_http_requests_total',
-      help: 'Requests that were answered, by route, method and status',
-      labelNames: ['route', 'method', 'status'],
-      registers,
-    })
-    this.durations = new Histogram({
-      name: 'mcb_http_request_duration_seconds',
-      help: 'Seconds from a request to the beginning of its answer',
-      labelNames: ['route', 'method'],
-      buckets: ANSWER_BUCKETS,
-      registers,
-    })
+    this.requests = requestFigures(registers)
     this.draws = new Counter({
       name: 'mcb_draws_appended_total',
       help: 'Draws that were stored for the first time',
@@ -78,7 +106,7 @@ export class NodeMeter implements Meter, StorageObserver {
   }
 
   route(pattern: string): RouteMeter {
-    return new BoundRoute(pattern, this.requests, this.durations)
+    return new BoundRoute(pattern, this.requests)
   }
 
   appended(draws: number, bytes: number): void {
@@ -142,41 +170,35 @@ async function bytesOf(path: string): Promise<number> {
   }
 }
 
-type Child = Counter.Internal
-
 /** Keeps the children of its labels, so that a request makes no labels. */
 class BoundRoute implements RouteMeter {
   private readonly route: string
-  private readonly requests: Counter<'route' | 'method' | 'status'>
-  private readonly durations: Histogram<'route' | 'method'>
-  private readonly byMethod = new Map<
-    string,
-    { readonly time: Histogram.Internal<string>; readonly counts: Map<number, Child> }
-  >()
+  private readonly figures: RequestFigures
+  private readonly byMethod = new Map<string, BoundMethod>()
 
-  constructor(
-    route: string,
-    requests: Counter<'route' | 'method' | 'status'>,
-    durations: Histogram<'route' | 'method'>,
-  ) {
+  constructor(route: string, figures: RequestFigures) {
     this.route = route
-    this.requests = requests
-    this.durations = durations
+    this.figures = figures
   }
 
   answered(method: string, status: number, seconds: number): void {
-    const known = METHODS.has(method) ? method : 'other'
-    let bound = this.byMethod.get(known)
-    if (bound === undefined) {
-      bound = { time: this.durations.labels({ route: this.route, method: known }), counts: new Map() }
-      this.byMethod.set(known, bound)
-    }
+    const bound = this.byMethod.get(method) ?? this.bind(METHODS.has(method) ? method : 'other')
     bound.time.observe(seconds)
     let count = bound.counts.get(status)
     if (count === undefined) {
-      count = this.requests.labels({ route: this.route, method: known, status: String(status) })
+      count = this.figures.requests.labels({ route: this.route, method: bound.method, status: String(status) })
       bound.counts.set(status, count)
     }
     count.inc()
+    if (FAILURES.includes(status)) this.figures.failures.inc({ status })
+  }
+
+  private bind(method: string): BoundMethod {
+    const known = this.byMethod.get(method)
+    if (known !== undefined) return known
+    const time = this.figures.durations.labels({ route: this.route, method })
+    const bound = { method, time, counts: new Map<number, Counter.Internal>() }
+    this.byMethod.set(method, bound)
+    return bound
   }
 }

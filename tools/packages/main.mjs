@@ -86,7 +86,10 @@ function checkClient() {
 function checkServer() {
   const files = filesOf(server, 'mcbackend-edge')
   for (const file of files) {
-    expect(`${file} has no place in it`, /(\.js|\.mjs|\.sql|LICENSE|\.md|_journal\.json|package\.json)$/.test(file))
+    expect(
+      `${file} has no place in it`,
+      /(\.js|\.mjs|\.sql|LICENSE|\.md|_journal\.json|package\.json|\/deploy\/[\w.-]+)$/.test(file),
+    )
   }
   return `${files.length} files`
 }
@@ -144,6 +147,8 @@ async function checkBackup() {
   const bin = join(server, 'node_modules/mcbackend-edge/bin/mcbackend-edge.mjs')
   await run([NODE20, bin, 'backup', file], { cwd: server, env: serverEnv({ MCB_DATA_DIR: data }) })
   expect('there is no copy', existsSync(file))
+  const drill = join(server, 'node_modules/mcbackend-edge/deploy/restore-drill.sh')
+  expect('the drill', (await run(['sh', drill, file], { cwd: server, env })).includes('passed: '))
 }
 
 const steps = new Steps()
