@@ -15,6 +15,7 @@ import {
 import { keysFigures, OPERATOR } from './lib/keys-figures.ts'
 import { listFigure } from './lib/list-figures.ts'
 import { type Started, start } from './lib/server.ts'
+import { sizeFigures } from './lib/size-figures.ts'
 import { varyingFigure } from './lib/varying-figures.ts'
 import { WORKERD_GROUPS } from './lib/workerd-figures.ts'
 
@@ -24,7 +25,7 @@ const HELP = `usage: npm run bench -- [--json] [--quick] [--only NAME]
   --quick      a tenth of the data and shorter turns
   --only NAME  one group of figures; may be repeated
                on Node: memory, append, writers, read, growth, columns, batching, last, elements, varying, list, archive,
-               hops, keys, sdk
+               hops, keys, sdk, size
                on workerd with run objects: objects, or one of objects-memory, objects-append, objects-against-d1,
                objects-read, objects-last, objects-elements, objects-events
                on workerd with D1: d1, or one of d1-append, d1-read, d1-growth, d1-columns, d1-batching, d1-memory
@@ -60,7 +61,7 @@ const SERVER = [process.execPath, 'bench/server.ts', '--data']
 
 const matches = (name: string, asked: string) => name === asked || name.startsWith(`${asked}-`)
 const wanted = (name: string) => only === undefined || only.some((asked) => matches(name, asked))
-const names = [...Object.keys(GROUPS), 'archive', 'hops', 'keys', 'sdk', ...Object.keys(WORKERD_GROUPS)]
+const names = [...Object.keys(GROUPS), 'archive', 'hops', 'keys', 'sdk', 'size', ...Object.keys(WORKERD_GROUPS)]
 const unknown = only?.find((asked) => !names.some((name) => matches(name, asked)))
 if (unknown !== undefined) {
   console.error(`there is no figure "${unknown}"; --only takes ${names.join(', ')}`)
@@ -83,6 +84,7 @@ if (wanted('archive')) {
     for (const started of servers) await started.stop()
   }
 }
+if (wanted('size')) report(await sizeFigures(scale))
 if (wanted('hops')) report(await hopFigures(scale))
 if (wanted('keys')) {
   const server = (...args: string[]) => start([process.execPath, 'bench/server.ts', ...args, '--data'])

@@ -146,18 +146,21 @@ function listenEarly(app: Fetching, place: Place, options: ListenOptions): Promi
   )
 }
 
+/** The disk of the data. Draws in ClickHouse take no space of the one that has the keys. */
+async function diskOf({ folder, kind, leastFree }: Settings, { reusable }: Storage): Promise<FreeDisk | undefined> {
+  if (!hasFolder(kind)) return undefined
+  return FreeDisk.watch({ folder, leastFree: kind === 'sqlite' ? leastFree : 0, reusable })
+}
+
 type Surroundings = Parameters<typeof createStartingApp>[0] & { readonly meter?: NodeMeter }
 
 async function appOf(settings: Settings, storage: Storage, log: Log, surroundings: Surroundings): Promise<Fetching> {
-  const { access, addressOf, bounds, folder, kind, leastFree } = settings
+  const { access, addressOf, bounds, folder, kind } = settings
   const { openBackend, closeBackend, control } = storage
   const { operatorToken } = access
   const bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes })
   const openAnswers = new OpenAnswers(bounds)
-  // Draws in ClickHouse take no space of the disk that has the keys.
-  const disk = hasFolder(kind)
-    ? await FreeDisk.watch({ folder, leastFree: kind === 'sqlite' ? leastFree : 0 })
-    : undefined
+  const disk = await diskOf(settings, storage)
   const files = hasFolder(kind) ? filesIn(folder) : undefined
   surroundings.meter?.watch({ version: VERSION, storage: kind, bodies, openAnswers, files, disk })
   return createApp({

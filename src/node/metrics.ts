@@ -41,7 +41,9 @@ export interface Sources {
   readonly openAnswers: { count(kind: 'answers' | 'events'): number }
   /** Files of the storage by their part, where it has some on this machine. */
   readonly files: Readonly<Record<string, string>> | undefined
-  readonly disk: { readonly space: Space | undefined; readonly leastFree: number } | undefined
+  readonly disk:
+    | { readonly space: Space | undefined; readonly reusable: number; readonly leastFree: number }
+    | undefined
 }
 
 function requestFigures(registers: Registry[]): RequestFigures {
@@ -137,6 +139,11 @@ export class NodeMeter implements Meter, StorageObserver {
     this.look('mcb_watchers', 'Streams of events that are open', () => openAnswers.count('events'))
     if (files !== undefined) this.lookAtFiles(files)
     if (disk === undefined) return
+    this.look(
+      'mcb_storage_reusable_bytes',
+      'Bytes of the database that deletions have left for new data',
+      () => disk.reusable,
+    )
     this.look('mcb_disk_free_bytes', "Bytes that may still be written to the data's disk", () => disk.space?.free)
     this.look('mcb_disk_total_bytes', "Bytes of the data's disk", () => disk.space?.total)
     this.look('mcb_disk_least_free_bytes', 'Free bytes below which writes are refused', () => disk.leastFree)

@@ -25,6 +25,8 @@ export interface Storage {
   readonly closeBackend: (tenant: string) => void
   /** Tenants and keys. */
   readonly control: ControlStore
+  /** Bytes of the file that deletions have left, and that new data takes first; absent where there is no such file. */
+  readonly reusable?: () => Promise<number>
   /** Resolves when the storage has failed for good. */
   readonly failed?: Promise<Error>
   /** Ends watches of runs, which would otherwise never end. */
@@ -49,8 +51,8 @@ export async function openStorage(
   if (kind === 'null') return { ...keep(() => new NullStore()), ...controlInMemory() }
   if (kind === 'clickhouse') return openClickHouse(folder, observer)
   const thread = await openThreadStorage({ path: pathIn(folder), migrations: MIGRATIONS }, notice, observer)
-  const { control, failed, close } = thread
-  return { ...keep(thread.openStore), control, failed, close }
+  const { control, reusable, failed, close } = thread
+  return { ...keep(thread.openStore), control, reusable, failed, close }
 }
 
 /** Files of the storage in a folder, by their part. */

@@ -104,6 +104,12 @@ export class FileDriver implements SqlDriver {
     return this.checkpointState.get()?.log ?? 0
   }
 
+  /** Bytes of the file that deletions have left, and that new rows take first. https://www.sqlite.org/pragma.html#pragma_freelist_count */
+  reusableBytes(): number {
+    const pages = Number(this.database.pragma('freelist_count', { simple: true }))
+    return pages * Number(this.database.pragma('page_size', { simple: true }))
+  }
+
   run<T>(program: () => Program<T>, bytes = 0): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let outcome: { value: T } | { error: unknown } | undefined

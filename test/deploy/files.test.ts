@@ -130,6 +130,16 @@ testUnless(NO_SYSTEMD)('systemd takes the units, and finds them well protected',
   }
 })
 
+test('the page has a line for each change of a schema', () => {
+  const page = readFileSync(join(ROOT, 'docs/operate.md'), 'utf8')
+  const folders = ['migrations', 'migrations/object', 'migrations/clickhouse']
+  const changes = folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder)).flatMap((name) => (name.endsWith('.sql') ? [`${folder}/${name}`] : [])),
+  )
+  expect(changes.length).toBeGreaterThan(12)
+  expect(changes.filter((path) => !page.includes(`| \`${path}\``))).toEqual([])
+})
+
 test('the service stops no sooner than the server does', () => {
   const entry = readFileSync(join(ROOT, 'src/node.ts'), 'utf8')
   const limits = [...entry.matchAll(/^const (?:REQUESTS|STORAGE)_MS = ([\d_]+)$/gm)]

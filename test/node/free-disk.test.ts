@@ -83,6 +83,41 @@ test('what is wrong with a request is told first; the operator may still manage'
   await expectProblem(await put(await keyOf('write')), 503, 'storage_unavailable')
 })
 
+test('deleting is a way out: what it leaves in the file is written again', async ({ skip }) => {
+  const disk = openSmallDisk(96)
+  if (typeof disk === 'string') return skip(disk)
+  endings.push(() => disk.close())
+  const { api } = await start({ MCB_DATA_DIR: disk.folder, MCB_MIN_FREE_MIB: '40' })
+  const wide = { variables: [{ name: 'x', dtype: 'float64', shape: [8192] }] }
+  const register = async (rid: string) => {
+    expect((await api.request('PUT', `/v1/runs/${rid}`, { body: runMeta(wide) })).status).toBe(201)
+    expect((await api.request('PUT', `/v1/runs/${rid}/chains/0`)).status).toBe(201)
+  }
+  const append = async (rid: string, start: number) => {
+    const x = { name: 'x', dtype: 'float64', data: new Uint8Array(8 * 8192 * 8) }
+    const body = drawBatch({ start, count: 8, draws: [x] })
+    return (await api.request('POST', `/v1/runs/${rid}/chains/0/draws`, { body })).status
+  }
+  await register('first')
+  let length = 0
+  await expect
+    .poll(
+      async () => {
+        const status = await append('first', length)
+        if (status === 200) length += 8
+        return status
+      },
+      { interval: 20, timeout: 40_000 },
+    )
+    .toBe(503)
+  expect(length * 64 * 1024).toBeGreaterThan(16 * MIB)
+  expect((await api.request('DELETE', '/v1/runs/first')).status).toBe(204)
+  await expect.poll(async () => (await api.get('/readyz')).status, { timeout: 10_000 }).toBe(200)
+  expect(disk.free()).toBeLessThan(40 * MIB)
+  await register('second')
+  expect(await append('second', 0)).toBe(200)
+})
+
 test('MCB_MIN_FREE_MIB=0, and storages without a file here, have no threshold', async () => {
   const none = await start({ MCB_DATA_DIR: folderOfTest(), MCB_MIN_FREE_MIB: '0' })
   await withDraws(none.api, 1)

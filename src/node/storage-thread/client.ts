@@ -17,6 +17,8 @@ import { ThreadControl } from './thread-control.ts'
 export interface ThreadStorage {
   readonly openStore: (tenant: string) => Store
   readonly control: ControlStore
+  /** Bytes of the file that deletions have left, and that new data takes first. */
+  readonly reusable: () => Promise<number>
   /** Resolves when the thread has ended without being asked to: nothing can be stored any more. */
   readonly failed: Promise<Error>
   /** Waits for calls under way, then closes the file. */
@@ -57,6 +59,7 @@ export async function openThreadStorage(
   return {
     openStore: (tenant) => new ThreadStore(calls, tenant),
     control: new ThreadControl((control, args) => calls.call({ control, args })),
+    reusable: () => calls.call({ reusable: true }),
     failed: calls.failed,
     close: () => calls.close(),
   }

@@ -39,6 +39,7 @@ const TRANSFER_BYTES = 16 * 1024
 
 /** Carries a call out and resolves to its result; buffers of it that are handed over are added to `transfer`. */
 async function carryOut(driver: FileDriver, call: Call, transfer: ArrayBuffer[]): Promise<unknown> {
+  if ('reusable' in call) return driver.reusableBytes()
   if ('control' in call) {
     const control = new SqlControl(driver)
     return Reflect.apply(control[call.control], control, call.args)
@@ -53,8 +54,7 @@ async function carryOut(driver: FileDriver, call: Call, transfer: ArrayBuffer[])
 
 async function answer(driver: FileDriver, call: Call): Promise<void> {
   const { id } = call
-  const method = 'method' in call ? call.method : undefined
-  const body = method === 'append' ? call.args.find(isBytes) : undefined
+  const body = 'method' in call && call.method === 'append' ? call.args.find(isBytes) : undefined
   let returned: Uint8Array<ArrayBuffer> | undefined
   let reply: Reply
   const transfer: ArrayBuffer[] = []

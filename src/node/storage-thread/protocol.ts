@@ -35,7 +35,13 @@ export interface ControlCall {
   readonly args: readonly unknown[]
 }
 
-export type Call = StoreCall | ControlCall
+/** Asks for the bytes of the file that new data will take first. */
+export interface ReusableCall {
+  readonly id: number
+  readonly reusable: true
+}
+
+export type Call = StoreCall | ControlCall | ReusableCall
 
 /** Sent once by the host when the file is open, or when it could not be opened. */
 export type Opened = { readonly opened: true } | { readonly opened: false; readonly why: string }
