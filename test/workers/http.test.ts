@@ -61,6 +61,16 @@ afterEach(() => vi.restoreAllMocks())
 
 const DRAWS = '/v1/runs/http/chains/0/draws'
 
+test('/readyz asks the storage; there are no figures', async () => {
+  const ready = await call('/readyz')
+  expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }])
+  const keyed = isolate({ MCB_AUTH: 'keys', MCB_OPERATOR_TOKEN: 'operator-token-of-the-workers-44d1' })
+  for (const get of [call, keyed]) {
+    const none = await get('/metrics')
+    expect([none.status, await none.json()]).toMatchObject([404, { code: 'not_found' }])
+  }
+})
+
 describe('answers', () => {
   test.each(['?var=x', '', '?var=note&start=-3', '?stop=0'])('draws%s come with their length', async (query) => {
     const answer = await call(`${DRAWS}${query}`)
