@@ -78,6 +78,7 @@ export class NodeMeter implements Meter, StorageObserver {
   private readonly bytes: Counter
   private readonly commits: Histogram
   private readonly refusals: Counter<'status'>
+  private telling: Promise<Exposition> | undefined
 
   constructor() {
     const registers = [this.registry]
@@ -149,7 +150,15 @@ export class NodeMeter implements Meter, StorageObserver {
     this.look('mcb_disk_least_free_bytes', 'Free bytes below which writes are refused', () => disk.leastFree)
   }
 
-  async exposition(): Promise<Exposition> {
+  /** Those who ask at the same time are told the same. */
+  exposition(): Promise<Exposition> {
+    this.telling ??= this.tell().finally(() => {
+      this.telling = undefined
+    })
+    return this.telling
+  }
+
+  private async tell(): Promise<Exposition> {
     return { type: this.registry.contentType, text: await this.registry.metrics() }
   }
 

@@ -29,13 +29,15 @@ export function reportTo(
       return
     }
     const line = oneLine(error)
-    const last = told.get(line)
+    // The free space of a disk, say, differs from one time to the next.
+    const cause = line.replaceAll(/\d+/g, '0')
+    const last = told.get(cause)
     if (last !== undefined && now() - last.at < PAUSE_MS) {
       last.more++
       return
     }
     if (told.size >= CAUSES) told.clear()
-    told.set(line, { at: now(), more: 0 })
+    told.set(cause, { at: now(), more: 0 })
     write(id, last === undefined || last.more === 0 ? line : `${line} (${last.more} more since the last line)`)
   }
 }

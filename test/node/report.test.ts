@@ -31,6 +31,16 @@ test('a storage that cannot take anything is told in one line, and the next one 
   ])
 })
 
+test('a cause that differs in its numbers alone is one', () => {
+  const lines: (readonly unknown[])[] = []
+  const report = reportTo(
+    (...parts) => lines.push(parts),
+    () => 0,
+  )
+  for (let mib = 100; mib < 200; mib++) report('r', new McbError('storage_unavailable', `the disk has ${mib} MiB free`))
+  expect(lines).toEqual([['r', 'storage_unavailable: the disk has 100 MiB free']])
+})
+
 test('a defect is told each time, with its stack', () => {
   const lines: (readonly unknown[])[] = []
   const report = reportTo(
