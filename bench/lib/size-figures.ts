@@ -58,6 +58,7 @@ async function written(path: string, model: Model, batch: number, draws: number)
     meta: model.meta.slice(),
     variables: 1,
     sampleStats: 0,
+    terms: [],
   })
   await Promise.all(
     Array.from({ length: CHAINS }, async (_, chain) => {

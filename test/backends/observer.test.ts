@@ -44,7 +44,7 @@ test('SQLite in its thread, which tells of commits of writes as well', async () 
     expect(told.commits.length).toBe(5)
     expect(Math.min(...told.commits)).toBeGreaterThan(0)
     const store = storage.openStore('local')
-    await store.list(10, undefined)
+    await store.find('observed')
     await store.ping()
     expect(told.commits.length).toBe(5)
     // Deletions leave room in the file.

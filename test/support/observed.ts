@@ -19,7 +19,7 @@ const batch = (start: number, count: number) =>
 
 export async function expectObserved(store: Store, told: Told): Promise<void> {
   const meta = runMeta({ rid: 'observed', variables: [{ name: 'x', dtype: 'float64' }] })
-  const { registration } = await store.register({ rid: 'observed', meta, variables: 1, sampleStats: 0 })
+  const { registration } = await store.register({ rid: 'observed', meta, variables: 1, sampleStats: 0, terms: [] })
   await store.createChain(registration, 0)
   const append = (start: number, count: number) => store.append(registration, 0, batch(start, count))
   expect(await append(0, 10)).toBe(10)
