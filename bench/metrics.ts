@@ -115,7 +115,13 @@ async function inTurns(turn: (side: Side) => Promise<number>): Promise<Compared>
 }
 
 async function halfFigure(): Promise<Figure> {
-  const most = median([await sides.off.full(), await sides.off.full(), await sides.off.full()])
+  const speeds: number[] = []
+  for (let turn = 0; turn < 3; turn++) {
+    // Both, so that both have run as much before they are compared.
+    await sides.on.full()
+    speeds.push(await sides.off.full())
+  }
+  const most = median(speeds)
   const half = Math.round(most / 2)
   const { ratio, on, off } = await inTurns((side) => side.paced(half))
   const micros = (speed: number) => (1_000_000 / speed).toFixed(0)

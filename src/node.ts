@@ -116,7 +116,7 @@ async function openOrFail({ kind, folder }: Settings, log: Log, meter: NodeMeter
     fail(`the folder "${folder}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }
   const notice = (sentence: string) => log.say(sentence)
-  return openStorage(kind, folder, notice, meter).catch((error: unknown) => fail(`${describeFailure(error)}.`))
+  return openStorage(kind, folder, notice, meter?.tally).catch((error: unknown) => fail(`${describeFailure(error)}.`))
 }
 
 /** A port to listen on, and the beginning of the variables that choose it. */

@@ -5,33 +5,20 @@
  * https://prometheus.io/docs/practices/naming/
  */
 import { stat } from 'node:fs/promises'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { Exposition, Meter, RouteMeter } from '../http/meter.ts'
 import type { Space } from './free-disk.ts'
-import type { StorageObserver } from './storage-thread/client.ts'
+import { Histogram } from './histogram.ts'
+import { addProcessFigures } from './process-figures.ts'
+import { Tally } from './tally.ts'
 
 /** Seconds until an answer begins. */
-const ANSWER_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
-/** Seconds of a commit: a good disk takes less than one of its thousandth. */
-const COMMIT_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
+const ANSWER_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 const METHODS = new Set(['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** Statuses of failures that an operator wants to hear of. */
+/** Statuses of failures that an operator wants to hear of; both are told from the start, so that the first one is seen to come. */
 const FAILURES: readonly number[] = [500, 503]
-
-/** Figures of all requests. */
-interface RequestFigures {
-  readonly requests: Counter<'route' | 'method' | 'status'>
-  readonly durations: Histogram<'route' | 'method'>
-  readonly failures: Counter<'status'>
-}
-
-interface BoundMethod {
-  readonly method: string
-  readonly time: Histogram.Internal<string>
-  readonly counts: Map<number, Counter.Internal>
-}
 
 /** Parts of the server that are asked when somebody asks for the figures. */
 export interface Sources {
@@ -46,79 +33,32 @@ export interface Sources {
     | undefined
 }
 
-function requestFigures(registers: Registry[]): RequestFigures {
-  const failures = new Counter({
-    name: 'mcb_http_failures_total',
-    help: 'Requests that were answered 500, a defect, or 503, which a client tries again',
-    labelNames: ['status'],
-    registers,
-  })
-  // From the start, so that the first one is seen to come.
-  for (const status of FAILURES) failures.inc({ status }, 0)
-  const requests = new Counter({
-    name: 'mcb_http_requests_total',
-    help: 'Requests that were answered, by route, method and status',
-    labelNames: ['route', 'method', 'status'],
-    registers,
-  })
-  const durations = new Histogram({
-    name: 'mcb_http_request_duration_seconds',
-    help: 'Seconds from a request to the beginning of its answer',
-    labelNames: ['route', 'method'],
-    buckets: ANSWER_BUCKETS,
-    registers,
-  })
-  return { requests, durations, failures }
-}
-
-export class NodeMeter implements Meter, StorageObserver {
+export class NodeMeter implements Meter {
+  /** Counts of what is stored, for the storage. */
+  readonly tally = new Tally()
   private readonly registry = new Registry()
-  private readonly requests: RequestFigures
-  private readonly draws: Counter
-  private readonly bytes: Counter
-  private readonly commits: Histogram
+  private readonly routes: CountedRoute[] = []
   private readonly refusals: Counter<'status'>
   private telling: Promise<Exposition> | undefined
 
   constructor() {
-    const registers = [this.registry]
-    this.requests = requestFigures(registers)
-    this.draws = new Counter({
-      name: 'mcb_draws_appended_total',
-      help: 'Draws that were stored for the first time',
-      registers,
-    })
-    this.bytes = new Counter({
-      name: 'mcb_bytes_appended_total',
-      help: 'Bytes of the decoded batches that brought them',
-      registers,
-    })
-    this.commits = new Histogram({
-      name: 'mcb_storage_commit_seconds',
-      help: 'Seconds that SQLite took for a commit of writes, which is the wait for the disk',
-      buckets: COMMIT_BUCKETS,
-      registers,
-    })
+    const { tally } = this
+    this.addRequests()
+    this.count('mcb_draws_appended_total', 'Draws that were stored for the first time', () => tally.draws)
+    this.count('mcb_bytes_appended_total', 'Bytes of the decoded batches that brought them', () => tally.bytes)
     this.refusals = new Counter({
       name: 'mcb_http_refused_total',
       help: 'Answers to bytes that are no HTTP request',
       labelNames: ['status'],
-      registers,
+      registers: [this.registry],
     })
-    collectDefaultMetrics({ register: this.registry })
+    addProcessFigures(this.registry)
   }
 
   route(pattern: string): RouteMeter {
-    return new BoundRoute(pattern, this.requests)
-  }
-
-  appended(draws: number, bytes: number): void {
-    this.draws.inc(draws)
-    this.bytes.inc(bytes)
-  }
-
-  committed(seconds: number): void {
-    this.commits.observe(seconds)
+    const route = new CountedRoute(pattern)
+    this.routes.push(route)
+    return route
   }
 
   refused(status: number): void {
@@ -159,7 +99,56 @@ export class NodeMeter implements Meter, StorageObserver {
   }
 
   private async tell(): Promise<Exposition> {
-    return { type: this.registry.contentType, text: await this.registry.metrics() }
+    const histograms = [
+      '# HELP mcb_http_request_duration_seconds Seconds from a request to the beginning of its answer',
+      '# TYPE mcb_http_request_duration_seconds histogram',
+      ...this.routes.flatMap((route) => route.durationLines('mcb_http_request_duration_seconds')),
+      '# HELP mcb_storage_commit_seconds Seconds that SQLite took for a commit of writes, which is the wait for the disk',
+      '# TYPE mcb_storage_commit_seconds histogram',
+      ...this.tally.commits.lines('mcb_storage_commit_seconds', ''),
+    ]
+    return { type: this.registry.contentType, text: `${await this.registry.metrics()}${histograms.join('\n')}\n` }
+  }
+
+  /** Adds the counts of requests, which each route keeps until they are asked for. */
+  private addRequests(): void {
+    const registers = [this.registry]
+    const requests: Counter<'route' | 'method' | 'status'> = new Counter({
+      name: 'mcb_http_requests_total',
+      help: 'Requests that were answered, by route, method and status',
+      labelNames: ['route', 'method', 'status'],
+      registers,
+      collect: () => {
+        requests.reset()
+        for (const { pattern: route, counts } of this.routes) {
+          for (const { method, status, count } of counts()) requests.inc({ route, method, status }, count)
+        }
+      },
+    })
+    const failures: Counter<'status'> = new Counter({
+      name: 'mcb_http_failures_total',
+      help: 'Requests that were answered 500, a defect, or 503, which a client tries again',
+      labelNames: ['status'],
+      registers,
+      collect: () => {
+        failures.reset()
+        for (const status of FAILURES) {
+          const counts = this.routes.flatMap(({ counts }) => counts().filter((one) => one.status === status))
+          failures.inc(
+            { status },
+            counts.reduce((sum, { count }) => sum + count, 0),
+          )
+        }
+      },
+    })
+  }
+
+  private count(name: string, help: string, read: () => number): void {
+    const collect = () => {
+      counter.reset()
+      counter.inc(read())
+    }
+    const counter: Counter = new Counter({ name, help, registers: [this.registry], collect })
   }
 
   private lookAtFiles(files: Readonly<Record<string, string>>): void {
@@ -186,35 +175,44 @@ async function bytesOf(path: string): Promise<number> {
   }
 }
 
-/** Keeps the children of its labels, so that a request makes no labels. */
-class BoundRoute implements RouteMeter {
-  private readonly route: string
-  private readonly figures: RequestFigures
-  private readonly byMethod = new Map<string, BoundMethod>()
+interface MethodCounts {
+  readonly method: string
+  readonly seconds: Histogram
+  /** Requests by status. */
+  readonly byStatus: Map<number, number>
+}
 
-  constructor(route: string, figures: RequestFigures) {
-    this.route = route
-    this.figures = figures
+/** The counts of one route, in numbers of its own: a request makes no labels. */
+class CountedRoute implements RouteMeter {
+  readonly pattern: string
+  private readonly byMethod = new Map<string, MethodCounts>()
+
+  constructor(pattern: string) {
+    this.pattern = pattern
   }
 
   answered(method: string, status: number, seconds: number): void {
-    const bound = this.byMethod.get(method) ?? this.bind(METHODS.has(method) ? method : 'other')
-    bound.time.observe(seconds)
-    let count = bound.counts.get(status)
-    if (count === undefined) {
-      count = this.figures.requests.labels({ route: this.route, method: bound.method, status: String(status) })
-      bound.counts.set(status, count)
-    }
-    count.inc()
-    if (FAILURES.includes(status)) this.figures.failures.inc({ status })
+    const of = this.byMethod.get(method) ?? this.begin(METHODS.has(method) ? method : 'other')
+    of.seconds.observe(seconds)
+    of.byStatus.set(status, (of.byStatus.get(status) ?? 0) + 1)
   }
 
-  private bind(method: string): BoundMethod {
+  readonly counts = (): { method: string; status: number; count: number }[] =>
+    [...this.byMethod.values()].flatMap(({ method, byStatus }) =>
+      [...byStatus].map(([status, count]) => ({ method, status, count })),
+    )
+
+  durationLines(name: string): string[] {
+    return [...this.byMethod.values()].flatMap(({ method, seconds }) =>
+      seconds.lines(name, `route="${this.pattern}",method="${method}"`),
+    )
+  }
+
+  private begin(method: string): MethodCounts {
     const known = this.byMethod.get(method)
     if (known !== undefined) return known
-    const time = this.figures.durations.labels({ route: this.route, method })
-    const bound = { method, time, counts: new Map<number, Counter.Internal>() }
-    this.byMethod.set(method, bound)
-    return bound
+    const counts = { method, seconds: new Histogram(ANSWER_SECONDS), byStatus: new Map<number, number>() }
+    this.byMethod.set(method, counts)
+    return counts
   }
 }

@@ -13,7 +13,8 @@ import type { Store, StoreObserver } from '../core/store.ts'
 import { StoreBackend } from '../runs/backend.ts'
 import { FileDriver } from '../sql/file.ts'
 import { openOwned } from './owned-database.ts'
-import { openThreadStorage, type StorageObserver } from './storage-thread/client.ts'
+import { openThreadStorage } from './storage-thread/client.ts'
+import type { Tally } from './tally.ts'
 
 export const STORAGES = ['sqlite', 'clickhouse', 'memory', 'null'] as const
 export type StorageKind = (typeof STORAGES)[number]
@@ -37,7 +38,7 @@ export interface Storage {
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
- * `notice` learns of events that the operator of the server should know, `observer` of what is stored.
+ * `notice` learns of events that the operator of the server should know; `tally` counts what is stored.
  *
  * @throws Error whose message tells why it cannot be opened, and the way out
  */
@@ -45,12 +46,12 @@ export async function openStorage(
   kind: StorageKind,
   folder: string,
   notice: (sentence: string) => void = console.error,
-  observer?: StorageObserver,
+  tally?: Tally,
 ): Promise<Storage> {
-  if (kind === 'memory') return { ...keep(() => new MemoryStore(undefined, observer)), ...controlInMemory() }
+  if (kind === 'memory') return { ...keep(() => new MemoryStore(undefined, tally)), ...controlInMemory() }
   if (kind === 'null') return { ...keep(() => new NullStore()), ...controlInMemory() }
-  if (kind === 'clickhouse') return openClickHouse(folder, observer)
-  const thread = await openThreadStorage({ path: pathIn(folder), migrations: MIGRATIONS }, notice, observer)
+  if (kind === 'clickhouse') return openClickHouse(folder, tally)
+  const thread = await openThreadStorage({ path: pathIn(folder), migrations: MIGRATIONS }, notice, tally)
   const { control, reusable, failed, close } = thread
   return { ...keep(thread.openStore), control, reusable, failed, close }
 }

@@ -5,8 +5,10 @@ import { MemoryStore } from '../../src/backends/memory.ts'
 import { SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
+import { Tally } from '../../src/node/tally.ts'
 import { FileDriver } from '../../src/sql/file.ts'
-import { expectObserved, Told } from '../support/observed.ts'
+import { figuresIn } from '../support/figures.ts'
+import { BROUGHT, expectObserved, Told, writeObserved } from '../support/observed.ts'
 import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
 
 test('memory', async () => {
@@ -21,32 +23,29 @@ test('SQLite', async () => {
   driver.close()
 })
 
-/** As `Told`, with the times of commits. */
-class ToldOfCommits extends Told {
-  readonly commits: number[] = []
-
-  committed(seconds: number): void {
-    this.commits.push(seconds)
-  }
+/** Commits of writes that a tally has counted. */
+function commitsOf(tally: Tally): number | undefined {
+  return figuresIn(tally.commits.lines('commits', '').join('\n')).get('commits_count')
 }
 
 test('SQLite in its thread, which tells of commits of writes as well', async () => {
   const folder = newFolder()
-  const told = new ToldOfCommits()
+  const tally = new Tally()
   const storage = await openThreadStorage(
     { path: join(folder, 'test.sqlite'), migrations: MIGRATIONS },
     undefined,
-    told,
+    tally,
   )
   try {
-    await expectObserved(storage.openStore('local'), told)
+    await writeObserved(storage.openStore('local'))
+    const sum = (values: readonly number[]) => values.reduce((a, b) => a + b)
+    expect([tally.draws, tally.bytes]).toEqual([sum(BROUGHT.draws), sum(BROUGHT.bytes)])
     // Registration, chain, and three appends; what only reads, or is refused, is none.
-    expect(told.commits.length).toBe(5)
-    expect(Math.min(...told.commits)).toBeGreaterThan(0)
+    expect(commitsOf(tally)).toBe(5)
     const store = storage.openStore('local')
     await store.find('observed')
     await store.ping()
-    expect(told.commits.length).toBe(5)
+    expect(commitsOf(tally)).toBe(5)
     // Deletions leave room in the file.
     expect(await storage.reusable()).toBe(0)
   } finally {

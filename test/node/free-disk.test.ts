@@ -35,6 +35,7 @@ const WRITES = [
   ['PUT', '/v1/runs/new', runMeta({ ...META, rid: 'new' })],
   ['POST', '/v1/runs', runMeta({ ...META, rid: '' })],
   ['PUT', '/v1/runs/r/chains/1', undefined],
+  ['PATCH', '/v1/runs/r/about', new TextEncoder().encode('{"name":"n"}')],
 ] as const
 
 test('below the threshold: 503 for what grows, from the first request on; reads and deletions go on', async () => {

@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { VERSION } from '../../src/version.ts'
 import { DRAWS, drawBatch, expectProblem, iterations, jsonOf, withDraws } from '../http/api.ts'
 import { type Figures, figuresIn, labelsOf } from '../support/figures.ts'
 import { runServer, type ServerProcess, startServer } from '../support/process.ts'
@@ -56,7 +57,7 @@ test('draws, bytes, commits and requests are counted', async () => {
   const route = '/v1/runs/:rid/chains/:chain/draws'
   expect(figures.get(`mcb_http_requests_total{route="${route}",method="POST",status="200"}`)).toBe(3)
   expect(figures.get(`mcb_http_request_duration_seconds_count{route="${route}",method="POST"}`)).toBe(3)
-  expect(figures.get('mcb_build_info{version="0.1.0",storage="sqlite"}')).toBe(1)
+  expect(figures.get(`mcb_build_info{version="${VERSION}",storage="sqlite"}`)).toBe(1)
   expect(figures.get('mcb_storage_bytes{part="database"}')).toBeGreaterThan(0)
   expect(figures.get('mcb_storage_bytes{part="log"}')).toBeGreaterThan(0)
   expect(figures.get('mcb_disk_free_bytes')).toBeGreaterThan(0)

@@ -8,10 +8,11 @@ import type { ControlStore } from '../../access/records.ts'
 import { type Failure, fromFailure } from '../../backends/outcome.ts'
 import { type PackedRead, unpackRead } from '../../backends/packing.ts'
 import { McbError } from '../../core/errors.ts'
-import { BodyReturned, type Read, type Store, type StoreObserver } from '../../core/store.ts'
+import { BodyReturned, type Read, type Store } from '../../core/store.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
-import type { Call, Done, HostOptions, Notice, Noticed, Opened, Reply, StoreMethod } from './protocol.ts'
+import type { Tally } from '../tally.ts'
+import type { Call, HostOptions, Notice, Noticed, Opened, Reply, StoreMethod } from './protocol.ts'
 import { ThreadControl } from './thread-control.ts'
 
 export interface ThreadStorage {
@@ -23,11 +24,6 @@ export interface ThreadStorage {
   readonly failed: Promise<Error>
   /** Waits for calls under way, then closes the file. */
   close(): Promise<void>
-}
-
-export interface StorageObserver extends StoreObserver {
-  /** Told of each commit of writes, with the seconds that it has taken. */
-  committed(seconds: number): void
 }
 
 /** Bytes of a body from which on it is handed over; for a smaller one a copy is cheaper. */
@@ -44,13 +40,13 @@ interface Waiting {
 export async function openThreadStorage(
   options: FileOptions,
   notice: Notice = () => {},
-  observer?: StorageObserver,
+  tally?: Tally,
 ): Promise<ThreadStorage> {
   const worker = new Worker(new URL('./host.ts', import.meta.url), {
-    workerData: { ...options, observed: observer !== undefined } satisfies HostOptions,
+    workerData: { ...options, counts: tally?.memory } satisfies HostOptions,
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   })
-  const calls = new Calls(worker, notice, observer)
+  const calls = new Calls(worker, notice)
   const opened = await calls.opened
   if (!opened.opened) {
     await worker.terminate()
@@ -67,7 +63,6 @@ export async function openThreadStorage(
 
 class Calls {
   private readonly worker: Worker
-  private readonly observer: StorageObserver | undefined
   private readonly waiting = new Map<number, Waiting>()
   private lastId = 0
   private ended: McbError | undefined
@@ -77,9 +72,8 @@ class Calls {
   private readonly failure = Promise.withResolvers<Error>()
   private readonly exit = Promise.withResolvers<void>()
 
-  constructor(worker: Worker, notice: Notice, observer: StorageObserver | undefined) {
+  constructor(worker: Worker, notice: Notice) {
     this.worker = worker
-    this.observer = observer
     worker.on('message', (message: Opened | Reply | Noticed) => {
       if ('notice' in message) notice(message.notice)
       else if ('opened' in message) this.opening.resolve(message)
@@ -123,17 +117,11 @@ class Calls {
   }
 
   private settle(reply: Reply): void {
-    if (reply.done !== undefined) this.observe(reply.done)
     const waiting = this.waiting.get(reply.id)
     this.waiting.delete(reply.id)
     if ('failure' in reply) waiting?.reject(errorOf(reply.failure, reply.returned))
     else waiting?.resolve(reply.value)
     if (this.waiting.size === 0) this.idle?.()
-  }
-
-  private observe({ draws, bytes, commits }: Done): void {
-    if (draws > 0) this.observer?.appended(draws, bytes)
-    for (const seconds of commits) this.observer?.committed(seconds)
   }
 
   private end(cause: Error): void {

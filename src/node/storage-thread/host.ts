@@ -12,20 +12,20 @@ import type { Store } from '../../core/store.ts'
 import { cannotOpen } from '../../sql/cannot-open.ts'
 import type { FileDriver } from '../../sql/file.ts'
 import { type OwnedFile, openOwned } from '../owned-database.ts'
+import { Tally } from '../tally.ts'
 import { BackgroundCheckpoint } from './checkpoint.ts'
-import { Doings } from './doings.ts'
 import type { Call, HostOptions, Noticed, Opened, Reply } from './protocol.ts'
 
 if (parentPort === null) throw new Error('this module runs in a worker thread')
 const port = parentPort
 const options: HostOptions = workerData
-const doings = options.observed ? new Doings() : undefined
+const tally = options.counts && new Tally(options.counts)
 const stores = new Map<string, Store>()
 
 function storeOf(driver: FileDriver, tenant: string): Store {
   let store = stores.get(tenant)
   if (store === undefined) {
-    store = new SqliteStore(driver, tenant, DEFAULT_LIMITS, { observer: doings })
+    store = new SqliteStore(driver, tenant, DEFAULT_LIMITS, { observer: tally })
     stores.set(tenant, store)
   }
   return store
@@ -66,8 +66,6 @@ async function answer(driver: FileDriver, call: Call): Promise<void> {
     reply = { id, failure, ...(returned && { returned }) }
   }
   if (body !== undefined && returned === undefined) free(body)
-  const done = doings?.take()
-  if (done !== undefined) reply = { ...reply, done }
   try {
     port.postMessage(reply, returned === undefined ? transfer : [returned.buffer])
   } catch (error) {
@@ -104,7 +102,7 @@ try {
   const file = openOwned(options)
   const { driver } = file
   driver.leaveCheckpoints()
-  if (doings !== undefined) driver.onTimed = (seconds) => doings.committed(seconds)
+  if (tally !== undefined) driver.onTimed = (seconds) => tally.committed(seconds)
   const checkpoints = new BackgroundCheckpoint(driver, options.path, notice)
   await completeDeletions(driver)
   port.on('message', (message: Call | 'close') => {

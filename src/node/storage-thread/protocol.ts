@@ -6,17 +6,8 @@ import type { Store } from '../../core/store.ts'
 import type { FileOptions, Progress } from '../../sql/file.ts'
 
 export interface HostOptions extends FileOptions {
-  /** True where replies carry what was done. */
-  readonly observed: boolean
-}
-
-/** Work that was done since the reply before. */
-export interface Done {
-  /** Draws that were appended, and the bytes of the batches that brought them. */
-  readonly draws: number
-  readonly bytes: number
-  /** Seconds that each commit has taken. */
-  readonly commits: readonly number[]
+  /** Memory of the counts of what is stored; absent where nothing is counted. */
+  readonly counts: SharedArrayBuffer | undefined
 }
 
 export type StoreMethod = Exclude<keyof Store, 'watch' | 'writersElsewhere'>
@@ -47,7 +38,6 @@ export type Call = StoreCall | ControlCall | ReusableCall
 export type Opened = { readonly opened: true } | { readonly opened: false; readonly why: string }
 
 export type Reply = { readonly id: number } & Outcome<unknown> & {
-    readonly done?: Done
     /** The body of an append to a registration that is gone, which is given back. */
     readonly returned?: Uint8Array<ArrayBuffer>
   }
