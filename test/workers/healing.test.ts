@@ -5,6 +5,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Catalogue, SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
 import { DurableStore } from '../../src/backends/durable/durable-store.ts'
 import { hideRun } from '../../src/backends/sqlite/runs.ts'
+import type { RunQuery } from '../../src/core/interfaces.ts'
 import { StoreBackend, type StoreRun } from '../../src/runs/backend.ts'
 import { D1Driver } from '../../src/sql/d1.ts'
 import { DurableDriver } from '../../src/sql/object.ts'
@@ -35,6 +36,13 @@ const ANSWER_LOST: Catalogue = {
     await catalogue.remove(...args)
     throw new Error('the answer was lost')
   },
+}
+
+/** Terms in the catalogue of runs that it does not list. */
+async function strandedTerms(): Promise<number> {
+  const sql = 'SELECT count(*) AS n FROM catalogue_terms WHERE run_id NOT IN (SELECT id FROM catalogue)'
+  const row = await env.DB.prepare(sql).first<{ n: number }>()
+  return row?.n ?? Number.NaN
 }
 
 /** Wakes the object of `rid` and gives it another catalogue. */
@@ -88,6 +96,29 @@ describe.each([
     expect(await lines()).toMatchObject([{ chains: 1, draws: 7 }])
     // Nothing is left to be told.
     expect(await runDurableObjectAlarm(objectOf(rid))).toBe(false)
+  })
+
+  test('at a change of names: they are told later, and so are the tags by which the run is found', async () => {
+    const attributes = { model: { stringValue: rid } }
+    const run = await backend.initRun({ rid, variables: X, attributes })
+    await run.setAbout({ name: 'first', tags: ['former'] })
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    await breakCatalogue(broken)
+    await run.setAbout({ name: 'second', tags: ['present'] })
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    expect(await lines()).toMatchObject([{ name: wasAsked ? 'second' : 'first' }])
+    await restart()
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    expect(await lines()).toMatchObject([{ name: 'second', tags: ['present'] }])
+    const finds = async (query: RunQuery) => (await backend.listRuns({ ...query, q: rid })).runs.length
+    expect([await finds({ tag: ['former'] }), await finds({ tag: ['present'] })]).toEqual([0, 1])
+    expect(await finds({ attr: [['model', rid]] })).toBe(1)
+    // Lengths alone are told without the terms, which stay.
+    await append(run, 0, 3)
+    expect(await runDurableObjectAlarm(objectOf(rid))).toBe(true)
+    expect([await finds({ tag: ['present'] }), (await lines())[0]?.draws]).toEqual([1, 3])
+    await backend.deleteRun(rid)
+    expect(await strandedTerms()).toBe(0)
   })
 
   test('at a deletion: the run is gone at once, its line later, and in the end its object', async () => {
