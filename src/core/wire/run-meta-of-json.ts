@@ -227,7 +227,7 @@ class MetaReader extends JsonReader {
 
   /** Keys of the object that comes next, each once; values are taken in between. */
   private *members(what: string): Generator<string, void, void> {
-    this.require('object', what)
+    this.demand('object', what)
     if (!this.beginObject()) return
     const seen = new Set<string>()
     do {
@@ -248,7 +248,7 @@ class MetaReader extends JsonReader {
   }
 
   private list<T>(read: () => T): T[] {
-    this.require('array', 'a list')
+    this.demand('array', 'a list')
     const items: T[] = []
     if (!this.beginList()) return items
     do {
@@ -271,12 +271,12 @@ class MetaReader extends JsonReader {
   }
 
   private bool(): boolean {
-    this.require('boolean', 'true or false')
+    this.demand('boolean', 'true or false')
     return this.boolean()
   }
 
   override string(): string {
-    this.require('string', 'a string')
+    this.demand('string', 'a string')
     return super.string()
   }
 
@@ -328,7 +328,7 @@ class MetaReader extends JsonReader {
     return value
   }
 
-  private require(kind: ReturnType<JsonReader['kind']>, what: string): void {
+  private demand(kind: ReturnType<JsonReader['kind']>, what: string): void {
     const found = this.kind()
     if (found !== kind) throw this.fail(`expected ${what}, found ${found}`)
   }
