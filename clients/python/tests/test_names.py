@@ -113,7 +113,7 @@ def test_the_command_line_and_the_adapters_refuse_it(
 
 def test_an_emcee_run_of_the_longest_id_can_be_reset(server: RunningServer) -> None:
     backend = pytest.importorskip("mcbackend_edge.emcee_backend").EmceeBackend(server.url, rid="r" * 128)
-    backend.run = object()
+    backend.run = backend.client.create_run(rid="r" * 128, variables={"theta": [0.0, 0.0]})
     backend.reset(4, 2)
     assert backend.rid == "r" * 126 + ".2"
 
