@@ -5,12 +5,15 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { drawBatch, expectProblem, iterations, jsonOf, withDraws } from '../http/api.ts'
 import { type ServerProcess, startServer } from '../support/process.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
 
 const ENTRY = fileURLToPath(new URL('../../src/node.ts', import.meta.url))
+
+/** A start takes seconds, and on a machine that is busy ten times as long. */
+vi.setConfig({ testTimeout: 240_000 })
 
 let folder: string
 let servers: ServerProcess[]
