@@ -68,7 +68,7 @@ function chosen(
   rest: readonly Condition[],
   order: string,
 ): Condition {
-  const where = rest.map(({ sql }) => ` AND ${sql}`).join('')
+  const where = ` AND ${allOf(rest.map(({ sql }) => sql))}`
   const params = [...from.params, ...rest.flatMap((condition) => condition.params), limit + 1]
   return { sql: `SELECT ${id} AS id FROM ${from.sql}${where}${order} LIMIT ?`, params }
 }
@@ -122,18 +122,24 @@ function conditionsOf({ rid, part, since, until, updatedSince, archived }: ListQ
   return conditions
 }
 
-/** The terms that must all be there are counted together: D1 takes expressions of a depth of 100, and each condition adds to it. */
+/** Each condition by itself, so that the first that fails ends the look at a run. */
 function termConditions(
   alone: readonly string[],
   several: readonly (readonly string[])[],
   { terms }: ListTables,
 ): Condition[] {
-  const condition = (any: readonly string[], count: number) => ({
-    sql: `(SELECT count(*) FROM ${terms} x WHERE x.run_id = r.id AND x.term IN (${any.map(() => '?').join()})) >= ${count}`,
+  return [...alone.map((term) => [term]), ...several].map((any) => ({
+    sql: `EXISTS (SELECT 1 FROM ${terms} x WHERE x.run_id = r.id AND x.term IN (${any.map(() => '?').join()}))`,
     params: any,
-  })
-  const all = several.map((any) => condition(any, 1))
-  return alone.length === 0 ? all : [condition(alone, alone.length), ...all]
+  }))
+}
+
+/** Conditions that all hold, as a tree of little depth: D1 takes expressions of a depth of 100. */
+function allOf(conditions: readonly string[]): string {
+  const [only = 'true'] = conditions
+  if (conditions.length < 2) return only
+  const half = conditions.length >> 1
+  return `(${allOf(conditions.slice(0, half))} AND ${allOf(conditions.slice(half))})`
 }
 
 export function lineIn(row: Row): RunLine {
