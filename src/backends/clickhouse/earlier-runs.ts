@@ -1,4 +1,6 @@
 /** Runs that a version before has registered, without the terms by which their attributes are found. */
+import type { Bytes } from '../../core/draws/segment.ts'
+import { McbError } from '../../core/errors.ts'
 import { attributeTerms } from '../../core/finding.ts'
 import { decodeRunMeta } from '../../core/wire/run-meta.ts'
 import { INSERT_ABOUT, writeAttributeTerms } from './about.ts'
@@ -33,7 +35,7 @@ export async function addEarlierTerms(connection: Connection): Promise<void> {
     last = undefined
     while (reader.more()) {
       last = readPlace(reader)
-      const terms = attributeTerms(decodeRunMeta(reader.take(reader.varint())))
+      const terms = termsIn(reader.take(reader.varint()))
       if (terms.length === 0) continue
       writeAttributeTerms(writer, last, terms)
       runs++
@@ -41,6 +43,16 @@ export async function addEarlierTerms(connection: Connection): Promise<void> {
     }
   }
   await flush()
+}
+
+/** Damaged metadata have none: they are told of when the run is read, and keep no other run from being found. */
+function termsIn(meta: Bytes): string[] {
+  try {
+    return attributeTerms(decodeRunMeta(meta))
+  } catch (error) {
+    if (error instanceof McbError) return []
+    throw error
+  }
 }
 
 interface RunPlace {

@@ -7,6 +7,7 @@
  */
 import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-types'
 import { describeError } from '../../core/log-text.ts'
+import { readShown } from '../sqlite/run-list.ts'
 import { RUN_BYTES } from '../sqlite/runs.ts'
 import type { Catalogue } from './catalogue.ts'
 
@@ -107,7 +108,8 @@ export class Announcer {
     this.version = version
     this.marked = false
     const run = live ? this.summary() : undefined
-    const told = run === undefined ? '' : `${run.registration}/${run.revision}`
+    // The attributes of a registration never change, so that its tags tell if the terms are those that were told.
+    const told = run === undefined ? '' : `${run.registration} ${JSON.stringify(readShown(run.shown).tags)}`
     try {
       const sent =
         run === undefined
@@ -130,7 +132,7 @@ export class Announcer {
   }
 
   private summary() {
-    const about = 'shown, folded, archived, finished, expected, revision'
+    const about = 'shown, folded, archived, finished, expected'
     const run = this.row(
       `SELECT id, registration, created_at, variables, sample_stats, ${about}, ${RUN_BYTES} AS bytes FROM runs WHERE deleted = 0`,
     )
@@ -155,7 +157,6 @@ export class Announcer {
       archived: Number(run.archived),
       finished: Number(run.finished),
       expected: run.expected === null ? null : Number(run.expected),
-      revision: Number(run.revision),
     }
   }
 

@@ -13,6 +13,6 @@ export const announcement = sqliteTable('announcement', {
   dirty: integer().notNull(),
   /** The number of the last announcement. */
   version: integer().notNull(),
-  /** Registration and revision of the names and terms that the catalogue has; empty when it has none. */
+  /** Registration and tags whose terms the catalogue has; empty when it has none. */
   told: text().notNull().default(''),
 })
