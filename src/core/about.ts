@@ -122,15 +122,47 @@ export function applyPatch(about: About, patch: AboutPatch): About {
   }
 }
 
-/** The text of a patch; members that are undefined are absent. */
-export function patchText({ name, tags, notes, archived, facts }: AboutPatch): string {
-  const members = Object.entries({ name, tags, notes, archived, facts })
-  return jsonText(Object.fromEntries(members.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))))
+/**
+ * A patch as JSON has it, whatever its caller has put into it: members that are undefined are absent, and dates are texts.
+ *
+ * @throws McbError `invalid_about` for a value that JSON has not, such as NaN
+ */
+export function plainPatch({ name, tags, notes, archived, facts }: AboutPatch): AboutPatch {
+  const plain = plainValue({ name, tags, notes, archived, facts }, 'the patch', 0)
+  return parsePatch(plain ?? {})
 }
 
-/** True where the patch changes nothing of `about`: it may have been applied before. */
-export function isMadeBy(about: About, patch: AboutPatch): boolean {
-  return writeAbout(applyPatch(about, patch)) === writeAbout(about)
+function plainValue(value: unknown, place: string, depth: number): JsonValue | undefined {
+  if (depth > FACTS_DEPTH + 2) throw invalid(`${place} nests too deep, or in a circle`)
+  if (value instanceof Date) return value.toISOString()
+  if (typeof value === 'number' && !Number.isFinite(value)) throw invalid(`${place} is ${value}, which JSON has not`)
+  if (value === null || ['string', 'boolean', 'bigint', 'number'].includes(typeof value)) return toScalar(value)
+  if (value === undefined) return undefined
+  if (Array.isArray(value)) return value.map((item, i) => plainValue(item, `${place}[${i}]`, depth + 1) ?? null)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (typeof value !== 'object' || (prototype !== Object.prototype && prototype !== null)) {
+    throw invalid(`${place} is no plain object, list, string, number, bool or null`)
+  }
+  const members = Object.entries(value).flatMap(([key, member]) => {
+    const plain = plainValue(member, depth === 0 ? key : `${place}.${key}`, depth + 1)
+    return plain === undefined ? [] : [[key, plain] as const]
+  })
+  return Object.fromEntries(members)
+}
+
+function toScalar(value: unknown): JsonValue {
+  if (typeof value === 'string' || typeof value === 'boolean') return value
+  return typeof value === 'number' || typeof value === 'bigint' ? value : null
+}
+
+/** The text of a patch of `plainPatch`. */
+export function patchText(plain: AboutPatch): string {
+  return jsonText({ ...plain })
+}
+
+/** True where a patch of `plainPatch` changes nothing of `about`: it may have been applied before. */
+export function isMadeBy(about: About, plain: AboutPatch): boolean {
+  return writeAbout(applyPatch(about, plain)) === writeAbout(about)
 }
 
 /** RFC 7396, section 2. Members are defined and not assigned: a name may be `__proto__`. */
@@ -140,7 +172,7 @@ function merged(target: JsonValue | undefined, patch: JsonObject, depth = 1): Js
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) members.delete(name)
     else if (isObject(value)) members.set(name, merged(members.get(name), value, depth + 1))
-    else members.set(name, withinDepth(value, depth))
+    else members.set(name, withinDepth(value, depth + 1))
   }
   return Object.fromEntries(members)
 }
@@ -188,8 +220,12 @@ export function writeAbout({ name, tags, notes, archived, facts }: About): strin
   return jsonText({ name, tags, notes, archived, facts })
 }
 
+/** The document as it was written: null within its facts is a value, and no deletion. */
 export function readAbout(document: string): About {
-  return document === '' ? NO_ABOUT : applyPatch(NO_ABOUT, parsePatch(parseJson(document)))
+  if (document === '') return NO_ABOUT
+  const given = parseJson(document)
+  const { facts = {}, ...more } = isObject(given) ? given : {}
+  return { ...applyPatch(NO_ABOUT, parsePatch(more)), facts: isObject(facts) ? facts : {} }
 }
 
 export function utf8Length(text: string): number {

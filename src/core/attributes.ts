@@ -6,22 +6,21 @@ import type { JsonValue } from './json.ts'
 import type { mcbackend, RunMeta } from './wire/run-meta.ts'
 import { attributeToJson, ndarrayToJson } from './wire/run-meta-json.ts'
 
-/** Elements that stand as nested lists, of all arrays together, and axes of one; an array beyond stays in its wire form. */
-const LIST_ELEMENTS = 100_000
-const LIST_AXES = 64
+/** Elements and lists of all arrays together that stand as nested lists; an array beyond stays in its wire form. */
+const LIST_ITEMS = 10_000
 
 /**
  * Values by name: null, numbers (`"NaN"`, `"Infinity"` where JSON has none), strings, bools, objects, lists; times as RFC 3339,
  * durations as `1.5s`, arrays as nested lists, in which integers beyond ±2^53 are decimal strings.
  */
 export function plainAttributes(meta: RunMeta): { [key: string]: JsonValue } {
-  let left = LIST_ELEMENTS
+  let left = LIST_ITEMS
   const plain = (value: mcbackend.ExtendedValue.$Properties): JsonValue => {
     if (value.kind !== 'ndarrayValue') return onlyMember(attributeToJson(value))
     const array = value.ndarrayValue ?? {}
     const listed = listable(array, left)
     if (listed === undefined) return ndarrayToJson(array)
-    left -= sizeOf(listed.shape)
+    left -= itemsOf(listed.shape)
     return nested(listed)
   }
   return Object.fromEntries(Object.entries(meta.attributes ?? {}).map(([key, value]) => [key, plain(value)]))
@@ -34,10 +33,21 @@ function onlyMember(wrapped: JsonValue): JsonValue {
   return value
 }
 
-/** The array, unless it has too many elements or axes, or cannot be read. */
+/** Elements of an array and the lists around them: there may be far more of these, where axes have length 1. */
+function itemsOf(shape: readonly number[]): number {
+  let items = 1
+  let within = 1
+  for (const length of shape) {
+    within *= length
+    items += within
+  }
+  return items
+}
+
+/** The array, unless it has too many items, or cannot be read. */
 function listable(message: npproto.ndarray.$Properties, most: number): NdArray | undefined {
   const shape = (message.shape ?? []).map(Number)
-  if (shape.length > LIST_AXES || sizeOf(shape) > most) return undefined
+  if (itemsOf(shape) > most) return undefined
   try {
     return decodeNdArray(message)
   } catch (error) {

@@ -92,8 +92,10 @@ const WORDS: Readonly<Record<string, number | boolean | null>> = {
 /** The terms of which one is that of an attribute with this value: a text may stand for a string, a number, or a word. */
 export function candidateTerms(key: string, text: string): string[] {
   const terms = [attributeTerm(key, text)]
-  if (NUMBER.test(text)) terms.push(attributeTerm(key, Number(text)))
-  else if (Object.hasOwn(WORDS, text)) terms.push(attributeTerm(key, WORDS[text] ?? null))
+  if (NUMBER.test(text)) {
+    const number = Number(text)
+    if (Number.isFinite(number)) terms.push(attributeTerm(key, number))
+  } else if (Object.hasOwn(WORDS, text)) terms.push(attributeTerm(key, WORDS[text] ?? null))
   return terms
 }
 

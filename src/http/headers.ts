@@ -28,6 +28,7 @@ export const CORS_HEADERS = {
     'Authorization',
     'Content-Encoding',
     'Content-Type',
+    'If-Match',
     'If-None-Match',
     'Last-Event-ID',
     'Mcb-Registration',

@@ -12,6 +12,7 @@ const ARCHIVED = ['true', 'false', 'any'] as const
 
 /** @throws McbError `invalid_parameter` */
 export function listQuery(c: AppContext): RunQuery {
+  requireDecodable(c.req.url)
   const given = c.req.queries()
   for (const [name, values] of Object.entries(given)) requireKnown(name, values)
   const [q] = given.q ?? []
@@ -25,6 +26,20 @@ export function listQuery(c: AppContext): RunQuery {
     attr,
     archived: archivedIn(given.archived?.[0]),
     ...Object.fromEntries(TIMES.map((name) => [name, timeIn(name, given[name]?.[0])])),
+  }
+}
+
+/** A query that is no UTF-8, or names nothing, would else be taken for other words, or left out. */
+function requireDecodable(url: string): void {
+  const [, query = ''] = /\?([^#]*)/.exec(url) ?? []
+  for (const parameter of query.split('&')) {
+    if (parameter === '') continue
+    if (parameter.startsWith('=')) throw new McbError('invalid_parameter', 'a parameter of the query has no name')
+    try {
+      decodeURIComponent(parameter)
+    } catch {
+      throw new McbError('invalid_parameter', 'the query is not UTF-8 that was percent-encoded')
+    }
   }
 }
 

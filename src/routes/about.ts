@@ -24,6 +24,7 @@ const getAbout: Operation = {
     errors: ['run_not_found', 'run_replaced'],
   }),
   handler: async (c, services) => {
+    if (c.req.method === 'HEAD') return head(c)
     const { about, registration } = await withRun(c, ridParam(c), {}, async (run) => {
       return { about: await run.about(), registration: run.registration }
     })
@@ -48,7 +49,7 @@ const patchAbout: Operation = {
     let body: Promise<JsonValue> | undefined
     const { about, registration } = await withRun(c, ridParam(c), {}, async (run) => {
       // A run that is missing, and a condition that fails, come before anything that is wrong with the body.
-      const { etag } = await run.about()
+      const etag = await run.aboutETag()
       if (condition !== undefined) requireETag(condition, etag)
       body ??= readPatch(c, services)
       const patch = parsePatch(await body)
@@ -57,12 +58,20 @@ const patchAbout: Operation = {
         added = { runs: 0, bytes }
         await requireRoom(c, quotas, added, async () => bytes <= 0)
       }
-      const about = await run.setAbout(patch, { admit, ...(condition !== undefined && { ifMatch: condition }) })
+      const about = await run.changeAbout(patch, { admit, ...(condition !== undefined && { ifMatch: condition }) })
       countAdded(c, quotas, added)
       return { about, registration: run.registration }
     })
     return answer(c, services, about, registration)
   },
+}
+
+/** The headers alone: the body would be made in vain. */
+async function head(c: AppContext): Promise<Response> {
+  const [etag, registration] = await withRun(c, ridParam(c), {}, async (run) => {
+    return [await run.aboutETag(), run.registration] as const
+  })
+  return c.body(null, 200, { ETag: etag, [REGISTRATION]: registration, 'Content-Type': JSON_TYPE })
 }
 
 function answer(c: AppContext, services: Services, about: RunAbout, registration: string): Response {

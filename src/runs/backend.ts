@@ -1,6 +1,6 @@
 /** Backend, Run and Chain over any Store, which the routes serve. */
 
-import { type AboutPatch, applyPatch, parsePatch, readAbout, shownOf, utf8Length, writeAbout } from '../core/about.ts'
+import { type AboutPatch, applyPatch, plainPatch, readAbout, shownOf, utf8Length, writeAbout } from '../core/about.ts'
 import { plainAttributes } from '../core/attributes.ts'
 import { RunDescription } from '../core/description.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
@@ -25,8 +25,10 @@ import type {
 } from '../core/interfaces.ts'
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts'
 import { LruMap } from '../core/lru.ts'
+import { Queues } from '../core/queues.ts'
 import { pieces, type Selection } from '../core/selection.ts'
 import type { ChainState, Question, ReadPage, RunWatcher, Store, StoredAbout } from '../core/store.ts'
+import { turn } from '../core/turn.ts'
 import {
   acceptRunMeta,
   encodeRunMeta,
@@ -63,6 +65,8 @@ export class StoreBackend implements Backend {
   readonly watches = new LocalWatches()
   /** Looks at runs that others may write. */
   readonly looks: Looks
+  /** Changes of names, notes and facts that are at work, by registration. */
+  readonly changes = new Queues()
   /** Room for pages of all reads of this backend. */
   readonly room = new PageRoom()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
@@ -150,6 +154,7 @@ export class StoreRun extends RunDescription implements Run {
   readonly store: Store
   readonly limits: Limits
   private readonly room: PageRoom
+  private readonly changes: Queues
   private readonly watches: LocalWatches
   private readonly looks: Looks
 
@@ -163,6 +168,7 @@ export class StoreRun extends RunDescription implements Run {
     this.store = backend.store
     this.limits = backend.limits
     this.room = backend.room
+    this.changes = backend.changes
     this.watches = backend.watches
     this.looks = backend.looks
   }
@@ -214,13 +220,31 @@ export class StoreRun extends RunDescription implements Run {
     return this.describe(await this.store.about(this.registration))
   }
 
-  /** @param options.admit rejects when the bytes that the change adds are too many; negative when it takes some away */
-  async setAbout(patch: AboutPatch, { ifMatch, admit }: AdmittedChange = {}): Promise<RunAbout> {
-    const checked = parsePatch({ ...patch })
-    for (;;) {
+  /** Etag of the names, notes and facts as they are now. */
+  async aboutETag(): Promise<string> {
+    return this.etag(await this.store.about(this.registration))
+  }
+
+  async setAbout(patch: AboutPatch, options: AboutOptions = {}): Promise<RunAbout> {
+    return this.changeAbout(plainPatch(patch), options)
+  }
+
+  /**
+   * Applies a patch that was parsed. Those to one run take turns where no other process writes it, so that none is worked on in vain.
+   *
+   * @param options.admit rejects when the bytes that the change adds are too many; negative when it takes some away
+   */
+  async changeAbout(patch: AboutPatch, options: AdmittedChange = {}): Promise<RunAbout> {
+    const change = () => this.change(patch, options)
+    return this.store.writersElsewhere ? change() : this.changes.run(this.registration, change)
+  }
+
+  private async change(patch: AboutPatch, { ifMatch, admit }: AdmittedChange): Promise<RunAbout> {
+    for (let attempt = 0; attempt < CHANGE_ATTEMPTS; attempt++) {
+      await pauseOf(attempt)
       const before = await this.store.about(this.registration)
       if (ifMatch !== undefined) requireETag(ifMatch, this.etag(before))
-      const about = applyPatch(readAbout(before.document), checked)
+      const about = applyPatch(readAbout(before.document), patch)
       const document = writeAbout(about)
       await admit?.(utf8Length(document) - utf8Length(before.document))
       const change = { revision: before.revision, document, shown: shownOf(about) }
@@ -230,6 +254,8 @@ export class StoreRun extends RunDescription implements Run {
       const line = { ...before.line, name, tags, archived, finished, expected }
       return this.describe({ revision: change.revision + 1, document, line })
     }
+    const detail = `names, notes and facts of run "${this.rid}" are changed by many at once; send it again`
+    throw new McbError('storage_unavailable', detail, { retryAfter: 1 })
   }
 
   private etag({ revision }: Pick<StoredAbout, 'revision'>): string {
@@ -296,6 +322,16 @@ export class StoreRun extends RunDescription implements Run {
       rest()
     }
   }
+}
+
+/** Attempts at one change, and milliseconds of the longest pause before the second, which grows with each. */
+const CHANGE_ATTEMPTS = 30
+const CHANGE_PAUSE_MS = 10
+
+/** A turn for others, and behind an attempt that was in vain some time, so that those who race do not meet again. */
+function pauseOf(attempt: number): Promise<void> {
+  if (attempt === 0) return turn()
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * CHANGE_PAUSE_MS * attempt))
 }
 
 interface AdmittedChange extends AboutOptions {

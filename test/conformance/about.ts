@@ -28,6 +28,7 @@ const ATTRIBUTES: { readonly [key: string]: mcbackend.ExtendedValue.$Properties 
   zero: { numberValue: -0 },
   rate: { numberValue: 0.1 },
   nan: { numberValue: Number.NaN },
+  infinite: { numberValue: Number.POSITIVE_INFINITY },
   tuned: { boolValue: true },
   nothing: { nullValue: 0 },
   'a.b=c&d': { stringValue: 'x\u0000y' },
@@ -100,6 +101,7 @@ export const about: Topic = {
         zero: first.attributes.zero,
         rate: 0.1,
         nan: 'NaN',
+        infinite: 'Infinity',
         tuned: true,
         nothing: null,
         'a.b=c&d': 'x\u0000y',
@@ -154,6 +156,16 @@ export const about: Topic = {
         const { runs } = await suite.other.listRuns({ limit: 1000, tag: [text || name] })
         expect(runs.find(({ rid }) => rid === run.rid)).toMatchObject({ name: text, tags: [text || name] })
       }
+    })
+
+    test('null within facts is kept, and what JSON has not is refused', async () => {
+      const run = await newRun()
+      await run.setAbout({ facts: { list: [null, { a: null, b: 2n ** 70n }], rhat: 1.5 } })
+      const { facts } = await run.about()
+      expect(facts).toEqual({ list: [null, { a: null, b: 2n ** 70n }], rhat: 1.5 })
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY])
+        expect(await refused(run.setAbout({ facts: { rhat: bad } }))).toBe('invalid_about')
+      expect((await run.about()).facts).toEqual(facts)
     })
 
     test('the longest texts are kept, and longer ones refused', async () => {
@@ -263,6 +275,8 @@ export const about: Topic = {
         [{ attr: [['four', '4.0']] }, []],
         [{ attr: [['zero', '0']] }, [a]],
         [{ attr: [['nan', 'NaN']] }, [a]],
+        [{ attr: [['infinite', 'Infinity']] }, [a]],
+        [{ attr: [['infinite', '1e400']] }, []],
         [{ attr: [['tuned', 'true']] }, [a]],
         [{ attr: [['nothing', 'null']] }, [a]],
         [{ attr: [['a.b=c&d', 'x\u0000y']] }, [a]],

@@ -11,6 +11,8 @@ export const patch = (body: Body, headers: { readonly [name: string]: string } =
 
 const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) })
 
+const lists = (levels: number): unknown => (levels === 0 ? 1 : [lists(levels - 1)])
+
 export const ABOUT_CASES: readonly Case[] = [
   ...[
     { owner: 'me' },
@@ -30,6 +32,7 @@ export const ABOUT_CASES: readonly Case[] = [
     { archived: 'yes' },
     { facts: [] },
     { facts: deep(65) },
+    { facts: { a: lists(64) } },
     JSON.parse('{"__proto__":{}}'),
   ].map(
     (value): Case => ({
@@ -37,6 +40,15 @@ export const ABOUT_CASES: readonly Case[] = [
       code: 'invalid_about',
       request: patch(jsonBytes(value)),
     }),
+  ),
+  ...[
+    '{"name":"a","name":"b"}',
+    '{"facts":{"z":1,"z":2}}',
+    '{"facts":{"a":1e400}}',
+    '{"facts":{"a":[-1e999]}}',
+    `{"facts":{"a":${'9'.repeat(401)}}}`,
+  ].map(
+    (text): Case => ({ what: text.slice(0, 30), code: 'invalid_json', request: patch(new TextEncoder().encode(text)) }),
   ),
   ...['', '{', '{"name":"\\ud800"}', '{"\\udc00":1}', "{'name':1}", '{"name":1}x', '['.repeat(1000), '{"a":01}'].map(
     (text): Case => ({
@@ -80,6 +92,9 @@ export const ABOUT_CASES: readonly Case[] = [
     'limit=1&limit=2',
     'attr=x',
     'archived=yes',
+    'q=%ff',
+    'tag=%E0%A4%A',
+    '=5',
     'archived=',
     'archived=true&archived=any',
     'since=yesterday',

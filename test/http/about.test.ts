@@ -2,6 +2,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { MemoryStore } from '../../src/backends/memory.ts'
 import { bearer, makeKey, newLab, newRun, newWorld, OPERATOR } from '../tenants/world.ts'
 import { jsonBytes, patch } from './about-cases.ts'
 import { type Api, bytesOf, JSON_TYPE, jsonOf, META, newApp, runMeta } from './api.ts'
@@ -62,6 +63,53 @@ test('integers of any size and names such as __proto__ are kept', async () => {
   expect(got).toContain('"seed":340282366920938463463374607431768211455')
   expect(got).toContain('"__proto__":{"a":-0}')
   expect(got).toContain('"constructor":1.5e+300')
+})
+
+test('an array of many axes of length 1 is no flood of lists', async () => {
+  const { api } = newApp()
+  const shape = [100_000, ...new Array<number>(63).fill(1)]
+  const ndarrayValue = { dtype: 'bool', shape, strides: shape, order: 'C', data: new Uint8Array(100_000) }
+  const small = { dtype: 'int8', shape: [2, 3], strides: [3, 1], order: 'C', data: new Uint8Array([1, 2, 3, 4, 5, 6]) }
+  const attributes = { flood: { ndarrayValue }, small: { ndarrayValue: small } }
+  expect((await api.request('PUT', '/v1/runs/r', { body: runMeta({ ...META, attributes }) })).status).toBe(201)
+  const text = await (await api.get(ABOUT)).text()
+  expect(text.length).toBeLessThan(200_000)
+  const about = JSON.parse(text)
+  expect(about.attributes.small).toEqual([
+    [1, 2, 3],
+    [4, 5, 6],
+  ])
+  expect(about.attributes.flood).toMatchObject({ dtype: 'bool', data: expect.any(String) })
+})
+
+test('a patch of many values is refused while others have their turns', async () => {
+  const { api } = newApp()
+  await withRun(api)
+  for (const item of ['1,', '{},', '[],']) {
+    const text = `{"facts":{"a":[${item.repeat(700_000).slice(0, -1)}]}}`
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    const { status } = await api.request(...patch(new TextEncoder().encode(text)))
+    clearInterval(timer)
+    expect(status).toBe(413)
+    expect(turns).toBeGreaterThan(5)
+  }
+})
+
+test('patches of one run that come together are all kept, and each is worked on once', async () => {
+  const store = new MemoryStore()
+  const { api } = newApp({ store })
+  await withRun(api)
+  let changes = 0
+  const setAbout = store.setAbout.bind(store)
+  store.setAbout = (...args) => {
+    changes++
+    return setAbout(...args)
+  }
+  const all = Array.from({ length: 40 }, (_, i) => api.request(...patch(jsonBytes({ facts: { [`k${i}`]: i } }))))
+  for (const { status } of await Promise.all(all)) expect(status).toBe(200)
+  expect(Object.keys((await jsonOf(await api.get(ABOUT))).facts)).toHaveLength(40)
+  expect(changes).toBe(40)
 })
 
 test('environment is not shown to the key of a share', async () => {

@@ -4,6 +4,7 @@ import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
+import { Flights, Queues } from '../../core/queues.ts'
 import type {
   AboutChange,
   ChainState,
@@ -27,7 +28,6 @@ import { chainSince, findChain, listChains, type RunKey, requireChain } from './
 import { WHEN_GONE } from './clickhouse-settings.ts'
 import { type Commits, commitsOf, type Inserts } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
-import { Flights, Queues } from './queues.ts'
 import { readAt, readPage, readSince } from './read.ts'
 import { findAbout, listRuns } from './run-list.ts'
 import { endGeneration, type FoundRun, findRun, purgeRuns, registerRun, usageOf } from './runs.ts'

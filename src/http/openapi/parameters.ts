@@ -45,7 +45,7 @@ const ofList = (name: string, description: string, schema: Parameter['schema'], 
   schema,
   ...(example !== undefined && { example }),
 })
-const moment = { type: 'string', pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].*)?$' } as const
+const moment = { type: 'string', format: 'date-time' } as const
 
 /** Conditions on the runs of a list; `attr.KEY` has no fixed name, so that OpenAPI cannot describe it. */
 export const findingParameters: readonly Parameter[] = [
@@ -58,7 +58,12 @@ export const findingParameters: readonly Parameter[] = [
     explode: true,
     schema: { type: 'array', maxItems: 50, items: { type: 'string' } },
   },
-  ofList('since', 'Registered from this moment on: RFC 3339, or a day (UTC)', moment, '2026-11-21'),
+  ofList(
+    'since',
+    'Registered from this moment on; a day as 2026-11-21 is taken as well, in UTC',
+    moment,
+    '2026-11-21T00:00:00Z',
+  ),
   ofList('until', 'Registered before this moment', moment),
   ofList('updatedSince', 'Written from this moment on', moment),
   ofList('archived', 'Which runs: those that are not archived, such alone, or any', {
