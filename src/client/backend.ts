@@ -84,16 +84,17 @@ export class HttpBackend implements Backend {
   }
 
   /**
-   * Runs, the latest registered first. A server of an older release knows no conditions and gives all runs.
+   * Runs, the latest registered first.
    *
    * @example
    * const { runs } = await backend.listRuns({ q: 'schools', tag: ['paper'], since: new Date(Date.now() - 7 * 864e5) })
-   * @throws McbError `invalid_parameter` for a limit that is not 1 to 1000, a cursor of somebody else, or too many conditions
+   * @throws McbError `invalid_parameter` for a limit that is not 1 to 1000, a cursor of somebody else, or too many conditions;
+   *   `not_found` for conditions on a server of an older release, which knows none
    */
   async listRuns(query: RunQuery = {}): Promise<RunPage> {
     const search = searchOf(query)
     const path = search.size === 0 ? '/v1/runs' : `/v1/runs?${search}`
-    return this.context.transport.send({ method: 'GET', path, type: JSON_TYPE }, readRunPage)
+    return this.context.transport.send({ method: 'GET', path, type: JSON_TYPE }, (answer) => readRunPage(answer, query))
   }
 
   async deleteRun(rid: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** JSON answers of the server, read without trust; one that lacks a member was damaged on its way. */
 import { stateOf } from '../core/about.ts'
-import type { RunAbout, RunPage, RunSummary } from '../core/interfaces.ts'
+import { McbError } from '../core/errors.ts'
+import type { RunAbout, RunPage, RunQuery, RunSummary } from '../core/interfaces.ts'
 import { isObject, type JsonObject, type JsonValue, parseJson } from '../core/json.ts'
 import type { WholeAnswer } from './problem.ts'
 
@@ -48,9 +49,15 @@ function chainOf(value: JsonObject): ChainAnswer {
   return { chain: wholeNumberIn(value, 'chain'), length: wholeNumberIn(value, 'length') }
 }
 
-export function readRunPage(answer: WholeAnswer): RunPage {
+/** @param query the question: a server of an older release ignores conditions, and would give all runs for those found */
+export function readRunPage(answer: WholeAnswer, { limit: _limit, cursor: _cursor, ...filter }: RunQuery): RunPage {
   const page = members(answer)
-  const runs = listIn(page, 'runs').map((run) => summaryOf(objectOf(run)))
+  const lines = listIn(page, 'runs').map(objectOf)
+  const isFiltered = Object.values(filter).some((value) => value !== undefined && `${value}` !== '')
+  if (isFiltered && lines.some((line) => line.state === undefined)) {
+    throw new McbError('not_found', 'the server is of an older release, which finds no runs by conditions')
+  }
+  const runs = lines.map(summaryOf)
   return page.nextCursor === undefined ? { runs } : { runs, nextCursor: stringIn(page, 'nextCursor') }
 }
 

@@ -1,6 +1,6 @@
 /** A run on the server: its metadata, which never change, and the way to its chains. */
 
-import { type AboutPatch, isMadeBy, patchText } from '../core/about.ts'
+import { type AboutPatch, isMadeBy, patchText, plainPatch } from '../core/about.ts'
 import { RunDescription } from '../core/description.ts'
 import type { Schema } from '../core/draws/columns.ts'
 import { McbError } from '../core/errors.ts'
@@ -20,6 +20,21 @@ export interface BackendContext {
   readonly flush: Required<FlushOptions>
   /** Chains that have taken draws and are not closed. */
   readonly writers: Set<HttpChain>
+}
+
+/** Milliseconds of the longest pause behind a change that met another one. */
+const PAUSE_MS = 50
+
+interface Refused {
+  readonly refusal: McbError
+  readonly attempt: number
+}
+
+type AboutChanged = { readonly about: RunAbout } | (Refused & { readonly present: RunAbout })
+
+/** Number of changes, which an ETag ends with. */
+function revisionOf({ etag }: RunAbout): number {
+  return Number(/-(\d+)"$/.exec(etag)?.[1])
 }
 
 export class HttpRun extends RunDescription implements Run {
@@ -97,23 +112,44 @@ export class HttpRun extends RunDescription implements Run {
    * @throws McbError `invalid_about`, `about_changed`, `run_not_found`, `run_replaced`
    */
   async setAbout(patch: AboutPatch, { ifMatch }: AboutOptions = {}): Promise<RunAbout> {
+    const plain = plainPatch(patch)
+    if (ifMatch !== undefined) {
+      const changed = await this.change(plain, ifMatch)
+      if ('about' in changed) return changed.about
+      throw changed.refusal
+    }
+    for (let round = 0; ; round++) {
+      if (round > 0) await new Promise((resolve) => setTimeout(resolve, Math.random() * PAUSE_MS * round))
+      // The revision is named even so: a patch that is repeated, since its answer was lost, must not undo a later change.
+      const before = await this.about()
+      const changed = await this.change(plain, before.etag)
+      if ('about' in changed) return changed.about
+      const isApplied = changed.attempt > 1 && revisionOf(changed.present) !== revisionOf(before) + 1
+      if (isApplied) throw changed.refusal
+    }
+  }
+
+  /** One change of a revision, or the refusal of it: an answer that was lost may have been that of this change. */
+  private async change(patch: AboutPatch, ifMatch: string): Promise<AboutChanged> {
     const { transport, headers, path } = this.context
     const request = {
       method: 'PATCH',
       path: `${path}/about`,
-      headers: { ...headers, ...(ifMatch !== undefined && { 'If-Match': ifMatch }) },
+      headers: { ...headers, 'If-Match': ifMatch },
       body: patchText(patch),
       type: JSON_TYPE,
     } as const
-    const changed = await transport.send<RunAbout | McbError>(request, readRunAbout, (refusal, attempt) => {
-      // An earlier attempt, whose answer was lost, may have made this change.
-      if (attempt > 1 && refusal.code === 'about_changed') return refusal
-      throw refusal
-    })
-    if (!(changed instanceof McbError)) return changed
+    const changed = await transport.send<{ about: RunAbout } | Refused>(
+      request,
+      (answer) => ({ about: readRunAbout(answer) }),
+      (refusal, attempt) => {
+        if (refusal.code === 'about_changed') return { refusal, attempt }
+        throw refusal
+      },
+    )
+    if ('about' in changed) return changed
     const present = await this.about()
-    if (isMadeBy(present, patch)) return present
-    throw changed
+    return changed.attempt > 1 && isMadeBy(present, patch) ? { about: present } : { ...changed, present }
   }
 
   /**
