@@ -1,7 +1,7 @@
 /** `mcb` as a process in front of a server: finding, naming, reading, watching and moving runs, and its exit codes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { COMMANDS } from '../../src/cli/commands.ts'
 import { HttpBackend } from '../../src/client/index.ts'
 import { expectSame } from '../support/moved.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
-import { openServer, type TestServer } from './served.ts'
+import { openServer, openStalling, type TestServer } from './served.ts'
 
 const MCB = fileURLToPath(new URL('../../bin/mcb.mjs', import.meta.url))
 const HOSTILE = 'Eight\u001b[31m \u202eschools\u0000 <b>x</b>\n\u009b2J'
@@ -328,21 +328,25 @@ describe('archives', () => {
       await chain.appendBatch({ count: 4000, draws: new Map([['x', { dtype: 'float64', shape: [4000, 1000], data }]]) })
     }
     const path = join(folder, 'large.mcb')
-    const exporting = start(['runs', 'export', 'large', '-o', path])
-    await expect
-      .poll(() => existsSync(`${path}.part`) && readFileSync(`${path}.part`).length, { interval: 2 })
-      .toBeGreaterThan(4e6)
+    const source = await openStalling(server.url, 5)
+    const exporting = start(['runs', 'export', 'large', '-o', path], source.url)
+    const written = () => (existsSync(`${path}.part`) ? statSync(`${path}.part`).size : 0)
+    await expect.poll(written).toBeGreaterThan(4e6)
     exporting.kill('SIGKILL')
     await once(exporting, 'close')
+    await source.close()
     expect(existsSync(path)).toBe(false)
     const { code, out, err } = await mcb(['runs', 'export', 'large', '-o', path])
     expect([code, err, out]).toEqual([0, '', expect.stringContaining('MiB were there')])
-    const importing = start(['runs', 'import', path], other.url)
+    const target = await openStalling(other.url, 5)
+    const importing = start(['runs', 'import', path], target.url)
     const elsewhere = new HttpBackend({ url: other.url })
     const length = async () => (await (await elsewhere.getRun('large'))?.getChain(0))?.length()
-    await expect.poll(length, { interval: 5 }).toBeGreaterThan(500)
+    await expect.poll(length).toBeGreaterThan(500)
     importing.kill('SIGKILL')
     await once(importing, 'close')
+    await target.close()
+    expect(await length()).toBeLessThan(4000)
     expect(await mcb(['runs', 'import', path], '', other.url)).toMatchObject({
       code: 0,
       out: expect.stringContaining('8000 draws in 2 chains'),

@@ -38,12 +38,28 @@ type Fault = (typeof FAULTS)[number]
 /** Passes requests on; every third one of those about draws meets the next of the faults. */
 export async function openFaulty(target: string): Promise<TestServer & { readonly met: Fault[] }> {
   const met: Fault[] = []
+  const server = await openProxy(target, (number) => {
+    const fault = number % 3 === 0 ? FAULTS[met.length % FAULTS.length] : undefined
+    if (fault !== undefined) met.push(fault)
+    return fault
+  })
+  return { ...server, met }
+}
+
+/** Passes requests on, but of those about draws only the first `most`: it never answers the others, so that work stands still. */
+export function openStalling(target: string, most: number): Promise<TestServer> {
+  return openProxy(target, (number) => (number > most ? 'silent' : undefined))
+}
+
+/** @param faultOf the fault that a request about draws meets, by its number from 1 */
+async function openProxy(
+  target: string,
+  faultOf: (number: number) => Fault | 'silent' | undefined,
+): Promise<TestServer> {
   let requests = 0
   const server = createServer((incoming, outgoing) => {
-    const isFaulty = incoming.url?.includes('/draws') === true && ++requests % 3 === 0
-    const fault = isFaulty ? FAULTS[met.length % FAULTS.length] : undefined
-    if (fault !== undefined) met.push(fault)
-    pass(target, incoming, outgoing, fault)
+    const fault = incoming.url?.includes('/draws') === true ? faultOf(++requests) : undefined
+    if (fault !== 'silent') pass(target, incoming, outgoing, fault)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -53,7 +69,7 @@ export async function openFaulty(target: string): Promise<TestServer & { readonl
       server.close(() => resolve())
       server.closeAllConnections()
     })
-  return { url: `http://127.0.0.1:${port}`, met, close }
+  return { url: `http://127.0.0.1:${port}`, close }
 }
 
 function pass(target: string, incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault | undefined): void {
