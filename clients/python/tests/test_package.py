@@ -32,23 +32,48 @@ def test_generated_code_is_up_to_date() -> None:
 
 
 def test_optional_packages_are_imported_only_when_asked_for() -> None:
+    """Without them, all but their names can be had, and each of those says how to get it."""
     script = """
 import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.split('.')[0] in {'mcbackend', 'pymc', 'emcee', 'arviz', 'xarray', 'pandas', 'betterproto'}:
-            raise ModuleNotFoundError(name)
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Refuse())
 import mcbackend_edge, mcbackend_edge.cli
 from mcbackend_edge import *
 for name in ('HTTPBackend', 'EmceeBackend'):
+    assert name in dir(mcbackend_edge)
     try:
-        getattr(mcbackend_edge, name)
-    except ModuleNotFoundError:
-        print(name)
+        exec(f"from mcbackend_edge import {name}")
+    except ImportError as error:
+        print(error)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["HTTPBackend", "EmceeBackend"]
+    assert done.stdout.splitlines() == [
+        "HTTPBackend needs the package 'mcbackend', which comes with the extra 'mcbackend': "
+        "pip install 'mcbackend-edge[mcbackend]'",
+        "EmceeBackend needs the package 'emcee', which comes with the extra 'emcee': "
+        "pip install 'mcbackend-edge[emcee]'",
+    ]
+
+
+def test_dir_shows_all_that_can_be_imported() -> None:
+    assert {*mcbackend_edge.__all__, *mcbackend_edge._LAZY, "__version__"} <= set(dir(mcbackend_edge))
+    with pytest.raises(AttributeError, match="no attribute 'Nope'"):
+        mcbackend_edge.Nope  # noqa: B018
+
+
+def test_names_that_need_an_extra_are_known_to_type_checkers_and_to_the_package() -> None:
+    """The table of those names, the imports that type checkers see, and the extras of pyproject.toml agree."""
+    tree = ast.parse(Path(mcbackend_edge.__file__).read_text(encoding="utf-8"))
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    folder = Path(mcbackend_edge.__file__).parent
+    table = mcbackend_edge._LAZY
+    assert seen == {name: item.module for name, item in table.items() if (folder / f"{item.module}.py").exists()}
+    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {item.extra for item in table.values()} <= set(project["optional-dependencies"])
 
 
 def test_files_are_short_and_begin_with_what_they_are_for() -> None:

@@ -1,11 +1,13 @@
 """McBackend Edge for Python: stores MCMC draws on a server while the sampler runs, and reads them back.
 
-`Client` is the way in; `HTTPBackend` is for ``pm.sample(trace=...)``, `EmceeBackend` for emcee. Those two need the
-extras ``mcbackend-edge[pymc]`` and ``mcbackend-edge[emcee]``.
+`Client` is the way in. Backends of other libraries need those, and each has an extra of this package: `PyMCTrace` is
+for ``pm.sample(trace=...)`` (``mcbackend-edge[pymc]``), `EmceeBackend` for emcee (``mcbackend-edge[emcee]``), and
+`HTTPBackend` for McBackend (``mcbackend-edge[mcbackend]``).
 """
 
+from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .about import RunAbout, RunSummary
 from .client import Client, new_rid
@@ -87,14 +89,44 @@ __all__ = [
 ]
 
 
+class _Export(NamedTuple):
+    """A name that needs an optional package, and is imported once it is asked for."""
+
+    module: str
+    extra: str
+
+
+# Each name stands among the imports for type checkers, too.
+_LAZY = {
+    "EmceeBackend": _Export("emcee_backend", extra="emcee"),
+    "HTTPBackend": _Export("mcbackend_adapter", extra="mcbackend"),
+    "PyMCTrace": _Export("pymc_trace", extra="pymc"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Imports the two names that need optional packages, once they are asked for."""
-    if name == "HTTPBackend":
-        from .mcbackend_adapter import HTTPBackend
+    """
+    Raises
+    ------
+    ModuleNotFoundError
+        If the package is absent that the name needs; the message tells which extra brings it.
+    """
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, extra = _LAZY[name]
+    try:
+        value = getattr(import_module(f".{module}", __name__), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == __name__:
+            raise
+        raise ModuleNotFoundError(
+            f"{name} needs the package {error.name!r}, which comes with the extra {extra!r}: "
+            f"pip install 'mcbackend-edge[{extra}]'",
+            name=error.name,
+        ) from error
+    globals()[name] = value
+    return value
 
-        return HTTPBackend
-    if name == "EmceeBackend":
-        from .emcee_backend import EmceeBackend
 
-        return EmceeBackend
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
