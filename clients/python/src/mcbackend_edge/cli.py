@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from . import __version__
 from .commands import runs, sync, tail
@@ -19,7 +20,7 @@ _ENVIRONMENT = """environment:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="mcbackend-edge",
+        prog="mcbackend-edge" if Path(sys.argv[0]).name == "mcbackend-edge" else "python -m mcbackend_edge",
         description="Sends what was spooled, follows CmdStan's CSV files, and looks after the runs on a server.",
         epilog=_ENVIRONMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from .parsers import Commands
 
 _EXAMPLES = """\
-  mcbackend-edge runs
-  mcbackend-edge runs --limit 100
+  python -m mcbackend_edge runs
+  python -m mcbackend_edge runs --limit 100
 """
 
 

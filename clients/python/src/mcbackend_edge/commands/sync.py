@@ -27,8 +27,8 @@ an earlier version does not). Damaged and lost draws are reported, and their fol
 Exit status: 0 if nothing is left, 1 if something is.
 """
 _EXAMPLES = """\
-  mcbackend-edge sync
-  mcbackend-edge sync --list
+  python -m mcbackend_edge sync
+  python -m mcbackend_edge sync --list
 """
 
 

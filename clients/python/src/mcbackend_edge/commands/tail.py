@@ -21,8 +21,8 @@ completes the run. A damaged file is reported with its line, and the others go o
 Exit status: 0 if all files are complete and stored, 1 if not.
 """
 _EXAMPLES = """\
-  mcbackend-edge tail --rid my-run output_*.csv
-  mcbackend-edge tail --rid my-run --once output_*.csv
+  python -m mcbackend_edge tail --rid my-run output_*.csv
+  python -m mcbackend_edge tail --rid my-run --once output_*.csv
 """
 
 
