@@ -185,6 +185,21 @@ def test_the_version_is_one() -> None:
         assert server["version"] == project["version"]
 
 
+def test_sources_that_are_not_installed_can_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "mcbackend_edge").symlink_to(Path(mcbackend_edge.__file__).parent)
+    script = f"""
+import importlib.metadata, sys
+def absent(name):
+    raise importlib.metadata.PackageNotFoundError(name)
+importlib.metadata.version = absent
+sys.path.insert(0, {str(tmp_path)!r})
+import mcbackend_edge
+print(mcbackend_edge.__version__, mcbackend_edge.Client)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("0+source <class")
+
+
 def test_the_version_stands_in_no_other_file() -> None:
     for path in (PACKAGE / "src").rglob("*.py"):
         assert not re.search(r"""^__version__ = ["']""", path.read_text(encoding="utf-8"), re.MULTILINE), path

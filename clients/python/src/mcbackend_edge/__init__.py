@@ -6,7 +6,7 @@ for ``pm.sample(trace=...)`` (``mcbackend-edge[pymc]``), `EmceeBackend` for emce
 """
 
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .about import RunAbout, RunSummary
@@ -47,7 +47,11 @@ if TYPE_CHECKING:
     from .emcee_backend import EmceeBackend as EmceeBackend
     from .mcbackend_adapter import HTTPBackend as HTTPBackend
 
-__version__ = version("mcbackend-edge")
+try:
+    __version__ = version("mcbackend-edge")
+except PackageNotFoundError:
+    # The sources lie on PYTHONPATH and nothing is installed.
+    __version__ = "0+source"
 
 __all__ = [
     "AboutChangedError",
