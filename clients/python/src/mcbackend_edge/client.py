@@ -21,8 +21,8 @@ from urllib.parse import urlencode
 
 from numpy.typing import ArrayLike
 
-from .about import RunSummary, summary_of
-from .errors import ApiError, OldServerError, ProtocolError, ServerUnreachableError, shown
+from .about import AboutPath, RunSummary, summary_of
+from .errors import AccessError, ApiError, NotFoundError, OldServerError, ProtocolError, ServerUnreachableError, shown
 from .finding import AttributeValue, conditions
 from .names import check_rid
 from .run import Run
@@ -36,6 +36,12 @@ log = logging.getLogger("mcbackend_edge")
 
 # Stands for "not given", where None means "none".
 DEFAULT_SPOOL: Any = object()
+
+
+def _numbered(rid: str, number: int) -> str:
+    """The id with a number behind it, as long as an id may be."""
+    ending = f".{number}"
+    return f"{rid[: 128 - len(ending)]}{ending}"
 
 
 def new_rid() -> str:
@@ -80,6 +86,11 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self._transport.url!r})"
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._transport.url
 
     def __enter__(self) -> Client:
         return self
@@ -239,6 +250,58 @@ class Client:
             log.warning("%s. Sampling starts all the same; the run is registered later.", error)
             return self.open_run(meta, None)
         return self.open_run(meta, answer.registration())
+
+    def free_rid(self, rid: str, *, offline: bool = False) -> str:
+        """The id itself if no run of that id has draws, else the next one of ``rid.2``, ``rid.3``, … that is free.
+
+        A run is then left as it is by a writer that cannot go on with it. Gaps, where runs were deleted, may be found
+        as well as the end.
+
+        Parameters
+        ----------
+        offline : give the id itself if the server cannot be reached, or is overloaded.
+
+        Raises
+        ------
+        IdentifierError, ServerUnreachableError
+        """
+        try:
+            return self._free_rid(check_rid(rid))
+        except (ServerUnreachableError, ApiError) as error:
+            if not offline or (isinstance(error, ApiError) and not error.is_temporary):
+                raise
+            return rid
+
+    def _free_rid(self, rid: str) -> str:
+        if not self._has_draws(rid):
+            return rid
+        taken, free = 1, 2
+        while self._has_draws(_numbered(rid, free)):
+            taken, free = free, 2 * free
+        while free - taken > 1:
+            middle = (taken + free) // 2
+            if self._has_draws(_numbered(rid, middle)):
+                taken = middle
+            else:
+                free = middle
+        return _numbered(rid, free)
+
+    def _has_draws(self, rid: str) -> bool:
+        document = AboutPath(self._transport, rid, f"/v1/runs/{rid}", {})
+        try:
+            try:
+                return document.read().draws > 0
+            except AccessError:
+                # A key that may only write: an empty change is answered with what is there.
+                return document.change({}).draws > 0
+        except NotFoundError:
+            return False
+        except OldServerError:
+            try:
+                answer = self._transport.request("GET", f"/v1/runs/{rid}/chains")
+            except NotFoundError:
+                return False
+            return any(answer.lengths().values())
 
     def delete_run(self, rid: str) -> None:
         """Deletes a run with all its chains and draws.

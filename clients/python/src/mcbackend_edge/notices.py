@@ -10,10 +10,11 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .about import AboutPath, RunAbout, patch_of
+from .capture import Environment
 from .errors import AccessError, ApiError, ConflictError, McbError, NotFoundError, OldServerError
 from .facts import join, to_json
 
@@ -27,26 +28,32 @@ ANSWER_TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class Beginning:
-    """Name, tags and facts for a run that has none yet; a run that is gone on with keeps its own."""
+    """Name, tags, facts and notes for a run that has none yet; a run that is gone on with keeps its own."""
 
     name: str | None = None
     tags: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: str | None = None
 
     @classmethod
-    def checked(cls, name: str | None, tags: Sequence[str], facts: Mapping[str, Any] | None) -> Beginning:
+    def checked(
+        cls, name: str | None, tags: Sequence[str], facts: Mapping[str, Any] | None, notes: str | None = None
+    ) -> Beginning:
         """
         Raises
         ------
         TypeError, ValueError
             For values that no server takes, with their place.
         """
-        patch = patch_of(name=name, tags=tags, facts={} if facts is None else facts)
-        return cls(patch["name"], tuple(patch["tags"] or ()), patch["facts"])
+        patch = patch_of(name=name, tags=tags, facts={} if facts is None else facts, notes=notes)
+        return cls(patch["name"], tuple(patch["tags"] or ()), patch["facts"], patch["notes"])
 
     def with_facts(self, facts: Mapping[str, Any]) -> Beginning:
         """The same with more facts, of which those that are there already stay."""
-        return Beginning(self.name, self.tags, {**to_json(facts, "facts"), **self.facts})
+        plain = to_json(facts, "facts")
+        # What is still being found out goes with it as it is.
+        plain.update({name: value for name, value in facts.items() if isinstance(value, Environment)})
+        return replace(self, facts={**plain, **self.facts})
 
     def missing_in(self, about: RunAbout) -> dict[str, Any]:
         """The patch that adds what is not there."""
@@ -55,7 +62,13 @@ class Beginning:
             patch["name"] = self.name
         if self.tags and not about.tags:
             patch["tags"] = list(self.tags)
-        facts = {name: value for name, value in self.facts.items() if name not in about.facts}
+        if self.notes is not None and about.notes is None:
+            patch["notes"] = self.notes
+        facts = {
+            name: to_json(value.settle(), "facts") if isinstance(value, Environment) else value
+            for name, value in self.facts.items()
+            if name not in about.facts
+        }
         return {**patch, "facts": facts} if facts else patch
 
 
@@ -64,11 +77,13 @@ class Notices:
 
     Attributes
     ----------
+    name : that which the writer gives the run.
     is_whole : True where this process writes all chains, so that the run ends with it: `finishedAt` is then told.
     has_failed : True if the last attempt found no server; the next one is made later.
     """
 
     def __init__(self) -> None:
+        self.name: str | None = None
         self.is_whole = False
         self.has_failed = False
         self._lock = threading.Lock()
@@ -82,6 +97,7 @@ class Notices:
         """Tells what no writer has told before, and that the run goes on."""
         with self._lock:
             self._beginning = beginning
+            self.name = beginning.name
 
     def note(self, facts: Mapping[str, Any]) -> None:
         """Tells facts, as a merge patch."""
@@ -170,7 +186,7 @@ def _say(document: AboutPath, error: Exception, beginning: Beginning | None) -> 
         log.error("name and facts of run %s were not told", document.rid, exc_info=error)
         return
     # A run that is gone is told of by its draws; facts that nobody has asked for are missed by nobody.
-    is_asked_for = beginning is not None and (beginning.name is not None or beginning.tags)
+    is_asked_for = beginning is not None and (beginning.name is not None or beginning.tags or beginning.notes)
     is_silent = isinstance(error, (NotFoundError, ConflictError)) or (
         isinstance(error, OldServerError) and not is_asked_for
     )

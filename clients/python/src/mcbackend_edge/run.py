@@ -257,6 +257,20 @@ class Run:
             self._writer.end()
 
     @property
+    def own_lengths(self) -> dict[int, int]:
+        """Length of each chain that this process writes, by number, with the draws that still have to be sent."""
+        return {number: len(chain) for number, chain in self._own.items()}
+
+    @property
+    def place(self) -> str:
+        """Describes the place of draws that are not on the server yet."""
+        return self._writer.place if self._writer else "in memory only"
+
+    @property
+    def server_url(self) -> str:
+        return self._transport.url
+
+    @property
     def pending(self) -> int:
         """Number of iterations that this process has appended and the server has not acknowledged."""
         return self._writer.pending if self._writer else 0
