@@ -74,7 +74,8 @@ class _Stderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         # A stream that is closed or missing costs the line alone.
         with contextlib.suppress(Exception):
-            print(self.format(record), file=sys.stderr, flush=True)
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
 
 
 _stderr = _Stderr()
