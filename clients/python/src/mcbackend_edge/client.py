@@ -22,9 +22,23 @@ from urllib.parse import urlencode
 from numpy.typing import ArrayLike
 
 from .about import AboutPath, RunSummary, summary_of
-from .errors import AccessError, ApiError, NotFoundError, OldServerError, ProtocolError, ServerUnreachableError, shown
+from .capture import environment_of
+from .errors import (
+    AccessError,
+    ApiError,
+    McbError,
+    NotFoundError,
+    OldServerError,
+    ProtocolError,
+    RunConflictError,
+    ServerUnreachableError,
+    shown,
+)
+from .explaining import explained_run_conflict
+from .facts import now
 from .finding import AttributeValue, conditions
 from .names import check_rid
+from .notices import Beginning
 from .run import Run
 from .run_writer import RunWriter
 from .schema import DataVariable, RunMeta, Variables, build_run_meta
@@ -201,6 +215,11 @@ class Client:
         data: Mapping[str, ArrayLike] | Iterable[DataVariable] = (),
         observed_data: Mapping[str, ArrayLike] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        notes: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        capture: bool | None = None,
         offline: bool = False,
     ) -> Run:
         """Registers a run. Registering an equal one again, under the same id, gives that one.
@@ -213,7 +232,12 @@ class Client:
         dims : names of the dimensions, by variable or data; only where these are given as plain values.
         data : constant data by name, or a list of `DataVariable`.
         observed_data : observed data by name.
-        attributes : anything else: numbers, text, bools, lists, dicts, times, arrays.
+        attributes : anything else: numbers, text, bools, lists, dicts, times, arrays. They are part of the run, so that
+            two starts of one script must give the same.
+        name, tags, notes, facts : those of a run that has none yet; see `mcbackend_edge.Run.set_about`. `facts` are for
+            what differs between two starts.
+        capture : True tells in the facts' ``environment`` host, user, script or notebook, and git's commit; False
+            versions alone; if not given, the rest is told to a server on this machine only. It is told with the draws.
         offline : go on if the server cannot be reached, or is overloaded; the run is then registered when its draws are
             sent.
 
@@ -222,11 +246,12 @@ class Client:
         IdentifierError
             If no run can have this id.
         RunConflictError
-            If a different run is registered under this id.
+            If a different run is registered under this id; the message names the parts that differ.
         InvalidError
-            If the server refuses the metadata.
+            If the server refuses the metadata, the name, tags, notes or facts.
         ServerUnreachableError
         """
+        beginning = Beginning.checked(name, tags, facts, notes)
         meta = build_run_meta(
             new_rid() if rid is None else check_rid(rid),
             variables=variables,
@@ -237,19 +262,33 @@ class Client:
             observed_data=observed_data,
             attributes=attributes,
         )
-        return self.register(meta, offline=offline)
+        run = self.register(meta, offline=offline)
+        if beginning != Beginning() and run.registration is not None:
+            run.tell(beginning)
+        here = {"startedAt": now(), "environment": environment_of(self.url, capture)}
+        run.notices.begin(beginning.with_facts(here))
+        return run
 
     def register(self, meta: RunMeta, *, offline: bool = False) -> Run:
         """Registers a run whose metadata are at hand as a message; see `create_run`."""
         path = f"/v1/runs/{check_rid(meta.rid)}"
         try:
             answer = self._transport.request("PUT", path, body=meta.raw)
+        except RunConflictError as error:
+            raise self._explained(error, meta) from error
         except (ServerUnreachableError, ApiError) as error:
             if not offline or (isinstance(error, ApiError) and not error.is_temporary):
                 raise
             log.warning("%s. Sampling starts all the same; the run is registered later.", error)
             return self.open_run(meta, None)
         return self.open_run(meta, answer.registration())
+
+    def _explained(self, error: RunConflictError, meta: RunMeta) -> RunConflictError:
+        try:
+            return explained_run_conflict(error, self.run(meta.rid).meta, meta)
+        except McbError:
+            # A key that may only write, or a run that is gone meanwhile.
+            return error
 
     def free_rid(self, rid: str, *, offline: bool = False) -> str:
         """The id itself if no run of that id has draws, else the next one of ``rid.2``, ``rid.3``, … that is free.

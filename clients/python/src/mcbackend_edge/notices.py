@@ -15,7 +15,7 @@ from typing import Any
 
 from .about import AboutPath, RunAbout, patch_of
 from .capture import Environment
-from .errors import AccessError, ApiError, ConflictError, McbError, NotFoundError, OldServerError
+from .errors import AccessError, ApiError, ConflictError, InvalidError, McbError, NotFoundError, OldServerError
 from .facts import join, to_json
 
 log = logging.getLogger("mcbackend_edge")
@@ -127,8 +127,8 @@ class Notices:
         """True if it is time for the next attempt."""
         return self._has_news and time.monotonic() >= self._not_before
 
-    def send(self, document: AboutPath) -> None:
-        """Tells what there is. No failure gets out of here."""
+    def send(self, document: AboutPath, *, is_checked: bool = False) -> None:
+        """Tells what there is. No failure gets out of here, but for an `InvalidError` if `is_checked`."""
         with self._lock:
             beginning, facts, end = self._beginning, self._facts, self._end
             # Noted before the news are taken, so that there is no moment at which nothing seems to be wanted.
@@ -138,6 +138,8 @@ class Notices:
         try:
             self._tell(document, beginning, facts, end)
         except Exception as error:
+            if is_checked and isinstance(error, InvalidError):
+                raise
             if _is_for_good(error):
                 self._is_refused = True
                 _say(document, error, beginning)

@@ -15,13 +15,14 @@ from numpy.typing import ArrayLike
 from .about import KEEP, AboutPath, RunAbout, patch_of
 from .columns import Column, to_numpy
 from .elements import ElementIndex, Elements
-from .errors import McbError, UnknownVariableError
+from .errors import ChainExistsError, McbError, UnknownVariableError
 from .events import Feed
+from .explaining import explained_chain
 from .inference import to_datatree, to_inferencedata
 from .mirror import Mirror
 from .names import check_chain, check_rid
 from .ndarray import Array
-from .notices import Notices
+from .notices import Beginning, Notices
 from .progress import ProgressBar
 from .reader import ChainReader, Wanted, wants_progress
 from .run_writer import RunWriter
@@ -138,6 +139,7 @@ class Run:
         Raises
         ------
         ChainExistsError
+            If the chain exists; with its two ways out.
         """
         chain_number = check_chain(chain_number)
         if chain_number in self._own:
@@ -152,7 +154,10 @@ class Run:
             if resume:
                 length = chain_length(self._transport, f"{self.path}/chains/{chain_number}", self.headers)
             else:
-                create_chain(self._transport, writer_of_run, chain_number)
+                try:
+                    create_chain(self._transport, writer_of_run, chain_number)
+                except ChainExistsError as error:
+                    raise explained_chain(error, self.rid, chain_number) from error
         first = length if start is None else start
         writer = writer_of_run.add_chain(chain_number, first, casting)
         writer.is_created = not is_offline and start is None
@@ -225,6 +230,20 @@ class Run:
         """
         patch = patch_of(name=name, tags=tags, notes=notes, archived=archived, facts=facts)
         return self._document().change(patch, if_match)
+
+    def tell(self, beginning: Beginning) -> None:
+        """Gives a run that has none yet a name, tags, notes and facts, at once.
+
+        A server that keeps no such things, or a failure that may pass, costs a warning at most: it is told again with
+        the draws.
+
+        Raises
+        ------
+        InvalidError
+            For what is too long.
+        """
+        self.notices.begin(beginning)
+        self.notices.send(self._document(), is_checked=True)
 
     def _document(self) -> AboutPath:
         return AboutPath(self._transport, self.rid, self.path, self.headers)
