@@ -29,7 +29,6 @@ from .errors import (
     MisdirectedError,
     MissingVariableError,
     NotFoundError,
-    ObjectArrayError,
     OldServerError,
     PayloadTooLargeError,
     ProtocolError,
@@ -47,6 +46,7 @@ from .schema import DataVariable, RunMeta, Variable
 if TYPE_CHECKING:
     from .emcee_backend import EmceeBackend as EmceeBackend
     from .mcbackend_adapter import HTTPBackend as HTTPBackend
+    from .pymc_trace import PyMCTrace as PyMCTrace
 
 try:
     __version__ = version("mcbackend-edge")
@@ -75,7 +75,6 @@ __all__ = [
     "MisdirectedError",
     "MissingVariableError",
     "NotFoundError",
-    "ObjectArrayError",
     "OldServerError",
     "PayloadTooLargeError",
     "ProtocolError",

@@ -52,7 +52,7 @@ log = logging.getLogger("mcbackend_edge")
 DEFAULT_SPOOL: Any = object()
 
 
-def _numbered(rid: str, number: int) -> str:
+def numbered(rid: str, number: int) -> str:
     """The id with a number behind it, as long as an id may be."""
     ending = f".{number}"
     return f"{rid[: 128 - len(ending)]}{ending}"
@@ -315,15 +315,15 @@ class Client:
         if not self._has_draws(rid):
             return rid
         taken, free = 1, 2
-        while self._has_draws(_numbered(rid, free)):
+        while self._has_draws(numbered(rid, free)):
             taken, free = free, 2 * free
         while free - taken > 1:
             middle = (taken + free) // 2
-            if self._has_draws(_numbered(rid, middle)):
+            if self._has_draws(numbered(rid, middle)):
                 taken = middle
             else:
                 free = middle
-        return _numbered(rid, free)
+        return numbered(rid, free)
 
     def _has_draws(self, rid: str) -> bool:
         document = AboutPath(self._transport, rid, f"/v1/runs/{rid}", {})

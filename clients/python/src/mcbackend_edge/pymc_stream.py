@@ -1,0 +1,266 @@
+"""The sending half of `PyMCTrace`: what PyMC's arrays hold goes to the log of a run, and facts go with it.
+
+Nothing in here raises into a sampler once it runs: a failure is logged once, and the chain is no longer sent.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from pymc.backends.ndarray import NDArray
+
+from . import fresh_run, greeting
+from .capture import environment_of
+from .client import Client
+from .errors import DrawConflictError, McbError, PayloadTooLargeError
+from .facts import now
+from .notices import Beginning
+from .pymc_call import SampleCall, sampling_time
+from .pymc_model import describe
+from .pymc_stats import as_text, as_warning, holds_warnings, stats_of
+from .run import Chain, Run
+from .schema import RunMeta, Variable
+
+log = logging.getLogger("mcbackend_edge")
+
+# Seconds for which the end of sampling waits for the server, so that the closing line can tell that it has all draws.
+_CLOSING_WAIT = 0.5
+# Warnings that are told of one chain, at most.
+_MOST_WARNINGS = 50
+# The stat of PyMC's driver that marks warmup, and whether this version tells it to traces (since 5.28.2).
+IN_WARMUP = "in_warmup"
+TAKES_FLAG = IN_WARMUP in inspect.signature(NDArray.record).parameters
+# Last values of stats that are told of a chain, by the names under which they are told.
+_LAST_VALUES = {"step_size_bar": "stepSize", "scaling": "scaling"}
+
+
+class Start(NamedTuple):
+    """All that the runs of one `PyMCTrace` have in common."""
+
+    client: Client
+    beginning: Beginning
+    attributes: Mapping[str, Any]
+    rid: str | None
+    capture: bool | None
+    offline: bool
+
+
+class RunStream:
+    """The run of one `pm.sample`. Get one from `begin`.
+
+    Attributes
+    ----------
+    run : its handle.
+    has_draws : True once a draw was recorded.
+    """
+
+    def __init__(self, run: Run, call: SampleCall, total: int) -> None:
+        self.run = run
+        self.has_draws = False
+        self._call = call
+        self._total = total
+        self._is_tune_known = call.tune is not None
+        self._began = time.monotonic()
+        self._sampling: set[int] = set()
+        self._has_ended = False
+
+    @classmethod
+    def begin(cls, start: Start, call: SampleCall, trace: Any, total: int, *, discards_warmup: bool) -> RunStream:
+        """Registers a run.
+
+        Parameters
+        ----------
+        trace : the trace of its first chain, which has been set up.
+        total : draws of a chain, warmup included.
+        discards_warmup : whether the result of `pm.sample` leaves it out.
+
+        Raises
+        ------
+        McbError
+        """
+        model = describe(trace.model, trace.varnames, trace.var_shapes, trace.var_dtypes)
+        stats = [stat.variable for stat in stats_of(trace.sampler_vars)]
+        if TAKES_FLAG:
+            stats.append(Variable(IN_WARMUP, "bool"))
+        attributes = {"discard_tuned_samples": discards_warmup, **start.attributes}
+        try:
+            fresh = _registered(start, lambda rid: model.run_meta(rid, stats, attributes))
+        except PayloadTooLargeError as error:
+            limit = error.fields.get("limit")
+            smaller = model.within(limit // 2 if isinstance(limit, int) else 0)
+            fresh = _registered(start, lambda rid: smaller.run_meta(rid, stats, attributes))
+        stream = cls(fresh.run, call, total)
+        stream.run.notices.is_whole = True
+        stream.run.notices.begin(start.beginning.with_facts(stream._first_facts(start)))
+        greeting.started(stream.run, name=start.beginning.name, moved_from=fresh.moved_from)
+        return stream
+
+    def _first_facts(self, start: Start) -> dict[str, Any]:
+        call = self._call
+        facts: dict[str, Any] = {
+            "startedAt": now(),
+            "environment": environment_of(start.client.url, start.capture, "pymc", "pytensor", "arviz", "xarray"),
+        }
+        if call.tune is not None:
+            facts["expected"] = self._expected(call.tune)
+        if call.settings:
+            facts["settings"] = dict(call.settings)
+        if call.seeds:
+            facts["chains"] = {str(number): {"seed": seed} for number, seed in enumerate(call.seeds)}
+        return facts
+
+    def _expected(self, tune: int) -> dict[str, int]:
+        return {"draws": max(0, self._total - tune), "warmup": min(tune, self._total)}
+
+    def open_chain(self, trace: Any) -> ChainStream:
+        """The chain to which the draws of a trace go that has been set up."""
+        # The server is not asked: a chain that somebody else writes is found out by its draws.
+        chain = self.run.init_chain(trace.chain, start=0, casting="numpy")
+        self._sampling.add(trace.chain)
+        return ChainStream(self, chain, trace)
+
+    def sees_posterior(self, tune: int) -> None:
+        """Notes the number of draws of warmup, which the first draw behind it shows."""
+        if not self._is_tune_known:
+            self._is_tune_known = True
+            self.run.notices.note({"expected": self._expected(tune)})
+
+    def chain_ends(self, number: int, facts: Mapping[str, Any]) -> None:
+        """Notes that nothing follows in a chain."""
+        self._sampling.discard(number)
+        if facts:
+            self.run.notices.note({"chains": {str(number): facts}})
+
+    def is_read(self) -> None:
+        """Notes that PyMC looks at its traces: it does so at the end, and has measured the time then."""
+        seconds = sampling_time()
+        if seconds is not None or not self._sampling:
+            self.end(seconds)
+
+    def end(self, seconds: float | None = None) -> None:
+        """Tells that sampling is over, once."""
+        if self._has_ended or not self.has_draws:
+            return
+        self._has_ended = True
+        self.run.notices.note({"samplingTime": time.monotonic() - self._began if seconds is None else seconds})
+        self.run.end()
+        with suppress(McbError):
+            self.run.flush(_CLOSING_WAIT, progress=False)
+        greeting.ended(self.run)
+
+    def is_interrupted(self) -> None:
+        """Notes that an error has ended the block in which the run was written."""
+        if not self._has_ended:
+            self.run.notices.is_whole = False
+
+
+def _registered(start: Start, meta_of: Callable[[str], RunMeta]) -> fresh_run.FreshRun:
+    return fresh_run.begin(start.client, start.rid, meta_of, offline=start.offline)
+
+
+class ChainStream:
+    """Copies the rows that a trace has recorded to the log of a chain."""
+
+    def __init__(self, of_run: RunStream, chain: Chain, trace: Any) -> None:
+        stats = stats_of(trace.sampler_vars)
+        self._of_run, self._chain = of_run, chain
+        self._append = chain.append_to_log
+        self._first = len(chain)
+        # The arrays in which PyMC keeps draws and stats have a row for each draw.
+        self._names = tuple(name for name in trace.varnames if name in of_run.run.variables)
+        self._draws = [trace.samples[name] for name in self._names]
+        held = {stat: trace._stats[stat.sampler][stat.name] for stat in stats}
+        self._stat_names = tuple(stat.variable.name for stat in stats if not stat.is_text)
+        self._stats = [values for stat, values in held.items() if not stat.is_text]
+        self._texts = [(stat.variable.name, values) for stat, values in held.items() if stat.is_text]
+        self._last = [(stat.name, values) for stat, values in held.items() if stat.name in _LAST_VALUES]
+        self._warnings = [
+            values["warning"]
+            for dtypes, values in zip(trace.sampler_vars or (), trace._stats or ())
+            if holds_warnings(dtypes)
+        ]
+        self._told: list[dict[str, Any]] = []
+        self._was_warmup: bool | None = None
+        self._has_failed = self._is_over = False
+
+    def send(self, filled: int, in_warmup: bool | None) -> None:
+        """Copies the last row that was recorded.
+
+        Parameters
+        ----------
+        filled : number of rows that the trace has.
+        in_warmup : whether the last one is of warmup; None if PyMC does not say so.
+        """
+        try:
+            if not self._has_failed:
+                self._copy(filled - 1, in_warmup)
+        except Exception as error:
+            self._fails(error)
+
+    def close(self, filled: int) -> None:
+        """Copies what an interrupt may have kept from being copied, and tells that nothing follows."""
+        if self._is_over:
+            return
+        self._is_over = True
+        try:
+            if not self._has_failed:
+                flag = TAKES_FLAG or None if self._was_warmup is None else self._was_warmup
+                for row in range(len(self._chain) - self._first, filled):
+                    self._copy(row, flag)
+            self._of_run.chain_ends(self._chain.number, self._last_facts(filled))
+        except Exception as error:
+            self._fails(error)
+
+    def is_read(self) -> None:
+        """See `RunStream.is_read`."""
+        try:
+            self._of_run.is_read()
+        except Exception as error:
+            self._fails(error)
+
+    def _copy(self, row: int, in_warmup: bool | None) -> None:
+        draw = dict(zip(self._names, [values[row] for values in self._draws]))
+        stats = dict(zip(self._stat_names, [values[row] for values in self._stats]))
+        if in_warmup is not None:
+            stats[IN_WARMUP] = in_warmup
+            if self._was_warmup is not in_warmup:
+                self._was_warmup = in_warmup
+                if not in_warmup:
+                    self._of_run.sees_posterior(row)
+        for name, values in self._texts:
+            stats[name] = as_text(values[row])
+        for values in self._warnings:
+            if values[row] is not None and len(self._told) < _MOST_WARNINGS:
+                self._told.append({"draw": row, **as_warning(values[row])})
+        self._append(draw, stats)
+        self._of_run.has_draws = True
+
+    def _last_facts(self, filled: int) -> dict[str, Any]:
+        facts: dict[str, Any] = {}
+        if filled:
+            for name, values in self._last:
+                value = float(values[filled - 1])
+                if math.isfinite(value):
+                    facts[_LAST_VALUES[name]] = value
+        if self._told:
+            facts["warnings"] = self._told
+        return facts
+
+    def _fails(self, error: Exception) -> None:
+        """Gives the chain up. The server's refusals are told by the thread that sends."""
+        if self._has_failed:
+            return
+        self._has_failed = True
+        self._of_run.run.notices.is_whole = False
+        if not isinstance(error, DrawConflictError):
+            log.error(
+                "chain %d of run %s is no longer stored from draw %d on; sampling goes on, and its result is whole.",
+                *(self._chain.number, self._of_run.run.rid, len(self._chain)),
+                exc_info=error,
+            )
