@@ -11,8 +11,10 @@ const HELP = `usage: npm run test:fast               formatting, lint, types and
        npm test -- VITEST ARGUMENTS    some tests: npm test -- test/http`
 
 const PACKAGE = 'clients/python'
-/** Python of the package's environment, in which the reference implementation is installed as well. */
-const GOLDEN_PYTHON = resolve(`${PACKAGE}/.venv/bin/python`)
+/** The oldest Python that the package is for. */
+const PYTHONS = ['--python', '3.11']
+/** Python of the package's environments, in which the reference implementation is installed as well; any of them will do. */
+const GOLDEN_PYTHONS = ['.venv', '.venv-3.13', '.venv-3.12'].map((name) => resolve(`${PACKAGE}/${name}/bin/python`))
 
 /** Folder of the tests' files on a machine with much memory: on a disk they would wait for it in turns. */
 const IN_MEMORY = '/dev/shm'
@@ -43,8 +45,9 @@ const unguarded = new Promise((resolve) => guard.once('close', resolve))
 
 /** Environment of each step. */
 function environment() {
+  const golden = GOLDEN_PYTHONS.find((path) => existsSync(path))
   return {
-    ...(existsSync(GOLDEN_PYTHON) && { MCB_GOLDEN_PYTHON: GOLDEN_PYTHON }),
+    ...(golden !== undefined && { MCB_GOLDEN_PYTHON: golden }),
     // Tests start some hundred servers, each of which would compile the same modules.
     NODE_COMPILE_CACHE: resolve('node_modules/.cache/compiled'),
     ...process.env,
@@ -81,7 +84,7 @@ const STEPS = [
   { name: 'Formatting, lint and types', in: ['fast', 'test', 'all'], first: true, command: npm('check') },
   { name: 'Unit tests', in: ['fast'], ...vitest('unit', 'no', ...projects('unit')) },
   { name: 'Tests', in: ['test'], ...vitest('test', 'no', ...ON_NODE_AND_WORKERD) },
-  { name: 'Environment of the Python package', in: ['all'], meanwhile: true, ...python('--only-install') },
+  { name: 'Environments of the Python package', in: ['all'], meanwhile: true, ...python('--only-install', ...PYTHONS) },
   {
     name: 'Tests on ClickHouse',
     in: ['all'],
@@ -217,7 +220,7 @@ function pythonPackage() {
     const skipped = number('skipped')
     return { passed: number('tests') - failed - skipped, failed, skipped }
   }
-  return { ...python('--', `--junitxml=${path}`), counts }
+  return { ...python(...PYTHONS, '--', `--junitxml=${path}`), counts }
 }
 
 /** Any Python runs the script, which looks for one that is new enough. */

@@ -1,6 +1,7 @@
 /** Registering, opening and describing runs. */
 import { expect, test } from 'vitest'
 import { encodeNdArray, type LabelArray } from '../../src/core/draws/ndarray.ts'
+import type { mcbackend } from '../../src/core/generated/messages.js'
 import { expectSameArray, floats, numbers, texts } from './arrays.ts'
 import type { Topic, VariableSpec } from './suite.ts'
 
@@ -68,6 +69,40 @@ export const runs: Topic = {
         const meta = { rid, variables, sampleStats }
         await expect(suite.backend.initRun(meta), JSON.stringify(meta)).rejects.toMatchObject({ code })
         expect(await suite.other.getRun(rid)).toBeUndefined()
+      }
+    })
+
+    test('addresses of Python objects are refused, values of any other dtype are not', async () => {
+      const array = (dtype: string) => ({ data: new Uint8Array(16), dtype, shape: [2], order: 'C' })
+      const places = (dtype: string): Record<string, Partial<mcbackend.RunMeta.$Properties>> => ({
+        day: { coordinates: [{ name: 'day', values: array(dtype) }] },
+        y: { data: [{ name: 'y', value: array(dtype), isObserved: true }] },
+        mass: { attributes: { mass: { ndarrayValue: array(dtype) } } },
+      })
+      for (const dtype of ['object', '|O', 'O', '>O', 'O8', '|O4', 'object_', "[('a', '<f8'), ('b', 'O')]"]) {
+        for (const [variable, place] of Object.entries(places(dtype))) {
+          const rid = suite.newRid()
+          const refused = suite.backend.initRun({ rid, ...place })
+          await expect(refused, dtype).rejects.toMatchObject({ code: 'unsupported_dtype', fields: { variable } })
+          expect(await suite.other.getRun(rid)).toBeUndefined()
+        }
+      }
+      for (const dtype of [
+        '<U2',
+        'U2',
+        '>f8',
+        'datetime64[ns]',
+        '<M8[D]',
+        'timedelta64[ns]',
+        'bool',
+        '|S8',
+        "[('O', '<f8')]",
+      ]) {
+        for (const place of Object.values(places(dtype))) {
+          const rid = suite.newRid()
+          await suite.backend.initRun({ rid, ...place })
+          expect(await suite.other.getRun(rid)).toBeDefined()
+        }
       }
     })
 

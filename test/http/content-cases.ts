@@ -173,6 +173,12 @@ export const CONTENT_CASES: readonly Case[] = [
       fields: { variable: 'x' },
     }),
   ),
+  {
+    what: 'a coordinate of Python objects',
+    code: 'unsupported_dtype',
+    request: meta({ coordinates: [{ name: 'day', values: { data: new Uint8Array(8), dtype: 'object', shape: [1] } }] }),
+    fields: { variable: 'day' },
+  },
   { what: 'a variable', code: 'unknown_variable', request: draws(column('y', 1)), fields: { variable: 'y' } },
   { what: 'a stat', code: 'unknown_variable', request: append({ stats: [column('x', 1)] }), fields: { variable: 'x' } },
   {

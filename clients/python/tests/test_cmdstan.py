@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcbackend_edge import Client, DamagedFileError, new_rid
-from mcbackend_edge.cmdstan import CsvFile, group_columns
-from mcbackend_edge.tail import Tail, read_csv
+from mcbackend_edge.stan.columns import group_columns
+from mcbackend_edge.stan.csv_file import CsvFile, read_csv
+from mcbackend_edge.stan.tail import Tail
 
 from .server import RunningServer
 
@@ -83,16 +84,18 @@ def test_real_files_go_in_and_come_back(
 
 @pytest.mark.parametrize("name", DAMAGED)
 def test_damaged_files_get_an_error_with_file_and_line(
-    server: RunningServer, client: Client, shared_data: Path, name: str
+    server: RunningServer, client: Client, shared_data: Path, tmp_path: Path, name: str
 ) -> None:
     """And the other files are stored nevertheless."""
     rid = new_rid()
-    bad, good = shared_data / "cmdstan" / name, shared_data / "cmdstan" / "bern-1.csv"
+    bad, good = shared_data / "cmdstan" / name, tmp_path / "good.csv"
+    lines = (shared_data / "cmdstan" / "output_bad_rows.csv").read_text().splitlines(keepends=True)
+    good.write_text("".join([*lines[:45], lines[45], *lines[45:]]))
     done = python("tail", "--url", server.url, "--rid", rid, bad, good)
     line, problem = DAMAGED[name]
     assert done.returncode == 1
     assert f"error: {bad}, line {line}: {problem}" in done.stdout
-    assert client.run(rid).lengths()[1] == 100
+    assert client.run(rid).lengths()[1] == 10
     with pytest.raises(DamagedFileError) as caught:
         read_csv(bad)
     assert (caught.value.path, caught.value.line) == (str(bad), line)
@@ -193,7 +196,7 @@ def test_a_cut_file_is_never_taken_for_a_whole_one(
         ("theta.2.2", "theta.2", 10, "different numbers of indices"),
         ("theta.2.2", "theta.2.1", 10, "twice"),
         ("num_samples = 5", "num_samples = many", 3, "'many', not a number"),
-        ("method = sample", "method = optimize", 10, "output of method 'optimize'"),
+        ("method = sample", "method = diagnose", 10, "output of method 'diagnose', tests of gradients"),
         (FOOTER, FOOTER + row(9), 26, "comes after the timing"),
     ],
 )
@@ -280,14 +283,14 @@ def test_files_of_different_models_are_not_one_run(client: Client, tmp_path: Pat
     tail = Tail(client, [tmp_path / "a.csv", tmp_path / "b.csv"], None, lambda _: None)
     tail.poll()
     tail.finish()
-    assert "not those of the other files" in str(tail.errors[tmp_path / "b.csv"])
+    assert "it has the variable u:1, which the run does not have" in str(tail.errors[tmp_path / "b.csv"])
     assert client.run(tail.run.rid if tail.run else "").lengths() == {0: 8}
 
 
 def test_missing_files_and_options(server: RunningServer, tmp_path: Path) -> None:
     done = python("tail", "--url", server.url, "--once", tmp_path / "none.csv")
     assert done.returncode == 1
-    assert "none.csv, line 0: there is no line of column names" in done.stdout
+    assert "none.csv, line 0: there is no such file" in done.stdout
     assert python("tail", tmp_path / "none.csv").stderr.startswith("mcbackend-edge: no server is given")
     for command in ([], ["sync"], ["tail"], ["runs"]):
         assert "usage: python -m mcbackend_edge" in python(*command, "--help").stdout

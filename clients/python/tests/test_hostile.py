@@ -312,7 +312,7 @@ HOSTILE: dict[str, tuple[str, Respond]] = {
                 )
             ),
         )
-        for dtype in ("O", "float64", "f8,f8", "(1000,1000)f8", "<U999999999", "V8", "{", "", "x" * 1000)
+        for dtype in ("float64", "f8,f8", "(1000,1000)f8", "<U999999999", "V8", "{", "", "x" * 1000)
     },
     # Draws.
     "no column": ("x", lambda _: batch(3)),

@@ -354,12 +354,11 @@ def test_two_starts_of_one_script_are_one_run(server: RunningServer, client: Cli
     assert client.run(rid).lengths() == {0: 2, 1: 2}
     about = client.run(rid).about()
     assert (about.name, about.tags, about.state) == ("bern", ("a", "b"), "done")
-    assert about.facts == {
-        "expected": {"draws": 2, "warmup": 0},
-        "environment": {"stan": "2.36.0", "stanc": "stanc3 v2.36.0"},
-        "chains": {"0": {"seed": 11, "stepSize": 0.11}, "1": {"seed": 22, "stepSize": 0.22}},
-    }
-    assert set(about.attributes) == {"num_samples", "num_warmup", "thin"}
+    assert about.facts["expected"] == {"draws": 2, "warmup": 0}
+    versions = about.facts["environment"]["packages"]
+    assert (versions["stan"], versions["stanc"]) == ("2.36.0", "stanc3 v2.36.0")
+    assert about.facts["chains"] == {"0": {"seed": 11, "stepSize": 0.11}, "1": {"seed": 22, "stepSize": 0.22}}
+    assert set(about.attributes) == {"inference_library", "method", "num_samples", "num_warmup", "thin"}
 
 
 def test_emcee(server: RunningServer, client: Client) -> None:

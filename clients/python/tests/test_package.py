@@ -22,9 +22,9 @@ from .server import PACKAGE, REPOSITORY
 
 
 def test_generated_code_is_up_to_date() -> None:
-    protoc = PACKAGE / ".venv" / "protoc"
+    protoc = Path(sys.prefix) / "protoc"
     if not protoc.is_dir() or not (REPOSITORY / "protobufs").is_dir():
-        pytest.skip("protoc or the repository's protobufs folder is absent: run_tests.py installs the former")
+        pytest.skip("no protoc, which run_tests.py installs for Python 3.11, or no protobufs folder of the repository")
     command = [sys.executable, str(PACKAGE / "scripts" / "generate_protobuf.py"), "--check"]
     environment = {**os.environ, "PYTHONPATH": str(protoc)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

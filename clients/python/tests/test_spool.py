@@ -430,6 +430,9 @@ def test_two_syncs_at_once(client: Client, spool: Path, monkeypatch: pytest.Monk
     assert not list(folders(spool))
 
 
+# Python 3.12 and later warn of any fork beside threads, of which the client has some.
+FORK_QUIETLY = ("-W", "ignore:This process:DeprecationWarning")
+
 FORKING = """
 import os, sys, numpy as np, mcbackend_edge as mcb
 client = mcb.Client(sys.argv[1])
@@ -448,7 +451,7 @@ for i in range(100, 200):
 
 def test_a_fork_that_ends_leaves_its_parents_draws_alone(server: RunningServer, client: Client, spool: Path) -> None:
     rid = mcb.new_rid()
-    command = [sys.executable, "-c", FORKING, server.url, rid]
+    command = [sys.executable, *FORK_QUIETLY, "-c", FORKING, server.url, rid]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert client.run(rid).chain(0).get_draws("x").tolist() == list(map(float, range(200)))

@@ -19,6 +19,7 @@ from mcbackend_edge.sync import sync
 
 from .dead import DRAWS, check, leave, segments, silent
 from .server import RunningServer
+from .test_spool import FORK_QUIETLY
 
 
 def test_folders_that_were_never_begun_are_removed(spool: Path) -> None:
@@ -120,7 +121,7 @@ assert all(os.waitpid(pid, 0)[1] == 0 for pid in children)
 def test_chains_that_are_begun_in_forks_are_sent_by_them(server: RunningServer, client: Client, spool: Path) -> None:
     """The parent, which removes its own folder at its end, does not take theirs with it."""
     rid = mcb.new_rid()
-    command = [sys.executable, "-c", FORKED, server.url, rid]
+    command = [sys.executable, *FORK_QUIETLY, "-c", FORKED, server.url, rid]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
     assert client.run(rid).lengths() == {0: 1, 1: 50, 2: 50}

@@ -4,6 +4,7 @@ import { buildSchema, type Schema } from '../draws/columns.ts'
 import { McbError } from '../errors.ts'
 import { google, mcbackend, npproto } from '../generated/messages.js'
 import type { Limits } from '../limits.ts'
+import { refuseObjectArrays } from './object-arrays.ts'
 import { concatBytes, fieldHead, LENGTH_DELIMITED, WireReader } from './protobuf.ts'
 import { checkJsonMapping } from './run-meta-json.ts'
 
@@ -56,10 +57,12 @@ export function parseRunMeta(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Pa
 /**
  * Validates a RunMeta that shall be registered under `rid`, and fills that in.
  *
- * @throws McbError as `parseRunMeta`, and `invalid_run_meta` when it names another rid or JSON cannot express it
+ * @throws McbError as `parseRunMeta`, `unsupported_dtype` also for arrays of Python objects, and `invalid_run_meta` when
+ *   it names another rid or JSON cannot express it
  */
 export function acceptRunMeta(bytes: Uint8Array<ArrayBuffer>, rid: string, limits: Limits): ParsedMeta {
   const parsed = parseRunMeta(bytes, limits)
+  refuseObjectArrays(parsed.meta)
   const own = parsed.meta.rid
   if (own && own !== rid) {
     throw new McbError('invalid_run_meta', `the metadata names the run "${own}", the address "${rid}"`)

@@ -31,6 +31,10 @@ class ProtocolError(McbError):
     """An answer that the contract does not allow, such as a truncated body."""
 
 
+class ObjectArrayError(ProtocolError):
+    """An array of Python objects: its writer has stored their addresses in its memory, and so no values."""
+
+
 class OldServerError(McbError):
     """The server is of an earlier release, and lacks what was asked for."""
 

@@ -7,6 +7,7 @@ sends them, and what this process has sampled is read from memory.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from .client import DEFAULT_SPOOL, Client, new_rid
 from .facts import environment, now
 from .notices import Beginning
 from .run import Chain, Run
-from .schema import RunMeta as OwnRunMeta
+from .schema import without_objects
 from .uploader import EXIT_TIMEOUT, INTERVAL
 
 if TYPE_CHECKING:
@@ -145,10 +146,14 @@ class HTTPBackend(Backend):
         super().__init__()
 
     def init_run(self, meta: RunMeta) -> HTTPRun:
-        """Registers a run. Its `attributes`, coordinates and data are stored as McBackend serialises them."""
+        """Registers a run. Its `attributes`, coordinates and data are stored as McBackend serialises them.
+
+        Labels that it cannot serialise, such as dates, are taken from the model in whose ``with`` block PyMC samples;
+        else they are counted from 0.
+        """
         meta.rid = meta.rid or new_rid()
         started_at = now()
-        run = self.client.register(OwnRunMeta(bytes(meta)), offline=self._offline)
+        run = self.client.register(without_objects(bytes(meta), _labels_of_model(), {}), offline=self._offline)
         run.notices.is_whole = True
         packages = environment("pymc", "pytensor", "mcbackend", "arviz")
         run.notices.begin(self._beginning.with_facts({"startedAt": started_at, "environment": packages}))
@@ -199,3 +204,10 @@ class HTTPBackend(Backend):
             columns=["created_at", "rid", "proto"],
         )
         return frame.set_index("rid")
+
+
+def _labels_of_model() -> Mapping[str, Any]:
+    """Labels of the model that PyMC samples, as far as it stands around the call."""
+    pymc = sys.modules.get("pymc")
+    model = pymc.modelcontext(None) if pymc is not None and pymc.Model.get_context(error_if_none=False) else None
+    return {} if model is None else {name: labels for name, labels in model.coords.items() if labels is not None}

@@ -49,6 +49,9 @@ class Run:
     path : the run's path on the server.
     registration : identity of the registration; None until the server has a run that was begun offline.
     notices : name and facts that a writer tells in the background.
+    origin : where the draws that this process appends are to be had again, if anywhere: a file, for example. Set before
+        the first chain is opened, it leaves the telling of draws that the server refuses to the caller, and the spool
+        does not keep them.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Run:
         self._new_writer = new_writer
         self._writer: RunWriter | None = None
         self._own: dict[int, Chain] = {}
+        self.origin: str | None = None
         self.notices = Notices()
 
     def __repr__(self) -> str:
@@ -164,6 +168,7 @@ class Run:
         writer.wake = self._uploader.wake
         if self._writer is None:
             writer_of_run.notices = self.notices
+            writer_of_run.origin = self.origin
             self._writer = writer_of_run
             self._uploader.add(writer_of_run)
             weakref.finalize(self, self._uploader.release, writer_of_run)
@@ -363,6 +368,16 @@ class Chain:
     def is_own(self) -> bool:
         """True if this handle writes the chain, and so knows its length."""
         return self._writer is not None
+
+    @property
+    def pending(self) -> int:
+        """Number of iterations that this process has appended to the chain and the server has not acknowledged."""
+        return self._writer.pending if self._writer else 0
+
+    @property
+    def error(self) -> McbError | None:
+        """The reason for which what this process appended cannot be sent; None if it can."""
+        return self._writer.error if self._writer else None
 
     def __len__(self) -> int:
         return self._writer.length if self._writer else self._reader.length()

@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 
-from .errors import McbError
+from .errors import ApiError, McbError
 from .facts import now
 from .names import check_rid
 from .notices import Notices
@@ -30,6 +30,8 @@ class RunWriter:
     process : id of the process that writes; a fork of it must not.
     chains : by number.
     notices : name and facts that are told behind the draws.
+    origin : where the draws are to be had again, if anywhere. The caller then tells what the server refuses, and the
+        spool does not keep it.
     """
 
     def __init__(self, meta: RunMeta, registration: str | None, spool: RunSpool | None) -> None:
@@ -41,6 +43,7 @@ class RunWriter:
         self.chains: dict[int, ChainWriter] = {}
         self.is_released = False
         self.notices = Notices()
+        self.origin: str | None = None
         # The last time at which more draws were seen, and their number then.
         self._grew_at, self._seen_length = "", 0
         self._has_warned = False
@@ -103,11 +106,18 @@ class RunWriter:
             return
         with self._files:
             self._is_finished = True
-            if self.pending == 0 and self.error is None:
+            if self._is_settled:
                 self.spool.remove()
             else:
                 self._sync()
                 self.spool.leave()
+
+    @property
+    def _is_settled(self) -> bool:
+        """True if no draw is left that is worth keeping."""
+        if self.origin is None:
+            return self.pending == 0 and self.error is None
+        return all(chain.pending == 0 or isinstance(chain.error, ApiError) for chain in self.chains.values())
 
     def sync(self) -> None:
         """Brings what is not acknowledged to the disk, as far as that can be done."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from google.protobuf import struct_pb2
 from google.protobuf.message import DecodeError
 from numpy.typing import ArrayLike
 
 from ._generated import meta_pb2
-from .errors import ProtocolError, shown
-from .ndarray import Array, from_message, to_message
+from .attributes import attribute_from_message, attribute_to_message
+from .errors import ObjectArrayError, ProtocolError, shown
+from .labels import Notes, plain_data, plain_labels
+from .ndarray import Array, from_message, holds_objects, to_message
+
+log = logging.getLogger("mcbackend_edge")
 
 DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -92,7 +95,8 @@ class Variable:
             If the value has no dtype that can be stored.
         """
         array = np.asarray(value)
-        dtype = "str" if array.dtype.kind == "U" else array.dtype.name
+        is_text = array.dtype.kind in "UT" or (array.dtype == object and all(isinstance(v, str) for v in array.flat))
+        dtype = "str" if is_text else array.dtype.name
         return cls(name, dtype, array.shape, tuple(dims))
 
     @classmethod
@@ -179,15 +183,39 @@ class RunMeta:
 
     @cached_property
     def coords(self) -> dict[str, Array]:
-        """Labels along the named dimensions."""
-        return {item.name: from_message(item.values) for item in self._message.coordinates}
+        """Labels along the named dimensions: an array of shape (labels,) each.
+
+        Labels that cannot be read are counted from 0, with a warning; those without a length are left out. McBackend
+        stores tuples as the rows of a table; they read as one text each.
+        """
+        coords, unreadable = {}, []
+        for item in self._message.coordinates:
+            try:
+                labels = from_message(item.values)
+                coords[item.name] = labels if labels.ndim == 1 else plain_labels(labels).values
+            except ProtocolError:
+                unreadable.append(shown(item.name, 100))
+                # Each label takes a byte at least: a length beyond that is made up.
+                if len(item.values.shape) == 1 and 0 <= item.values.shape[0] <= len(item.values.data):
+                    coords[item.name] = np.arange(item.values.shape[0])
+        if unreadable:
+            log.warning("run %s has labels that cannot be read, of %s: they are counted from 0.", self.rid, unreadable)
+        return coords
 
     @cached_property
     def data(self) -> tuple[DataVariable, ...]:
-        return tuple(
-            DataVariable(item.name, from_message(item.value), tuple(item.dims), item.is_observed)
-            for item in self._message.data
-        )
+        """Constant and observed data. Arrays of Python objects, which cannot be read, are left out with a warning."""
+        found, unreadable = [], []
+        for item in self._message.data:
+            try:
+                value = from_message(item.value)
+            except ObjectArrayError:
+                unreadable.append(shown(item.name, 100))
+            else:
+                found.append(DataVariable(item.name, value, tuple(item.dims), item.is_observed))
+        if unreadable:
+            log.warning("run %s has data of Python objects, which cannot be read: %s.", self.rid, unreadable)
+        return tuple(found)
 
     @property
     def constant_data(self) -> dict[str, Array]:
@@ -210,7 +238,10 @@ class RunMeta:
 
     @cached_property
     def attributes(self) -> dict[str, Any]:
-        """Attributes as Python values: None, float, str, bool, dict, list, datetime, timedelta or array."""
+        """Attributes as Python values: None, float, str, bool, dict, list, datetime, timedelta or array.
+
+        All numbers are floats, as the schema has it. Arrays of Python objects, which cannot be read, are None.
+        """
         try:
             return {name: attribute_from_message(value) for name, value in self._message.attributes.items()}
         except (ValueError, OverflowError, RecursionError) as error:
@@ -232,7 +263,7 @@ def build_run_meta(
     *,
     variables: Variables,
     sample_stats: Variables = (),
-    coords: Mapping[str, ArrayLike] | None = None,
+    coords: Mapping[str, Any] | None = None,
     dims: Mapping[str, Sequence[str]] | None = None,
     data: Mapping[str, ArrayLike] | Iterable[DataVariable] = (),
     observed_data: Mapping[str, ArrayLike] | None = None,
@@ -245,16 +276,65 @@ def build_run_meta(
         variables=[var.to_message() for var in as_variables(variables, dims)],
         sample_stats=[var.to_message() for var in as_variables(sample_stats, dims)],
     )
+    notes = Notes(rid)
     for name, labels in (coords or {}).items():
-        message.coordinates.append(meta_pb2.Coordinate(name=name, values=to_message(labels)))
+        values = notes.taken(plain_labels(labels), f"the labels of {name!r}")
+        message.coordinates.append(meta_pb2.Coordinate(name=name, values=to_message(values)))
     for item in _data_variables(data, observed_data or {}, dims):
+        values = notes.taken(plain_data(item.value, item.name), f"the data {item.name!r}")
         message.data.append(
             meta_pb2.DataVariable(
-                name=item.name, value=to_message(item.value), dims=item.dims, is_observed=item.is_observed
+                name=item.name, value=to_message(values), dims=item.dims, is_observed=item.is_observed
             )
         )
     for name, value in (attributes or {}).items():
+        if isinstance(value, np.ndarray):
+            value = notes.taken(plain_data(value, name), f"the attribute {name!r}")
         message.attributes[name].CopyFrom(attribute_to_message(name, value))
+    notes.tell()
+    return RunMeta(message.SerializeToString(deterministic=True))
+
+
+def without_objects(raw: bytes, coords: Mapping[str, Any], data: Mapping[str, Any]) -> RunMeta:
+    """Metadata that McBackend has serialised, without the addresses of Python objects that it may hold.
+
+    It also makes tables of tuples, and these are replaced as well.
+
+    Parameters
+    ----------
+    coords, data : labels and data by name, as far as the caller has them. They take the place of those that McBackend
+        could not serialise. Other labels are counted from 0, and other data and attributes left out, with a warning.
+    """
+    message = meta_pb2.RunMeta.FromString(raw)
+    rid, lost = message.rid, []
+    notes = Notes(rid)
+    for label in message.coordinates:
+        are_objects = holds_objects(label.values)
+        if not are_objects and len(label.values.shape) == 1:
+            continue
+        what = f"the labels of {label.name!r}"
+        if label.name in coords:
+            labels = coords[label.name]
+        elif are_objects:
+            labels = range(math.prod(label.values.shape))
+            lost.append(what)
+        else:
+            labels = from_message(label.values)
+        label.values.CopyFrom(to_message(notes.taken(plain_labels(labels), what)))
+    for item in list(message.data):
+        if holds_objects(item.value):
+            if item.name in data:
+                values = notes.taken(plain_data(data[item.name], item.name), f"the data {item.name!r}")
+                item.value.CopyFrom(to_message(values))
+            else:
+                message.data.remove(item)
+                lost.append(f"the data {item.name!r}")
+    for name in [name for name, value in message.attributes.items() if holds_objects(value.ndarray_value)]:
+        del message.attributes[name]
+        lost.append(f"the attribute {name!r}")
+    notes.tell()
+    if lost:
+        log.warning("run %s is stored without what McBackend cannot serialise: %s.", rid, ", ".join(lost))
     return RunMeta(message.SerializeToString(deterministic=True))
 
 
@@ -263,70 +343,7 @@ def _data_variables(
     observed: Mapping[str, ArrayLike],
     dims: Mapping[str, Sequence[str]],
 ) -> list[DataVariable]:
-    if isinstance(data, Mapping):
-        items = [DataVariable(name, np.asarray(value), tuple(dims.get(name, ()))) for name, value in data.items()]
-    else:
-        items = list(data)
-    items += [
-        DataVariable(name, np.asarray(value), tuple(dims.get(name, ())), True) for name, value in observed.items()
-    ]
-    return items
+    def of(values: Mapping[str, Any], is_observed: bool) -> list[DataVariable]:
+        return [DataVariable(name, value, tuple(dims.get(name, ())), is_observed) for name, value in values.items()]
 
-
-def attribute_to_message(name: str, value: object) -> meta_pb2.ExtendedValue:
-    """Encodes one attribute of a run.
-
-    Raises
-    ------
-    TypeError
-        For values that have no place in the schema.
-    """
-    if value is None:
-        return meta_pb2.ExtendedValue(null_value="NULL_VALUE")
-    message = meta_pb2.ExtendedValue()
-    if isinstance(value, (bool, np.bool_)):
-        message.bool_value = bool(value)
-    elif isinstance(value, (int, float, np.integer, np.floating)):
-        message.number_value = float(value)
-    elif isinstance(value, str):
-        message.string_value = value
-    elif isinstance(value, Mapping):
-        message.struct_value.update(dict(value))
-    elif isinstance(value, (list, tuple)):
-        message.list_value.extend(list(value))
-    elif isinstance(value, dt.datetime):
-        message.timestamp_value.FromDatetime(value)
-    elif isinstance(value, dt.timedelta):
-        message.duration_value.FromTimedelta(value)
-    elif isinstance(value, np.ndarray):
-        message.ndarray_value.CopyFrom(to_message(value))
-    else:
-        raise TypeError(f"the attribute {name!r} is a {type(value).__name__}, which cannot be stored")
-    return message
-
-
-def attribute_from_message(message: meta_pb2.ExtendedValue) -> Any:
-    """The Python value of an attribute; None also for a kind that this version does not know."""
-    kind = message.WhichOneof("kind")
-    if kind is None or kind == "null_value":
-        return None
-    if kind == "struct_value":
-        return {name: _plain(value) for name, value in message.struct_value.fields.items()}
-    if kind == "list_value":
-        return [_plain(value) for value in message.list_value.values]
-    if kind == "timestamp_value":
-        return message.timestamp_value.ToDatetime(tzinfo=dt.timezone.utc)
-    if kind == "duration_value":
-        return message.duration_value.ToTimedelta()
-    if kind == "ndarray_value":
-        return from_message(message.ndarray_value)
-    return getattr(message, kind)
-
-
-def _plain(value: struct_pb2.Value) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        return {name: _plain(item) for name, item in value.struct_value.fields.items()}
-    if kind == "list_value":
-        return [_plain(item) for item in value.list_value.values]
-    return None if kind in (None, "null_value") else getattr(value, kind)
+    return (of(data, False) if isinstance(data, Mapping) else list(data)) + of(observed, True)

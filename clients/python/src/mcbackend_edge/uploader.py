@@ -390,6 +390,8 @@ def _failed(run: RunWriter, chain: ChainWriter, error: McbError) -> bool:
     chain.error = error
     if isinstance(error, DrawConflictError):
         chain.refusal = error
+    if run.origin is not None:
+        return False
     log.error(
         "chain %d of run %s: %s. %d of its draws are not on the server; they are %s.",
         *(chain.number, run.meta.rid, error, chain.pending, run.place),
@@ -403,7 +405,7 @@ def _sentence(error: McbError) -> str:
 
 
 def _say_what_is_left(run: RunWriter) -> None:
-    if run.pending:
+    if run.pending and (run.origin is None or run.error is None):
         chains = ", ".join(str(number) for number, chain in sorted(run.chains.items()) if chain.pending)
         advice = " Send them with: python -m mcbackend_edge sync" if run.spool and not run.error else ""
         log.warning("%d draws of run %s (chains %s) are %s.%s", run.pending, run.meta.rid, chains, run.place, advice)

@@ -1,0 +1,128 @@
+"""The files of the chains: named in the order of the chains, or found by a pattern."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..names import check_chain
+
+_WILDCARD = re.compile(r"\*+|\?|\[[^]]*\]")
+_DIGITS = re.compile(r"\d+", re.ASCII)
+# Digits of a chain's number at most.
+_MOST_DIGITS = 9
+
+
+class Sources:
+    """Files by the number of their chain.
+
+    Attributes
+    ----------
+    is_whole : True if the files are all chains of their run, as far as the caller has said.
+    problems : files whose chain cannot be told, and the reason.
+    """
+
+    is_whole: bool = True
+
+    def __init__(self) -> None:
+        self.problems: dict[Path, str] = {}
+
+    def find(self) -> dict[int, Path]:
+        """The files, by the number of their chain; of a pattern those that are there."""
+        raise NotImplementedError
+
+    def missing(self) -> list[str]:
+        """Files, or the pattern, that are not there yet."""
+        raise NotImplementedError
+
+
+class Named(Sources):
+    """Files that the caller has named.
+
+    Parameters
+    ----------
+    first : number of the first file's chain; the others count up. None is 0, and says that these are all chains.
+    """
+
+    def __init__(self, paths: Sequence[Path], first: int | None = None) -> None:
+        super().__init__()
+        begin = check_chain(0 if first is None else first)
+        self.is_whole = first is None
+        self._files = {check_chain(begin + place): path for place, path in enumerate(paths)}
+
+    def find(self) -> dict[int, Path]:
+        return self._files
+
+    def missing(self) -> list[str]:
+        return [str(path) for path in self._files.values() if not path.exists()]
+
+
+class Pattern(Sources):
+    """Files that match a pattern such as ``output_*.csv``, also those that come later.
+
+    The number where the wildcard stands tells the chain: ``output_1.csv`` is chain 0, ``output_10.csv`` chain 9,
+    whichever of them are there and whenever they come. If there is a number 0, as in ``output_0.csv``, the numbers are
+    those of the chains.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__()
+        self.pattern = pattern
+        self._expression = _expression(pattern)
+        self._first: int | None = None
+
+    def find(self) -> dict[int, Path]:
+        numbered: dict[int, Path] = {}
+        for path in map(Path, sorted(glob.glob(self.pattern, recursive=True))):
+            number = self._number(str(path))
+            if number is None:
+                self._refuse(path, f"it has no number where {self.pattern} has its wildcard, that would tell its chain")
+            elif numbered.setdefault(number, path) != path:
+                self._refuse(path, f"it has the number of {numbered[number]} where {self.pattern} has its wildcard")
+        if numbered and self._first is None:
+            self._first = min(1, *numbered)
+        first = self._first or 0
+        for number in [number for number in numbered if number < first]:
+            self._refuse(numbered.pop(number), "it has come after files that count from 1")
+        return {number - first: numbered[number] for number in sorted(numbered)}
+
+    def _refuse(self, path: Path, reason: str) -> None:
+        self.problems.setdefault(path, f"{reason}: name the files in the order of their chains")
+
+    def missing(self) -> list[str]:
+        return [] if glob.glob(self.pattern, recursive=True) else [self.pattern]
+
+    def _number(self, name: str) -> int | None:
+        match = self._expression.fullmatch(name)
+        digits = [_DIGITS.findall(group) for group in (match.groups() if match else ())]
+        found = [runs[-1] for runs in digits if runs]
+        return int(found[-1]) if found and len(found[-1]) <= _MOST_DIGITS else None
+
+
+def sources_of(files: Sequence[str], first: int | None) -> Sources:
+    """Sources for the arguments of a command.
+
+    Raises
+    ------
+    ValueError
+        For a pattern beside other files, or with a number of its chain.
+    """
+    patterns = [name for name in files if glob.has_magic(name) and not Path(name).exists()]
+    if not patterns:
+        return Named([Path(name) for name in files], first)
+    if len(files) > 1:
+        raise ValueError(f"{patterns[0]} is a pattern, which has to stand alone: name each file, or give one pattern")
+    if first is not None:
+        raise ValueError(f"--chain is for named files; the chains of {patterns[0]} have the numbers of their files")
+    return Pattern(patterns[0])
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    parts, end = [], 0
+    for wildcard in _WILDCARD.finditer(pattern):
+        parts.append(re.escape(pattern[end : wildcard.start()]))
+        parts.append("(.*)" if wildcard[0].startswith("*") else "(.)")
+        end = wildcard.end()
+    return re.compile("".join(parts) + re.escape(pattern[end:]), re.DOTALL)

@@ -1,0 +1,312 @@
+"""Follows CSV files of the Stan family, and stores their draws while the sampler runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..capture import environment_of
+from ..client import Client, new_rid
+from ..errors import ConflictError, DamagedFileError, DrawConflictError, McbError
+from ..facts import timestamp
+from ..greeting import address_of
+from ..names import check_rid
+from ..notices import Beginning
+from ..run import Chain, Run
+from .chain_facts import chain_facts, lacks_metric, run_facts, share_of
+from .columns import block
+from .csv_file import CsvFile, Rows
+from .progress_line import ProgressLine
+from .registration import Registration
+from .settings import KINDS
+from .sources import Named, Sources
+
+Say = Callable[[str], None]
+
+NOTHING = Beginning()
+# Seconds without a new draw behind which a file that nothing ends counts as whole.
+QUIET = 30.0
+
+
+class Tail:
+    """Stores some CSV files as the chains of one run.
+
+    Appending is exactly-once and always begins with a file's first draw, so a run that was interrupted is completed
+    by following the same files under the same id again, in any order of time.
+
+    Parameters
+    ----------
+    paths : a file a chain, in the order of the chains; they need not exist yet. Or `Sources`.
+    rid : id of the run; a new one if None.
+    say : told what happens.
+    beginning : name, tags, notes and facts for a run that has none yet.
+    attributes : more attributes of the run.
+    warmup : number of rows at the beginning that are warmup, for files that do not tell it.
+    capture : as for `mcbackend_edge.capture.environment_of`, of which host and user are told.
+    progress : True draws how far the chains are on standard error.
+
+    Attributes
+    ----------
+    files : by the number of their chain.
+    errors : why a file, or a chain of it, is not stored.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        paths: Sequence[Path] | Sources,
+        rid: str | None,
+        say: Say,
+        beginning: Beginning = NOTHING,
+        *,
+        attributes: Mapping[str, Any] | None = None,
+        warmup: int | None = None,
+        capture: bool | None = None,
+        progress: bool = False,
+    ) -> None:
+        self.files: dict[int, CsvFile] = {}
+        self.errors: dict[Path, McbError] = {}
+        self._client = client
+        self._sources = paths if isinstance(paths, Sources) else Named(paths)
+        self._registration = Registration(
+            client, new_rid() if rid is None else check_rid(rid), {} if attributes is None else attributes
+        )
+        self._beginning, self._warmup, self._capture = beginning, warmup, capture
+        self._tell = say
+        self._line = ProgressLine(progress)
+        self._chains: dict[int, Chain] = {}
+        self._stored: set[int] = set()
+        self._told: dict[int, dict[str, Any]] = {}
+        self._grew_at: dict[int, float] = {}
+        self._waiting: dict[str, float] = {}
+        self._has_left_out = self._is_finishing = False
+
+    @property
+    def run(self) -> Run | None:
+        """The run; None until the first draws have come."""
+        return self._registration.run
+
+    def follow(self, interval: float = 1.0, idle: float | None = None) -> None:
+        """Reads until all files are complete or damaged.
+
+        Parameters
+        ----------
+        interval : seconds between two looks.
+        idle : give up after so many seconds without anything new.
+        """
+        changed_at = time.monotonic()
+        while True:
+            if self.poll():
+                changed_at = time.monotonic()
+            self._look_for_missing()
+            if self._is_done:
+                return
+            self._line.update(self.files, self._waiting)
+            if idle is not None and time.monotonic() - changed_at >= idle:
+                return
+            time.sleep(interval)
+
+    def poll(self) -> int:
+        """Stores the new draws of the files; their number."""
+        for number, path in self._sources.find().items():
+            if number not in self.files:
+                self.files[number] = CsvFile(path, warmup=self._warmup)
+        for path, problem in self._sources.problems.items():
+            self._report(path, DamagedFileError(str(path), 0, problem))
+        count = sum(
+            self._poll_file(number, file) for number, file in self.files.items() if file.path not in self.errors
+        )
+        self._note_stored()
+        return count
+
+    def finish(self) -> None:
+        """Waits until everything is on the server, and says which files are not whole.
+
+        Raises
+        ------
+        UploadPendingError
+            If it takes too long; the draws are kept, and sent later.
+        """
+        self._is_finishing = True
+        for number, file in self.files.items():
+            self._finish_file(number, file)
+        if not self.files:
+            for name in self._sources.missing():
+                self._report(Path(name), DamagedFileError(name, 0, "there is no such file"))
+        run = self._registration.run
+        if run is not None:
+            self._tell_end(run)
+            try:
+                run.flush(progress=False)
+            except McbError:
+                # That of a chain is told with its file; any other is the caller's.
+                if not any(chain.error for chain in self._chains.values()):
+                    raise
+        self._note_stored()
+        self._line.clear()
+
+    @property
+    def _is_done(self) -> bool:
+        """True if there is nothing more to read."""
+        if self._missing() or not (self.files or self.errors):
+            return False
+        return all(file.path in self.errors or self._has_ended(number) for number, file in self.files.items())
+
+    def _has_ended(self, number: int) -> bool:
+        file = self.files[number]
+        if file.is_open_ended:
+            return self._is_finishing or time.monotonic() - self._grew_at.get(number, time.monotonic()) >= QUIET
+        return file.is_complete
+
+    def _missing(self) -> list[str]:
+        """Files that are still waited for."""
+        begun = {str(file.path) for file in self.files.values() if file.is_begun}
+        return [name for name in self._sources.missing() if name not in begun]
+
+    def _finish_file(self, number: int, file: CsvFile) -> None:
+        if file.path not in self.errors:
+            # The lines behind the first one of the timing.
+            self._poll_file(number, file)
+        if file.path not in self.errors:
+            try:
+                file.finish()
+            except DamagedFileError as error:
+                self._report(file.path, error)
+            else:
+                if not file.rows:
+                    self._say(f"{file.path}: complete, no draws")
+
+    # -- one file ----------------------------------------------------------------------------------------------------
+
+    def _poll_file(self, number: int, file: CsvFile) -> int:
+        count = 0
+        try:
+            for rows in file.read():
+                self._grew_at[number] = time.monotonic()
+                self._store(number, file, rows)
+                count += len(rows.values)
+            if number in self._chains:
+                self._tell_chain(number, file)
+        except McbError as error:
+            self._report(file.path, error, number)
+        except OSError as error:
+            self._report(file.path, DamagedFileError(str(file.path), 0, error.strerror or str(error)))
+        return count
+
+    def _store(self, number: int, file: CsvFile, rows: Rows) -> None:
+        if number not in self._chains:
+            self._chains[number] = self._begin(number, file)
+        chain = self._chains[number]
+        draws, stats = block(file.groups, rows.values), block(file.stats, rows.values)
+        if "tune" in chain.run.sample_stats and "tune" not in stats:
+            stats["tune"] = rows.is_warmup
+        chain.extend(draws, stats)
+
+    def _begin(self, number: int, file: CsvFile) -> Chain:
+        is_first = self._registration.run is None
+        run = self._registration.join(file)
+        if is_first:
+            run.origin = "in its CSV files"
+            facts = run_facts(file, environment_of(self._client.url, self._capture))
+            run.notices.begin(self._beginning.with_facts(facts))
+            self._say(
+                f"{_title(run, self._beginning.name)}: {address_of(run)} "
+                f"({_count(len(run.variables), 'variable')}, {_count(len(run.sample_stats), 'sampler stat')})"
+            )
+            method = file.plan.method if file.plan else None
+            if method not in (None, "sample"):
+                self._say(f"these are {KINDS[method]}, not of sampling: the attribute `method` says so")
+        return run.init_chain(number, start=0)
+
+    def _tell_chain(self, number: int, file: CsvFile) -> None:
+        """Notes what is known of the chain, if there is something new."""
+        run = self._registration.run
+        share = share_of(len(self.files), self._sources.is_whole)
+        facts = chain_facts(file, share)
+        if run is None or facts == self._told.get(number, {}):
+            return
+        self._told[number] = facts
+        run.notices.note({"chains": {number: facts}})
+        if lacks_metric(file, share) and not self._has_left_out:
+            self._has_left_out = True
+            size = file.adaptation.size
+            self._say(f"the inverse metric of {size} parameters is too large to be told with the run: it is left out")
+
+    def _tell_end(self, run: Run) -> None:
+        """Notes end and duration, if these files are the whole run and have all been read."""
+        files = self.files.values()
+        if not self._sources.is_whole or self.errors or self._missing():
+            return
+        facts: dict[str, Any] = {}
+        seconds = [file.adaptation.seconds.get("Total") for file in files]
+        if seconds and None not in seconds:
+            facts["samplingTime"] = max(value for value in seconds if value is not None)
+        try:
+            ended = max(file.path.stat().st_mtime for file in files)
+        except OSError:
+            ended = time.time()
+        facts["finishedAt"] = timestamp(dt.datetime.fromtimestamp(round(ended, 3), dt.timezone.utc))
+        run.notices.note(facts)
+
+    def _note_stored(self) -> None:
+        """Says which files are complete and on the server, and which the server refuses."""
+        for number, chain in self._chains.items():
+            file = self.files[number]
+            if chain.error is not None:
+                if file.path not in self.errors:
+                    self._report(file.path, chain.error, number)
+            elif (
+                number not in self._stored
+                and file.path not in self.errors
+                and chain.pending == 0
+                and self._has_ended(number)
+            ):
+                self._stored.add(number)
+                self._say(f"{file.path}: complete, {_count(file.rows, 'draw')} in chain {number}")
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def _look_for_missing(self) -> None:
+        """Says once of each file that it is waited for, and when it has come."""
+        now = time.monotonic()
+        missing = self._missing()
+        for name in missing:
+            if name not in self._waiting:
+                self._waiting[name] = now
+                self._say(f"{name}: not there yet; waiting for it")
+        for name in [name for name in self._waiting if name not in missing]:
+            self._say(f"{name}: there after {now - self._waiting.pop(name):.0f} s")
+
+    def _report(self, path: Path, error: McbError, number: int | None = None) -> None:
+        if path in self.errors:
+            return
+        self.errors[path] = error
+        text = str(error) if isinstance(error, DamagedFileError) else f"{path}: {error}"
+        self._say(f"error: {text}{self._advice(error, number)}")
+
+    def _advice(self, error: McbError, number: int | None) -> str:
+        if isinstance(error, DrawConflictError):
+            chain = "the chain" if number is None else f"chain {number} of run {self._registration.rid}"
+            return (
+                f". So {chain} is another run's, or this file is another chain: store it under another --rid, or say "
+                "which chain it is with --chain N"
+            )
+        if isinstance(error, ConflictError) and "--rid" not in str(error):
+            return ". Store this file under another --rid"
+        return ""
+
+    def _say(self, text: str) -> None:
+        self._line.clear()
+        self._tell(text)
+
+
+def _title(run: Run, name: str | None) -> str:
+    shown = "".join(letter for letter in name or "" if letter.isprintable()).strip()
+    return f"run {shown} ({run.rid})" if shown else f"run {run.rid}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
