@@ -8,12 +8,14 @@ import { parseArgs } from 'node:util'
 const HELP = `usage: npm run release -- X.Y.Z [--dry-run]
 
 On main, with nothing uncommitted and with entries under "Unreleased" in CHANGELOG.md: sets the version everywhere, dates the
-entries, commits that and tags it vX.Y.Z. Pushes and publishes nothing, and says what does; docs/releasing.md has the rest.
+entries there and in the Python package's changelog, commits that and tags it vX.Y.Z. Pushes and publishes nothing, and says what does; docs/releasing.md has the rest.
 
   --dry-run   checks, and says what would change`
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CHANGELOG = 'CHANGELOG.md'
+/** That of the Python package, which may have nothing new. */
+const CHANGELOG_OF_PYTHON = 'clients/python/CHANGELOG.md'
 const UNRELEASED = '## [Unreleased]\n'
 
 /** Places of the version; the first is where it stands, and the others follow it. */
@@ -55,23 +57,25 @@ function requireReleasable(version, present) {
   if (changed !== '') fail(`these files are not committed:\n${changed}\nCommit or stash them`)
 }
 
-/** The text with a heading of this version between "Unreleased" and its entries. */
-function datedChangelog(version) {
-  const text = read(CHANGELOG)
+/** The text with a heading of this version between "Unreleased" and its entries; undefined where there are none. */
+function datedChangelog(file, version) {
+  const text = read(file)
   const at = text.indexOf(UNRELEASED)
-  if (at === -1) fail(`${CHANGELOG} has no line "${UNRELEASED.trim()}"`)
+  if (at === -1) fail(`${file} has no line "${UNRELEASED.trim()}"`)
   if (text.includes(`\n## [${version}]`) || text.includes(`\n## ${version}\n`))
-    fail(`${CHANGELOG} tells of ${version} already`)
+    fail(`${file} tells of ${version} already`)
   const end = text.indexOf('\n## ', at + 1)
   const entries = text.slice(at + UNRELEASED.length, end === -1 ? undefined : end)
-  if (!/^- /m.test(entries)) fail(`${CHANGELOG} has no entry under "Unreleased"; a release says what it brings`)
+  if (!/^- /m.test(entries)) return undefined
   const heading = `\n## [${version}] - ${new Date().toISOString().slice(0, 10)}\n`
   return text.slice(0, at) + UNRELEASED + heading + text.slice(at + UNRELEASED.length)
 }
 
 /** New texts by file. */
 function changesFor(version) {
-  const texts = new Map([[CHANGELOG, datedChangelog(version)]])
+  const dated = [CHANGELOG, CHANGELOG_OF_PYTHON].map((file) => [file, datedChangelog(file, version)])
+  const texts = new Map(dated.filter(([, text]) => text !== undefined))
+  if (!texts.has(CHANGELOG)) fail(`${CHANGELOG} has no entry under "Unreleased"; a release says what it brings`)
   for (const [file, pattern] of PLACES) {
     const text = texts.get(file) ?? read(file)
     if (!pattern.test(text)) fail(`${file} has no version where it is expected`)
@@ -109,6 +113,7 @@ console.log(`Committed and tagged ${tag}. To publish it:
   npm run build
   npm publish dist/mcbackend-edge-client-${version}.tgz
   npm publish dist/mcbackend-edge-${version}.tgz
-  (cd clients/python && python -m build && python -m twine upload dist/mcbackend_edge-${version}*)
+  (cd clients/python && python -m build && python -m twine check --strict dist/mcbackend_edge-${version}*)
+  (cd clients/python && python -m twine upload dist/mcbackend_edge-${version}*)
 
 To take it back before that: git tag -d ${tag} && git reset --hard HEAD~1`)

@@ -8,6 +8,7 @@ import { newFolder, removeFolder } from './support/storage.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PYTHON = 'clients/python/pyproject.toml'
+const CHANGELOGS = ['CHANGELOG.md', 'clients/python/CHANGELOG.md'] as const
 const DOCUMENT = 'docs/openapi.json'
 const FILES = ['package.json', 'package-lock.json', PYTHON, DOCUMENT, 'scripts/release.mjs']
 const ENTRIES = '## [Unreleased]\n\n### Added\n\n- Something.\n\n## [0.0.1] - 2026-01-01\n\n- The first.\n\n## 7.0.0\n'
@@ -19,7 +20,7 @@ beforeEach(() => {
     mkdirSync(dirname(join(folder, file)), { recursive: true })
     cpSync(join(ROOT, file), join(folder, file))
   }
-  write('CHANGELOG.md', `# Changelog\n\n${ENTRIES}`)
+  for (const file of CHANGELOGS) write(file, `# Changelog\n\n${ENTRIES}`)
   git('init', '--quiet', '--initial-branch=main')
   git('config', 'user.name', 'tester')
   git('config', 'user.email', 'tester@example.org')
@@ -55,9 +56,9 @@ test('a release is one version in all places, a date, a commit and a tag', () =>
   expect(JSON.parse(read(DOCUMENT))).toMatchObject({ info: { version: '7.8.9' } })
   expect(read(PYTHON)).toContain('\nversion = "7.8.9"\n')
   const today = new Date().toISOString().slice(0, 10)
-  expect(read('CHANGELOG.md')).toContain(
-    `## [Unreleased]\n\n## [7.8.9] - ${today}\n\n### Added\n\n- Something.\n\n## [0.0.1]`,
-  )
+  for (const file of CHANGELOGS) {
+    expect(read(file)).toContain(`## [Unreleased]\n\n## [7.8.9] - ${today}\n\n### Added\n\n- Something.\n\n## [0.0.1]`)
+  }
   expect(git('log', '-1', '--format=%s')).toBe('Release 7.8.9')
   expect(git('rev-parse', 'v7.8.9^{commit}')).toBe(git('rev-parse', 'HEAD'))
   expect(git('status', '--porcelain')).toBe('')
@@ -74,6 +75,13 @@ test('the version that package.json has is released when it has no tag', () => {
   expect(release(version)).toMatchObject({ status: 1, stderr: `release: there is a tag v${version} already.\n` })
 })
 
+test('a release that brings nothing to the Python package leaves its changelog', () => {
+  tellNothing(CHANGELOGS[1])
+  const before = read(CHANGELOGS[1])
+  expect(release('7.8.9').status).toBe(0)
+  expect(read(CHANGELOGS[1])).toBe(before)
+})
+
 test('a dry run changes nothing', () => {
   expect(release('7.8.9', '--dry-run')).toMatchObject({ status: 0, stdout: expect.stringContaining('→ 7.8.9') })
   expect([git('status', '--porcelain'), git('tag'), git('rev-list', '--count', 'HEAD')]).toEqual(['', '', '1'])
@@ -85,7 +93,7 @@ test.each([
   ['a file that is not committed', () => write('new', 'x'), ['7.8.9'], 'not committed'],
   ['another branch', () => git('switch', '--quiet', '--create', 'work'), ['7.8.9'], 'not on "work"'],
   ['one of the changelog', () => {}, ['7.0.0'], 'tells of 7.0.0 already'],
-  ['nothing to tell', () => tellNothing(), ['7.8.9'], 'has no entry under "Unreleased"'],
+  ['nothing to tell', () => tellNothing(CHANGELOGS[0]), ['7.8.9'], 'has no entry under "Unreleased"'],
 ])('refused: %s', (_what, change, args, message) => {
   change()
   const head = git('rev-parse', 'HEAD')
@@ -94,7 +102,7 @@ test.each([
   expect([git('tag'), git('rev-parse', 'HEAD')]).toEqual(['', head])
 })
 
-function tellNothing(): void {
-  write('CHANGELOG.md', read('CHANGELOG.md').replace('### Added\n\n- Something.\n\n', ''))
+function tellNothing(file: string): void {
+  write(file, read(file).replace('### Added\n\n- Something.\n\n', ''))
   git('commit', '--quiet', '--all', '--message', 'nothing')
 }
