@@ -24,7 +24,23 @@ class McbError(Exception):
 
 
 class ServerUnreachableError(McbError, ConnectionError):
-    """No answer: the address is wrong, the network is down, or the server is not running."""
+    """No answer: the address is wrong, the network is down, or the server is not running.
+
+    Attributes
+    ----------
+    reason : its cause, such as a `ConnectionRefusedError`, if there is one.
+    is_lasting : True if nothing lets hope for more at the next attempt: the connection is refused, the host unknown, or
+        TLS fails.
+    """
+
+    def __init__(self, message: str, reason: BaseException | None = None, *, is_lasting: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.is_lasting = is_lasting
+
+
+class ProfileError(McbError, ValueError):
+    """The profile that ``mcb login`` wrote cannot be used: damaged, or readable by others."""
 
 
 class ProtocolError(McbError):
@@ -55,9 +71,11 @@ class ApiError(McbError):
     retry_after : seconds after which a retry makes sense, if the server said so.
     attempt : number of the attempt that was refused. Beyond 1, an earlier one may have been carried out, and its answer
         lost.
+    advice : a sentence with the way out, at the end of the message; "" if there is none.
     """
 
     attempt: int = 1
+    advice: str = ""
 
     def __init__(
         self, status: int, code: str, detail: str, fields: Mapping[str, Any], retry_after: float | None = None
@@ -69,6 +87,19 @@ class ApiError(McbError):
         self.fields = dict(fields)
         self.retry_after = retry_after
 
+    def __str__(self) -> str:
+        return f"{self.plain}. {self.advice}" if self.advice else self.plain
+
+    @property
+    def plain(self) -> str:
+        """The message without the advice."""
+        return super().__str__()
+
+    @property
+    def is_busy(self) -> bool:
+        """True if the server has too much to do at present (429, 503)."""
+        return self.status in (429, 503)
+
     @property
     def is_temporary(self) -> bool:
         """True if the same request may succeed later without a change."""
@@ -78,6 +109,11 @@ class ApiError(McbError):
     def is_verdict(self) -> bool:
         """True if the server itself has refused the request for good; a proxy between may only be set up wrong."""
         return bool(self.code) and not self.is_temporary and not isinstance(self, AccessError)
+
+
+def may_pass(error: McbError) -> bool:
+    """True for the failure of a request that may succeed later without a change."""
+    return isinstance(error, ServerUnreachableError) or (isinstance(error, ApiError) and error.is_temporary)
 
 
 class NotFoundError(ApiError, LookupError):

@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from .bodies import Progress
 from .columns import MOST_OBJECTS, Column, Ragged, Repeated, Rigid, Strings
 from .elements import Elements, side_by_side
 from .errors import AnswerTooLargeError, PayloadTooLargeError, ProtocolError
 from .progress import ProgressBar
 from .schema import Variable
-from .transport import MOST_DRAWS, PROTOBUF, Progress, Transport
+from .transport import MOST_DRAWS, PROTOBUF, Transport
 from .wire import Batch, decode_batch, find_draws, too_many
 
 # Bytes of rigid draws that one request asks for; servers refuse answers of more than 1 GiB by default.

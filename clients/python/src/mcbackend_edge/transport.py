@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import socket
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import urllib3
 
+from .bodies import CHUNK, FindDraws, Progress, encoding_of, has_marked_end, read_body
 from .bounded import bound
+from .contact import reason_of, unreachable
 from .errors import (
     AnswerTooLargeError,
     ApiError,
@@ -30,27 +30,28 @@ from .errors import (
     shown,
 )
 from .names import LARGEST_CHAIN
+from .waiting import CONNECT_TIMEOUT, READ_TIMEOUT, Waiting
 
 PROTOBUF, MERGE_PATCH = "application/x-protobuf", "application/merge-patch+json"
-# Seconds without a byte before an answer is given up; a write waits for the server's disk.
-READ_TIMEOUT, CONNECT_TIMEOUT = 60.0, 10.0
 # A server that asks for a longer pause than this is asked again nevertheless.
 LONGEST_RETRY_AFTER = 300.0
 # Bytes of an answer that are taken into memory, at most: JSON of this contract, names and facts, an error, a run's
 # metadata, draws (servers give 1 GiB by default, and what is more can be read in pages).
 MOST_JSON, MOST_ABOUT, MOST_PROBLEM, MOST_META = 16 << 20, 32 << 20, 1 << 20, 128 << 20
 MOST_DRAWS = (1 << 30) + (64 << 20)
-_CHUNK = 1 << 20
-
-FindDraws = Callable[[bytes], int]
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes read so far and, if known, the bytes that will come."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer; `body` is writeable memory of its own."""
+    """A successful answer.
 
+    Attributes
+    ----------
+    url : the server's address.
+    body : writeable memory of its own.
+    """
+
+    url: str
     status: int
     headers: Mapping[str, str]
     body: memoryview
@@ -66,7 +67,9 @@ class Answer:
         try:
             return json.loads(bytes(self.body))
         except (ValueError, RecursionError, MemoryError) as error:
-            raise ProtocolError(f"an answer is not JSON: {bytes(self.body[:100])!r}") from error
+            raise ProtocolError(
+                f"{_strange(self.url)} An answer is not JSON: {shown(repr(bytes(self.body[:60])))}"
+            ) from error
 
     def length(self) -> int:
         """The chain's length in an answer about a chain."""
@@ -92,9 +95,7 @@ class Answer:
         """Identity of the run's registration in an answer about a run."""
         registration = self.headers.get("Mcb-Registration")
         if not registration or not re.fullmatch(r"[ -~]{1,1000}", registration):
-            raise ProtocolError(
-                "an answer about a run does not tell its registration: is this a McBackend Edge server?"
-            )
+            raise ProtocolError(f"{_strange(self.url)} An answer about a run does not tell its registration.")
         return registration
 
 
@@ -103,7 +104,7 @@ class Stream:
 
     def __init__(self, url: str, response: urllib3.BaseHTTPResponse) -> None:
         self._url, self._response = url, response
-        if _encoding(response):
+        if encoding_of(response):
             response.close()
             raise ProtocolError(f"{url} sends a stream that is encoded, which it was not asked for")
 
@@ -115,10 +116,10 @@ class Stream:
             When the connection breaks, or is silent for too long.
         """
         try:
-            while chunk := self._response.read1(_CHUNK, decode_content=False):
+            while chunk := self._response.read1(CHUNK, decode_content=False):
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ServerUnreachableError(f"{self._url} has broken off: {_reason(error)}") from error
+            raise ServerUnreachableError(f"{self._url} has broken off: {reason_of(error)}", error) from None
 
     def abort(self) -> None:
         """Ends the reading of another thread."""
@@ -158,6 +159,7 @@ class Transport:
         self._target = (parts.scheme, parts.hostname)
         self._pool = _make_pool(*self._target)
         self._process = os.getpid()
+        self.waiting = Waiting(self.url)
 
     def request(
         self,
@@ -179,6 +181,8 @@ class Transport:
         Parameters
         ----------
         content_type : that of the body.
+        patience : seconds for which it is tried again. A server that says when it will have time (429, 503) is waited
+            for longer, and one that has never answered is given up sooner if it cannot be reached at all.
         timeout : seconds without a byte before the connection or the answer is given up, instead of the usual ones.
         limit : bytes of a successful answer, at most.
         find_draws : gives the offset of the draws in an answer, from its beginning. They are put at an address that
@@ -195,7 +199,7 @@ class Transport:
             When the answer is one that the contract does not allow, such as one that is larger than `limit`.
         """
         began = time.monotonic()
-        deadline = began + (self.patience if patience is None else patience)
+        patience = self.patience if patience is None else patience
         delay = 0.1
         may_repeat = not only_once
         sent = {**(headers or {}), **({} if body is None else {"Content-Type": content_type})}
@@ -204,20 +208,20 @@ class Transport:
         while True:
             attempt += 1
             try:
-                response = self._send(method, path, body, sent, waits)
+                with self.waiting.first_answer(began, patience) as first:
+                    response = self._send(method, path, body, sent, waits or first)
                 return self._answer(response, progress, find_draws, limit)
             except (ServerUnreachableError, ApiError) as error:
                 if isinstance(error, ApiError):
                     error.attempt = attempt
                 if isinstance(error, ApiError) and not error.is_temporary:
                     raise
-                if isinstance(error, ServerUnreachableError) and may_repeat and time.monotonic() - began < 1.0:
+                is_broken = isinstance(error, ServerUnreachableError) and not error.is_lasting
+                if is_broken and may_repeat and time.monotonic() - began < 1.0:
                     may_repeat = False
                     continue
-                wait = max(delay, getattr(error, "retry_after", None) or 0.0) * random.uniform(0.8, 1.2)
-                if time.monotonic() + wait > deadline:
+                if not self.waiting.wait(error, began, patience, delay):
                     raise
-                time.sleep(wait)
                 delay = min(delay * 2, 5.0)
 
     def stream(self, path: str, *, headers: Mapping[str, str], silence: float) -> Stream:
@@ -267,7 +271,7 @@ class Transport:
         else:
             response.release_conn()
         if is_success:
-            return Answer(response.status, response.headers, content)
+            return Answer(self.url, response.status, response.headers, content)
         raise self._error(response, content)
 
     def _send(
@@ -279,7 +283,7 @@ class Transport:
             self._pool, self._process = _make_pool(*self._target), os.getpid()
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         try:
-            return self._pool.request(
+            response = self._pool.request(
                 method,
                 self.url + path,
                 body=body,
@@ -291,7 +295,9 @@ class Transport:
                 **options,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ServerUnreachableError(f"{self.url} cannot be reached: {_reason(error)}") from error
+            raise unreachable(self.url, error) from None
+        self.waiting.has_answered = True
+        return response
 
     def _read_whole(
         self,
@@ -300,26 +306,41 @@ class Transport:
         progress: Progress | None,
         find_draws: FindDraws | None,
     ) -> memoryview:
-        if not _has_marked_end(response):
+        if not has_marked_end(response):
             raise ServerUnreachableError(f"{self.url} has broken off: the head of an answer is not whole")
         if response.headers.get("Content-Type", "").startswith("text/event-stream"):
             raise ProtocolError(f"{self.url} sends a stream of events in the place of an answer")
         try:
-            return _read(response, limit, progress, find_draws)
+            return read_body(response, limit, progress, find_draws)
         except (AnswerTooLargeError, MemoryError) as error:
             what = str(error) or "more than there is memory for"
             raise AnswerTooLargeError(f"{self.url} sends an answer of {what}") from error
         except zlib.error as error:
             raise ProtocolError(f"{self.url} sends an answer that is not compressed as it says: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ServerUnreachableError(f"{self.url} has broken off: {_reason(error)}") from error
+            raise ServerUnreachableError(f"{self.url} has broken off: {reason_of(error)}", error) from None
 
     def _error(self, response: urllib3.BaseHTTPResponse, content: memoryview) -> ApiError:
         if response.status < 400:
             # Not followed: it would carry the key to another address, and a POST may come out of it as a GET.
             target = shown(response.headers.get("Location", "another address"), 300)
             return api_error(response.status, {}, f"{self.url} redirects to {target}: give that address", None)
-        return api_error(response.status, _problem(content), str(response.reason), _retry_after(response.headers))
+        problem = _problem(content)
+        reason = str(response.reason)
+        if not problem and response.status < 500 and response.status not in (408, 429):
+            # The server tells a code with each refusal.
+            reason = f"{_strange(self.url)} It says: {shown(reason, 100)}"
+        if response.status == 401 and "Authorization" not in self._headers:
+            reason = str(problem.get("detail") or reason)
+            problem = {**problem, "detail": f"{reason}. {NO_KEY}"}
+        return api_error(response.status, problem, reason, _retry_after(response.headers))
+
+
+NO_KEY = "No key was sent: pass token=, set MCB_TOKEN, or run: npx mcb login"
+
+
+def _strange(url: str) -> str:
+    return f"{url} does not answer as a McBackend Edge server does: is the address right?"
 
 
 def _checked_token(token: str) -> str:
@@ -337,88 +358,6 @@ def _make_pool(scheme: str, host: str) -> urllib3.PoolManager:
     if proxy and host not in ("localhost", "127.0.0.1", "::1") and not urllib.request.proxy_bypass(host):
         return bound(urllib3.ProxyManager(proxy, maxsize=8, timeout=timeout))
     return bound(urllib3.PoolManager(maxsize=8, timeout=timeout))
-
-
-def _has_marked_end(response: urllib3.BaseHTTPResponse) -> bool:
-    """True if a success says where its body ends. With a head that was cut off, an empty body would count as whole."""
-    if not 200 <= response.status < 300 or response.status == 204:
-        return True
-    is_chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-    return is_chunked or response.headers.get("Content-Length", "").strip().isdecimal()
-
-
-def _read(
-    response: urllib3.BaseHTTPResponse, limit: int, progress: Progress | None, find_draws: FindDraws | None
-) -> memoryview:
-    """The whole body, in memory that can be written to.
-
-    Raises
-    ------
-    AnswerTooLargeError
-        As soon as more than `limit` bytes are announced or have come.
-    """
-    total = None if _encoding(response) else _announced(response)
-    if total is not None and total > limit:
-        raise AnswerTooLargeError(f"{total:,} bytes, and {limit:,} are taken at most")
-    buffer = np.empty(0, dtype=np.uint8)
-    read = 0
-    for chunk in _pieces(response):
-        if read + len(chunk) > limit:
-            raise AnswerTooLargeError(f"more than the {limit:,} bytes that are taken at most")
-        if read == 0 and total is not None:
-            # NumPy's memory begins at a multiple of 16. Pages that are not written yet take none.
-            shift = -find_draws(chunk) % 8 if find_draws else 0
-            buffer = np.empty(total + shift, dtype=np.uint8)[shift:]
-        elif read + len(chunk) > buffer.size:
-            grown = np.empty(min(max(2 * buffer.size, read + len(chunk)), limit), dtype=np.uint8)
-            grown[:read] = buffer[:read]
-            buffer = grown
-        buffer[read : read + len(chunk)] = np.frombuffer(chunk, dtype=np.uint8)
-        read += len(chunk)
-        if progress is not None:
-            progress(read, total)
-    return buffer[:read].data
-
-
-def _announced(response: urllib3.BaseHTTPResponse) -> int | None:
-    """The number in Content-Length, if there is one."""
-    length = response.headers.get("Content-Length", "").strip()
-    if not length.isdecimal():
-        return None
-    return int(length) if len(length) < 19 else 10**18
-
-
-def _encoding(response: urllib3.BaseHTTPResponse) -> str:
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    return "" if encoding == "identity" else encoding
-
-
-def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """The body, inflated if need be: nothing is asked for compressed, but a proxy may compress it nevertheless."""
-    encoding = _encoding(response)
-    pieces = response.stream(_CHUNK, decode_content=False)
-    if encoding in ("gzip", "x-gzip"):
-        return _inflated(pieces)
-    if encoding:
-        raise ProtocolError(f"an answer is encoded as {shown(encoding, 100)}, which it was not asked for")
-    return pieces
-
-
-def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The inflated bytes, never more than a piece of them at a time."""
-    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    for data in pieces:
-        while True:
-            piece = inflater.decompress(data, _CHUNK)
-            if piece:
-                yield piece
-            data = inflater.unconsumed_tail
-            if inflater.eof and inflater.unused_data:
-                data, inflater = inflater.unused_data, zlib.decompressobj(16 + zlib.MAX_WBITS)
-            elif not data and len(piece) < _CHUNK:
-                break
-    if not inflater.eof:
-        raise ProtocolError("a compressed answer is not whole")
 
 
 def lengths_of(rows: Iterable[Any]) -> dict[int, int]:
@@ -465,9 +404,3 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return min(seconds, LONGEST_RETRY_AFTER) if seconds >= 0 else None
-
-
-def _reason(error: Exception) -> str:
-    """The innermost reason, without the pool's repr."""
-    reason = str(getattr(error, "reason", None) or error.__cause__ or error)
-    return shown(reason.split(": ", 1)[-1] if "object at" in reason else reason, 300)
