@@ -63,7 +63,10 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The spool folder of the test, and of the processes that it starts."""
     path = tmp_path / "spool"
     monkeypatch.setenv("MCB_SPOOL_DIR", str(path))
-    monkeypatch.delenv("MCB_URL", raising=False)
+    # Neither the servers nor the keys of whoever runs the tests.
+    monkeypatch.setenv("MCB_PROFILE", str(tmp_path / "profile.json"))
+    for name in ("MCB_URL", "MCB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     return path
 
 

@@ -188,18 +188,22 @@ def test_flush_says_what_is_missing(own_server: RunningServer, make_client: Call
 
 
 def test_starting_without_a_server(own_server: RunningServer, make_client: Callable[..., Client]) -> None:
+    """Draws that have a spool, or whose user accepts the risk, are sent once it is there; others are an error."""
     own_server.stop()
-    client = make_client(own_server.url, patience=0.2)
-    with pytest.raises(mcb.ServerUnreachableError):
-        new_run(client)
-    run = client.create_run(variables={"x": np.zeros(5), "s": ""}, sample_stats={"lp": 0.0}, offline=True)
-    assert run.registration is None
-    chain = run.init_chain(0)
-    append_all(chain, 50)
+    about: dict[str, Any] = {"variables": {"x": np.zeros(5), "s": ""}, "sample_stats": {"lp": 0.0}}
+    for refusing, offline in ((make_client(own_server.url), False), (make_client(own_server.url, spool=None), None)):
+        with pytest.raises(mcb.ServerUnreachableError):
+            refusing.create_run(**about, offline=offline)
+    clients = [make_client(own_server.url), make_client(own_server.url, spool=None)]
+    runs = [clients[0].create_run(**about), clients[1].create_run(**about, offline=True)]
+    for run in runs:
+        assert run.registration is None
+        append_all(run.init_chain(0), 50)
     own_server.start()
-    run.flush(progress=False)
-    assert run.registration
-    check_chain(client.run(run.rid).chain(0), 50)
+    for client, run in zip(clients, runs):
+        run.flush(progress=False)
+        assert run.registration
+        check_chain(client.run(run.rid).chain(0), 50)
 
 
 def test_a_chain_whose_creation_was_not_answered(server: RunningServer, make_client: Callable[..., Client]) -> None:

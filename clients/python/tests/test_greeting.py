@@ -141,11 +141,11 @@ def test_a_rid_with_draws_is_followed_by_the_next_free_one(client: Client) -> No
         run = client.create_run(rid, **SCHEMA)
         run.init_chain(0).append({"x": 1.0})
         run.flush(progress=False)
-    long = "r" * 128
+    long = "g" * 128
     run = client.create_run(long, **SCHEMA)
     run.init_chain(0).append({"x": 1.0})
     run.flush(progress=False)
-    assert client.free_rid(long) == "r" * 126 + ".2"
+    assert client.free_rid(long) == "g" * 126 + ".2"
 
 
 def test_a_server_that_is_away_gives_the_rid_itself_if_that_will_do(dead_server: str) -> None:

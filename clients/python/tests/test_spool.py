@@ -481,7 +481,7 @@ def test_a_server_that_hangs_does_not_keep_a_process_alive(own_server: RunningSe
     own_server.resume()
     assert process.returncode == 0
     for folder in folders(spool):
-        assert f"1 draws of run {folder.name.rpartition('~')[0]} (chains 0) are spooled in {folder}" in stderr
+        assert f"1 draw of run {folder.name.rpartition('~')[0]} (chain 0) is spooled in {folder}" in stderr
     assert stderr.count("Send them with") == 2
     outcome = sync(spool, say=_silent)
     assert (outcome.sent, outcome.failed) == (2, 0)

@@ -32,6 +32,7 @@ from .errors import (
     ProtocolError,
     RunConflictError,
     ServerUnreachableError,
+    may_pass,
     shown,
 )
 from .explaining import explained_run_conflict
@@ -39,12 +40,14 @@ from .facts import now
 from .finding import AttributeValue, conditions
 from .names import check_rid
 from .notices import Beginning
+from .profile import server_and_key
 from .run import Run
 from .run_writer import RunWriter
 from .schema import DataVariable, RunMeta, Variables, build_run_meta
 from .spool import RunSpool, default_root
 from .transport import MOST_ABOUT, MOST_META, PROTOBUF, Transport
 from .uploader import EXIT_TIMEOUT, INTERVAL, Uploader
+from .ways_out import sync_command
 
 log = logging.getLogger("mcbackend_edge")
 
@@ -68,13 +71,15 @@ class Client:
 
     Parameters
     ----------
-    url : the server's address; the environment variable ``MCB_URL`` if not given.
-    token : the key; ``MCB_TOKEN`` if not given; none where the server asks for none.
+    url : the server's address. If it is not given, the environment variable ``MCB_URL``, or else the server of the
+        profile that ``mcb login`` wrote.
+    token : the key, else ``MCB_TOKEN``, else that of the profile if it is for this server; not needed by all servers.
     spool : folder for draws that cannot be sent at once; ``MCB_SPOOL_DIR`` or one in the user's state folder if not
         given; None keeps them in memory, and loses them if the process dies.
     interval : seconds between two uploads, which is how far readers lag behind the sampler.
-    patience : seconds for which a request that may succeed later is retried before it raises. (Appended draws are
-        retried for as long as the process lives.)
+    patience : seconds for which a request that may succeed later is retried before it raises; four times as long where
+        the server is busy and says when it will have time. An address that has never answered and cannot be reached at
+        all raises within 2 s. (Appended draws are retried for as long as the process lives.)
     exit_timeout : seconds that the end of the process waits for the server to take what is left.
     """
 
@@ -88,10 +93,7 @@ class Client:
         patience: float = 15.0,
         exit_timeout: float = EXIT_TIMEOUT,
     ) -> None:
-        url = url or os.environ.get("MCB_URL")
-        if not url:
-            raise ValueError("no server is given: pass its url or set MCB_URL")
-        self._token = token or os.environ.get("MCB_TOKEN")
+        url, self._token = server_and_key(url, token)
         self._transport = Transport(url, self._token, patience=patience)
         self._uploader = Uploader(self._transport, interval=interval, exit_timeout=exit_timeout)
         chosen = default_root() if spool is DEFAULT_SPOOL else None if spool is None else Path(spool)
@@ -220,7 +222,7 @@ class Client:
         notes: str | None = None,
         facts: Mapping[str, Any] | None = None,
         capture: bool | None = None,
-        offline: bool = False,
+        offline: bool | None = None,
     ) -> Run:
         """Registers a run. Registering an equal one again, under the same id, gives that one.
 
@@ -238,8 +240,10 @@ class Client:
             what differs between two starts.
         capture : True tells in the facts' ``environment`` host, user, script or notebook, and git's commit; False
             versions alone; if not given, the rest is told to a server on this machine only. It is told with the draws.
-        offline : go on if the server cannot be reached, or is overloaded; the run is then registered when its draws are
-            sent.
+        offline : go on with a warning if the server cannot be reached, or is overloaded: the run is then registered
+            when its draws are sent. If not given, that is done where there is a spool to keep them. False makes it an
+            error. A key that is refused, another run of this id, and an address at which there is no such server are
+            errors in any case.
 
         Raises
         ------
@@ -269,17 +273,16 @@ class Client:
         run.notices.begin(beginning.with_facts(here))
         return run
 
-    def register(self, meta: RunMeta, *, offline: bool = False) -> Run:
+    def register(self, meta: RunMeta, *, offline: bool | None = None) -> Run:
         """Registers a run whose metadata are at hand as a message; see `create_run`."""
         path = f"/v1/runs/{check_rid(meta.rid)}"
         try:
             answer = self._transport.request("PUT", path, body=meta.raw)
         except RunConflictError as error:
-            raise self._explained(error, meta) from error
+            raise self._explained(error, meta) from None
         except (ServerUnreachableError, ApiError) as error:
-            if not offline or (isinstance(error, ApiError) and not error.is_temporary):
+            if not self._goes_on(error, offline):
                 raise
-            log.warning("%s. Sampling starts all the same; the run is registered later.", error)
             return self.open_run(meta, None)
         return self.open_run(meta, answer.registration())
 
@@ -290,7 +293,19 @@ class Client:
             # A key that may only write, or a run that is gone meanwhile.
             return error
 
-    def free_rid(self, rid: str, *, offline: bool = False) -> str:
+    def _goes_on(self, error: McbError, offline: bool | None) -> bool:
+        """True if sampling begins in spite of this failure; the user is then told."""
+        if not may_pass(error) or not (self._spool is not None if offline is None else offline):
+            return False
+        if self._spool is None:
+            place = "kept in memory, sent when it answers, and lost if this process ends before"
+        else:
+            command = sync_command(self._spool)
+            place = f"spooled in {self._spool} and sent when it answers, or later with: {command}"
+        self._uploader.is_away(error, place)
+        return True
+
+    def free_rid(self, rid: str, *, offline: bool | None = None) -> str:
         """The id itself if no run of that id has draws, else the next one of ``rid.2``, ``rid.3``, … that is free.
 
         A run is then left as it is by a writer that cannot go on with it. Gaps, where runs were deleted, may be found
@@ -298,7 +313,8 @@ class Client:
 
         Parameters
         ----------
-        offline : give the id itself if the server cannot be reached, or is overloaded.
+        offline : give the id itself if the server cannot be reached, or is overloaded; if not given, where there is a
+            spool.
 
         Raises
         ------
@@ -307,7 +323,7 @@ class Client:
         try:
             return self._free_rid(check_rid(rid))
         except (ServerUnreachableError, ApiError) as error:
-            if not offline or (isinstance(error, ApiError) and not error.is_temporary):
+            if not self._goes_on(error, offline):
                 raise
             return rid
 

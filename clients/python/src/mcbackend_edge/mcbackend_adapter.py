@@ -117,7 +117,7 @@ class HTTPBackend(Backend):
     Parameters
     ----------
     url, token, spool, interval, exit_timeout : see `mcbackend_edge.Client`.
-    offline : start sampling even if the server cannot be reached; the run is registered when it answers.
+    offline : start sampling even if the server cannot be reached; see `mcbackend_edge.Client.create_run`.
     name, tags : those of the runs; see `mcbackend_edge.Run.set_about`.
     facts : facts of the runs. PyMC does not tell a backend how long it will sample: with
         ``{"expected": {"draws": 1000, "warmup": 1000}}`` the run is known to be done when it is.
@@ -134,7 +134,7 @@ class HTTPBackend(Backend):
         spool: str | os.PathLike[str] | None = DEFAULT_SPOOL,
         interval: float = INTERVAL,
         exit_timeout: float = EXIT_TIMEOUT,
-        offline: bool = False,
+        offline: bool | None = None,
         name: str | None = None,
         tags: Sequence[str] = (),
         facts: Mapping[str, Any] | None = None,

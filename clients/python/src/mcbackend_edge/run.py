@@ -15,20 +15,20 @@ from numpy.typing import ArrayLike
 from .about import KEEP, AboutPath, RunAbout, patch_of
 from .columns import Column, to_numpy
 from .elements import ElementIndex, Elements
-from .errors import ChainExistsError, McbError, UnknownVariableError
+from .errors import McbError, UnknownVariableError
 from .events import Feed
-from .explaining import explained_chain
 from .inference import to_datatree, to_inferencedata
 from .mirror import Mirror
 from .names import check_chain, check_rid
 from .ndarray import Array
 from .notices import Beginning, Notices
+from .opening import open_chain
 from .progress import ProgressBar
 from .reader import ChainReader, Wanted, wants_progress
 from .run_writer import RunWriter
 from .schema import RunMeta, Variable
 from .transport import Transport
-from .uploader import Uploader, chain_length, create_chain
+from .uploader import Uploader
 from .warmup import warmup_flag, warmup_length
 from .writer import Casting, ChainWriter
 
@@ -152,19 +152,11 @@ class Run:
             # A fork writes chains of its own into a spool of its own; its parent deletes the other.
             self._writer, self.notices = None, Notices()
         writer_of_run = self._writer or self._new_writer(self.meta, self.registration)
-        is_offline = writer_of_run.registration is None
-        length = 0
-        if not is_offline and start is None:
-            if resume:
-                length = chain_length(self._transport, f"{self.path}/chains/{chain_number}", self.headers)
-            else:
-                try:
-                    create_chain(self._transport, writer_of_run, chain_number)
-                except ChainExistsError as error:
-                    raise explained_chain(error, self.rid, chain_number) from error
-        first = length if start is None else start
-        writer = writer_of_run.add_chain(chain_number, first, casting)
-        writer.is_created = not is_offline and start is None
+        length, is_created = start or 0, False
+        if start is None:
+            length, is_created = open_chain(self._transport, self._uploader, writer_of_run, chain_number, resume=resume)
+        writer = writer_of_run.add_chain(chain_number, length, casting)
+        writer.is_created = is_created
         writer.wake = self._uploader.wake
         if self._writer is None:
             writer_of_run.notices = self.notices
@@ -172,7 +164,7 @@ class Run:
             self._writer = writer_of_run
             self._uploader.add(writer_of_run)
             weakref.finalize(self, self._uploader.release, writer_of_run)
-        copy = Mirror(writer_of_run.layout, writer) if mirror and first == 0 else None
+        copy = Mirror(writer_of_run.layout, writer) if mirror and length == 0 else None
         chain = Chain(self, chain_number, self._reader(chain_number), writer, copy)
         # Run and chain hold each other: Python's collector frees both when neither is in use.
         self._own[chain_number] = chain

@@ -32,6 +32,9 @@ class RunWriter:
     notices : name and facts that are told behind the draws.
     origin : where the draws are to be had again, if anywhere. The caller then tells what the server refuses, and the
         spool does not keep it.
+    is_left : True if another process has left the run, and `sync` sends it.
+    failures : chains that have been refused since the last line about it.
+    told : kinds of refusals of which there has been a line.
     """
 
     def __init__(self, meta: RunMeta, registration: str | None, spool: RunSpool | None) -> None:
@@ -41,7 +44,9 @@ class RunWriter:
         self.spool = spool
         self.process = os.getpid()
         self.chains: dict[int, ChainWriter] = {}
-        self.is_released = False
+        self.is_released = self.is_left = False
+        self.failures: list[ChainWriter] = []
+        self.told: set[tuple[type, str]] = set()
         self.notices = Notices()
         self.origin: str | None = None
         # The last time at which more draws were seen, and their number then.

@@ -13,23 +13,25 @@ import weakref
 from collections.abc import Callable
 
 from .about import AboutPath
+from .creation import register
 from .disk_sync import DiskSync
 from .errors import (
     AccessError,
     ApiError,
-    ChainExistsError,
-    DrawConflictError,
     DrawGapError,
     McbError,
     PayloadTooLargeError,
     ProtocolError,
-    ServerUnreachableError,
     SpoolError,
     UploadPendingError,
 )
 from .notices import ANSWER_TIMEOUT
+from .refusals import refuse, say_what_is_left, tell_refusals
 from .run_writer import RunWriter
+from .saying import say
 from .transport import Transport
+from .waiting import SILENCE
+from .ways_out import counted, draws_are, ended, sync_command
 from .writer import ChainWriter
 
 log = logging.getLogger("mcbackend_edge")
@@ -48,10 +50,24 @@ class Uploader:
     """Sends the draws of the runs that were added to it, over one connection, in the order of their chains.
 
     The thread starts with the first run and ends when there are none left.
+
+    Parameters
+    ----------
+    interval : seconds between two looks for new draws.
+    exit_timeout : seconds that the end of the process waits for the server.
+    is_quiet : True where nobody samples and the caller tells what has failed.
     """
 
-    def __init__(self, transport: Transport, *, interval: float = INTERVAL, exit_timeout: float = EXIT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        interval: float = INTERVAL,
+        exit_timeout: float = EXIT_TIMEOUT,
+        is_quiet: bool = False,
+    ) -> None:
         self._transport = transport
+        self._is_quiet = is_quiet
         self._interval = interval
         self.exit_timeout = exit_timeout
         self._has_warned = False
@@ -70,6 +86,9 @@ class Uploader:
         self._is_abandoned = False
         self._delay = 0.0
         self._retry_after = 0.0
+        # Draws that the server has acknowledged, and those at the begin of the outage; and the level of its line.
+        self._sent = self._sent_before = 0
+        self._level = logging.WARNING
         self._disk_sync = DiskSync(lambda: list(self._runs))
 
     def add(self, run: RunWriter) -> None:
@@ -81,6 +100,25 @@ class Uploader:
                 self._thread = threading.Thread(target=self._loop, name="mcbackend-edge-uploader", daemon=True)
                 self._thread.start()
         self._disk_sync.start()
+
+    def is_away(self, error: McbError, place: str) -> None:
+        """Notes an outage that somebody else has met with, and tells of it unless that is done.
+
+        Parameters
+        ----------
+        place : the place of draws meanwhile, and their way from there.
+        """
+        with self._changed:
+            is_new = self._outage is None
+            if is_new:
+                self._sent_before, self._delay, self._level = self._sent, FIRST_DELAY, logging.WARNING
+            self._outage, self._has_warned = error, True
+        if is_new:
+            log.warning("%s Sampling goes on; draws are %s.", ended(str(error)), place)
+
+    @property
+    def has_outage(self) -> bool:
+        return self._outage is not None
 
     def wake(self) -> None:
         """Asks the thread to look for new draws now."""
@@ -130,10 +168,15 @@ class Uploader:
                 self._is_urgent -= 1
 
     def _pending_error(self, runs: list[RunWriter], pending: int) -> UploadPendingError:
-        reason = f": {self._outage}" if self._outage else ""
-        places = ", ".join(sorted({run.place for run in runs if run.pending}))
-        spool = next((str(run.spool.path) for run in runs if run.pending and run.spool), None)
-        return UploadPendingError(f"{pending} draws are not on the server yet, but {places}{reason}", pending, spool)
+        places = ", ".join(sorted({run.place for run in runs if run.pending})) or "nothing is lost"
+        spools = [run.spool for run in runs if run.pending and run.spool]
+        message = f"{draws_are(pending)} not on the server yet, but {places}."
+        if spools:
+            command = sync_command(spools[0].path.parent)
+            message += f" Try again with: {command}" if self._is_quiet else f" Sent later, or with: {command}"
+        if self._outage:
+            message += f" ({self._outage})"
+        return UploadPendingError(message, pending, str(spools[0].path) if spools else None)
 
     def is_interrupted(self) -> None:
         """Notes that an error ends the process: runs that it writes have not come to their end."""
@@ -153,15 +196,31 @@ class Uploader:
             runs = list(self._runs)
         for run in runs:
             run.end()
+        seconds = self.exit_timeout if timeout is None else timeout
         try:
-            self.flush(runs, self.exit_timeout if timeout is None else timeout)
+            self.flush(runs, seconds, self._tell_that_it_waits(seconds))
         except (McbError, KeyboardInterrupt):
             pass
         finally:
             self.stop()
             for run in runs:
-                _say_what_is_left(run)
+                say_what_is_left(run)
                 run.finish()
+
+    def _tell_that_it_waits(self, seconds: float) -> Callable[[int], None]:
+        """Says once that the end of the process waits, if that takes its time."""
+        began, has_told = time.monotonic(), False
+
+        def report(pending: int) -> None:
+            nonlocal has_told
+            if pending and not has_told and time.monotonic() - began >= SILENCE:
+                has_told = True
+                log.warning(
+                    "Waiting for %s to take %s, up to %.0f s. Ctrl-C leaves them where they are.",
+                    *(self._transport.url, counted(pending, "draw"), seconds),
+                )
+
+        return report
 
     def stop(self) -> None:
         """Ends the thread, whatever is left to send."""
@@ -202,7 +261,7 @@ class Uploader:
         except McbError as error:
             self._outage_begins(error, runs)
         else:
-            self._outage_over()
+            self._outage_over(runs)
 
     def _wait(self) -> None:
         """Waits for the time of the next look, or until `wake` asks for one; during an outage only `flush` does."""
@@ -223,6 +282,12 @@ class Uploader:
         Draws that are appended meanwhile are left for the next time, unless somebody waits for them: a sampler makes a
         draw in less time than a request takes, and each would become a request of its own.
         """
+        try:
+            self._send_chains(run)
+        finally:
+            tell_refusals(run)
+
+    def _send_chains(self, run: RunWriter) -> None:
         run.see_growth()
         chains = [chain for chain in list(run.chains.values()) if chain.error is None]
         if not all(chain.is_created for chain in chains):
@@ -246,7 +311,7 @@ class Uploader:
         try:
             batch = chain.next_batch(run.encoder)
         except SpoolError as error:
-            return _failed(run, chain, error)
+            return refuse(run, chain, error)
         if batch is None:
             return False
         start, count, body = batch
@@ -256,16 +321,17 @@ class Uploader:
         except DrawGapError as error:
             return _rewound(run, chain, error)
         except PayloadTooLargeError as error:
-            return chain.send_less() or _failed(run, chain, error)
+            return chain.send_less() or refuse(run, chain, error)
         except ApiError as error:
             if not error.is_verdict:
                 raise
-            return _failed(run, chain, error)
+            return refuse(run, chain, error)
         if answer.length() < start + count:
             raise ProtocolError(f"the server took {count} draws from {start} on, but has {answer.length()} only")
         if self._is_abandoned:
             # The spool has been given up meanwhile, and may be in the hands of `sync`.
             return False
+        self._sent += max(0, start + count - chain.acknowledged)
         chain.acknowledge(start + count)
         return True
 
@@ -285,15 +351,27 @@ class Uploader:
         self._retry_after = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
         self._delay = max(delay, self._retry_after)
         if self._outage is None:
-            level = logging.INFO if self._has_warned else logging.WARNING
-            places = ", ".join(sorted({run.place for run in runs}))
-            log.log(level, "%s Sampling goes on; draws are %s and sent later.", _sentence(error), places)
+            self._sent_before = self._sent
+            self._level = logging.INFO if self._has_warned else logging.WARNING
+            if not self._is_quiet:
+                places = ", ".join(sorted({run.place for run in runs}))
+                when = "once the key is accepted" if isinstance(error, AccessError) else "when it answers"
+                log.log(self._level, "%s Sampling goes on; draws are %s and sent %s.", ended(str(error)), places, when)
             self._has_warned = True
         self._outage = error
 
-    def _outage_over(self) -> None:
-        if self._outage is not None:
-            log.info("%s answers again; all draws are sent.", self._transport.url)
+    def _outage_over(self, runs: list[RunWriter]) -> None:
+        if self._outage is not None and not self._is_closed and not self._is_quiet:
+            sent = self._sent - self._sent_before
+            refused = sum(run.pending for run in runs if run.error is not None)
+            if refused:
+                line = (
+                    f"is back: {draws_are(sent)} sent that had waited, and {draws_are(refused)} refused, as told above."
+                )
+            else:
+                line = f"is back, all sent: {counted(sent, 'draw')} had waited."
+            tell = say if self._level == logging.WARNING else log.info
+            tell(f"{self._transport.url} {line}")
         self._outage, self._delay = None, 0.0
 
     def _drop_released(self, runs: list[RunWriter]) -> None:
@@ -306,109 +384,15 @@ class Uploader:
                 run.finish()
 
 
-def register(transport: Transport, run: RunWriter, chains: list[ChainWriter]) -> None:
-    """Makes sure that the server has the run and its chains.
-
-    Raises
-    ------
-    McbError
-        For failures that may pass; a refusal for good becomes the chains' error.
-    """
-    if run.registration is None:
-        try:
-            run.is_registered_as(transport.request("PUT", run.path, body=run.meta.raw, patience=0.0).registration())
-        except ApiError as error:
-            if not error.is_verdict:
-                raise
-            for chain in chains:
-                _failed(run, chain, error)
-            return
-    for chain in chains:
-        if not chain.is_created:
-            try:
-                path = f"{run.path}/chains/{chain.number}"
-                transport.request("PUT", path, headers=run.headers(), patience=0.0).length()
-                chain.is_created = True
-            except ApiError as error:
-                if not error.is_verdict:
-                    raise
-                _failed(run, chain, error)
-
-
-def create_chain(transport: Transport, run: RunWriter, number: int) -> int:
-    """Creates a chain that must not exist; 0, its length.
-
-    Raises
-    ------
-    ChainExistsError
-    """
-    headers = {**run.headers(), "If-None-Match": "*"}
-    path = f"{run.path}/chains/{number}"
-    deadline = time.monotonic() + transport.patience
-    delay = FIRST_DELAY
-    while True:
-        try:
-            transport.request("PUT", path, headers=headers, patience=0.0, only_once=True)
-            return 0
-        except ServerUnreachableError:
-            break
-        except ChainExistsError:
-            if delay == FIRST_DELAY:
-                raise
-            break
-        except ApiError as error:
-            wait = max(delay, error.retry_after or 0.0)
-            if not error.is_temporary or time.monotonic() + wait > deadline:
-                raise
-            time.sleep(wait)
-            delay = min(2 * delay, LAST_DELAY)
-    # The answer may have been lost after the chain was made: an empty chain is as good as a new one.
-    length = chain_length(transport, path, run.headers())
-    if length:
-        raise ChainExistsError(412, "chain_exists", f"chain {number} has {length} draws already", {})
-    return 0
-
-
-def chain_length(transport: Transport, path: str, headers: dict[str, str]) -> int:
-    """Length of a chain, which is created if it does not exist."""
-    return transport.request("PUT", path, headers=headers).length()
-
-
 def _rewound(run: RunWriter, chain: ChainWriter, error: DrawGapError) -> bool:
     try:
         chain.rewind(error)
     except DrawGapError as lasting:
-        return _failed(run, chain, lasting)
+        return refuse(run, chain, lasting)
     log.warning(
         "%s has lost draws of chain %d of run %s; they are sent again.", "The server", chain.number, run.meta.rid
     )
     return True
-
-
-def _failed(run: RunWriter, chain: ChainWriter, error: McbError) -> bool:
-    """Ends the sending of a chain for good; False."""
-    chain.error = error
-    if isinstance(error, DrawConflictError):
-        chain.refusal = error
-    if run.origin is not None:
-        return False
-    log.error(
-        "chain %d of run %s: %s. %d of its draws are not on the server; they are %s.",
-        *(chain.number, run.meta.rid, error, chain.pending, run.place),
-    )
-    return False
-
-
-def _sentence(error: McbError) -> str:
-    text = str(error)
-    return text if text.endswith(".") else f"{text}."
-
-
-def _say_what_is_left(run: RunWriter) -> None:
-    if run.pending and (run.origin is None or run.error is None):
-        chains = ", ".join(str(number) for number, chain in sorted(run.chains.items()) if chain.pending)
-        advice = " Send them with: python -m mcbackend_edge sync" if run.spool and not run.error else ""
-        log.warning("%d draws of run %s (chains %s) are %s.%s", run.pending, run.meta.rid, chains, run.place, advice)
 
 
 _uploaders: weakref.WeakSet[Uploader] = weakref.WeakSet()

@@ -150,6 +150,11 @@ class ChainWriter:
         """Number of iterations that the server has not acknowledged."""
         return self.length - self.acknowledged
 
+    @property
+    def in_memory(self) -> int:
+        """Number of those that are in memory only."""
+        return sum(max(0, s.end - max(s.start, self.acknowledged)) for s in list(self._segments) if s.path is None)
+
     # -- the sampler's side ------------------------------------------------------------------------------------------
 
     def append(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike] | None = None) -> None:
@@ -165,8 +170,7 @@ class ChainWriter:
         DrawError
             If the draw does not fit the run; nothing of it is stored.
         DrawConflictError
-            If another process writes this chain. (Other refusals of the server are no
-            reason to stop a sampler: `flush` tells of them.)
+            If another process writes this chain. (No other refusal stops a sampler: `flush` tells of it.)
         """
         if self.refusal is not None:
             raise self.refusal
