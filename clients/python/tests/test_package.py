@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import tomllib
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,23 +146,6 @@ def test_remarks_name_their_subject_first() -> None:
             assert not of_parameters.search(remark), f"{path}: {remark}"
             for sentence in between_sentences.split(remark):
                 assert not re.match(r"\s*(What|Who|Whoever|Whether|Where|Which|Of)\s", sentence), f"{path}: {sentence}"
-
-
-@pytest.mark.slow
-def test_the_wheel_is_whole(tmp_path: Path) -> None:
-    """Every module, the mark of types, the licence and the README; it needs the build backend from PyPI."""
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(PACKAGE)]
-    subprocess.run(command, check=True)
-    [wheel] = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-        about = next(name for name in names if name.endswith("/METADATA"))
-        metadata = archive.read(about).decode()
-    source = PACKAGE / "src"
-    modules = {str(path.relative_to(source)) for path in source.rglob("*.py*") if "__pycache__" not in path.parts}
-    assert modules | {"mcbackend_edge/py.typed"} <= names
-    assert any(name.endswith("/licenses/LICENSE") for name in names)
-    assert "# mcbackend-edge for Python" in metadata
 
 
 def test_the_licence_is_that_of_the_repository() -> None:
