@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
@@ -112,12 +111,12 @@ def test_flips_that_are_stored_are_read_as_a_prefix(client: Client) -> None:
 
 
 def test_a_chain_that_begins_without_the_flag_has_no_warmup(client: Client) -> None:
-    pytest.importorskip("arviz", reason="ArviZ 0.x is not installed: pip install mcbackend-edge[arviz]")
+    pytest.importorskip("xarray", reason="xarray is not installed: pip install mcbackend-edge[datatree]")
     run = write(client, [[F, T, T, T]], "is_warmup")
     assert run.chain(0).warmup_length() == 0
-    idata: Any = run.to_inferencedata(progress=False)
-    assert idata.posterior.x.values.tolist() == [[0.0, 1.0, 2.0, 3.0]]
-    assert idata.warmup_posterior.sizes["draw"] == 0
+    tree = run.to_datatree(progress=False)
+    assert tree["posterior/x"].values.tolist() == [[0.0, 1.0, 2.0, 3.0]]
+    assert "warmup_posterior" not in tree.children
 
 
 def test_stats_that_only_look_like_flags_are_kept(client: Client) -> None:

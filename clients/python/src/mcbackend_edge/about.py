@@ -7,8 +7,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
+from . import html
 from .errors import AboutChangedError, NotFoundError, OldServerError, ProtocolError, is_length, shown
 from .facts import is_same, merge, to_json
 from .names import check_rid
@@ -67,6 +69,20 @@ class RunAbout(RunSummary):
     facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
     attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
     etag: str = ""
+
+    def _repr_html_(self) -> str:
+        times = f"{self.created_at:%Y-%m-%d %H:%M} to {self.updated_at:%Y-%m-%d %H:%M} UTC"
+        rows: list[tuple[object, ...]] = [
+            ("state", f"{self.state}, archived" if self.archived else self.state),
+            ("tags", ", ".join(self.tags)),
+            ("written", times),
+            ("draws", f"{self.draws:,} in {self.chains:,} chains"),
+            ("notes", self.notes or ""),
+            *((f"attribute {name}", value) for name, value in islice(self.attributes.items(), 10)),
+            *((f"fact {name}", value) for name, value in islice(self.facts.items(), 10)),
+        ]
+        title = html.text(f"{self.name} ({self.rid})" if self.name else self.rid)
+        return html.box(f"Run {title}", html.table(("", ""), [row for row in rows if row[1] != ""]))
 
 
 def summary_of(row: Any) -> RunSummary:

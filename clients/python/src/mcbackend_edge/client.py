@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 
 from numpy.typing import ArrayLike
 
+from . import html
 from .about import AboutPath, RunSummary, summary_of
 from .capture import environment_of
 from .errors import (
@@ -102,6 +103,11 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self._transport.url!r})"
+
+    def _repr_html_(self) -> str:
+        """Its address and spool; the server is not asked."""
+        rows = [("server", self._transport.url), ("spool", self._spool or "none: draws wait in memory")]
+        return html.box("Client", html.table(("", ""), rows))
 
     @property
     def url(self) -> str:

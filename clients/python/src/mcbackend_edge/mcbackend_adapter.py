@@ -20,6 +20,7 @@ from mcbackend.meta import ChainMeta, RunMeta
 
 from .client import DEFAULT_SPOOL, Client, new_rid
 from .facts import environment, now
+from .inference import ReadOptions, to_mcbackend_form
 from .notices import Beginning
 from .run import Chain, Run
 from .schema import without_objects
@@ -102,9 +103,14 @@ class HTTPRun(McbRun):
         return self.run.observed_data
 
     def to_inferencedata(self, *, equalize_chain_lengths: bool = True, **kwargs: Any) -> arviz.InferenceData:
-        """As `mcbackend.Run.to_inferencedata`: stats keep their names, unless ``stat_names="arviz"`` is given."""
-        kwargs.setdefault("stat_names", "stored")
-        return self.run.to_inferencedata(equalize_chain_lengths=equalize_chain_lengths, **kwargs)
+        """As `mcbackend.Run.to_inferencedata` gives it; with options of `mcbackend_edge.Run.to_inferencedata`, as that.
+
+        ArviZ 1.x has no InferenceData: there it is a DataTree.
+        """
+        if ReadOptions.__annotations__.keys() & kwargs.keys():
+            options = {"stat_names": "stored", **kwargs}
+            return self.run.to_inferencedata(equalize_chain_lengths=equalize_chain_lengths, **options)
+        return to_mcbackend_form(self.run, equalize_chain_lengths, **kwargs)
 
 
 class HTTPBackend(Backend):

@@ -51,7 +51,7 @@ class Beginning:
     def with_facts(self, facts: Mapping[str, Any]) -> Beginning:
         """The same with more facts, of which those that are there already stay."""
         plain = to_json(facts, "facts")
-        # What is still being found out goes with it as it is.
+        # An environment of which parts are still being found out goes with it as it is.
         plain.update({name: value for name, value in facts.items() if isinstance(value, Environment)})
         return replace(self, facts={**plain, **self.facts})
 

@@ -101,7 +101,7 @@ class ChainReader:
         self, portions: Sequence[Wanted], slc: slice, progress: bool | None
     ) -> tuple[dict[str, Column], dict[str, Column]]:
         """Elements that are too many for one address, from several requests for the same draws, which never change."""
-        fixed = _slice_of(range(self.length())[slc])
+        fixed = slice_of(range(self.length())[slc])
         draws, stats = zip(*(self.read(portion, fixed, progress=progress) for portion in portions))
         return (
             {name: side_by_side([part[name] for part in draws]) for name in draws[0]},
@@ -187,7 +187,7 @@ class ChainReader:
         at = 0
         while at < len(taken):
             page = taken[at : at + rows]
-            fixed = _slice_of(page)
+            fixed = slice_of(page)
             try:
                 batch = self._request(wanted, fixed.start, fixed.stop, fixed.step, None)
             except (PayloadTooLargeError, AnswerTooLargeError):
@@ -211,7 +211,7 @@ class ChainReader:
         )
 
 
-def _slice_of(indices: range) -> slice:
+def slice_of(indices: range) -> slice:
     """The slice that takes these indices."""
     # Behind iteration 0 there is no stop that a slice with a negative step could name.
     return slice(indices.start, indices.stop if indices.stop >= 0 else None, indices.step)

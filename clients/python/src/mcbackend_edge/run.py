@@ -3,44 +3,37 @@
 from __future__ import annotations
 
 import os
-import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .about import KEEP, AboutPath, RunAbout, patch_of
-from .columns import Column, to_numpy
-from .elements import ElementIndex, Elements
-from .errors import McbError, UnknownVariableError
-from .events import Feed
-from .inference import to_datatree, to_inferencedata
+from .chain_reading import ChainReading
+from .errors import McbError
 from .mirror import Mirror
-from .names import check_chain, check_rid
-from .ndarray import Array
+from .names import check_chain
 from .notices import Beginning, Notices
 from .opening import open_chain
 from .progress import ProgressBar
-from .reader import ChainReader, Wanted, wants_progress
+from .reader import ChainReader, wants_progress
+from .run_reading import RunReading
 from .run_writer import RunWriter
-from .schema import RunMeta, Variable
+from .schema import RunMeta
+from .shown_run import chain_html
 from .transport import Transport
 from .uploader import Uploader
-from .warmup import warmup_flag, warmup_length
 from .writer import Casting, ChainWriter
 
 if TYPE_CHECKING:
-    import arviz
-    import xarray
+    pass
 
-ALL = slice(None)
 Append = Callable[[Mapping[str, ArrayLike], Mapping[str, ArrayLike] | None], None]
 
 
-class Run:
+class Run(RunReading):
     """A run on the server. Get one from `Client.run` or `Client.create_run`.
 
     Attributes
@@ -62,21 +55,14 @@ class Run:
         uploader: Uploader,
         new_writer: Callable[[RunMeta, str | None], RunWriter],
     ) -> None:
-        self.meta = meta
-        self.path = f"/v1/runs/{check_rid(meta.rid)}"
-        self.variables: Mapping[str, Variable] = {var.name: var for var in meta.variables}
-        self.sample_stats: Mapping[str, Variable] = {var.name: var for var in meta.sample_stats}
+        super().__init__(meta, transport)
         self._registration = registration
-        self._transport = transport
         self._uploader = uploader
         self._new_writer = new_writer
         self._writer: RunWriter | None = None
         self._own: dict[int, Chain] = {}
         self.origin: str | None = None
         self.notices = Notices()
-
-    def __repr__(self) -> str:
-        return f"Run({self.rid!r}, {len(self.variables)} variables, {len(self.sample_stats)} sample stats)"
 
     def __enter__(self) -> Run:
         return self
@@ -88,32 +74,8 @@ class Run:
             self.flush()
 
     @property
-    def rid(self) -> str:
-        return self.meta.rid
-
-    @property
     def registration(self) -> str | None:
         return self._writer.registration if self._writer else self._registration
-
-    @property
-    def coords(self) -> dict[str, Array]:
-        return dict(self.meta.coords)
-
-    @property
-    def dims(self) -> dict[str, list[str]]:
-        return self.meta.dims
-
-    @property
-    def constant_data(self) -> dict[str, Array]:
-        return self.meta.constant_data
-
-    @property
-    def observed_data(self) -> dict[str, Array]:
-        return self.meta.observed_data
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        return dict(self.meta.attributes)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -178,10 +140,6 @@ class Run:
     def get_chains(self) -> tuple[Chain, ...]:
         """All chains, by number."""
         return tuple(self.chain(number) for number in sorted({*self.lengths(), *self._own}))
-
-    def lengths(self) -> dict[int, int]:
-        """Length of each chain on the server, by number."""
-        return self._transport.request("GET", f"{self.path}/chains", headers=self.headers).lengths()
 
     def about(self) -> RunAbout:
         """Name, tags, notes and facts of the run, and its line of the list, as they are now.
@@ -283,54 +241,16 @@ class Run:
         return self._writer.place if self._writer else "in memory only"
 
     @property
-    def server_url(self) -> str:
-        return self._transport.url
-
-    @property
     def pending(self) -> int:
         """Number of iterations that this process has appended and the server has not acknowledged."""
         return self._writer.pending if self._writer else 0
-
-    def watch(self, interval: float = 0.0, *, idle: float | None = None) -> Iterator[dict[int, int]]:
-        """Follows a run while it is being written: the chains' lengths, at once and whenever they have changed.
-
-            for lengths in run.watch():
-                theta = run.chain(0).get_draws("theta", slice(-100, None))
-
-        The server tells every change, over a connection that is made anew when it breaks. It ends when the run is
-        deleted. A slow reader misses steps, and sees the latest state.
-
-        Parameters
-        ----------
-        interval : seconds between two steps, at least.
-        idle : stop after so many seconds without a change; None goes on until the caller breaks out.
-
-        Raises
-        ------
-        NotFoundError, RunReplacedError, ServerUnreachableError
-            If the run cannot be watched at the beginning.
-        """
-        seen: dict[int, int] | None = None
-        with Feed(self._transport, f"{self.path}/events", lambda: self.headers) as feed:
-            while (lengths := feed.wait_for_change(seen, idle)) is not None:
-                seen = lengths
-                yield dict(lengths)
-                time.sleep(interval)
-
-    def to_inferencedata(self, **options: Any) -> arviz.InferenceData:
-        """The run as ArviZ 0.x keeps it; see `mcbackend_edge.inference.to_inferencedata` for the options."""
-        return to_inferencedata(self, **options)
-
-    def to_datatree(self, **options: Any) -> xarray.DataTree:
-        """The run as ArviZ 1.x keeps it; see `mcbackend_edge.inference.to_datatree` for the options."""
-        return to_datatree(self, **options)
 
     def _reader(self, number: int) -> ChainReader:
         path = f"{self.path}/chains/{number}"
         return ChainReader(self._transport, path, self.headers, self.variables, self.sample_stats)
 
 
-class Chain:
+class Chain(ChainReading):
     """A chain of a run. Get one from `Run.init_chain` (to write it), `Run.chain` or `Run.get_chains`.
 
     Draws that this process has appended read back at once: from memory if the chain has a mirror, else after they were
@@ -345,21 +265,13 @@ class Chain:
         writer: ChainWriter | None = None,
         mirror: Mirror | None = None,
     ) -> None:
+        super().__init__(run, number, reader, writer, mirror)
         self.run = run
-        self.number = number
-        self._reader = reader
-        self._writer = writer
-        self._mirror = mirror
         # The writer's own method, or one that refuses: a call less for each draw than `append`.
         self.append_to_log: Append = writer.append if writer else self._refuse_writing
 
     def __repr__(self) -> str:
         return f"Chain({self.number}, {self.run!r})"
-
-    @property
-    def is_own(self) -> bool:
-        """True if this handle writes the chain, and so knows its length."""
-        return self._writer is not None
 
     @property
     def pending(self) -> int:
@@ -371,17 +283,9 @@ class Chain:
         """The reason for which what this process appended cannot be sent; None if it can."""
         return self._writer.error if self._writer else None
 
-    def __len__(self) -> int:
-        return self._writer.length if self._writer else self._reader.length()
-
-    def warmup_length(self) -> int:
-        """Number of draws at the beginning that are warmup; only the stat that marks them is read.
-
-        All draws behind the first one without the mark are posterior. A run without such a stat, a bool such as
-        ``tune``, has no warmup.
-        """
-        flag = warmup_flag(self.run.sample_stats.values())
-        return 0 if flag is None else warmup_length(self.get_stats(flag, progress=False))
+    def _repr_html_(self) -> str:
+        lengths = {self.number: len(self)} if self.is_own else self.run.glance().lengths
+        return chain_html(self.number, None if lengths is None else lengths.get(self.number, 0), self.run)
 
     def append(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike] | None = None) -> None:
         """Adds one iteration: copies it into a buffer, from which a background thread sends it.
@@ -416,124 +320,8 @@ class Chain:
             raise self._not_writable()
         self._writer.extend(draws, stats)
 
-    def get_draws(
-        self,
-        var_name: str,
-        slc: slice = ALL,
-        *,
-        elements: Iterable[ElementIndex] | None = None,
-        progress: bool | None = None,
-    ) -> Array:
-        """Draws of a variable: an array of shape (draws, \\*shape), or an object array of arrays if the shape varies.
-
-            chain.get_draws("theta", slice(-100, None), elements=[0, 3, slice(10, 20)])
-
-        Parameters
-        ----------
-        elements : indices into the flattened (C order) value, and slices of such, 10,000 elements at most. The array
-            then has shape (draws, elements), in the order asked for. A scalar has element 0. The variable must have a
-            fixed shape. A server of an earlier version sends whole draws, of which these elements are taken here.
-
-        Raises
-        ------
-        UnknownVariableError
-        TypeError, IndexError, ValueError
-            If `elements` makes no sense for the variable.
-        """
-        var = self._known(var_name, self.run.variables, "variable")
-        chosen = None if elements is None else Elements.of(var, elements)
-        if self._mirror is not None:
-            return self._mirror.draws(var_name, slc, chosen)
-        draws, _ = self._read(Wanted([var_name], [], chosen), slc, progress)
-        return draws[var_name]
-
-    def get_stats(
-        self,
-        stat_name: str,
-        slc: slice = ALL,
-        *,
-        elements: Iterable[ElementIndex] | None = None,
-        progress: bool | None = None,
-    ) -> Array:
-        """Values of a sampler stat; as `get_draws`."""
-        var = self._known(stat_name, self.run.sample_stats, "sampler stat")
-        chosen = None if elements is None else Elements.of(var, elements)
-        if self._mirror is not None:
-            return self._mirror.stats(stat_name, slc, chosen)
-        _, stats = self._read(Wanted([], [stat_name], chosen), slc, progress)
-        return stats[stat_name]
-
-    def get_draws_at(self, idx: int, var_names: Sequence[str]) -> dict[str, Array]:
-        """One iteration of the named variables.
-
-        Raises
-        ------
-        IndexError
-            If the chain has no such iteration.
-        """
-        for name in var_names:
-            self._known(name, self.run.variables, "variable")
-        if self._mirror is not None:
-            return self._mirror.draws_at(idx, var_names)
-        draws, _ = self._read(Wanted(var_names, []), _one(idx), False)
-        return self._only(idx, draws)
-
-    def get_stats_at(self, idx: int, stat_names: Sequence[str]) -> dict[str, Array]:
-        """One iteration of the named sampler stats."""
-        for name in stat_names:
-            self._known(name, self.run.sample_stats, "sampler stat")
-        if self._mirror is not None:
-            return self._mirror.stats_at(idx, stat_names)
-        _, stats = self._read(Wanted([], stat_names), _one(idx), False)
-        return self._only(idx, stats)
-
-    def get_many(
-        self, var_names: Sequence[str], stat_names: Sequence[str], slc: slice = ALL, *, progress: bool | None = None
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Several variables and stats in one request, all of one moment."""
-        if self._mirror is not None:
-            stop = range(len(self))[slc]
-            fixed = slice(stop.start, stop.stop if stop.stop >= 0 else None, stop.step)
-            return (
-                {name: self._mirror.draws(name, fixed) for name in var_names},
-                {name: self._mirror.stats(name, fixed) for name in stat_names},
-            )
-        return self._read(Wanted(var_names, stat_names), slc, progress)
-
-    def _read(self, wanted: Wanted, slc: slice, progress: bool | None) -> tuple[dict[str, Array], dict[str, Array]]:
-        if self._writer is not None and self._writer.pending:
-            self.run.flush(progress=False)
-        draws, stats = self._reader.read(wanted, slc, progress=progress)
-        elements = wanted.elements
-
-        def arrays(columns: Mapping[str, Column], known: Mapping[str, Variable]) -> dict[str, Array]:
-            held = {name: known[name] if elements is None else elements.variable(known[name]) for name in columns}
-            return {name: to_numpy(held[name], column) for name, column in columns.items()}
-
-        return arrays(draws, self.run.variables), arrays(stats, self.run.sample_stats)
-
-    def _only(self, idx: int, columns: Mapping[str, Array]) -> dict[str, Array]:
-        if any(len(values) == 0 for values in columns.values()):
-            raise IndexError(f"chain {self.number} has no iteration {idx}")
-        return {name: _element(values) for name, values in columns.items()}
-
-    def _known(self, name: str, known: Mapping[str, Variable], what: str) -> Variable:
-        try:
-            return known[name]
-        except KeyError:
-            raise UnknownVariableError(f"run {self.run.rid} has no {what} {name!r}") from None
-
     def _refuse_writing(self, *_: object) -> None:
         raise self._not_writable()
 
     def _not_writable(self) -> McbError:
         return McbError(f"chain {self.number} is open for reading; open it for writing with run.init_chain")
-
-
-def _one(idx: int) -> slice:
-    """The slice that holds one index; -1 has no end that a slice could name."""
-    return slice(idx, idx + 1 if idx != -1 else None)
-
-
-def _element(values: Array) -> Array:
-    return np.asarray(values[0])

@@ -46,6 +46,11 @@ def arviz_names(names: Iterable[str]) -> dict[str, list[str]]:
     return {target: [name for _, name in sorted(members)] for target, members in grouped.items()}
 
 
+def own_name(name: str) -> str:
+    """The sampler's own name of a stat, without the number that PyMC puts before it."""
+    return _parts(name)[1]
+
+
 def _parts(name: str) -> tuple[int, str]:
     """Number of the sampler, -1 if the name has none, and the sampler's own name of the stat."""
     match = _OF_SAMPLER.fullmatch(name)

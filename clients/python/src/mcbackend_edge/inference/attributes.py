@@ -1,0 +1,85 @@
+"""Where a run is from, as attributes of ArviZ's groups: the library, its version, times, and the run's id."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..about import RunAbout
+from ..errors import AccessError, OldServerError, ProtocolError
+from .stored import StoredRun
+
+# Attributes that steer this package.
+_OWN = ("mcb.unconstrained", "discard_tuned_samples", "inference_library")
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Attributes of the root, of groups of draws, and of groups of data."""
+
+    root: dict[str, Any]
+    sampled: dict[str, Any]
+    data: dict[str, Any]
+
+
+def attributes_of(run: StoredRun, warmup: int) -> Attributes:
+    """
+    Parameters
+    ----------
+    warmup : draws of warmup that the chains have; the number that was planned counts first.
+    """
+    library = run.attributes.get("inference_library")
+    of_data = {"created_at": None, "inference_library": library, "inference_library_version": None, "rid": run.rid}
+    sampling: dict[str, Any] = {"sampling_time": None, "tuning_steps": warmup or None}
+    about = _about(run)
+    if about is not None:
+        of_data["created_at"] = about.created_at.isoformat()
+        packages = _object(_object(about.facts, "environment"), "packages")
+        if isinstance(library, str) and isinstance(packages.get(library), str):
+            of_data["inference_library_version"] = packages[library]
+        sampling["sampling_time"] = _number(about.facts.get("samplingTime"), float)
+        planned = _number(_object(about.facts, "expected").get("warmup"), int)
+        sampling["tuning_steps"] = planned if planned is not None else sampling["tuning_steps"]
+    data = {name: value for name, value in of_data.items() if value is not None}
+    sampled = {**data, **{name: value for name, value in sampling.items() if value is not None}}
+    users = {name: plain_attribute(value) for name, value in run.attributes.items() if name not in _OWN}
+    return Attributes({**sampled, **users}, sampled, data)
+
+
+def _about(run: StoredRun) -> RunAbout | None:
+    """Facts and times of the run; None where the server does not tell them."""
+    try:
+        return run.about()
+    except (OldServerError, AccessError, ProtocolError):
+        return None
+
+
+def _object(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = members.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object, kind: type[int] | type[float]) -> int | float | None:
+    return kind(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def plain_attribute(value: Any) -> Any:
+    """An attribute in a form that NetCDF can hold."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind in "iuf" and value.ndim == 1 and value.size:
+            return value
+        return json.dumps(value.tolist() if value.dtype.kind in "biufU" else value.astype(str).tolist())
+    if value is None or isinstance(value, (dict, list)):
+        return json.dumps(value)
+    return value

@@ -1,0 +1,201 @@
+"""The half of a run's handle that reads: metadata, draws of all chains, conversions, and the run as it grows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Unpack
+
+from .about import AboutPath, RunAbout
+from .chain_reading import ALL
+from .errors import McbError, UnknownVariableError
+from .events import Feed
+from .inference import ChainChoice, ReadOptions, StoredChain, read_variable, to_datatree, to_inferencedata
+from .names import check_rid
+from .ndarray import Array
+from .schema import RunMeta, Variable
+from .shown_run import GLANCE_TIMEOUT, Glance, run_html
+from .transport import Transport
+
+if TYPE_CHECKING:
+    import xarray
+
+
+class RunReading:
+    """Reads a run; `mcbackend_edge.Run` also writes it."""
+
+    def __init__(self, meta: RunMeta, transport: Transport) -> None:
+        self.meta = meta
+        self.path = f"/v1/runs/{check_rid(meta.rid)}"
+        self.variables: Mapping[str, Variable] = {var.name: var for var in meta.variables}
+        self.sample_stats: Mapping[str, Variable] = {var.name: var for var in meta.sample_stats}
+        self._transport = transport
+
+    def __repr__(self) -> str:
+        return f"Run({self.rid!r}, {len(self.variables)} variables, {len(self.sample_stats)} sample stats)"
+
+    def _repr_html_(self) -> str:
+        return run_html(self)
+
+    @property
+    def rid(self) -> str:
+        return self.meta.rid
+
+    @property
+    def coords(self) -> dict[str, Array]:
+        return dict(self.meta.coords)
+
+    @property
+    def dims(self) -> dict[str, list[str]]:
+        return self.meta.dims
+
+    @property
+    def constant_data(self) -> dict[str, Array]:
+        return self.meta.constant_data
+
+    @property
+    def observed_data(self) -> dict[str, Array]:
+        return self.meta.observed_data
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return dict(self.meta.attributes)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Sent with every request of this handle."""
+        raise NotImplementedError
+
+    @property
+    def own_lengths(self) -> dict[int, int]:
+        """Length of each chain that this process writes."""
+        raise NotImplementedError
+
+    @property
+    def pending(self) -> int:
+        """Number of iterations that this process has appended and the server has not acknowledged."""
+        raise NotImplementedError
+
+    def get_chains(self) -> Sequence[StoredChain]:
+        """All chains, by number."""
+        raise NotImplementedError
+
+    def about(self) -> RunAbout:
+        """Name, tags, notes and facts of the run."""
+        raise NotImplementedError
+
+    @property
+    def server_url(self) -> str:
+        return self._transport.url
+
+    def lengths(self) -> dict[int, int]:
+        """Length of each chain on the server, by number."""
+        return self._transport.request("GET", f"{self.path}/chains", headers=self.headers).lengths()
+
+    def watch(self, interval: float = 0.0, *, idle: float | None = None) -> Iterator[dict[int, int]]:
+        """Follows a run while it is being written: the chains' lengths, at once and whenever they have changed.
+
+            for lengths in run.watch():
+                theta = run.chain(0).get_draws("theta", slice(-100, None))
+
+        The server tells every change, over a connection that is made anew when it breaks. It ends when the run is
+        deleted. A slow reader misses steps, and sees the latest state.
+
+        Parameters
+        ----------
+        interval : seconds between two steps, at least.
+        idle : stop after so many seconds without a change; None goes on until the caller breaks out.
+
+        Raises
+        ------
+        NotFoundError, RunReplacedError, ServerUnreachableError
+            If the run cannot be watched at the beginning.
+        """
+        seen: dict[int, int] | None = None
+        with Feed(self._transport, f"{self.path}/events", lambda: self.headers) as feed:
+            while (lengths := feed.wait_for_change(seen, idle)) is not None:
+                seen = lengths
+                yield dict(lengths)
+                time.sleep(interval)
+
+    def get_draws(
+        self,
+        var_name: str,
+        *,
+        chains: ChainChoice = "auto",
+        draws: slice = ALL,
+        warmup: bool = False,
+        progress: bool | None = None,
+    ) -> Array:
+        """Draws of a variable from several chains: an array of shape (chains, draws, \\*shape).
+
+            run.get_draws("theta", draws=slice(-100, None))
+
+        Parameters
+        ----------
+        chains : "auto", the chains that give the most draws when they are cut to the shortest of them, with a warning
+            that names the others; "all"; or a list of chain numbers.
+        draws : a slice of the draws behind warmup.
+        warmup : put the draws of warmup before them.
+
+        Returns
+        -------
+        If the variable's shape varies, an object array of shape (chains, draws), of arrays.
+
+        Raises
+        ------
+        UnknownVariableError
+        TypeError, ValueError
+            If the arguments make no sense, or name a chain that the run does not have.
+        """
+        var = self._known(var_name, self.variables, "variable")
+        return read_variable(self, var, "variable", chains=chains, draws=draws, warmup=warmup, progress=progress)
+
+    def get_stats(
+        self,
+        stat_name: str,
+        *,
+        chains: ChainChoice = "auto",
+        draws: slice = ALL,
+        warmup: bool = False,
+        progress: bool | None = None,
+    ) -> Array:
+        """Values of a sampler stat, under its stored name; as `get_draws`."""
+        stat = self._known(stat_name, self.sample_stats, "sampler stat")
+        return read_variable(self, stat, "stat", chains=chains, draws=draws, warmup=warmup, progress=progress)
+
+    def to_inferencedata(self, **options: Any) -> Any:
+        """The run as `arviz.InferenceData`; as DataTree where ArviZ is 1.x, which has no InferenceData.
+
+        Takes the options of `to_datatree`. With ArviZ 0.x all others go to `arviz.from_dict`, whose groups are added.
+        """
+        return to_inferencedata(self, **options)
+
+    def to_datatree(self, **options: Unpack[ReadOptions]) -> xarray.DataTree:
+        """The run as `xarray.DataTree`, as ArviZ 1.x keeps it.
+
+            run.to_datatree(var_names=["mu", "tau"], draws=slice(-500, None), warmup=False)
+
+        The options are ``var_names``, ``filter_vars``, ``chains``, ``draws``, ``warmup``, ``warnings``,
+        ``equalize_chain_lengths``, ``stat_names`` and ``progress``; `mcbackend_edge.inference.to_datatree` tells about
+        each.
+        """
+        return to_datatree(self, **options)
+
+    def _known(self, name: str, known: Mapping[str, Variable], what: str) -> Variable:
+        try:
+            return known[name]
+        except KeyError:
+            raise UnknownVariableError(f"run {self.rid} has no {what} {name!r}") from None
+
+    def glance(self) -> Glance:
+        """State and lengths, if the server tells them at once, for a notebook that must not wait."""
+        document = AboutPath(self._transport, self.rid, self.path, self.headers, patience=0.0, timeout=GLANCE_TIMEOUT)
+        about, lengths = None, None
+        with suppress(McbError):
+            chains = f"{self.path}/chains"
+            answer = self._transport.request("GET", chains, headers=self.headers, patience=0.0, timeout=GLANCE_TIMEOUT)
+            lengths = {**answer.lengths(), **self.own_lengths}
+            about = document.read()
+        return Glance(about, lengths)
