@@ -83,14 +83,14 @@ def chain_facts(file: CsvFile, share: int) -> dict[str, Any]:
     if adaptation.step_size is not None:
         facts["stepSize"] = adaptation.step_size
     metric = adaptation.inverse_metric
-    if metric is not None and _bytes_of(metric) <= share:
+    if metric is not None and bytes_of(metric) <= share:
         facts["inverseMetric"] = metric
     if "Total" in adaptation.seconds:
         facts["samplingTime"] = adaptation.seconds["Total"]
     if "Warm-up" in adaptation.seconds:
         facts["warmupTime"] = adaptation.seconds["Warm-up"]
     mean = {name: value for name, value in (file.mean or {}).items() if math.isfinite(value)}
-    if mean and _bytes_of(list(mean.values())) + sum(len(name) + 4 for name in mean) <= share:
+    if mean and bytes_of(mean) <= share:
         facts["mean"] = mean
     return facts
 
@@ -98,11 +98,16 @@ def chain_facts(file: CsvFile, share: int) -> dict[str, Any]:
 def lacks_metric(file: CsvFile, share: int) -> bool:
     """True if the file has an inverse metric that is too large to be told."""
     metric = file.adaptation.inverse_metric
-    return file.adaptation.is_left_out or (metric is not None and _bytes_of(metric) > share)
+    return file.adaptation.is_left_out or (metric is not None and bytes_of(metric) > share)
 
 
-def _bytes_of(values: list[float] | list[list[float]]) -> int:
-    return sum(_bytes_of(value) if isinstance(value, list) else len(repr(value)) + 2 for value in values)
+def bytes_of(value: object) -> int:
+    """Bytes that a value of JSON takes, at most."""
+    if isinstance(value, Mapping):
+        return sum(len(str(name)) + 4 + bytes_of(member) for name, member in value.items())
+    if isinstance(value, list):
+        return sum(map(bytes_of, value))
+    return len(repr(value)) + 2
 
 
 def _packages(file: CsvFile, environment: Mapping[str, Any]) -> dict[str, str]:

@@ -166,6 +166,7 @@ class CsvFile:
         if not self._names:
             try:
                 self.settings.note(line)
+                self.settings.check_method()
             except ValueError as error:
                 raise self._damaged(str(error)) from error
             return
@@ -190,9 +191,7 @@ class CsvFile:
         self._names = [name.strip() for name in names]
         self._check_names(line)
         try:
-            if self.settings.method == "generate_quantities" and self._warmup is None:
-                self._warmup = _warmup_of(self.settings.get("fitted_params", ""), self.path)
-            hmc = self.settings.plan(is_fixed=self.settings.is_fixed, warmup=self._warmup)
+            hmc = self.settings.plan(is_fixed=self.settings.is_fixed, warmup=self._warmup, fitted=self._fitted())
             groups = group_columns(self._names)
         except ValueError as error:
             raise self._damaged(str(error)) from error
@@ -201,6 +200,11 @@ class CsvFile:
         # A model without parameters is run with fixed ones, whatever its settings say (before CmdStan 2.37).
         is_undecided = (hmc.warmup or hmc.must_adapt) and not self.settings.has_hmc_columns(self._names)
         self.plan = None if is_undecided and hmc.method == "sample" else hmc
+
+    def _fitted(self) -> Plan | None:
+        """The rows from which quantities were generated, one for each."""
+        is_generated = self.settings.method == "generate_quantities"
+        return _plan_of(self.settings.get("fitted_params", ""), self.path) if is_generated else None
 
     def _check_names(self, line: str) -> None:
         names = self._names
@@ -302,12 +306,20 @@ class CsvFile:
         return DamagedFileError(str(self.path), self._line if line is None else line, problem)
 
 
-def _warmup_of(fitted_params: str, path: Path) -> int | None:
-    """Number of warmup rows in the file from which quantities were generated, which they have as well."""
+def _plan_of(fitted_params: str, path: Path) -> Plan | None:
+    """The rows of the file from which quantities were generated; None if it is not there, or not draws.
+
+    Parameters
+    ----------
+    fitted_params : its name as CmdStan was given it: of several chains one for each, or the part that they share.
+    path : the file with the quantities, in whose folder the other may be.
+    """
     first = Path(fitted_params.split(",")[0].strip())
-    numbered = first.with_name(f"{first.stem}_1{first.suffix}") if first.name else first
-    for name in (first, path.parent / first, numbered, path.parent / numbered):
-        if first.name and name.is_file() and name != path:
+    if not first.name:
+        return None
+    numbered = first.with_name(f"{first.stem}_1{first.suffix}")
+    for name in (first, path.parent / first.name, numbered, path.parent / numbered.name):
+        if name.is_file() and not name.samefile(path):
             file = CsvFile(name)
             try:
                 for _ in file.read():
@@ -315,7 +327,7 @@ def _warmup_of(fitted_params: str, path: Path) -> int | None:
             except (DamagedFileError, OSError):
                 continue
             if file.plan is not None and not file.plan.has_mean and file.plan.method is not None:
-                return file.plan.warmup
+                return file.plan
     return None
 
 

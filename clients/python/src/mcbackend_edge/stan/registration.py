@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..client import Client
-from ..errors import RunConflictError, shown
+from ..errors import AccessError, RunConflictError, shown
 from ..run import Run
 from ..schema import Variable, build_run_meta
 from .csv_file import CsvFile
@@ -71,8 +71,12 @@ class Registration:
         meta = build_run_meta(self.rid, variables=variables, sample_stats=stats, attributes=self._attributes(file))
         try:
             return self._client.register(meta, offline=True)
-        except RunConflictError:
-            stored = self._client.run(self.rid)
+        except RunConflictError as conflict:
+            try:
+                stored = self._client.run(self.rid)
+            except AccessError:
+                # A key that may only write.
+                raise conflict from None
             self._check(stored, file, variables, stats)
             return stored
 

@@ -169,19 +169,32 @@ class Settings(Mapping[str, str]):
     def has_hmc_columns(self, names: Sequence[str]) -> bool:
         return not _HMC_COLUMNS.isdisjoint(names)
 
-    def plan(self, *, is_fixed: bool, warmup: int | None) -> Plan:
+    def check_method(self) -> None:
+        """
+        Raises
+        ------
+        ValueError
+            If the method's output is not draws.
+        """
+        method = self.get("method")
+        if method in WITHOUT_DRAWS:
+            raise ValueError(f"this is output of method {method!r}, {WITHOUT_DRAWS[method]}, and holds no draws")
+
+    def plan(self, *, is_fixed: bool, warmup: int | None, fitted: Plan | None = None) -> Plan:
         """The rows that are to come.
 
         Parameters
         ----------
         is_fixed : the parameters are fixed.
         warmup : number of rows that are warmup, where the caller knows it.
+        fitted : the rows from which quantities were generated, where they are known.
 
         Raises
         ------
         ValueError
             If it cannot be told what the rows are.
         """
+        self.check_method()
         method = self.method
         if method == "sample":
             plan = self._sampling(is_fixed)
@@ -197,8 +210,8 @@ class Settings(Mapping[str, str]):
         elif method == "optimize":
             draws = None if self.flag("save_iterations") or self.is_rstan else 1
             plan = Plan(method, draws=draws, most_draws=draws)
-        elif method in WITHOUT_DRAWS:
-            raise ValueError(f"this is output of method {method!r}, {WITHOUT_DRAWS[method]}, and holds no draws")
+        elif method == "generate_quantities" and fitted is not None:
+            plan = Plan(method, fitted.warmup, fitted.draws, fitted.most_draws)
         elif method is not None and method != "generate_quantities":
             raise ValueError(f"this is output of method {method!r}, which is not known")
         else:

@@ -44,10 +44,20 @@ class Named(Sources):
     Parameters
     ----------
     first : number of the first file's chain; the others count up. None is 0, and says that these are all chains.
+
+    Raises
+    ------
+    ValueError
+        If a file is named twice.
     """
 
     def __init__(self, paths: Sequence[Path], first: int | None = None) -> None:
         super().__init__()
+        known: set[Path] = set()
+        for path in paths:
+            if path.absolute() in known:
+                raise ValueError(f"{path} is named twice: each file is one chain")
+            known.add(path.absolute())
         begin = check_chain(0 if first is None else first)
         self.is_whole = first is None
         self._files = {check_chain(begin + place): path for place, path in enumerate(paths)}

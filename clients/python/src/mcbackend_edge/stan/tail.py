@@ -16,9 +16,10 @@ from ..greeting import address_of
 from ..names import check_rid
 from ..notices import Beginning
 from ..run import Chain, Run
-from .chain_facts import chain_facts, lacks_metric, run_facts, share_of
+from .chain_facts import MOST_BYTES, bytes_of, chain_facts, lacks_metric, run_facts, share_of
 from .columns import block
 from .csv_file import CsvFile, Rows
+from .growing import OverwrittenError
 from .progress_line import ProgressLine
 from .registration import Registration
 from .settings import KINDS
@@ -78,8 +79,12 @@ class Tail:
         self._tell = say
         self._line = ProgressLine(progress)
         self._chains: dict[int, Chain] = {}
+        # Chains whose files were read to their end, and those that were told to be stored.
+        self._read: set[int] = set()
         self._stored: set[int] = set()
+        # Facts that were told of each chain, and the bytes of their numbers.
         self._told: dict[int, dict[str, Any]] = {}
+        self._spent: dict[int, int] = {}
         self._grew_at: dict[int, float] = {}
         self._waiting: dict[str, float] = {}
         self._has_left_out = self._is_finishing = False
@@ -107,7 +112,7 @@ class Tail:
             self._line.update(self.files, self._waiting)
             if idle is not None and time.monotonic() - changed_at >= idle:
                 return
-            time.sleep(interval)
+            time.sleep(max(0.01, interval))
 
     def poll(self) -> int:
         """Stores the new draws of the files; their number."""
@@ -116,9 +121,8 @@ class Tail:
                 self.files[number] = CsvFile(path, warmup=self._warmup)
         for path, problem in self._sources.problems.items():
             self._report(path, DamagedFileError(str(path), 0, problem))
-        count = sum(
-            self._poll_file(number, file) for number, file in self.files.items() if file.path not in self.errors
-        )
+        files = list(self.files.items())
+        count = sum(self._poll_file(number, file) for number, file in files if file.path not in self.errors)
         self._note_stored()
         return count
 
@@ -131,22 +135,27 @@ class Tail:
             If it takes too long; the draws are kept, and sent later.
         """
         self._is_finishing = True
-        for number, file in self.files.items():
-            self._finish_file(number, file)
+        for number in list(self.files):
+            self._finish_file(number)
         if not self.files:
             for name in self._sources.missing():
                 self._report(Path(name), DamagedFileError(name, 0, "there is no such file"))
         run = self._registration.run
         if run is not None:
-            self._tell_end(run)
-            try:
-                run.flush(progress=False)
-            except McbError:
-                # That of a chain is told with its file; any other is the caller's.
-                if not any(chain.error for chain in self._chains.values()):
-                    raise
-        self._note_stored()
+            self._flush(run)
+            self._note_stored()
+            if self._is_whole:
+                run.notices.note(self._end_facts())
+                self._flush(run)
         self._line.clear()
+
+    def _flush(self, run: Run) -> None:
+        try:
+            run.flush(progress=False)
+        except McbError:
+            # That of a chain is told with its file; any other is the caller's.
+            if not any(chain.error for chain in self._chains.values()):
+                raise
 
     @property
     def _is_done(self) -> bool:
@@ -166,10 +175,11 @@ class Tail:
         begun = {str(file.path) for file in self.files.values() if file.is_begun}
         return [name for name in self._sources.missing() if name not in begun]
 
-    def _finish_file(self, number: int, file: CsvFile) -> None:
-        if file.path not in self.errors:
+    def _finish_file(self, number: int) -> None:
+        if self.files[number].path not in self.errors:
             # The lines behind the first one of the timing.
-            self._poll_file(number, file)
+            self._poll_file(number, self.files[number])
+        file = self.files[number]
         if file.path not in self.errors:
             try:
                 file.finish()
@@ -182,7 +192,10 @@ class Tail:
     # -- one file ----------------------------------------------------------------------------------------------------
 
     def _poll_file(self, number: int, file: CsvFile) -> int:
-        count = 0
+        """Stores what has come; a file that is complete is looked at once more, for the lines behind its timing."""
+        was_complete, count = file.is_complete, 0
+        if number in self._read:
+            return 0
         try:
             for rows in file.read():
                 self._grew_at[number] = time.monotonic()
@@ -191,10 +204,24 @@ class Tail:
             if number in self._chains:
                 self._tell_chain(number, file)
         except McbError as error:
-            self._report(file.path, error, number)
+            if not isinstance(error.__cause__, OverwrittenError):
+                self._report(file.path, error, number)
+            elif not was_complete:
+                self._begin_anew(number, file, error)
+            # Behind its end a file may be written anew: this run has all of its own.
         except OSError as error:
             self._report(file.path, DamagedFileError(str(file.path), 0, error.strerror or str(error)))
+        if was_complete:
+            self._read.add(number)
         return count
+
+    def _begin_anew(self, number: int, file: CsvFile, error: McbError) -> None:
+        """Reads a file from its beginning that was overwritten before it had a draw; behind that it is given up."""
+        if number in self._chains or not file.path.exists():
+            self._report(file.path, error, number)
+        else:
+            self.files[number] = CsvFile(file.path, warmup=self._warmup)
+            self._say(f"{file.path}: written anew before its first draw; read from its beginning")
 
     def _store(self, number: int, file: CsvFile, rows: Rows) -> None:
         if number not in self._chains:
@@ -218,38 +245,40 @@ class Tail:
             )
             method = file.plan.method if file.plan else None
             if method not in (None, "sample"):
-                self._say(f"these are {KINDS[method]}, not of sampling: the attribute `method` says so")
+                self._say(f"method {method}: {KINDS[method]} (the run's attribute `method` tells it)")
         return run.init_chain(number, start=0)
 
     def _tell_chain(self, number: int, file: CsvFile) -> None:
         """Notes what is known of the chain, if there is something new."""
         run = self._registration.run
-        share = share_of(len(self.files), self._sources.is_whole)
+        others = sum(size for other, size in self._spent.items() if other != number)
+        share = min(share_of(len(self.files), self._sources.is_whole), MOST_BYTES - others)
         facts = chain_facts(file, share)
         if run is None or facts == self._told.get(number, {}):
             return
-        self._told[number] = facts
+        self._told[number], self._spent[number] = facts, bytes_of(facts)
         run.notices.note({"chains": {number: facts}})
         if lacks_metric(file, share) and not self._has_left_out:
             self._has_left_out = True
             size = file.adaptation.size
             self._say(f"the inverse metric of {size} parameters is too large to be told with the run: it is left out")
 
-    def _tell_end(self, run: Run) -> None:
-        """Notes end and duration, if these files are the whole run and have all been read."""
-        files = self.files.values()
-        if not self._sources.is_whole or self.errors or self._missing():
-            return
-        facts: dict[str, Any] = {}
-        seconds = [file.adaptation.seconds.get("Total") for file in files]
-        if seconds and None not in seconds:
-            facts["samplingTime"] = max(value for value in seconds if value is not None)
+    @property
+    def _is_whole(self) -> bool:
+        """True if these files are the whole run, and are all stored."""
+        return self._sources.is_whole and not self.errors and not self._missing() and bool(self.files)
+
+    def _end_facts(self) -> dict[str, Any]:
+        """End and duration of a run of which these files are all chains."""
+        seconds = [file.adaptation.seconds.get("Total") for file in self.files.values()]
+        known = [value for value in seconds if value is not None]
+        facts: dict[str, Any] = {"samplingTime": max(known)} if len(known) == len(seconds) else {}
         try:
-            ended = max(file.path.stat().st_mtime for file in files)
+            ended = max(file.path.stat().st_mtime for file in self.files.values())
         except OSError:
             ended = time.time()
         facts["finishedAt"] = timestamp(dt.datetime.fromtimestamp(round(ended, 3), dt.timezone.utc))
-        run.notices.note(facts)
+        return facts
 
     def _note_stored(self) -> None:
         """Says which files are complete and on the server, and which the server refuses."""
@@ -265,7 +294,8 @@ class Tail:
                 and self._has_ended(number)
             ):
                 self._stored.add(number)
-                self._say(f"{file.path}: complete, {_count(file.rows, 'draw')} in chain {number}")
+                end = "nothing marks its end" if file.is_open_ended else "complete"
+                self._say(f"{file.path}: {end}, {_count(file.rows, 'draw')} in chain {number}")
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
