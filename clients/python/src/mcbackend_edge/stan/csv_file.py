@@ -17,7 +17,7 @@ from ..errors import DamagedFileError
 from ..ndarray import Array
 from .adaptation import Adaptation
 from .columns import ColumnGroup, block, group_columns, is_stat
-from .growing import GrowingFile, OverwrittenError
+from .growing import GrowingFile, NoFileError, OverwrittenError
 from .rows import RowError, parse_rows
 from .settings import Plan, Settings
 
@@ -107,7 +107,7 @@ class CsvFile:
                 if len(self._rest) > _MOST_LINE:
                     raise self._damaged(f"the line has more than {_MOST_LINE >> 20} MiB", self._line + 1)
                 yield from self._parse(lines)
-        except OverwrittenError as error:
+        except (NoFileError, OverwrittenError) as error:
             raise self._damaged(str(error)) from error
 
     def finish(self) -> None:

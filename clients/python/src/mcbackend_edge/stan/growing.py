@@ -17,6 +17,10 @@ _CHUNK = 1 << 20
 _HEAD, _LAST = 64 << 10, 4 << 10
 
 
+class NoFileError(ValueError):
+    """The name is not that of a file."""
+
+
 class OverwrittenError(ValueError):
     """The file is not the one whose beginning was read."""
 
@@ -45,7 +49,7 @@ class GrowingFile:
 
         Raises
         ------
-        OverwrittenError
+        NoFileError, OverwrittenError
         OSError
             If the file cannot be read.
         """
@@ -53,7 +57,7 @@ class GrowingFile:
             # Looked at first: opening a pipe would wait for its writer.
             is_file = stat.S_ISREG(os.stat(self.path).st_mode)
             if not is_file:
-                raise OverwrittenError("this is not a file, but a folder, pipe or device")
+                raise NoFileError("this is not a file, but a folder, pipe or device")
             file = FileIO(self.path, "rb")
         except FileNotFoundError:
             if self.offset:
@@ -84,7 +88,7 @@ class GrowingFile:
         if os.fstat(file.fileno()).st_size < self.offset:
             raise OverwrittenError("another run has overwritten it: it has become shorter")
         if _read_at(file, 0, len(self._head)) != self._head:
-            raise OverwrittenError("another run has overwritten it: its first lines have changed")
+            raise OverwrittenError("another run has overwritten it: its beginning has changed")
         if _read_at(file, self.offset - len(self._last), len(self._last)) != self._last:
             raise OverwrittenError("another run has overwritten it: lines that were read have changed")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..names import check_chain
 
-_WILDCARD = re.compile(r"\*+|\?|\[[^]]*\]")
+_WILDCARD = re.compile(r"\*\*[/\\]|\*+|\?|\[[^]]*\]")
 _DIGITS = re.compile(r"\d+", re.ASCII)
 # Digits of a chain's number at most.
 _MOST_DIGITS = 9
@@ -133,6 +133,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
     parts, end = [], 0
     for wildcard in _WILDCARD.finditer(pattern):
         parts.append(re.escape(pattern[end : wildcard.start()]))
-        parts.append("(.*)" if wildcard[0].startswith("*") else "(.)")
+        is_folder = wildcard[0].startswith("**") and wildcard[0][-1] != "*"
+        parts.append("(?:.*[/\\\\])?" if is_folder else "(.*)" if wildcard[0].startswith("*") else "(.)")
         end = wildcard.end()
     return re.compile("".join(parts) + re.escape(pattern[end:]), re.DOTALL)

@@ -104,9 +104,9 @@ class Tail:
         """
         changed_at = time.monotonic()
         while True:
+            self._look_for_missing()
             if self.poll():
                 changed_at = time.monotonic()
-            self._look_for_missing()
             if self._is_done:
                 return
             self._line.update(self.files, self._waiting)
