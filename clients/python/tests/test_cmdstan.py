@@ -196,7 +196,7 @@ def test_a_cut_file_is_never_taken_for_a_whole_one(
         ("theta.2.2", "theta.2", 10, "different numbers of indices"),
         ("theta.2.2", "theta.2.1", 10, "twice"),
         ("num_samples = 5", "num_samples = many", 3, "'many', not a number"),
-        ("method = sample", "method = diagnose", 10, "output of method 'diagnose', tests of gradients"),
+        ("method = sample", "method = diagnose", 1, "output of method 'diagnose', tests of gradients"),
         (FOOTER, FOOTER + row(9), 26, "comes after the timing"),
     ],
 )

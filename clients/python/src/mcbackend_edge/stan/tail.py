@@ -160,7 +160,8 @@ class Tail:
     @property
     def _is_done(self) -> bool:
         """True if there is nothing more to read."""
-        if self._missing() or not (self.files or self.errors):
+        if self._missing() or not (self.files or self.errors) or self._sources.find().keys() - self.files.keys():
+            # Files that have come while others were read are for the next look.
             return False
         return all(file.path in self.errors or self._has_ended(number) for number, file in self.files.items())
 
