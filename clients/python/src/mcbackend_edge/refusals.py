@@ -34,8 +34,9 @@ def tell_refusals(run: RunWriter) -> None:
         error = chains[0].error
         plain, advice = (error.plain, error.advice) if isinstance(error, ApiError) else (str(error), "")
         pending = draws_are(sum(chain.pending for chain in chains))
+        is_told = run.is_left or kind in run.told or (run.is_movable and isinstance(error, DrawConflictError))
         log.log(
-            logging.DEBUG if run.is_left or kind in run.told else logging.ERROR,
+            logging.DEBUG if is_told else logging.ERROR,
             "run %s, %s: %s %s not on the server, but %s.%s",
             *(run.meta.rid, named_chains(chain.number for chain in chains), ended(plain), pending, run.place),
             f" {ended(advice)}" if advice else "",
@@ -45,7 +46,7 @@ def tell_refusals(run: RunWriter) -> None:
 
 def say_what_is_left(run: RunWriter) -> None:
     """Tells at the end of the process of draws that are not on the server, and of the way there."""
-    if not run.pending or (run.origin is not None and run.error is not None):
+    if not run.pending or run.is_abandoned or (run.origin is not None and run.error is not None):
         return
     chains = named_chains(number for number, chain in run.chains.items() if chain.pending)
     about = f"{counted(run.pending, 'draw')} of run {run.meta.rid} ({chains})"

@@ -230,6 +230,16 @@ class Run(RunReading):
         if self._writer is not None:
             self._writer.end()
 
+    def tolerate_conflicts(self) -> None:
+        """Leaves it to the caller to tell of draws that are in conflict, and to store all of them elsewhere."""
+        if self._writer is not None:
+            self._writer.is_movable = True
+
+    def abandon(self) -> None:
+        """Sends nothing more: what this process has appended is stored elsewhere."""
+        if self._writer is not None:
+            self._writer.abandon()
+
     @property
     def own_lengths(self) -> dict[int, int]:
         """Length of each chain that this process writes, by number, with the draws that still have to be sent."""

@@ -35,6 +35,8 @@ class RunWriter:
     is_left : True if another process has left the run, and `sync` sends it.
     failures : chains that have been refused since the last line about it.
     told : kinds of refusals of which there has been a line.
+    is_movable : True if its writer takes all draws to another run, and tells of it, when they are in conflict.
+    is_abandoned : True if it has done so: nothing more is sent, and nothing is left for `sync`.
     """
 
     def __init__(self, meta: RunMeta, registration: str | None, spool: RunSpool | None) -> None:
@@ -44,7 +46,7 @@ class RunWriter:
         self.spool = spool
         self.process = os.getpid()
         self.chains: dict[int, ChainWriter] = {}
-        self.is_released = self.is_left = False
+        self.is_released = self.is_left = self.is_movable = self.is_abandoned = False
         self.failures: list[ChainWriter] = []
         self.told: set[tuple[type, str]] = set()
         self.notices = Notices()
@@ -76,6 +78,12 @@ class RunWriter:
         self.see_growth()
         if self.chains and self.error is None:
             self.notices.end(self._grew_at or now())
+
+    def abandon(self) -> None:
+        """Sends nothing more: all draws are stored elsewhere."""
+        self.is_abandoned = True
+        for chain in self.chains.values():
+            chain.error = chain.error or McbError("the draws of this chain are stored elsewhere")
 
     @property
     def error(self) -> McbError | None:
@@ -120,6 +128,8 @@ class RunWriter:
     @property
     def _is_settled(self) -> bool:
         """True if no draw is left that is worth keeping."""
+        if self.is_abandoned:
+            return True
         if self.origin is None:
             return self.pending == 0 and self.error is None
         return all(chain.pending == 0 or isinstance(chain.error, ApiError) for chain in self.chains.values())
