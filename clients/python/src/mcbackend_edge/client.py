@@ -114,6 +114,21 @@ class Client:
         """The server's address."""
         return self._transport.url
 
+    @property
+    def token(self) -> str | None:
+        """The key; None where none is given."""
+        return self._token
+
+    @property
+    def spool_root(self) -> Path | None:
+        """The folder for draws that cannot be sent at once; None if they are kept in memory."""
+        return self._spool
+
+    @property
+    def has_outage(self) -> bool:
+        """True if the last attempt to send draws, or to begin, has failed for a reason that may pass."""
+        return self._uploader.has_outage
+
     def __enter__(self) -> Client:
         return self
 
@@ -287,7 +302,7 @@ class Client:
         except RunConflictError as error:
             raise self._explained(error, meta) from None
         except (ServerUnreachableError, ApiError) as error:
-            if not self._goes_on(error, offline):
+            if not self.goes_on(error, offline):
                 raise
             return self.open_run(meta, None)
         return self.open_run(meta, answer.registration())
@@ -299,7 +314,7 @@ class Client:
             # A key that may only write, or a run that is gone meanwhile.
             return error
 
-    def _goes_on(self, error: McbError, offline: bool | None) -> bool:
+    def goes_on(self, error: McbError, offline: bool | None) -> bool:
         """True if sampling begins in spite of this failure; the user is then told."""
         if not may_pass(error) or not (self._spool is not None if offline is None else offline):
             return False
@@ -329,7 +344,7 @@ class Client:
         try:
             return self._free_rid(check_rid(rid))
         except (ServerUnreachableError, ApiError) as error:
-            if not self._goes_on(error, offline):
+            if not self.goes_on(error, offline):
                 raise
             return rid
 

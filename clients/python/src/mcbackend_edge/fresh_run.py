@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from .client import Client, new_rid, numbered
-from .errors import ApiError, RunConflictError, ServerUnreachableError
+from .errors import ApiError, McbError, RunConflictError, ServerUnreachableError
+from .names import LONGEST_RID
 from .run import Run
 from .schema import RunMeta
+
+log = logging.getLogger("mcbackend_edge")
 
 # Ids that are tried behind the first one, at most: others may take them at the same time.
 _MOST_TRIES = 20
@@ -30,7 +36,9 @@ class FreshRun(NamedTuple):
     moved_from: str | None
 
 
-def begin(client: Client, rid: str | None, meta_of: Callable[[str], RunMeta], *, offline: bool = False) -> FreshRun:
+def begin(
+    client: Client, rid: str | None, meta_of: Callable[[str], RunMeta], *, offline: bool | None = None
+) -> FreshRun:
     """Registers a run under the id that is asked for, or under the next one of ``rid.2``, ``rid.3``, … without draws.
 
     Its chains are to be opened with ``start=0``: whoever else writes there is then in conflict, and nothing is mixed.
@@ -47,20 +55,42 @@ def begin(client: Client, rid: str | None, meta_of: Callable[[str], RunMeta], *,
     """
     if rid is None:
         return FreshRun(client.register(meta_of(new_rid()), offline=offline), None)
-    candidate = client.free_rid(rid, offline=offline)
-    for number in range(2, 2 + _MOST_TRIES):
-        if not _is_being_written(client, candidate):
-            try:
-                run = client.register(meta_of(candidate), offline=offline)
-            except RunConflictError:
-                # The script has changed since its last start, which left a run without draws.
-                pass
-            else:
-                if not _has_draws(run, offline):
-                    _begun[client.url, candidate] = run
-                    return FreshRun(run, rid if candidate != rid else None)
-        candidate = client.free_rid(numbered(rid, number), offline=offline)
+    for candidate in islice(_candidates(rid, client.free_rid(rid, offline=offline)), _MOST_TRIES):
+        if _is_being_written(client, candidate):
+            continue
+        try:
+            run = client.register(meta_of(candidate), offline=offline)
+        except RunConflictError:
+            # The script has changed since its last start, which left a run without draws.
+            continue
+        if not _has_draws(client, run, offline):
+            _begun[client.url, candidate] = run
+            return FreshRun(run, rid if candidate != rid else None)
     raise RunConflictError(409, "run_conflict", f"the ids that follow {rid} are taken: choose another rid", {})
+
+
+def begin_somehow(client: Client, rid: str, meta_of: Callable[[str], RunMeta]) -> FreshRun:
+    """As `begin`, for a writer that samples already: nothing is raised.
+
+    Where the server cannot be asked for a free id, and it is not asked during an outage, the run gets one that nobody
+    can have. It is registered when its draws are sent.
+    """
+    if not client.has_outage:
+        try:
+            return begin(client, rid, meta_of, offline=False)
+        except McbError as error:
+            log.debug("no id behind %s can be asked for: %s", rid, error)
+    ending = f".{secrets.token_hex(4)}"
+    return FreshRun(client.open_run(meta_of(f"{rid[: LONGEST_RID - len(ending)]}{ending}"), None), rid)
+
+
+def _candidates(rid: str, free: str) -> Iterator[str]:
+    """The id that seems to be free, and those with the numbers behind it."""
+    yield free
+    number = 1 if free == rid else int(free.rpartition(".")[2])
+    while True:
+        number += 1
+        yield numbered(rid, number)
 
 
 def _is_being_written(client: Client, rid: str) -> bool:
@@ -68,13 +98,13 @@ def _is_being_written(client: Client, rid: str) -> bool:
     return run is not None and any(run.own_lengths.values())
 
 
-def _has_draws(run: Run, offline: bool) -> bool:
+def _has_draws(client: Client, run: Run, offline: bool | None) -> bool:
     """True if a chain has draws; what `free_rid` goes by lags behind by two seconds."""
     if run.registration is None:
         return False
     try:
         return any(run.lengths().values())
     except (ServerUnreachableError, ApiError) as error:
-        if not offline or (isinstance(error, ApiError) and not error.is_temporary):
+        if not client.goes_on(error, offline):
             raise
         return False

@@ -9,6 +9,8 @@ from typing import Any
 from .errors import IdentifierError, shown
 
 _RID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+# Characters.
+LONGEST_RID = 128
 LARGEST_CHAIN = 2**31 - 1
 
 

@@ -105,6 +105,11 @@ class Lock:
         self._file = file
         Lock._held.add(self._path)
 
+    @staticmethod
+    def is_held_here(path: Path) -> bool:
+        """True if this process has it."""
+        return path.resolve() in Lock._held
+
     def release(self) -> None:
         if self._file >= 0:
             os.close(self._file)
