@@ -10,30 +10,46 @@ sampler.run_mcmc(None, 1000)
 
 from __future__ import annotations
 
-import base64
-import json
+import atexit
+import contextlib
 import logging
 import os
+import sys
+import time
+import weakref
 from collections.abc import Mapping, Sequence
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 from emcee.backends import Backend
 from numpy.typing import DTypeLike
 
+from . import fresh_run, greeting
+from .attributes import attribute_to_message
+from .capture import environment_of
 from .client import DEFAULT_SPOOL, Client, new_rid
-from .errors import McbError, NotFoundError
-from .facts import environment, now
+from .ensemble.clock import Clock
+from .ensemble.layout import LAYOUT, EnsembleLayout, check_blobs, checked_names
+from .ensemble.leftovers import send_leftovers
+from .ensemble.random_state import RandomStates
+from .ensemble.stored import StoredEnsemble, Surplus
+from .ensemble.writer import EnsembleWriter
+from .errors import ApiError, DrawConflictError, McbError, NotFoundError, ServerUnreachableError
+from .facts import now
 from .names import check_rid
 from .ndarray import Array
 from .notices import Beginning
-from .run import Chain, Run
-from .schema import Variable
-from .stat_names import RANDOM_STATE
+from .run import Run
+from .schema import RunMeta, build_run_meta
+from .uploader import EXIT_TIMEOUT
 
 log = logging.getLogger("mcbackend_edge")
 
-_BLOBS = "blobs"
+# Seconds between two uploads. A round takes a request for each walker, so it is longer than for a few chains.
+INTERVAL = 1.0
+# Seconds for which steps are waited for that this process has stored before.
+_PATIENCE = 15.0
 
 
 class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
@@ -45,17 +61,35 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
 
     Parameters
     ----------
-    url, token, spool : see `mcbackend_edge.Client`.
+    url, token, spool, interval, exit_timeout : see `mcbackend_edge.Client`.
     rid : id of the run. If the server has it, its steps are loaded, and sampling goes on behind them. A new one if
         not given.
-    names : the parameters' names.
-    dtype : that of parameters and log probabilities.
-    name, tags, facts : those of a run that has none yet; see `mcbackend_edge.Run.set_about`. They are told in the
-        background, as are the environment, the expected steps, and with `close` or the end of the process (unless an
-        error ends it) that the run is finished.
+    names : the parameters' names, in the order of the vector.
+    dtype : that of parameters and log probabilities: float64, or float32.
+    offline : start sampling even if the server cannot be reached: the run is registered when it answers. What it has
+        under `rid` is then not loaded, and left as it is. If not given, where there is a spool.
+    read_only : load the run and never write to it: sampling raises RuntimeError. `reload` loads what has come since.
+    name, tags, notes, facts : those of a run that has none yet; see `mcbackend_edge.Run.set_about`. They are told in
+        the background, as are the environment (see `capture`), the expected steps, the time that sampling takes, and
+        with `close` or the end of the process (unless an error ends it) that the run is finished.
+    attributes, capture : see `mcbackend_edge.Client.create_run`.
 
-    After ``sampler.reset()`` a run with steps is left as it is and the following steps go to a new one, whose id is
-    that of the old one with ``.2``, ``.3``, … behind it.
+    Attributes
+    ----------
+    run : the run that the steps go to, or were loaded from; None before the first step.
+    rid : its id. Steps that cannot go to the run of the id that was asked for go to the next free one of ``rid.2``,
+        ``rid.3``, …: those behind ``sampler.reset()``, which leaves what is stored as it is, and all steps of a walk
+        that goes another way than the one which another process has stored.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For names that cannot be those of parameters, or are not those of the run, and what no run may tell.
+    McbError
+        If the run was not written by emcee. Blobs that cannot be stored are refused before the first step.
+    NotFoundError
+        If a run that is only to be read is not there.
+    ServerUnreachableError
     """
 
     def __init__(
@@ -67,186 +101,435 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
         names: Sequence[str] | None = None,
         dtype: DTypeLike | None = None,
         spool: str | os.PathLike[str] | None = DEFAULT_SPOOL,
+        interval: float = INTERVAL,
+        exit_timeout: float = EXIT_TIMEOUT,
+        offline: bool | None = None,
+        read_only: bool = False,
         name: str | None = None,
         tags: Sequence[str] = (),
+        notes: str | None = None,
         facts: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        capture: bool | None = None,
     ) -> None:
-        self._beginning = Beginning.checked(name, tags, facts)
-        self._expected: dict[str, Any] = {}
-        self._started_at = now()
-        super().__init__(dtype=np.dtype(dtype or np.float64))
-        self.client = Client(url, token, spool=spool)
-        self.rid = new_rid() if rid is None else check_rid(rid)
-        self.run: Run | None = None
-        self._names = list(names) if names else None
-        self._generation = 1
-        self._base_rid = self.rid
-        self._chains: list[Chain] = []
-        self._last_keys: bytes = b""
+        super().__init__(dtype=_checked_dtype(dtype))
+        self._names = None if names is None else checked_names(names)
+        self._beginning = Beginning.checked(name, tags, facts, notes)
+        self._attributes = _checked_attributes(attributes)
+        self._capture = capture
+        self._connection: dict[str, Any] = {
+            "url": url,
+            "spool": spool,
+            "interval": interval,
+            "exit_timeout": exit_timeout,
+        }
+        self._token = token
+        self._offline, self.read_only = offline, read_only
+        self._base_rid = self.rid = new_rid() if rid is None else check_rid(rid)
+        self._forget()
+        self.client = self._connect()
         if rid is not None:
-            try:
-                run = self.client.run(rid)
-            except NotFoundError:
-                return
-            self._load(run)
+            self._load()
+        elif read_only:
+            raise ValueError("a backend that only reads needs the id of a run: rid=…")
+        _backends.add(self)
+
+    def _forget(self) -> None:
+        """The state before anything is loaded or sampled."""
+        self.iteration = 0
+        self.chain: Array = np.empty((0, 0, 0))
+        self.log_prob: Array = np.empty((0, 0))
+        self.blobs: Array | None = None
+        self.random_state: Any = None
+        self.run: Run | None = None
+        self._writer: EnsembleWriter | None = None
+        # Runs before a `reset`, whose steps may still have to be sent.
+        self._earlier: list[Run] = []
+        self._accepted_steps: Array = np.empty((0, 0), dtype=bool)
+        self._states = RandomStates()
+        self._surplus: Surplus | None = None
+        self._has_begun = self._is_closed = self._must_move = False
+        self._process = os.getpid()
+        self._clock = Clock()
+        self._started_at = now()
+
+    def _connect(self) -> Client:
+        return Client(token=self._token, **self._connection)
+
+    # -- what emcee calls --------------------------------------------------------------------------------------------
 
     def reset(self, nwalkers: int, ndim: int) -> None:
         """Clears the ensemble. Steps that are stored stay on the server; the next ones go to a new run."""
-        super().reset(nwalkers, ndim)
-        if self._names and len(self._names) != ndim:
+        self._check_writable()
+        if self._names is not None and len(self._names) != ndim:
             raise ValueError(f"there are {len(self._names)} names for {ndim} parameters")
-        if self.run is not None:
-            self.run.end()
-            self._generation += 1
-            ending = f".{self._generation}"
-            self.rid = f"{self._base_rid[: 128 - len(ending)]}{ending}"
-            log.info("the following steps go to run %s", self.rid)
-        self.run, self._chains, self._last_keys = None, [], b""
+        if self.iteration:
+            self._leave_run()
+        self._clear(nwalkers, ndim)
+
+    def _clear(self, nwalkers: int, ndim: int) -> None:
+        super().reset(nwalkers, ndim)
+        self._accepted_steps = np.empty((0, self.nwalkers), dtype=bool)
+        self._states, self._surplus = RandomStates(), None
+        self._clock = Clock()
 
     def grow(self, ngrow: int, blobs: Array | None) -> None:
-        """Makes room for steps that will come."""
+        """Makes room for steps that will come, and begins the run.
+
+        Raises
+        ------
+        McbError
+            If such blobs cannot be stored, or the server takes no new run.
+        """
+        self._check_writable()
+        if blobs is not None:
+            check_blobs(blobs)
+        # Room that is left from steps which were announced and never came is more than emcee reckons with.
+        self.chain, self.log_prob = self.chain[: self.iteration], self.log_prob[: self.iteration]
+        self.blobs = None if self.blobs is None or not self.iteration else self.blobs[: self.iteration]
         super().grow(ngrow, blobs)
-        self._expected = {"expected": {"draws": self.iteration + int(ngrow), "warmup": 0}}
-        if self.run is not None and self._chains:
-            self.run.notices.note(self._expected)
-        else:
+        if ngrow <= 0:
+            return
+        more = np.zeros((len(self.chain) - self.iteration, self.nwalkers), dtype=bool)
+        self._accepted_steps = np.concatenate((self._accepted_steps[: self.iteration], more))
+        if self.run is None:
             self._started_at = now()
+        self._clock.start()
+        self._open()
+        if self.run is not None:
+            self.run.notices.note({"expected": {"draws": self.iteration + int(ngrow), "warmup": 0}})
 
     def save_step(self, state: Any, accepted: Array) -> None:
         """Stores one step of the ensemble."""
+        self._check_writable()
+        if self._writer is None or self._is_closed:
+            self._open()
         super().save_step(state, accepted)
-        if not self._chains:
-            self._open(state.blobs)
-        blobs = self._blob_columns(state.blobs)
-        random_state = self._encode_state(state.random_state)
-        for walker, chain in enumerate(self._chains):
-            coords = state.coords[walker]
-            draw = dict(zip(self._names, coords)) if self._names else {"theta": coords}
-            stats: dict[str, Any] = {"log_prob": state.log_prob[walker], "accepted": bool(accepted[walker])}
-            for name, values in blobs.items():
-                stats[name] = values[walker]
-            if walker == 0 and random_state is not None:
-                stats[RANDOM_STATE] = random_state
-            chain.append(draw, stats)
+        step = self.iteration - 1
+        self._accepted_steps[step] = accepted
+        self._store_step(step)
+        self._clock.step()
+        if self.iteration == len(self.chain) or self._clock.is_due():
+            self._note_time()
+
+    # -- what users call ---------------------------------------------------------------------------------------------
 
     def flush(self, timeout: float = 60.0) -> None:
-        """Waits until all steps are on the server; see `mcbackend_edge.Run.flush`."""
-        if self.run is not None:
-            self.run.flush(timeout)
+        """Waits until all steps are on the server, those before a `reset` as well; see `mcbackend_edge.Run.flush`."""
+        deadline = time.monotonic() + timeout
+        while self._earlier:
+            self._earlier[0].flush(max(0.0, deadline - time.monotonic()))
+            greeting.ended(self._earlier.pop(0))
+        if self.run is None or self._is_closed:
+            return
+        try:
+            self.run.flush(max(0.0, deadline - time.monotonic()))
+        except DrawConflictError as error:
+            self._move(str(error))
+            self.run.flush(max(0.0, deadline - time.monotonic()))
 
     def close(self, timeout: float | None = None) -> None:
-        """Sends what is left and ends the background thread."""
-        self.client.close(timeout)
+        """Sends what is left and ends the background thread. Sampling may go on: it opens the run again.
+
+        Parameters
+        ----------
+        timeout : seconds to wait for the server, `exit_timeout` if not given.
+        """
+        if self._is_closed:
+            return
+        patience = self._connection["exit_timeout"] if timeout is None else timeout
+        began = time.monotonic()
+        if self._writer is not None and self._process == os.getpid():
+            self._note_time()
+            self._writer.run.end()
+            # `Client.close` says what is left.
+            with contextlib.suppress(McbError, KeyboardInterrupt):
+                self.flush(patience)
+        self._is_closed = True
+        self.client.close(max(0.0, patience - (time.monotonic() - began)))
+        if self._writer is not None:
+            greeting.ended(self._writer.run)
+
+    def reload(self) -> None:
+        """Loads what the server has by now, where this process only reads.
+
+        Raises
+        ------
+        RuntimeError
+            If this process has walked steps of its own.
+        """
+        if self._writer is not None:
+            raise RuntimeError("only a backend that has stored no steps of its own can load others")
+        self._forget()
+        self.initialized = False
+        self._load()
+
+    def __enter__(self) -> EmceeBackend:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self.run is not None:
+            self.run.notices.is_whole = False
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All steps, but neither the key nor the connection.
+
+        A copy that samples stores all its steps in a run of its own: two writers of one would be in each other's way.
+        """
+        left_out = ("client", "run", "_writer", "_earlier", "_surplus", "_token")
+        state = {name: value for name, value in self.__dict__.items() if name not in left_out}
+        connection = {**self._connection, "url": self.client.url}
+        if connection["spool"] is DEFAULT_SPOOL:
+            del connection["spool"]
+        return {**state, "_connection": connection}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._connection.setdefault("spool", DEFAULT_SPOOL)
+        self._token = None
+        self.run = self._writer = self._surplus = None
+        self._earlier, self._states = [], RandomStates()
+        self._is_closed, self._has_begun, self._process = False, True, os.getpid()
+        self.client = self._connect()
+        _backends.add(self)
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise RuntimeError("this backend only reads: give read_only=False to sample with it")
 
     # -- to the server -----------------------------------------------------------------------------------------------
 
-    def _open(self, blobs: Array | None) -> None:
-        """Registers the run, unless it was loaded, and opens a chain for each walker behind the steps it has."""
-        if self.run is None:
-            dtype = np.dtype(self.dtype).name
-            theta = [Variable(name, dtype) for name in self._names or ()] or [Variable("theta", dtype, (self.ndim,))]
-            stats = [Variable("log_prob", dtype), Variable("accepted", "bool"), Variable(RANDOM_STATE, "str")]
-            stats += [_blob_variable(name, values) for name, values in self._blob_columns(blobs).items()]
-            about = {"sampler": "emcee", "nwalkers": self.nwalkers, "ndim": self.ndim}
-            self.run = self.client.create_run(self.rid, variables=theta, sample_stats=stats, attributes=about)
-        stored = self.iteration - 1
-        self._chains = [self.run.init_chain(walker, start=stored) for walker in range(self.nwalkers)]
-        notices = self.run.notices
+    def _open(self) -> None:
+        """Sees to it that a run takes the steps which come, and has those that there are."""
+        blobs = None if self.blobs is None else self.blobs[0]
+        layout = EnsembleLayout.of(self.nwalkers, self.ndim, np.dtype(self.dtype), self._names, blobs)
+        if self._is_closed:
+            self._reopen()
+        writer = self._writer
+        if writer is not None and layout.is_that_of(writer.run) and self._process == os.getpid():
+            return
+        run = self.run
+        is_loaded = writer is None and run is not None and not self._must_move
+        if is_loaded and run is not None and layout.is_that_of(run):
+            self._begin(run, layout, self.iteration)
+        else:
+            if writer is not None and self._process == writer.process:
+                # Blobs of another dtype, of which emcee makes one for all steps.
+                self._set_aside(writer.run)
+            self._begin_anew(layout)
+
+    def _reopen(self) -> None:
+        """Goes on behind `close`: in the same run if it has all steps, else in a new one."""
+        self._is_closed = False
+        self.client = self._connect()
+        run, self._writer = self.run, None
+        if run is None:
+            return
+        try:
+            self.run = self.client.run(run.rid)
+            lengths = self.run.lengths()
+            are_all = self.run.registration == run.registration and all(
+                lengths.get(walker, 0) == self.iteration for walker in range(self.nwalkers)
+            )
+        except McbError:
+            are_all = False
+        self._must_move = not are_all
+
+    def _begin_anew(self, layout: EnsembleLayout) -> None:
+        """Registers a run for the steps that there are, and those that come.
+
+        Raises
+        ------
+        McbError
+            If the server takes no run, before the first step of all. Later ones are sampled nevertheless.
+        """
+        asked_for = self.run.rid if self.run is not None else self._base_rid
+
+        def describe(rid: str) -> RunMeta:
+            return build_run_meta(
+                rid,
+                variables=layout.variables,
+                sample_stats=layout.sample_stats,
+                attributes={**layout.attributes, **self._attributes, LAYOUT: layout.attributes[LAYOUT]},
+            )
+
+        if self._has_begun:
+            fresh = fresh_run.begin_somehow(self.client, self._base_rid, describe)
+        else:
+            fresh = fresh_run.begin(self.client, self._base_rid, describe, offline=self._offline)
+        moved_from = None if fresh.moved_from is None else asked_for
+        self._surplus, self._must_move, self._process = None, False, os.getpid()
+        self._begin(fresh.run, layout, 0, moved_from=moved_from)
+        self._store_steps()
+
+    def _begin(self, run: Run, layout: EnsembleLayout, steps: int, moved_from: str | None = None) -> None:
+        """Opens a chain for each walker behind the steps that the run has."""
+        self.run, self.rid = run, run.rid
+        self._writer = EnsembleWriter(run, layout, steps)
+        self._has_begun = True
+        notices = run.notices
         notices.is_whole = True
-        packages = environment("emcee", "scipy")
-        notices.begin(self._beginning.with_facts({"startedAt": self._started_at, "environment": packages}))
-        notices.note(self._expected)
+        environment = environment_of(self.client.url, self._capture, "emcee", "scipy")
+        notices.begin(self._beginning.with_facts({"startedAt": self._started_at, "environment": environment}))
+        greeting.started(run, moved_from=moved_from)
 
-    def _blob_columns(self, blobs: Array | None) -> dict[str, Array]:
-        """Blobs of all walkers by stat."""
-        if blobs is None:
-            return {}
-        if blobs.dtype.names:
-            return {f"{_BLOBS}_{name}": blobs[name] for name in blobs.dtype.names}
-        return {_BLOBS: blobs}
+    def _store_step(self, step: int) -> None:
+        """Stores a step behind those before it; in a run of its own if this one has another step there."""
+        writer = self._writer
+        assert writer is not None
+        blobs = None if self.blobs is None else self.blobs[step]
+        draws = writer.layout.draws(self.chain[step])
+        stats = writer.layout.stats(self.log_prob[step], self._accepted_steps[step], blobs)
+        text = self._states.encode(self.random_state)
+        if self._surplus is not None:
+            if not self._surplus.agrees_with(step, draws, stats, text):
+                self._move(f"run {self.rid} goes on in another way than this walk")
+                return
+            if step + 1 >= self._surplus.end:
+                self._surplus = None
+        try:
+            writer.append(draws, stats, text)
+        except McbError as error:
+            self._move(str(error))
 
-    def _encode_state(self, state: Any) -> str | None:
-        """The state of NumPy's Mersenne twister; its 624 keys are left out while they have not changed."""
-        if state is None:
-            return None
-        name, keys, position, has_gauss, cached = state
-        if name != "MT19937":
-            raise McbError(f"the state of a {name} generator cannot be stored")
-        raw = np.asarray(keys, dtype="<u4").tobytes()
-        about = {"position": int(position), "has_gauss": int(has_gauss), "cached_gaussian": float(cached).hex()}
-        if raw != self._last_keys:
-            about["keys"] = base64.b64encode(raw).decode("ascii")
-            self._last_keys = raw
-        return json.dumps(about)
+    def _store_steps(self) -> None:
+        """Stores all steps that are in memory in a run that has none."""
+        steps, writer = self.iteration, self._writer
+        if not steps or writer is None:
+            return
+        self._states = RandomStates()
+        text = self._states.encode(self.random_state)
+        for walker in range(self.nwalkers):
+            blobs = None if self.blobs is None else self.blobs[:steps, walker]
+            accepted = self._accepted_steps[:steps, walker]
+            stats = writer.layout.stats(self.log_prob[:steps, walker], accepted, blobs)
+            writer.extend(walker, writer.layout.draws(self.chain[:steps, walker]), stats, text)
+
+    def _move(self, reason: str) -> None:
+        """Stores all steps in a run of their own, and the next ones behind them."""
+        log.warning("%s: all %d steps go to a run of their own", reason, self.iteration)
+        writer = self._writer
+        assert writer is not None
+        # Another process goes on with it, or has ended it already.
+        writer.run.notices.is_whole = False
+        self._begin_anew(writer.layout)
+        if self._process == writer.process:
+            writer.run.abandon()
+
+    def _leave_run(self) -> None:
+        """Ends the run: the next steps go to another one."""
+        writer = self._writer
+        if writer is not None:
+            self._note_time()
+            self._set_aside(writer.run)
+        self.run = self._writer = None
+        self._must_move = False
+        self._has_begun = True
+
+    def _set_aside(self, run: Run) -> None:
+        """Ends a run, and keeps it as long as steps of it have to be sent."""
+        run.end()
+        waiting = []
+        for earlier in [*self._earlier, run]:
+            if earlier.pending:
+                waiting.append(earlier)
+            else:
+                greeting.ended(earlier)
+        self._earlier = waiting
+
+    def _note_time(self) -> None:
+        if self.run is not None and self._writer is not None:
+            self.run.notices.note({"samplingTime": round(self._clock.seconds, 3)})
 
     # -- from the server ---------------------------------------------------------------------------------------------
 
-    def _load(self, run: Run) -> None:
-        """Takes over the steps that all walkers have."""
-        about = run.attributes
-        if about.get("sampler") != "emcee":
-            raise McbError(f"run {run.rid} was not written by emcee")
-        super().reset(int(about["nwalkers"]), int(about["ndim"]))
-        self._names = [name for name in run.variables if name != "theta"] or None
-        lengths = run.lengths()
-        steps = min((lengths.get(walker, 0) for walker in range(self.nwalkers)), default=0)
-        stats = [name for name in run.sample_stats if name != RANDOM_STATE]
-        loaded = [
-            run.chain(walker).get_many(list(run.variables), stats, slice(0, steps), progress=False)
-            for walker in range(self.nwalkers)
-        ]
-        if self._names:
-            walks = [np.stack([draws[name] for name in self._names], axis=-1) for draws, _ in loaded]
-        else:
-            walks = [draws["theta"] for draws, _ in loaded]
-        self.chain = np.stack(walks, axis=1)
-        self.dtype = self.chain.dtype
-        self.log_prob = np.stack([values["log_prob"] for _, values in loaded], axis=1)
-        self.accepted = np.array([values["accepted"].sum() for _, values in loaded], dtype=self.dtype)
-        self.blobs = _join_blobs([values for _, values in loaded])
-        self.iteration = steps
+    def _load(self) -> None:
+        """Takes over the steps that all walkers have, if there is such a run."""
+        if not self.read_only:
+            self._send_own()
+            self._must_move = send_leftovers(self.client, self.rid)
+        try:
+            run = self.client.run(self.rid)
+        except NotFoundError:
+            if self.read_only:
+                raise
+            return
+        except (ServerUnreachableError, ApiError) as error:
+            if self.read_only or not self.client.goes_on(error, self._offline):
+                raise
+            return
+        stored = StoredEnsemble.read(run)
+        if stored is None:
+            self._must_move = False
+            self.run = run if self.read_only else None
+            return
+        layout = stored.layout
+        if self._names is not None and self._names != layout.names:
+            theirs = "one vector" if layout.names is None else f"named {', '.join(layout.names)}"
+            raise ValueError(
+                f"the parameters of run {run.rid} are {theirs}, not named {', '.join(self._names)}: give the same "
+                "names, or another rid"
+            )
+        self._names = layout.names
+        self._clear(layout.nwalkers, layout.ndim)
+        self.dtype = layout.dtype
+        self.chain, self.log_prob, self.blobs = stored.chain, stored.log_prob, stored.blobs
+        self.accepted = stored.accepted.sum(axis=0).astype(self.dtype)
+        self._accepted_steps = stored.accepted
+        self.iteration = stored.steps
+        self.random_state, self._states = stored.random_state, RandomStates(stored.last_keys)
+        self._surplus = stored.surplus if stored.surplus.end > stored.steps else None
         self.run = run
-        self.random_state = self._load_state(run, steps) if steps else None
+        if not self.read_only:
+            self._clock = Clock(_sampling_time(run))
 
-    def _load_state(self, run: Run, steps: int) -> Any:
-        """The state after the last step. Its keys were written with that step, or with one shortly before."""
-        chain, window = run.chain(0), 16
-        last: Mapping[str, Any] | None = None
-        stop = steps
-        while stop > 0:
-            start = max(0, stop - window)
-            for text in reversed(chain.get_stats(RANDOM_STATE, slice(start, stop), progress=False).tolist()):
-                if not text:
-                    return None
-                about = json.loads(text)
-                last = last or about
-                if "keys" in about:
-                    self._last_keys = base64.b64decode(about["keys"])
-                    keys = np.frombuffer(self._last_keys, dtype="<u4").astype(np.uint32)
-                    cached = float.fromhex(last["cached_gaussian"])
-                    return ("MT19937", keys, last["position"], last["has_gauss"], cached)
-            stop, window = start, 4 * window
-        return None
+    def _send_own(self) -> None:
+        """Waits for steps of the same run that this process has stored before, as in a notebook."""
+        for backend in list(_backends):
+            for run in (*backend._earlier, backend.run):
+                if run is not None and run.rid == self.rid and backend.client.url == self.client.url:
+                    with contextlib.suppress(McbError):
+                        run.flush(_PATIENCE, progress=False)
 
 
-def _blob_variable(name: str, values: Array) -> Variable:
-    if values.dtype.kind not in "biufU":
-        raise McbError(
-            f"{name} has dtype {values.dtype}, which cannot be stored: pass a blobs_dtype of numbers or text"
-        )
-    return Variable.like(name, values[0])
+def _checked_dtype(dtype: DTypeLike | None) -> np.dtype[Any]:
+    checked = np.dtype(np.float64 if dtype is None else dtype).newbyteorder("=")
+    if checked not in (np.float64, np.float32):
+        raise TypeError(f"ensembles are stored as float64 or float32, not as {checked}")
+    return checked
 
 
-def _join_blobs(walkers: Sequence[Mapping[str, Array]]) -> Array | None:
-    """Blobs of shape (steps, nwalkers, ...), with their fields if they have names."""
-    names = [name for name in walkers[0] if name.startswith(_BLOBS)] if walkers else []
-    if not names:
-        return None
-    arrays = {name: np.stack([values[name] for values in walkers], axis=1) for name in names}
-    if names == [_BLOBS]:
-        return arrays[_BLOBS]
-    fields = [(name[len(_BLOBS) + 1 :], array.dtype, array.shape[2:]) for name, array in arrays.items()]
-    joined = np.empty(next(iter(arrays.values())).shape[:2], dtype=fields)
-    for (field, _, _), array in zip(fields, arrays.values()):
-        joined[field] = array
-    return joined
+def _checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    for name, value in (attributes or {}).items():
+        if name == LAYOUT:
+            raise ValueError(f"the attribute {LAYOUT!r} is the backend's own")
+        attribute_to_message(name, value)
+    return dict(attributes or {})
+
+
+def _sampling_time(run: Run) -> float:
+    """Seconds that were sampled before; 0 if the run does not tell."""
+    try:
+        seconds = run.about().facts.get("samplingTime")
+    except McbError:
+        return 0.0
+    return float(seconds) if isinstance(seconds, (int, float)) and seconds > 0 else 0.0
+
+
+_backends: weakref.WeakSet[EmceeBackend] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    """Closes all backends within the time that the first one has."""
+    began = time.monotonic()
+    for backend in list(_backends):
+        if hasattr(sys, "last_value") and backend.run is not None:
+            backend.run.notices.is_whole = False
+        patience: float = backend._connection["exit_timeout"]
+        backend.close(max(0.0, patience - (time.monotonic() - began)))
+
+
+atexit.register(_at_exit)
