@@ -50,6 +50,11 @@ class ChainReading:
         """True if this handle writes the chain, and so knows its length."""
         return self._writer is not None
 
+    @property
+    def is_mirrored(self) -> bool:
+        """True if reading what was appended costs no request."""
+        return self._mirror is not None
+
     def __len__(self) -> int:
         return self._writer.length if self._writer else self._reader.length()
 

@@ -7,7 +7,6 @@ sends them, and what this process has sampled is read from memory.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,16 @@ from mcbackend import Chain as McbChain
 from mcbackend import Run as McbRun
 from mcbackend.meta import ChainMeta, RunMeta
 
+from . import fresh_run
 from .client import DEFAULT_SPOOL, Client, new_rid
-from .facts import environment, now
+from .errors import McbError
 from .inference import ReadOptions, to_mcbackend_form
+from .mcbackend_meta import mended, sampled_model
 from .notices import Beginning
+from .pymc_call import current_call
+from .pymc_sampling import PyMCSampling
 from .run import Chain, Run
-from .schema import without_objects
+from .run_ahead import ReadAhead
 from .uploader import EXIT_TIMEOUT, INTERVAL
 
 if TYPE_CHECKING:
@@ -36,9 +39,11 @@ Array = numpy.ndarray[Any, numpy.dtype[Any]]
 class HTTPChain(McbChain):
     """One chain: one that this process writes, or one that it only reads."""
 
-    def __init__(self, cmeta: ChainMeta, rmeta: RunMeta, chain: Chain) -> None:
+    def __init__(self, cmeta: ChainMeta, rmeta: RunMeta, chain: Chain, sampling: PyMCSampling | None = None) -> None:
         self._chain = chain
         self._append = chain.append_to_log
+        self._sampling = sampling
+        self._ahead = None if chain.is_mirrored else ReadAhead(chain)
         super().__init__(cmeta, rmeta)
 
     def append(self, draw: Mapping[str, Array], stats: Mapping[str, Array] | None = None) -> None:
@@ -50,6 +55,9 @@ class HTTPChain(McbChain):
         self._chain.extend(draws, stats)
 
     def __len__(self) -> int:
+        if self._sampling is not None:
+            # PyMC asks for the length once sampling is over, and tells a backend nothing else of that.
+            self._sampling.is_read()
         return len(self._chain)
 
     def get_draws(self, var_name: str, slc: slice = slice(None)) -> Array:
@@ -59,23 +67,36 @@ class HTTPChain(McbChain):
         return self._chain.get_stats(stat_name, slc)
 
     def get_draws_at(self, idx: int, var_names: Sequence[str]) -> dict[str, Array]:
+        if self._ahead is not None:
+            return self._ahead.draws_at(idx, var_names)
         return self._chain.get_draws_at(idx, var_names)
 
     def get_stats_at(self, idx: int, stat_names: Sequence[str]) -> dict[str, Array]:
+        if self._ahead is not None:
+            return self._ahead.stats_at(idx, stat_names)
         return self._chain.get_stats_at(idx, stat_names)
 
 
 class HTTPRun(McbRun):
-    """One run. `run` is this package's handle on it, with more than McBackend's interface has."""
+    """One run.
 
-    def __init__(self, meta: RunMeta, run: Run) -> None:
+    Attributes
+    ----------
+    run : this package's handle on it, with more than McBackend's interface has.
+    sampling : what is told of it beside its draws; None if this process only reads it.
+    """
+
+    def __init__(self, meta: RunMeta, run: Run, *, mirror: bool = True, sampling: PyMCSampling | None = None) -> None:
         self.run = run
+        self.sampling = sampling
+        self._mirror = mirror
         self._chains: dict[int, HTTPChain] = {}
         super().__init__(meta)
 
     def init_chain(self, chain_number: int) -> HTTPChain:
-        chain = self.run.init_chain(chain_number, mirror=True, casting="numpy")
-        self._chains[chain_number] = HTTPChain(ChainMeta(self.meta.rid, chain_number), self.meta, chain)
+        chain = self.run.init_chain(chain_number, mirror=self._mirror, casting="numpy")
+        cmeta = ChainMeta(self.meta.rid, chain_number)
+        self._chains[chain_number] = HTTPChain(cmeta, self.meta, chain, self.sampling)
         return self._chains[chain_number]
 
     def get_chains(self) -> tuple[HTTPChain, ...]:
@@ -120,13 +141,19 @@ class HTTPBackend(Backend):
         with model:
             idata = pm.sample(trace=backend)
 
+    `mcbackend_edge.PyMCTrace` does the same without McBackend, and changes nothing of what `pm.sample` returns.
+
     Parameters
     ----------
     url, token, spool, interval, exit_timeout : see `mcbackend_edge.Client`.
     offline : start sampling even if the server cannot be reached; see `mcbackend_edge.Client.create_run`.
-    name, tags : those of the runs; see `mcbackend_edge.Run.set_about`.
-    facts : facts of the runs. PyMC does not tell a backend how long it will sample: with
-        ``{"expected": {"draws": 1000, "warmup": 1000}}`` the run is known to be done when it is.
+    name, tags, notes : those of the runs; see `mcbackend_edge.Run.set_about`.
+    attributes : of the runs: numbers, text, bools, lists, dicts, times, arrays.
+    rid : the run's id, in place of the one that PyMC makes up. Where a run of that id has draws already, the draws go
+        to the next one of ``rid.2``, ``rid.3``, …
+    facts : facts of the runs. What `pm.sample` was given is told without being asked for.
+    capture : tell host, user, script and git's commit as well: True, False, or None for servers on this machine only.
+    mirror : keep all draws in memory, from which PyMC reads them back. False reads them from the server.
 
     Name, tags and facts are told in the background, as is the environment, and with `close` or the end of the process
     (unless an error ends it) that the run is finished. They never hold up the sampler.
@@ -143,29 +170,66 @@ class HTTPBackend(Backend):
         offline: bool | None = None,
         name: str | None = None,
         tags: Sequence[str] = (),
+        notes: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        rid: str | None = None,
         facts: Mapping[str, Any] | None = None,
+        capture: bool | None = None,
+        mirror: bool = True,
     ) -> None:
-        self._beginning = Beginning.checked(name, tags, facts)
+        self._beginning = Beginning.checked(name, tags, facts, notes)
         self.client = Client(url, token, spool=spool, interval=interval, exit_timeout=exit_timeout)
+        self._attributes = dict(attributes or {})
+        self._rid = rid
+        self._capture = capture
         self._offline = offline
+        self._mirror = mirror
         self._runs: list[HTTPRun] = []
         super().__init__()
 
     def init_run(self, meta: RunMeta) -> HTTPRun:
-        """Registers a run. Its `attributes`, coordinates and data are stored as McBackend serialises them.
+        """Registers a run. Its `attributes` are stored as McBackend serialises them, with those of the backend.
 
-        Labels that it cannot serialise, such as dates, are taken from the model in whose ``with`` block PyMC samples;
-        else they are counted from 0.
+        So are coordinates and data, unless PyMC samples from a model: then they are the model's, as in the result of
+        `pm.sample`. Labels that McBackend cannot serialise, such as dates, are else counted from 0, with a warning.
         """
         meta.rid = meta.rid or new_rid()
-        started_at = now()
-        run = self.client.register(without_objects(bytes(meta), _labels_of_model(), {}), offline=self._offline)
-        run.notices.is_whole = True
-        packages = environment("pymc", "pytensor", "mcbackend", "arviz")
-        run.notices.begin(self._beginning.with_facts({"startedAt": started_at, "environment": packages}))
+        raw = bytes(meta)
+        call = current_call()
+        model = sampled_model(raw, call)
+        discards = {} if model is None else {"discard_tuned_samples": call.discard_tuned_samples is not False}
+        attributes = {**discards, **self._attributes}
+        if self._rid is None:
+            run = self.client.register(mended(raw, meta.rid, model, attributes), offline=self._offline)
+            fresh = fresh_run.FreshRun(run, None)
+        else:
+            fresh = fresh_run.begin(
+                self.client, self._rid, lambda rid: mended(raw, rid, model, attributes), offline=self._offline
+            )
+            meta.rid = fresh.run.rid
+        sampling = PyMCSampling(fresh, call, self._beginning, self.client.url, self._capture)
         # PyMC drops its handles when it has read the draws back. Runs with draws to send are kept here, for `flush`.
-        self._runs = [held for held in self._runs if held.run.pending] + [HTTPRun(meta, run)]
+        held = [earlier for earlier in self._runs if earlier.run.pending]
+        self._runs = [*held, HTTPRun(meta, fresh.run, mirror=self._mirror, sampling=sampling)]
         return self._runs[-1]
+
+    @property
+    def run(self) -> Run:
+        """The run that was begun last.
+
+        Raises
+        ------
+        McbError
+            If there is none yet.
+        """
+        if not self._runs:
+            raise McbError("there is no run yet: it begins with pm.sample(trace=...)")
+        return self._runs[-1].run
+
+    @property
+    def rid(self) -> str:
+        """Id of `run`."""
+        return self.run.rid
 
     def flush(self, timeout: float = 60.0) -> None:
         """Waits until everything that was sampled is on the server.
@@ -179,6 +243,9 @@ class HTTPBackend(Backend):
 
     def close(self, timeout: float | None = None) -> None:
         """Sends what is left and ends the background thread; see `mcbackend_edge.Client.close`."""
+        for run in self._runs:
+            if run.sampling is not None:
+                run.sampling.end()
         self.client.close(timeout)
 
     def get_run(self, rid: str) -> HTTPRun:
@@ -210,10 +277,3 @@ class HTTPBackend(Backend):
             columns=["created_at", "rid", "proto"],
         )
         return frame.set_index("rid")
-
-
-def _labels_of_model() -> Mapping[str, Any]:
-    """Labels of the model that PyMC samples, as far as it stands around the call."""
-    pymc = sys.modules.get("pymc")
-    model = pymc.modelcontext(None) if pymc is not None and pymc.Model.get_context(error_if_none=False) else None
-    return {} if model is None else {name: labels for name, labels in model.coords.items() if labels is not None}

@@ -93,10 +93,19 @@ def describe(
             continue
         dims = dims_of(model, name, len(shape))
         variables.append(Variable(name, dtype, shape, dims, is_deterministic=name in deterministic))
-    kept = [var.name for var in variables]
-    plain = set(get_default_varnames(kept, include_transformed=False))
-    unconstrained = tuple(name for name in kept if name not in plain)
-    return ModelMeta(tuple(variables), coords_of(model), data_of(model), unconstrained).within(MOST_BYTES)
+    return replace(of_values(model, [var.name for var in variables]), variables=tuple(variables))
+
+
+def of_values(model: Any, names: Sequence[str]) -> ModelMeta:
+    """All but the variables.
+
+    Parameters
+    ----------
+    names : names of the traced values, in order.
+    """
+    plain = set(get_default_varnames(list(names), include_transformed=False))
+    unconstrained = tuple(name for name in names if name not in plain)
+    return ModelMeta((), coords_of(model), data_of(model), unconstrained).within(MOST_BYTES)
 
 
 def dims_of(model: Any, name: str, ndim: int) -> tuple[str, ...]:

@@ -8,29 +8,24 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pymc.backends.ndarray import NDArray
 
-from . import fresh_run, greeting
-from .capture import environment_of
+from . import fresh_run
 from .client import Client
-from .errors import DrawConflictError, McbError, PayloadTooLargeError
-from .facts import now
+from .errors import DrawConflictError, PayloadTooLargeError
 from .notices import Beginning
-from .pymc_call import SampleCall, sampling_time
+from .pymc_call import SampleCall
 from .pymc_model import describe
+from .pymc_sampling import PyMCSampling
 from .pymc_stats import as_text, as_warning, holds_warnings, stats_of
-from .run import Chain, Run
+from .run import Chain
 from .schema import RunMeta, Variable
 
 log = logging.getLogger("mcbackend_edge")
 
-# Seconds for which the end of sampling waits for the server, so that the closing line can tell that it has all draws.
-_CLOSING_WAIT = 0.5
 # Warnings that are told of one chain, at most.
 _MOST_WARNINGS = 50
 # The stat of PyMC's driver that marks warmup, and whether this version tells it to traces (since 5.28.2).
@@ -48,7 +43,7 @@ class Start(NamedTuple):
     attributes: Mapping[str, Any]
     rid: str | None
     capture: bool | None
-    offline: bool
+    offline: bool | None
 
 
 class RunStream:
@@ -57,18 +52,17 @@ class RunStream:
     Attributes
     ----------
     run : its handle.
+    sampling : what is told of it beside its draws.
     has_draws : True once a draw was recorded.
+    total : draws of a chain, warmup included.
     """
 
-    def __init__(self, run: Run, call: SampleCall, total: int) -> None:
-        self.run = run
+    def __init__(self, sampling: PyMCSampling, total: int) -> None:
+        self.run = sampling.run
+        self.sampling = sampling
         self.has_draws = False
-        self._call = call
-        self._total = total
-        self._is_tune_known = call.tune is not None
-        self._began = time.monotonic()
-        self._sampling: set[int] = set()
-        self._has_ended = False
+        self.total = total
+        self._being_sampled: set[int] = set()
 
     @classmethod
     def begin(cls, start: Start, call: SampleCall, trace: Any, total: int, *, discards_warmup: bool) -> RunStream:
@@ -95,69 +89,23 @@ class RunStream:
             limit = error.fields.get("limit")
             smaller = model.within(limit // 2 if isinstance(limit, int) else 0)
             fresh = _registered(start, lambda rid: smaller.run_meta(rid, stats, attributes))
-        stream = cls(fresh.run, call, total)
-        stream.run.notices.is_whole = True
-        stream.run.notices.begin(start.beginning.with_facts(stream._first_facts(start)))
-        greeting.started(stream.run, name=start.beginning.name, moved_from=fresh.moved_from)
-        return stream
-
-    def _first_facts(self, start: Start) -> dict[str, Any]:
-        call = self._call
-        facts: dict[str, Any] = {
-            "startedAt": now(),
-            "environment": environment_of(start.client.url, start.capture, "pymc", "pytensor", "arviz", "xarray"),
-        }
-        if call.tune is not None:
-            facts["expected"] = self._expected(call.tune)
-        if call.settings:
-            facts["settings"] = dict(call.settings)
-        if call.seeds:
-            facts["chains"] = {str(number): {"seed": seed} for number, seed in enumerate(call.seeds)}
-        return facts
-
-    def _expected(self, tune: int) -> dict[str, int]:
-        return {"draws": max(0, self._total - tune), "warmup": min(tune, self._total)}
+        return cls(PyMCSampling(fresh, call, start.beginning, start.client.url, start.capture), total)
 
     def open_chain(self, trace: Any) -> ChainStream:
         """The chain to which the draws of a trace go that has been set up."""
         # The server is not asked: a chain that somebody else writes is found out by its draws.
         chain = self.run.init_chain(trace.chain, start=0, casting="numpy")
-        self._sampling.add(trace.chain)
+        self._being_sampled.add(trace.chain)
         return ChainStream(self, chain, trace)
-
-    def sees_posterior(self, tune: int) -> None:
-        """Notes the number of draws of warmup, which the first draw behind it shows."""
-        if not self._is_tune_known:
-            self._is_tune_known = True
-            self.run.notices.note({"expected": self._expected(tune)})
 
     def chain_ends(self, number: int, facts: Mapping[str, Any]) -> None:
         """Notes that nothing follows in a chain."""
-        self._sampling.discard(number)
-        if facts:
-            self.run.notices.note({"chains": {str(number): facts}})
+        self._being_sampled.discard(number)
+        self.sampling.chain_ends(number, facts)
 
     def is_read(self) -> None:
-        """Notes that PyMC looks at its traces: it does so at the end, and has measured the time then."""
-        seconds = sampling_time()
-        if seconds is not None or not self._sampling:
-            self.end(seconds)
-
-    def end(self, seconds: float | None = None) -> None:
-        """Tells that sampling is over, once."""
-        if self._has_ended or not self.has_draws:
-            return
-        self._has_ended = True
-        self.run.notices.note({"samplingTime": time.monotonic() - self._began if seconds is None else seconds})
-        self.run.end()
-        with suppress(McbError):
-            self.run.flush(_CLOSING_WAIT, progress=False)
-        greeting.ended(self.run)
-
-    def is_interrupted(self) -> None:
-        """Notes that an error has ended the block in which the run was written."""
-        if not self._has_ended:
-            self.run.notices.is_whole = False
+        """See `PyMCSampling.is_read`."""
+        self.sampling.is_read(is_over=not self._being_sampled)
 
 
 def _registered(start: Start, meta_of: Callable[[str], RunMeta]) -> fresh_run.FreshRun:
@@ -232,7 +180,7 @@ class ChainStream:
             if self._was_warmup is not in_warmup:
                 self._was_warmup = in_warmup
                 if not in_warmup:
-                    self._of_run.sees_posterior(row)
+                    self._of_run.sampling.sees_posterior(row, self._of_run.total)
         for name, values in self._texts:
             stats[name] = as_text(values[row])
         for values in self._warnings:

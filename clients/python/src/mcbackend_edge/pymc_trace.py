@@ -47,7 +47,7 @@ class PyMCTrace(BaseTrace):  # type: ignore[misc]
         the next one of ``rid.2``, ``rid.3``, …
     facts : facts of the runs. Expected draws, times, settings and seeds are told without being asked for.
     capture : tell host, user, script and git's commit as well: True, False, or None for servers on this machine only.
-    offline : start sampling even if the server cannot be reached; the run is registered when it answers.
+    offline : start sampling even if the server cannot be reached; see `mcbackend_edge.Client.create_run`.
     model : the model; if not given, the one that `pm.sample` samples.
     vars : values of the model that are traced, as for PyMC's `NDArray`; what `pm.sample` asks for if not given.
     discard_tuned_samples : whether the run, read as a whole, leaves warmup out, which is stored anyway; as in the call
@@ -69,7 +69,7 @@ class PyMCTrace(BaseTrace):  # type: ignore[misc]
         spool: str | os.PathLike[str] | None = DEFAULT_SPOOL,
         interval: float = INTERVAL,
         exit_timeout: float = EXIT_TIMEOUT,
-        offline: bool = False,
+        offline: bool | None = None,
         model: Any = None,
         vars: Sequence[Any] | None = None,
         discard_tuned_samples: bool | None = None,
@@ -102,7 +102,7 @@ class PyMCTrace(BaseTrace):  # type: ignore[misc]
     ) -> None:
         if error is not None:
             for stream in self._streams:
-                stream.is_interrupted()
+                stream.sampling.is_interrupted()
         self.close()
 
     def __copy__(self) -> ChainTrace:
@@ -146,7 +146,7 @@ class PyMCTrace(BaseTrace):  # type: ignore[misc]
         ever recorded."""
         self._say_unused()
         for stream in self._streams:
-            stream.end()
+            stream.sampling.end()
         self.client.close(timeout)
 
     def begin(self, call: SampleCall, trace: ChainTrace, total: int) -> RunStream:
