@@ -210,7 +210,7 @@ def test_the_program_is_followed_while_it_samples(
     assert running.wait(120) == 0
     output, _ = tail.communicate(timeout=120)
     assert tail.returncode == 0, output
-    assert output.count("complete, 3000 draws in chain") == 2
+    assert output.count("complete, 3,000 draws in chain") == 2
     run = client.run(rid)
     for number in (0, 1):
         check(run, number, tmp_path / f"o_{number + 1}.csv")

@@ -227,7 +227,10 @@ def test_a_chain_that_is_another_is_refused_with_the_way_out(
     assert [path for path in spool.rglob("*") if path.is_file() and path.suffix == ".seg"] == []
     assert main(["sync", "--url", server.url]) == 0
     assert thetas(client, rid) == [1.01, 1.02, 1.03, 1.04, 1.05, 1.06]
+    capsys.readouterr()
     assert main([*command, "--chain", "1", str(tmp_path / "node2.csv")]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"run {rid}: 1 chain, 6 draws on the server: {server.url}/v1/runs/{rid}"
     assert client.run(rid).lengths() == {0: 6, 1: 6}
 
 
@@ -311,7 +314,8 @@ def test_a_pattern_takes_files_as_they_come(client: Client, tmp_path: Path) -> N
         time.sleep(0.2)
         (tmp_path / "output_2.csv").write_text(whole(2))
         time.sleep(0.2)
-        (tmp_path / "output_10.csv").write_text(whole(10))
+        with (tmp_path / "output_10.csv").open("a") as file:
+            file.write(rows(10, 3, 4) + TIMING)
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -343,6 +347,11 @@ def test_numbers_of_files_tell_the_chains(tmp_path: Path) -> None:
     assert found("*_?.csv", "m-20261128_1.csv", "m-20261128_2.csv") == {0: "m-20261128_1.csv", 1: "m-20261128_2.csv"}
     assert found("o-[0-9].csv", "o-3.csv") == {2: "o-3.csv"}
     assert found("**/*.csv", "c4.csv") == {3: "c4.csv"}
+    cmdstanr = [
+        f"bern-202611281200-{number}-{end}.csv" for number, end in ((1, "5f3a2c"), (2, "531204"), (10, "a1b2c9"))
+    ]
+    assert list(found("bern-*.csv", *cmdstanr).values()) == cmdstanr
+    assert found("m-*.csv", "m-7_v2b.csv") == {6: "m-7_v2b.csv"}
     (tmp_path / "x_1.csv").touch()
     (tmp_path / "y_1.csv").touch()
     (tmp_path / "z.csv").touch()

@@ -104,6 +104,8 @@ def run(options: argparse.Namespace) -> int:
         else:
             tail.follow(options.interval, options.idle)
         tail.finish()
+    if tail.summary is not None:
+        print(tail.summary, flush=True)
     return 1 if tail.errors else 0
 
 

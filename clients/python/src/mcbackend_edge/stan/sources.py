@@ -11,6 +11,10 @@ from ..names import check_chain
 
 _WILDCARD = re.compile(r"\*\*[/\\]|\*+|\?|\[[^]]*\]")
 _DIGITS = re.compile(r"\d+", re.ASCII)
+# Numbers that stand for themselves: not the digits of ``5f3a2c``.
+_NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])", re.ASCII)
+# cmdstanr's ``model-202611281200-1-531204.csv``, behind whose number stands a random one.
+_CMDSTANR = re.compile(r"-\d{12}-(\d+)-[0-9a-f]{6}\.csv$", re.ASCII)
 # Digits of a chain's number at most.
 _MOST_DIGITS = 9
 
@@ -105,10 +109,14 @@ class Pattern(Sources):
         return [] if glob.glob(self.pattern, recursive=True) else [self.pattern]
 
     def _number(self, name: str) -> int | None:
-        match = self._expression.fullmatch(name)
-        digits = [_DIGITS.findall(group) for group in (match.groups() if match else ())]
-        found = [runs[-1] for runs in digits if runs]
-        return int(found[-1]) if found and len(found[-1]) <= _MOST_DIGITS else None
+        if cmdstanr := _CMDSTANR.search(name):
+            digits = [cmdstanr[1]]
+        else:
+            match = self._expression.fullmatch(name)
+            groups = [group for group in (match.groups() if match else ()) if _DIGITS.search(group)]
+            last = groups[-1] if groups else ""
+            digits = _NUMBER.findall(last) or _DIGITS.findall(last)
+        return int(digits[-1]) if digits and len(digits[-1]) <= _MOST_DIGITS else None
 
 
 def sources_of(files: Sequence[str], first: int | None) -> Sources:

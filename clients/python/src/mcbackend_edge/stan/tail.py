@@ -158,6 +158,16 @@ class Tail:
                 raise
 
     @property
+    def summary(self) -> str | None:
+        """Chains and draws that are on the server, in a sentence; None if no draws have come."""
+        run = self._registration.run
+        if run is None:
+            return None
+        stored = [len(chain) - chain.pending for chain in self._chains.values() if chain.error is None]
+        counts = f"{_count(len(stored), 'chain')}, {_count(sum(stored), 'draw')} on the server"
+        return f"{_title(run, self._beginning.name)}: {counts}: {address_of(run)}"
+
+    @property
     def _is_done(self) -> bool:
         """True if there is nothing more to read."""
         if self._missing() or not (self.files or self.errors) or self._sources.find().keys() - self.files.keys():
@@ -340,4 +350,4 @@ def _title(run: Run, name: str | None) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
