@@ -1,4 +1,4 @@
-"""`tail`: files that come late, are overwritten or started again, and chains that several processes follow."""
+"""`tail`: files that come late, runs that are started again, and chains that several processes follow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,151 +22,7 @@ from mcbackend_edge.stan.sources import Named, Pattern, sources_of
 from mcbackend_edge.stan.tail import Tail
 
 from .server import RunningServer
-
-TIMING = "# \n#  Elapsed Time: 0.5 seconds (Warm-up)\n#   1 seconds (Sampling)\n#   1.5 seconds (Total)\n# \n"
-
-
-def head(samples: int = 6, *, seed: int = 1, more: str = "") -> str:
-    return (
-        f"# method = sample (Default)\n#     num_samples = {samples}\n#     num_warmup = 0\n{more}"
-        f"# random\n#   seed = {seed}\nlp__,accept_stat__,theta\n"
-    )
-
-
-def rows(chain: int, first: int, count: int) -> str:
-    return "".join(f"-{chain}.0{number},0.9,{chain}.0{number}\n" for number in range(first, first + count))
-
-
-def whole(chain: int, samples: int = 6, **options: int) -> str:
-    return head(samples, **options) + rows(chain, 1, samples) + TIMING
-
-
-def tailing(client: Client, rid: str | None, *paths: Path, **options: object) -> tuple[Tail, list[str]]:
-    said: list[str] = []
-    tail = Tail(client, list(paths), rid, said.append, **options)  # type: ignore[arg-type]
-    return tail, said
-
-
-def store(client: Client, rid: str | None, *paths: Path, **options: object) -> tuple[Tail, list[str]]:
-    tail, said = tailing(client, rid, *paths, **options)
-    tail.poll()
-    tail.finish()
-    return tail, said
-
-
-def thetas(client: Client, rid: str, chain: int = 0) -> list[float]:
-    values: list[float] = client.run(rid).chain(chain).get_draws("theta").tolist()
-    return values
-
-
-# -- overwritten while it is followed ----------------------------------------------------------------------------------
-
-
-def in_place(path: Path, text: str) -> None:
-    """As CmdStan does: it truncates the file and writes it anew."""
-    path.write_text(text)
-
-
-def renamed(path: Path, text: str) -> None:
-    """As rotation does."""
-    path.rename(path.with_suffix(".old"))
-    path.write_text(text)
-
-
-def replaced(path: Path, text: str) -> None:
-    """As a copy that is renewed does."""
-    other = path.with_suffix(".new")
-    other.write_text(text)
-    other.replace(path)
-
-
-@pytest.mark.parametrize("write", [in_place, renamed, replaced])
-@pytest.mark.parametrize(
-    ("second", "reason"),
-    [
-        pytest.param(head(seed=2) + rows(2, 1, 6) + TIMING, "beginning has changed|taken its place", id="seed"),
-        pytest.param(head() + rows(2, 1, 6) + TIMING, "beginning has changed|taken its place", id="draws"),
-        pytest.param(head() + rows(2, 1, 3), "beginning has changed|taken its place", id="as long"),
-        pytest.param(head(), "become shorter|taken its place", id="shorter"),
-        pytest.param("", "become shorter|taken its place", id="empty"),
-    ],
-)
-def test_draws_of_two_runs_are_never_in_one_chain(
-    client: Client, tmp_path: Path, write: Callable[[Path, str], None], second: str, reason: str
-) -> None:
-    rid, path = new_rid(), tmp_path / "output.csv"
-    path.write_text(head() + rows(1, 1, 3))
-    tail, said = tailing(client, rid, path)
-    assert tail.poll() == 3
-    write(path, second)
-    tail.follow(interval=0.01)
-    tail.finish()
-    assert said[-1].startswith(f"error: {path}, line 9: ")
-    assert re.search(reason, str(tail.errors[path]))
-    assert not any("complete" in line for line in said)
-    assert thetas(client, rid) == [1.01, 1.02, 1.03]
-
-
-def test_changes_far_behind_the_beginning_are_noticed(client: Client, tmp_path: Path) -> None:
-    """A file with the same settings and seed, as long as the first one, that differs in its last draws alone."""
-    path, count = tmp_path / "output.csv", 9000
-    first = head(2 * count) + rows(1, 1, count)
-    path.write_text(first)
-    tail, _ = tailing(client, None, path)
-    assert tail.poll() == count
-    path.write_text(first[:-5] + "8" + first[-4:] + rows(1, count + 1, count) + TIMING)
-    tail.follow(interval=0.01)
-    tail.finish()
-    assert "lines that were read have changed" in str(tail.errors[path])
-
-
-def test_a_renewed_copy_of_the_same_run_is_gone_on_with(client: Client, tmp_path: Path) -> None:
-    """Another file, as rsync makes one, with the same draws and more."""
-    rid, path = new_rid(), tmp_path / "output.csv"
-    path.write_text(head() + rows(1, 1, 3))
-    tail, _ = tailing(client, rid, path)
-    tail.poll()
-    replaced(path, whole(1))
-    tail.follow(interval=0.01)
-    tail.finish()
-    assert not tail.errors
-    assert thetas(client, rid) == [1.01, 1.02, 1.03, 1.04, 1.05, 1.06]
-
-
-def test_a_file_that_is_removed_is_told(client: Client, tmp_path: Path) -> None:
-    path = tmp_path / "output.csv"
-    path.write_text(head() + rows(1, 1, 3))
-    tail, _ = tailing(client, None, path)
-    tail.poll()
-    path.unlink()
-    tail.follow(interval=0.01)
-    tail.finish()
-    assert "was removed while it was followed" in str(tail.errors[path])
-
-
-def test_a_file_without_draws_may_be_written_anew(client: Client, tmp_path: Path) -> None:
-    """A sampler that is started again before its first draw; and one whose run is complete."""
-    rid, path = new_rid(), tmp_path / "output.csv"
-    path.write_text(head(seed=1))
-    tail, said = tailing(client, rid, path)
-    assert tail.poll() == 0
-    path.write_text(whole(2, seed=2))
-    tail.follow(interval=0.01)
-    tail.finish()
-    assert not tail.errors
-    assert "written anew before its first draw" in said[0]
-    assert thetas(client, rid)[0] == 2.01
-    other = tmp_path / "other.csv"
-    other.write_text(head() + rows(3, 1, 2))
-    tail, said = tailing(client, None, path, other)
-    tail.poll()
-    path.write_text(head(seed=3))
-    other.write_text(whole(3))
-    tail.follow(interval=0.01)
-    tail.finish()
-    assert not tail.errors
-    assert sum("complete, 6 draws" in line for line in said) == 2
-
+from .tailing import TIMING, head, rows, store, tailing, thetas, whole
 
 # -- started again, and by several -------------------------------------------------------------------------------------
 

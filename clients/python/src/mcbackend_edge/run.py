@@ -42,9 +42,9 @@ class Run(RunReading):
     path : the run's path on the server.
     registration : identity of the registration; None until the server has a run that was begun offline.
     notices : name and facts that a writer tells in the background.
-    origin : where the draws that this process appends are to be had again, if anywhere: a file, for example. Set before
-        the first chain is opened, it leaves the telling of draws that the server refuses to the caller, and the spool
-        does not keep them.
+    origin : place where the draws that this process appends are to be had again, such as a file; None if there is none.
+        Set before the first chain is opened, it leaves the telling of draws that the server refuses to the caller, and
+        the spool does not keep them.
     """
 
     def __init__(

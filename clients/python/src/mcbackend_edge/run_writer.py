@@ -30,8 +30,8 @@ class RunWriter:
     process : id of the process that writes; a fork of it must not.
     chains : by number.
     notices : name and facts that are told behind the draws.
-    origin : where the draws are to be had again, if anywhere. The caller then tells what the server refuses, and the
-        spool does not keep it.
+    origin : place where the draws are to be had again; None if there is none. With one the caller tells what the server
+        refuses, and the spool does not keep it.
     is_left : True if another process has left the run, and `sync` sends it.
     failures : chains that have been refused since the last line about it.
     told : kinds of refusals of which there has been a line.
