@@ -358,8 +358,8 @@ with pm.Model(coords=labels):
     try:
         pm.sample(5, tune=5, chains=1, cores=1, trace=backend, progressbar=False, compute_convergence_checks=False)
     except ValueError as error:
-        # xarray itself does not take tuples as labels.
-        assert "same length as the number of data dimensions" in str(error), error
+        # xarray itself does not take tuples as labels, which it tells in words that differ.
+        assert "dimension" in str(error), error
 backend.flush()
 run = backend.client.run(next(iter(backend.client.runs())).rid)
 assert np.array_equal(run.coords["day"], pd.date_range("2024-01-01", periods=2).values)

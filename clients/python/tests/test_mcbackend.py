@@ -16,7 +16,7 @@ from mcbackend_edge import Client, new_rid
 from .server import RunningServer
 
 mcb = pytest.importorskip("mcbackend", reason="McBackend is not installed: pip install mcbackend-edge[mcbackend]")
-pytest.importorskip("arviz", reason="ArviZ 0.x is not installed: pip install mcbackend-edge[arviz]")
+arviz = pytest.importorskip("arviz", reason="ArviZ is not installed: pip install mcbackend-edge[arviz]")
 suite = pytest.importorskip("mcbackend.test_utils")
 
 from mcbackend.meta import RunMeta, Variable  # noqa: E402
@@ -24,6 +24,8 @@ from mcbackend.npproto.utils import ndarray_from_numpy  # noqa: E402
 
 from mcbackend_edge import HTTPBackend  # noqa: E402
 from mcbackend_edge.mcbackend_adapter import HTTPChain, HTTPRun  # noqa: E402
+
+ARVIZ = int(arviz.__version__.partition(".")[0])
 
 
 @pytest.fixture
@@ -123,6 +125,11 @@ def test_inferencedata_is_that_of_the_numpy_backend(
     fill_run(reference, meta, kind, lengths)
     ours = backend.init_run(meta)
     fill_run(ours, meta, kind, lengths)
+    if ARVIZ >= 1:
+        # McBackend 0.5.4 takes ArviZ 1.3 for an ArviZ 0.x, and fails.
+        with pytest.raises(TypeError, match="warmup_posterior"):
+            reference.to_inferencedata(equalize_chain_lengths=equalize)
+        pytest.skip("McBackend's own backend gives no InferenceData with this ArviZ: there is nothing to compare with")
     if not equalize and len(set(lengths)) > 1:
         # ArviZ cannot put chains of different lengths together with names of dimensions; neither backend changes that.
         with pytest.raises(ValueError, match="dim"):

@@ -36,7 +36,8 @@ def to_mcbackend_form(run: StoredRun, equalize: bool, **more: Any) -> Any:
     """
     import arviz
 
-    if int(arviz.__version__.split(".")[0]) >= 1:
+    is_datatree = int(arviz.__version__.split(".")[0]) >= 1
+    if is_datatree and not equalize:
         return to_datatree(run, equalize_chain_lengths=equalize, stat_names="stored", warnings=True, **more)
     ragged = [name for name, var in run.variables.items() if not var.is_rigid]
     if ragged:
@@ -55,16 +56,15 @@ def to_mcbackend_form(run: StoredRun, equalize: bool, **more: Any) -> Any:
                 groups[kind].setdefault(name, []).append(array[end:])
     if equalize:
         _equalize(groups)
-    return arviz.from_dict(
-        **{group: {name: _joined(arrays) for name, arrays in columns.items()} for group, columns in groups.items()},
-        coords=run.meta.coords,
-        dims=run.meta.dims,
-        attrs={name: plain_attribute(value) for name, value in run.attributes.items()},
-        constant_data=run.meta.constant_data,
-        observed_data=run.meta.observed_data,
-        save_warmup=True,
-        **more,
-    )
+    values: dict[str, Any] = {
+        group: {name: _joined(of) for name, of in columns.items()} for group, columns in groups.items()
+    }
+    values.update(constant_data=run.meta.constant_data, observed_data=run.meta.observed_data)
+    attrs = {name: plain_attribute(value) for name, value in run.attributes.items()}
+    described = {"coords": run.meta.coords, "dims": run.meta.dims, "save_warmup": True, **more}
+    if is_datatree:
+        return arviz.from_dict(values, attrs={"/": attrs}, **described)
+    return arviz.from_dict(**values, attrs=attrs, **described)
 
 
 def _lengths(run: StoredRun, chains: Sequence[StoredChain], equalize: bool) -> list[int]:
