@@ -45,7 +45,7 @@ class Environment(dict[str, Any]):
         return dict(self)
 
 
-def environment_of(url: str, capture: bool | None, *packages: str) -> dict[str, Any]:
+def environment_of(url: str, capture: bool | None, *packages: str) -> Environment:
     """The fact ``environment`` of a run.
 
     Parameters

@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +23,7 @@ from numpy.typing import ArrayLike
 from . import html
 from .about import AboutPath, RunSummary, summary_of
 from .capture import environment_of
+from .client_results import ClientResults
 from .errors import (
     AccessError,
     ApiError,
@@ -40,6 +40,7 @@ from .explaining import explained_run_conflict
 from .facts import now
 from .finding import AttributeValue, conditions
 from .names import check_rid
+from .names import new_rid as new_rid
 from .notices import Beginning
 from .profile import server_and_key
 from .run import Run
@@ -62,12 +63,11 @@ def numbered(rid: str, number: int) -> str:
     return f"{rid[: 128 - len(ending)]}{ending}"
 
 
-def new_rid() -> str:
-    """A run id that sorts by time and that no other process has: ``20261123-081500-9f86d081``."""
-    return f"{dt.datetime.now(dt.timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+def _writer_in_memory(meta: RunMeta, registration: str | None) -> RunWriter:
+    return RunWriter(meta, registration, None)
 
 
-class Client:
+class Client(ClientResults):
     """Speaks to one server.
 
     Parameters
@@ -95,6 +95,7 @@ class Client:
         exit_timeout: float = EXIT_TIMEOUT,
     ) -> None:
         url, self._token = server_and_key(url, token)
+        self.exit_timeout = exit_timeout
         self._transport = Transport(url, self._token, patience=patience)
         self._uploader = Uploader(self._transport, interval=interval, exit_timeout=exit_timeout)
         chosen = default_root() if spool is DEFAULT_SPOOL else None if spool is None else Path(spool)
@@ -388,9 +389,15 @@ class Client:
         """
         self._transport.request("DELETE", f"/v1/runs/{check_rid(rid)}")
 
-    def open_run(self, meta: RunMeta, registration: str | None) -> Run:
-        """A handle on a registered run; with registration None, on one that is registered when its draws are sent."""
-        return Run(meta, registration, self._transport, self._uploader, self._new_writer)
+    def open_run(self, meta: RunMeta, registration: str | None, *, is_spooled: bool = True) -> Run:
+        """A handle on a registered run; with registration None, on one that is registered when its draws are sent.
+
+        Parameters
+        ----------
+        is_spooled : False keeps draws that wait in memory, for those that are to be had again elsewhere.
+        """
+        new_writer = self._new_writer if is_spooled else _writer_in_memory
+        return Run(meta, registration, self._transport, self._uploader, new_writer)
 
     def _new_writer(self, meta: RunMeta, registration: str | None) -> RunWriter:
         spool = None

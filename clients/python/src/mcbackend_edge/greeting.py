@@ -26,13 +26,20 @@ def started(run: Run, *, name: str | None = None, moved_from: str | None = None)
     say(f"{_title(run, name)}: {address_of(run)}{reason}")
 
 
-def ended(run: Run) -> None:
-    """Tells the chains and draws that this process has stored, or where those are that still wait."""
+def ended(run: Run, *, remark: str | None = None) -> None:
+    """Tells the chains and draws that this process has stored, or where those are that still wait.
+
+    Parameters
+    ----------
+    remark : more about the draws.
+    """
     lengths = run.own_lengths
     total = sum(lengths.values())
     counts = f"{_count(len(lengths), 'chain')}, {_count(total, 'draw')}"
     if waiting := run.pending:
         counts += f", of which {waiting:,} are not on the server yet, but {run.place}"
+    if remark:
+        counts += f", {remark}"
     say(f"{_title(run, None)}: {counts}: {address_of(run)}")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import operator
 import re
+import secrets
 from typing import Any
 
 from .errors import IdentifierError, shown
@@ -43,3 +45,8 @@ def check_chain(number: Any) -> int:
     if 0 <= index <= LARGEST_CHAIN:
         return index
     raise IdentifierError(f"{shown(repr(number), 150)} cannot be a chain number: those are 0 to {LARGEST_CHAIN}")
+
+
+def new_rid() -> str:
+    """A run id that sorts by time and that no other process has: ``20261123-081500-9f86d081``."""
+    return f"{dt.datetime.now(dt.timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"

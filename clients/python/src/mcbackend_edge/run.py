@@ -225,6 +225,14 @@ class Run(RunReading):
             report = (lambda pending: bar.update(max(0, total - pending))) if wants_progress(progress) else None
             self._uploader.flush([self._writer], timeout, report)
 
+    def give_up(self) -> None:
+        """Lets this process's chains go: what is not sent by now never is."""
+        if self._writer is not None:
+            for chain in self._writer.chains.values():
+                if chain.pending and chain.error is None:
+                    chain.error = McbError(f"chain {chain.number} was given up")
+            self._uploader.release(self._writer)
+
     def end(self) -> None:
         """Tells, once its draws are sent, that a run is finished which this process alone writes."""
         if self._writer is not None:

@@ -12,19 +12,33 @@ import numpy as np
 
 from ..about import RunAbout
 from ..errors import AccessError, OldServerError, ProtocolError
+from ..results.layout import DRAW_LABELS, STATS_AS_THEY_ARE
+from ..results.told import kept_attrs
 from .stored import StoredRun
 
 # Attributes that steer this package.
-_OWN = ("mcb.unconstrained", "discard_tuned_samples", "inference_library")
+_OWN = ("mcb.unconstrained", STATS_AS_THEY_ARE, DRAW_LABELS, "discard_tuned_samples", "inference_library")
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """Attributes of the root, of groups of draws, and of groups of data."""
+    """Attributes of the root, of groups of draws, and of groups of data.
+
+    Attributes
+    ----------
+    kept : by group, those that a result had which was stored as a whole; None for a run that was sampled to the server.
+    """
 
     root: dict[str, Any]
     sampled: dict[str, Any]
     data: dict[str, Any]
+    kept: Mapping[str, Mapping[str, Any]] | None = None
+
+    def of(self, group: str, others: dict[str, Any]) -> dict[str, Any]:
+        """Those of a group: `others`, unless the group had its own."""
+        if self.kept is None:
+            return others
+        return {**self.kept.get(group, {}), "rid": others["rid"]}
 
 
 def attributes_of(run: StoredRun, warmup: int) -> Attributes:
@@ -48,7 +62,9 @@ def attributes_of(run: StoredRun, warmup: int) -> Attributes:
     data = {name: value for name, value in of_data.items() if value is not None}
     sampled = {**data, **{name: value for name, value in sampling.items() if value is not None}}
     users = {name: plain_attribute(value) for name, value in run.attributes.items() if name not in _OWN}
-    return Attributes({**sampled, **users}, sampled, data)
+    kept = None if about is None else kept_attrs(about.facts)
+    root = {**sampled, **users} if kept is None else {**kept.get("/", {}), "rid": run.rid, **users}
+    return Attributes(root, sampled, data, kept)
 
 
 def _about(run: StoredRun) -> RunAbout | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 
 from ..ndarray import Array
+from ..results.layout import drawn_labels
 from .attributes import Attributes, attributes_of
 from .dimensions import Axes, Fitting, Numbering
 from .download import Draws, download
@@ -130,7 +131,7 @@ def to_inferencedata(run: StoredRun, **options: Any) -> Any:
         raise TypeError(f"to_inferencedata has no options {sorted(more)}; it has {', '.join(known)}")
     read = _read(run, "inferencedata", **options)
     groups = {name: group.dataset(arviz_version=arviz.__version__) for name, group in read.groups.items()}
-    if "observed_data" in groups:
+    if "observed_data" in groups and read.attributes.kept is None:
         groups["observed_data"] = _at_least_one_axis(groups["observed_data"])
     idata = arviz.InferenceData(attrs=read.attributes.root, **groups)
     if more:
@@ -145,6 +146,7 @@ class _Group:
     axes: Axes
     leading_labels: tuple[Array, ...]
     attributes: Mapping[str, Any]
+    are_kept: bool = False
 
     def dataset(self, *, sample_dims: bool = False, **attributes: Any) -> xarray.Dataset:
         """
@@ -164,8 +166,8 @@ class _Group:
         coords = {
             dim: (dim, labels.get(dim, self.axes.labels.get(dim, np.arange(size)))) for dim, size in sizes.items()
         }
-        told = {"sample_dims": list(self.axes.leading)} if sample_dims else {}
-        return xarray.Dataset(variables, coords, {**self.attributes, **told, **attributes})
+        told = {**({"sample_dims": list(self.axes.leading)} if sample_dims else {}), **attributes}
+        return xarray.Dataset(variables, coords, {**self.attributes, **({} if self.are_kept else told)})
 
 
 @dataclass(frozen=True)
@@ -214,8 +216,9 @@ def _read(
         for prefix, labels in (("warmup_", warmup_labels), ("", posterior_labels)):
             if len(labels):
                 values = {n: drawn.warmup if prefix else drawn.posterior for n, drawn in columns.items()}
-                leading = (numbers, np.array(labels, dtype=np.int64))
-                groups[prefix + name] = _Group(values, axes, leading, attributes.sampled)
+                leading = (numbers, drawn_labels(run.attributes, f"{prefix}posterior", labels))
+                held = attributes.of(prefix + name, attributes.sampled)
+                groups[prefix + name] = _Group(values, axes, leading, held, attributes.kept is not None)
 
     for name, variables in (("posterior", plan.posterior), ("unconstrained_posterior", plan.unconstrained)):
         add(name, {var.name: got.variables[var.name] for var in variables}, {var.name: var.dims for var in variables})
@@ -229,7 +232,9 @@ def _read(
         if data:
             shapes = {key: item.value.shape for key, item in data.items()}
             axes = fitting.fit(shapes, {key: item.dims for key, item in data.items()}, ())
-            groups[name] = _Group({key: item.value for key, item in data.items()}, axes, (), attributes.data)
+            values = {key: item.value for key, item in data.items()}
+            held = attributes.of(name, attributes.data)
+            groups[name] = _Group(values, axes, (), held, attributes.kept is not None)
     notes.say(run.rid)
     return _Read(groups, attributes)
 

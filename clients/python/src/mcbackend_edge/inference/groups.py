@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..results.layout import STATS_AS_THEY_ARE
 from ..schema import Variable
 from ..stat_names import arviz_names, own_name
 from ..warmup import is_warmup_flag
@@ -73,7 +74,12 @@ class Plan:
         variables = _rigid((var for var in run.variables.values() if var.name in wanted), "get_draws", notes)
         hidden = unconstrained_names(run)
         stats = [stat for stat in run.sample_stats.values() if warnings or not _is_warning(stat)]
-        if stat_names == "arviz":
+        as_they_are = run.attributes.get(STATS_AS_THEY_ARE)
+        if stat_names == "arviz" and isinstance(as_they_are, list):
+            # A result that was stored under the names that its library gives.
+            stat_names = "stored"
+            stats = [run.sample_stats[name] for name in as_they_are if name in run.sample_stats]
+        elif stat_names == "arviz":
             # The groups tell warmup from posterior; the flags would say it again.
             stats = [stat for stat in stats if not is_warmup_flag(stat)]
         return cls(
