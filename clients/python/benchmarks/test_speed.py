@@ -78,7 +78,7 @@ def test_append(backend: HTTPBackend, compare: Any, shape: str) -> None:
 
         return timed
 
-    compare(prepare, numpy_append(variables, draws), "<= 1.5", 9)
+    compare(prepare, numpy_append(variables, draws), "<= 1.0", 9)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

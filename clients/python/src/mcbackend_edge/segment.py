@@ -27,12 +27,14 @@ import struct
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
+from .appender import Appender, appender
 from .columns import Column, Ragged, Rigid, Strings
 from .errors import DrawError, DtypeMismatchError, SpoolError
 from .files import open_own
@@ -46,6 +48,11 @@ _MAGIC, _VERSION, _ROW, _CAPACITY, _HEAP, _START, FILLED, HEAP_USED, _SYNCED, _D
 _SUM = _DIGEST + 4
 # Offset 0 in the heap means: this stat was missing. The first value lies at 8.
 HEAP_BEGIN = 8
+
+
+_ZEROS = bytes(1 << 18)
+# Parts that one system call writes, at most; POSIX allows 1024.
+_MOST_PARTS = 256
 
 
 class Layout:
@@ -76,6 +83,13 @@ class Layout:
         text = repr([(var.name, var.dtype, var.shape, var.undefined_ndim) for var in self.columns])
         self.digest = hashlib.sha256(f"{len(self.variables)} {text}".encode()).digest()
 
+    @cached_property
+    def appender(self) -> Appender | None:
+        """Makes the functions that append usual draws; None where values lie in the heap, or a row has none."""
+        if self.heap or not any(math.prod(var.shape) for var in self.columns):
+            return None
+        return appender(self.variables, self.sample_stats, self.row_bytes, HEADER_BYTES, FILLED)
+
 
 class Segment:
     """Rows of one chain from iteration `start` on.
@@ -84,6 +98,7 @@ class Segment:
     ----------
     rows : array of shape (capacity,) with a field ``c0``, ``c1``, … for each column, packed.
     bytes : the same memory as bytes.
+    memory : the whole file, a ``mmap`` or ``bytearray``: assigning a slice of it takes less time than of `bytes`.
     sums : the checksums of the rows; empty in a segment of version 1.
     counters : the header. A writer raises ``counters[FILLED]`` after it has written a row and its checksum.
     """
@@ -91,7 +106,7 @@ class Segment:
     def __init__(self, layout: Layout, buffer: Any, path: Path | None) -> None:
         self.layout = layout
         self.path = path
-        self._buffer = buffer
+        self.memory = buffer
         self.counters = memoryview(buffer)[:HEADER_BYTES].cast("q")
         self.start = self.counters[_START]
         self.capacity = self.counters[_CAPACITY]
@@ -442,10 +457,12 @@ def decode_strings(payload: bytes) -> list[str]:
 def _map_new(path: Path, size: int) -> mmap.mmap:
     file = open_own(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     try:
-        zeros = bytes(min(size, 1 << 20))
         written = 0
         while written < size:
-            written += os.write(file, zeros[: size - written])
+            # Few calls: behind each of them, another thread may make this one wait.
+            rest = size - written
+            parts = [_ZEROS] * min(rest // len(_ZEROS), _MOST_PARTS) or [_ZEROS[:rest]]
+            written += os.writev(file, parts) if hasattr(os, "writev") else os.write(file, parts[0])
         if sys.platform == "linux":
             return mmap.mmap(file, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
         return mmap.mmap(file, size)

@@ -190,6 +190,7 @@ class RunSpool:
         self.gaps: list[str] = []
         self._boot = about.boot
         self._lock = lock
+        self._made: set[int] = set()
 
     @classmethod
     def create(
@@ -278,7 +279,9 @@ class RunSpool:
 
     def segment_path(self, chain: int, start: int) -> Path:
         folder = self.path / str(check_chain(chain))
-        folder.mkdir(exist_ok=True)
+        if chain not in self._made:
+            folder.mkdir(exist_ok=True)
+            self._made.add(chain)
         return folder / f"{start:020d}.rows"
 
     def segments(self, layout: Layout) -> dict[int, list[StoredSegment]]:

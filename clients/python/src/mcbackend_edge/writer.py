@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Literal
-from zlib import crc32
 
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
+from .appender import PYTHON_SCALARS, Tail
 from .columns import Column, Rigid, column_of, draw_at, numpy_cast, strict_cast
 from .errors import (
     DrawGapError,
@@ -41,8 +41,6 @@ MIN_ROWS = 4
 
 Casting = Literal["strict", "numpy"]
 """`strict` refuses what would lose information; `numpy` stores what ``array[i] = value`` would."""
-
-_SCALARS: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,), "f": (float, int)}
 
 
 class Stock:
@@ -112,7 +110,6 @@ class ChainWriter:
         self.number = number
         self.acknowledged = start
         self.error: McbError | None = None
-        self.refusal: McbError | None = None
         self.is_created = False
         self.casting = casting
         self.on_acknowledge: Callable[[int], None] = _nothing
@@ -122,14 +119,11 @@ class ChainWriter:
         self._segments: deque[Segment | StoredSegment] = deque()
         self._batch_rows = 1_000_000
         self._heap_per_row = 128 * len(self._layout.heap)
-        # The last segment, if there is one, and attributes of it that `append` needs each time.
+        # The last segment, if there is one, and that of it which `append` needs each time.
         self._tail: Segment
-        self._rows: Any = ()
-        self._counters = self._sums = memoryview(bytearray())
-        self._start, self._filled, self._capacity = start, 0, 0
+        self._end = Tail()
+        self._start = start
         self._has_no_heap = not self._layout.heap
-        self._row_bytes = self._layout.row_bytes
-        self._bytes = memoryview(b"")
         self._segment_bytes = FIRST_SEGMENT
         self._prepare()
 
@@ -139,6 +133,14 @@ class ChainWriter:
         writer = cls(number, segments[0].start if segments else 0, stock)
         writer._segments.extend(segments)
         return writer
+
+    @property
+    def refusal(self) -> McbError | None:
+        return self._end.refusal
+
+    @refusal.setter
+    def refusal(self, error: McbError) -> None:
+        self._end.refusal = error
 
     @property
     def length(self) -> int:
@@ -174,67 +176,43 @@ class ChainWriter:
         """
         if self.refusal is not None:
             raise self.refusal
-        if stats or self._n_stats or len(draw) != self._n_variables:
-            values = self._rigid_values(draw, stats or _NO_STATS)
-        else:
-            try:
-                values = self._get_draws(draw)
-            except KeyError:
-                values = self._rigid_values(draw, _NO_STATS)
-        are_arrays = self._has_no_heap
+        self._append_any(draw, stats)
+
+    def _append_any(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike] | None) -> None:
+        """Adds an iteration of any kind; those of the usual kind take a quicker way (see appender.py)."""
+        stats = stats or _NO_STATS
+        values = self._rigid_values(draw, stats)
         for value, (dtype, shape, scalars) in zip(values, self._checks):
-            if type(value) is ndarray:
-                if value.dtype is dtype and value.shape == shape:
-                    continue
-            elif type(value) in scalars:
-                are_arrays = False
-                continue
-            values = self._cast(values)
-            are_arrays = are_arrays and all(type(cast) is ndarray for cast in values)
-            break
-        if are_arrays:
-            row = self._filled
-            if row == self._capacity:
-                self._roll()
-                row = 0
-            begin = row * self._row_bytes
-            try:
-                # The quickest copy of many small arrays that Python has; it takes C-ordered ones alone.
-                joined = b"".join(values)
-                self._bytes[begin : begin + self._row_bytes] = joined
-                self._sums[row] = crc32(joined, row)
-                self._filled = self._counters[FILLED] = row + 1
-                return
-            except (TypeError, ValueError, BufferError):
-                pass
-        self._assign(values, draw, stats or _NO_STATS)
+            is_array = type(value) is ndarray and value.dtype is dtype and value.shape == shape
+            if not is_array and type(value) not in scalars:
+                values = self._cast(values)
+                break
+        self._assign(values, draw, stats)
 
     def _assign(self, values: tuple[Any, ...], draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike]) -> None:
-        """Writes a row of values that are not all C-ordered arrays of fixed shape."""
+        """Writes a row value by value."""
+        end = self._end
         encoded = () if self._has_no_heap else self._encoded_values(draw, stats)
-        if self._filled == self._capacity:
+        if end.filled == end.capacity:
             self._roll(needed=sum(map(len, encoded)))
         if encoded:
-            placed = self._tail.put(self._counters[HEAP_USED], encoded)
+            placed = self._tail.put(end.counters[HEAP_USED], encoded)
             if placed is None:
                 self._roll(needed=sum(map(len, encoded)))
                 placed = self._tail.put(HEAP_BEGIN, encoded)
                 assert placed is not None
             offsets, heap_used = placed
             values += tuple(offsets)
-        row = self._filled
+        row, tail = end.filled, self._tail
         try:
-            self._rows[row] = values
+            tail.rows[row] = values
         except OverflowError as error:
             raise DtypeMismatchError(f"a value is too large for its dtype: {error}") from error
-        begin = row * self._row_bytes
-        total = crc32(self._bytes[begin : begin + self._row_bytes], row)
+        total = row_sum(row, tail.row_bytes(row), encoded)
         if encoded:
-            for value in encoded:
-                total = crc32(value, total)
-            self._counters[HEAP_USED] = heap_used
-        self._sums[row] = total
-        self._filled = self._counters[FILLED] = row + 1
+            end.counters[HEAP_USED] = heap_used
+        end.sums[row] = total
+        end.filled = end.counters[FILLED] = row + 1
 
     def extend(self, draws: Mapping[str, Any], stats: Mapping[str, Any] | None = None) -> None:
         """Adds a block of iterations.
@@ -257,14 +235,15 @@ class ChainWriter:
         count = next(iter(counts.values()), 0)
         done = 0
         while done < count:
-            if self._filled == self._capacity:
+            if self._end.filled == self._end.capacity:
                 self._roll(count - done)
             done += self._extend_tail(columns, done, count)
 
     def _extend_tail(self, columns: Sequence[Column | None], done: int, count: int) -> int:
         """Puts as many iterations as fit into the last segment; their number."""
-        begin, layout, tail = self._filled, self._layout, self._tail
-        room = min(self._capacity - begin, count - done)
+        end, layout, tail = self._end, self._layout, self._tail
+        begin = end.filled
+        room = min(end.capacity - begin, count - done)
         heap_used = tail.heap_used
         values: list[list[bytes]] = []
         if layout.heap:
@@ -282,22 +261,22 @@ class ChainWriter:
                 self._roll(count - done, sum(map(len, encoded)))
                 return 0
             for i, column_offsets in zip(layout.heap, zip(*offsets)):
-                self._rows[f"c{i}"][begin : begin + room] = column_offsets
+                tail.rows[f"c{i}"][begin : begin + room] = column_offsets
         for i in layout.rigid:
             column = columns[i]
             rigid = column.values[done : done + room] if isinstance(column, Rigid) else layout.columns[i].fill()
-            self._rows[f"c{i}"][begin : begin + room] = rigid
+            tail.rows[f"c{i}"][begin : begin + room] = rigid
         rows = range(begin, begin + room)
         sums = array("I", (row_sum(row, tail.row_bytes(row), values[row - begin] if values else ()) for row in rows))
         try:
             # A row whose checksum fits is taken for a draw (see `StoredSegment.open`): all of them at once, or none.
-            self._sums[begin : begin + room] = memoryview(sums)
-            self._counters[HEAP_USED] = heap_used
-            self._filled = self._counters[FILLED] = begin + room
+            end.sums[begin : begin + room] = memoryview(sums)
+            end.counters[HEAP_USED] = heap_used
+            end.filled = end.counters[FILLED] = begin + room
         except BaseException:
             if tail.filled == begin:
-                self._filled = begin
-                self._sums[begin : begin + room] = memoryview(array("I", bytes(sums.itemsize * room)))
+                end.filled = begin
+                end.sums[begin : begin + room] = memoryview(array("I", bytes(sums.itemsize * room)))
             raise
         return room
 
@@ -325,6 +304,9 @@ class ChainWriter:
         ]
         self._fills = tuple(layout.columns[i].fill() for i in layout.rigid[n_draws:])
         self._n_variables, self._n_stats = split, len(layout.sample_stats)
+        if layout.appender is not None:
+            # In place of the method, so that a draw costs one call.
+            self.append = layout.appender.bound(self._end, self._roll, self._append_any)  # type: ignore[method-assign]
 
     def _rigid_values(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike]) -> tuple[Any, ...]:
         """Values of the columns of fixed shape, in their order."""
@@ -386,10 +368,9 @@ class ChainWriter:
         rows : number of rows that wait to be written.
         needed : bytes of heap that the next row takes.
         """
-        layout = self._layout
-        if self._capacity:
-            tail = self._tail
-            used = (tail.heap_used - HEAP_BEGIN) // self._filled if self._filled else needed
+        layout, end = self._layout, self._end
+        if end.capacity:
+            used = (self._tail.heap_used - HEAP_BEGIN) // end.filled if end.filled else needed
             self._heap_per_row = max(used + used // 4, self._heap_per_row // 2) if layout.heap else 0
         per_row = layout.row_bytes + self._heap_per_row
         if rows * per_row > self._segment_bytes:
@@ -400,14 +381,14 @@ class ChainWriter:
         usual = min(capacity * self._heap_per_row, LARGEST_SEGMENT)
         heap = (HEAP_BEGIN + max(usual, needed + min(needed, LARGEST_SEGMENT))) if layout.heap else 0
         tail = self._stock.segment(self.number, self.length, capacity, heap)
-        if self._capacity and not self._filled and tail.path is not None:
+        if end.capacity and not end.filled and tail.path is not None:
             for empty in list(self._segments):
                 # A segment without rows begins at the same iteration as the new one, which so has taken its file.
                 if isinstance(empty, Segment) and empty.start == tail.start:
                     self._stock.is_replaced(empty)
         self._segments.append(tail)
-        self._tail, self._rows, self._bytes, self._sums = tail, tail.rows, tail.bytes, tail.sums
-        self._counters, self._capacity, self._filled = tail.counters, capacity, 0
+        self._tail, end.memory, end.sums, end.counters = tail, tail.memory, tail.sums, tail.counters
+        end.filled, end.capacity = 0, capacity
         self.wake()
 
     # -- the uploader's side -----------------------------------------------------------------------------------------
@@ -491,8 +472,7 @@ def _scalar_types(var: Variable) -> frozenset[type]:
     """Types of scalars that go into the variable as they are."""
     if var.shape:
         return frozenset()
-    # Python's floats lose no more in a float32 than `strict_cast` allows; its integers are checked by NumPy.
-    return frozenset((*_SCALARS[var.numpy_dtype.kind], var.numpy_dtype.type))
+    return frozenset((*PYTHON_SCALARS[var.numpy_dtype.kind], var.numpy_dtype.type))
 
 
 def _encoded(var: Variable, column: Column | None, index: int) -> bytes:
