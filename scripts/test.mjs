@@ -11,8 +11,8 @@ const HELP = `usage: npm run test:fast               formatting, lint, types and
        npm test -- VITEST ARGUMENTS    some tests: npm test -- test/http`
 
 const PACKAGE = 'clients/python'
-/** The oldest Python that the package is for. */
-const PYTHONS = ['--python', '3.11']
+/** The oldest and the newest Python that the package is for. */
+const PYTHONS = ['3.11', '3.13']
 /** Python of the package's environments, in which the reference implementation is installed as well; any of them will do. */
 const GOLDEN_PYTHONS = ['.venv', '.venv-3.13', '.venv-3.12'].map((name) => resolve(`${PACKAGE}/${name}/bin/python`))
 
@@ -84,14 +84,16 @@ const STEPS = [
   { name: 'Formatting, lint and types', in: ['fast', 'test', 'all'], first: true, command: npm('check') },
   { name: 'Unit tests', in: ['fast'], ...vitest('unit', 'no', ...projects('unit')) },
   { name: 'Tests', in: ['test'], ...vitest('test', 'no', ...ON_NODE_AND_WORKERD) },
-  { name: 'Environments of the Python package', in: ['all'], meanwhile: true, ...python('--only-install', ...PYTHONS) },
+  { name: 'Environments of the Python package', in: ['all'], meanwhile: true, ...python('--only-install', ...on(...PYTHONS)) },
   {
     name: 'Tests on ClickHouse',
     in: ['all'],
     ...vitest('clickhouse', 'yes', ...projects('clickhouse', 'workers-clickhouse')),
   },
   { name: 'Tests, with the slow ones', in: ['all'], ...vitest('all', 'yes', ...ON_NODE_AND_WORKERD) },
-  { name: 'Python package', in: ['all'], ...pythonPackage() },
+  { name: `Python package, on ${PYTHONS[0]}`, in: ['all'], ...pythonPackage(PYTHONS[0]) },
+  // Without the tests of network and disk, which meet none of the libraries that a newer Python has.
+  { name: `Python package, on ${PYTHONS[1]}`, in: ['all'], ...pythonPackage(PYTHONS[1], '--lean') },
   { name: 'Packages, on the platforms that they are for', in: ['all'], command: npm('test:packages') },
   { name: 'The OpenAPI document, read by tools of others', in: ['all'], command: npm('test:openapi') },
 ]
@@ -211,8 +213,13 @@ function npm(script) {
   return path === undefined ? ['npm', 'run', '--silent', script] : ours(path, 'run', '--silent', script)
 }
 
-function pythonPackage() {
-  const path = report('pytest')
+/** Options by which these versions of Python are chosen. */
+function on(...versions) {
+  return versions.flatMap((version) => ['--python', version])
+}
+
+function pythonPackage(version, ...options) {
+  const path = report(`pytest-${version}`)
   const counts = () => {
     const [suite = ''] = /<testsuite [^>]*>/.exec(readFileSync(path, 'utf8')) ?? []
     const number = (name) => Number(new RegExp(` ${name}="(\\d+)"`).exec(suite)?.[1] ?? 0)
@@ -220,7 +227,7 @@ function pythonPackage() {
     const skipped = number('skipped')
     return { passed: number('tests') - failed - skipped, failed, skipped }
   }
-  return { ...python(...PYTHONS, '--', `--junitxml=${path}`), counts }
+  return { ...python(...on(version), ...options, '--', `--junitxml=${path}`), counts }
 }
 
 /** Any Python runs the script, which looks for one that is new enough. */

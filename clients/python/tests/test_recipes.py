@@ -1,4 +1,4 @@
-"""Every recipe in docs/recipes.md, and one of the README, run as it stands in a process of its own."""
+"""Every recipe in docs/recipes.md, and the example of docs/names.md, run as it stands in a process of its own."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .server import PACKAGE, RunningServer
 
 
 def examples(path: Path) -> dict[str, tuple[str, str]]:
-    """The language and the text of the first code of each section that has some."""
+    """The language and the text of the first code behind each heading."""
     text = path.read_text(encoding="utf-8")
-    sections = {part.split("\n", 1)[0].strip(): part for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]}
+    sections = {part.split("\n", 1)[0].strip(): part for part in re.split(r"^##? ", text, flags=re.MULTILINE)[1:]}
     found = {title: re.search(r"```(python|sh)\n(.*?)```", part, re.DOTALL) for title, part in sections.items()}
     return {title: (match[1], match[2]) for title, match in found.items() if match}
 
 
 NAMES = "Names, notes, facts"
-RECIPES = {**examples(PACKAGE / "docs" / "recipes.md"), NAMES: examples(PACKAGE / "README.md")[NAMES]}
+RECIPES = examples(PACKAGE / "docs" / "recipes.md") | examples(PACKAGE / "docs" / "names.md")
 NEEDED = {
     "PyMC": ["pymc", "arviz"],
     "PyMC, by way of McBackend": ["pymc", "mcbackend", "arviz"],
