@@ -84,7 +84,12 @@ const STEPS = [
   { name: 'Formatting, lint and types', in: ['fast', 'test', 'all'], first: true, command: npm('check') },
   { name: 'Unit tests', in: ['fast'], ...vitest('unit', 'no', ...projects('unit')) },
   { name: 'Tests', in: ['test'], ...vitest('test', 'no', ...ON_NODE_AND_WORKERD) },
-  { name: 'Environments of the Python package', in: ['all'], meanwhile: true, ...python('--only-install', ...on(...PYTHONS)) },
+  {
+    name: 'Environments of the Python package',
+    in: ['all'],
+    meanwhile: true,
+    ...python('--only-install', ...on(...PYTHONS)),
+  },
   {
     name: 'Tests on ClickHouse',
     in: ['all'],
