@@ -112,7 +112,10 @@ class ChainReader:
         self, wanted: Wanted, start: int | None, stop: int | None, step: int | None, progress: Progress | None
     ) -> Batch:
         draws, stats, elements = wanted.draws, wanted.stats, wanted.elements
-        query: list[tuple[str, Any]] = [("var", name) for name in draws] + [("stat", name) for name in stats]
+        query: list[tuple[str, Any]] = []
+        if set(draws) != self._variables.keys() or set(stats) != self._stats.keys() or elements is not None:
+            # A request without names is one for all columns.
+            query = [("var", name) for name in draws] + [("stat", name) for name in stats]
         if elements is not None and elements.is_narrow:
             query.append(("elem", elements.query))
         bounds = {"start": start, "stop": stop, "step": step}

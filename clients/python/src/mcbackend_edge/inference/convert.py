@@ -198,7 +198,7 @@ def _read(
         log.warning("No 'tune' stat found. Assuming all iterations are posterior draws.")
     wants_warmup = run.attributes.get("discard_tuned_samples") is not True if warmup is None else warmup
     taken = spans(run, chains, draws, wants_warmup=wants_warmup, equalize=equalize_chain_lengths, notes=notes)
-    got = download(run.rid, taken, *plan.columns, progress)
+    got = download(run, taken, *plan.columns, progress)
     numbering: Numbering = "axis" if form == "inferencedata" or _arviz_release() == 0 else "unnamed"
     fitting = Fitting(run.meta.coords, numbering, form == "inferencedata", notes)
     attributes = attributes_of(run, max((span.warmup_length for span in taken), default=0))

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote_plus
 
 import numpy as np
 
 from ..ndarray import Array
 from ..progress import ProgressBar
-from ..reader import groups_by_size, slice_of, wants_progress
+from ..reader import slice_of, wants_progress
 from ..schema import Variable
 from .extents import Span
-
-# Bytes of a page: large enough for full speed, small beside the draws.
-_PAGE_BYTES = 64 << 20
-# Characters of names in one address: web servers and proxies take lines of about 8 KiB.
-_MOST_CHARACTERS = 6000
+from .pages import pages
+from .stored import StoredRun
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,11 @@ class _Target:
 
 
 def download(
-    rid: str, spans: Sequence[Span], variables: Sequence[Variable], stats: Sequence[Variable], progress: bool | None
+    run: StoredRun,
+    spans: Sequence[Span],
+    variables: Sequence[Variable],
+    stats: Sequence[Variable],
+    progress: bool | None,
 ) -> Downloaded:
     """Reads the draws of the spans.
 
@@ -107,17 +105,17 @@ def download(
         "stats": {var.name: _Target(var, parts) for var in stats},
     }
     total = sum(len(rows) for part in parts for rows in part) * (len(variables) + len(stats))
-    with ProgressBar(f"run {rid}: reading", total, "draws") as bar:
+    with ProgressBar(f"run {run.rid}: reading", total, "draws") as bar:
         done = 0
         for number, span in enumerate(spans):
             for rows, pieces in _reads(span):
-                for names, page in _pages(rows, variables, stats):
-                    indices = rows[page]
-                    got = dict(zip(("draws", "stats"), span.chain.get_many(*names, slice_of(indices), progress=False)))
-                    for kind, columns in got.items():
-                        for name, values in columns.items():
-                            _put(targets[kind][name], number, page.start, values, pieces)
-                    done += len(indices) * (len(names[0]) + len(names[1]))
+                for page in pages(run, len(rows), variables, stats):
+                    indices = rows[page.rows]
+                    got = span.chain.get_many(page.draws, page.stats, slice_of(indices), progress=False)
+                    for kind, columns in zip(("draws", "stats"), got):
+                        for name in columns.keys() & targets[kind].keys():
+                            _put(targets[kind][name], number, page.rows.start, columns[name], pieces)
+                            done += len(indices)
                     if wants_progress(progress):
                         bar.update(done)
     results = {
@@ -150,40 +148,3 @@ def _put(target: _Target, chain: int, begin: int, values: Array, pieces: Sequenc
         first, end = max(begin, rows.start), min(begin + len(values), rows.stop)
         if first < end:
             target.put(part, chain, first - rows.start, values[first - begin : end - begin])
-
-
-def _pages(
-    rows: range, variables: Sequence[Variable], stats: Sequence[Variable]
-) -> Iterator[tuple[tuple[list[str], list[str]], slice]]:
-    """Names of variables and stats that are asked for together, and the rows: pages of about `_PAGE_BYTES`."""
-    is_stat = {id(var): True for var in stats}
-    for group in _short([*variables, *stats], len(rows)):
-        names = (
-            [var.name for var in group if id(var) not in is_stat],
-            [var.name for var in group if id(var) in is_stat],
-        )
-        size = sum(_row_bytes(var) for var in group)
-        step = len(rows) if len(group) > 1 else max(1, min(len(rows), _PAGE_BYTES // max(1, size)))
-        for begin in range(0, len(rows), step):
-            yield names, slice(begin, min(begin + step, len(rows)))
-
-
-def _short(columns: Sequence[Variable], draws: int) -> Iterator[list[Variable]]:
-    """Groups of which one answer is no larger than a page, and the names no longer than an address takes."""
-    for group in groups_by_size(columns, draws, _PAGE_BYTES):
-        portion: list[Variable] = []
-        characters = 0
-        for var in group:
-            length = len("&stat=") + len(quote_plus(var.name))
-            if portion and characters + length > _MOST_CHARACTERS:
-                yield portion
-                portion, characters = [], 0
-            portion.append(var)
-            characters += length
-        if portion:
-            yield portion
-
-
-def _row_bytes(var: Variable) -> int:
-    itemsize: Any = 8 if var.dtype == "str" else var.numpy_dtype.itemsize
-    return int(itemsize) * math.prod(max(1, length) for length in var.shape)

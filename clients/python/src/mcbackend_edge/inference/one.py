@@ -27,7 +27,7 @@ def read_variable(
     """Draws of one variable or stat; see `mcbackend_edge.Run.get_draws`."""
     notes = Notes()
     taken = spans(run, chains, draws, wants_warmup=warmup, equalize=True, notes=notes)
-    got = download(run.rid, taken, *(([var], []) if kind == "variable" else ([], [var])), progress)
+    got = download(run, taken, *(([var], []) if kind == "variable" else ([], [var])), progress)
     notes.say(run.rid)
     column = (got.variables if kind == "variable" else got.stats)[var.name]
     if not warmup or not column.warmup.shape[1]:
