@@ -107,6 +107,20 @@ def test_acknowledged(server: RunningServer, compare: Any, shape: str) -> None:
         compare(prepare, numpy_append(variables, draws), ">= 0.5", 5)
 
 
+def bare_get(server: RunningServer, path: str) -> np.ndarray[Any, Any]:
+    """The bytes of an answer, read into one array without looking at them."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.request("GET", path, headers={"Accept": "application/x-protobuf"})
+    response = connection.getresponse()
+    assert response.length is not None
+    buffer = np.empty(response.length, dtype=np.uint8)
+    view, read = memoryview(buffer), 0
+    while read < len(view):
+        read += response.readinto(view[read:])
+    connection.close()
+    return buffer
+
+
 @pytest.mark.parametrize("columns", [1, 1024])
 def test_get_draws(server: RunningServer, compare: Any, columns: int) -> None:
     """100 MiB from a local server, against a bare GET of the same answer into a NumPy array."""
@@ -122,22 +136,42 @@ def test_get_draws(server: RunningServer, compare: Any, columns: int) -> None:
         path = f"/v1/runs/{run.rid}/chains/0/draws?var=x"
 
         def bare() -> np.ndarray[Any, Any]:
-            connection = http.client.HTTPConnection("127.0.0.1", server.port)
-            connection.request("GET", path, headers={"Accept": "application/x-protobuf"})
-            response = connection.getresponse()
-            assert response.length is not None
-            buffer = np.empty(response.length, dtype=np.uint8)
-            view, read = memoryview(buffer), 0
-            while read < len(view):
-                read += response.readinto(view[read:])
-            connection.close()
-            return buffer
+            return bare_get(server, path)
 
         def ours() -> None:
             assert reader.get_draws("x", progress=False).shape == (rows, columns)
 
         assert np.array_equal(reader.get_draws("x", progress=False), values)
         compare(lambda: ours, lambda: bare, ">= 0.5", 7)
+        client.delete_run(run.rid)
+
+
+def test_read_a_large_model(server: RunningServer, compare: Any) -> None:
+    """4 x 2,000 draws of 5,000 dimensions (320 MB) as InferenceData, against bare GETs of the same answers."""
+    dimensions, draws = 5000, 2000
+    block = np.random.default_rng(1).normal(size=(draws // 4, dimensions))
+    with Client(server.url) as client:
+        run = client.create_run(
+            variables={"theta": np.zeros(dimensions), "mu": 0.0}, sample_stats={"tune": False, "lp": 0.0}
+        )
+        for number in range(4):
+            chain = run.init_chain(number)
+            for part in range(4):
+                chain.extend({"theta": block + part, "mu": block[:, 0]}, {"lp": block[:, 1]})
+            run.flush(300.0, progress=False)
+        reader = client.run(run.rid)
+
+        def bare() -> None:
+            for number in range(4):
+                bare_get(server, f"/v1/runs/{run.rid}/chains/{number}/draws")
+
+        def ours() -> None:
+            posterior = reader.to_inferencedata(progress=False).posterior
+            assert posterior.theta.shape == (4, draws, dimensions)
+
+        theta = reader.to_inferencedata(progress=False).posterior.theta.values
+        assert np.array_equal(theta[3, -len(block) :], block + 3)
+        compare(lambda: ours, lambda: bare, ">= 0.5", 3)
         client.delete_run(run.rid)
 
 
