@@ -54,9 +54,13 @@ def read_profile() -> Profile | None:
     """
     try:
         path = profile_path()
-        if path is None or not path.exists():
+        if path is None:
             return None
-        mode = path.stat().st_mode
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            # None, or one in a folder of somebody else.
+            return None
         if not stat.S_ISREG(mode):
             raise ProfileError(f"{path} is no regular file")
         with path.open("rb") as file:

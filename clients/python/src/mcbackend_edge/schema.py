@@ -181,6 +181,16 @@ class RunMeta:
     def rid(self) -> str:
         return self._message.rid
 
+    def renamed(self, rid: str) -> RunMeta:
+        """The same metadata under another id."""
+        message = meta_pb2.RunMeta.FromString(self.raw)
+        message.rid = rid
+        return RunMeta(message.SerializeToString(deterministic=True))
+
+    def is_same(self, other: RunMeta) -> bool:
+        """True for metadata that are equal as messages, whatever their ids."""
+        return self.renamed("").raw == other.renamed("").raw
+
     @cached_property
     def coords(self) -> dict[str, Array]:
         """Labels along the named dimensions: an array of shape (labels,) each.

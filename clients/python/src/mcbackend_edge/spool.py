@@ -21,7 +21,7 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +118,40 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class Move:
+    """A move of a spool's draws to another run that has been begun.
+
+    Attributes
+    ----------
+    rid, registration : those of the other run.
+    firsts : index of the draw with which a chain begins there, if its beginning is lost; by number.
+    """
+
+    rid: str
+    registration: str
+    firsts: Mapping[int, int]
+
+    @classmethod
+    def of(cls, about: object) -> Move | None:
+        """
+        Raises
+        ------
+        KeyError, TypeError, ValueError, AttributeError
+            If it makes no sense.
+        """
+        if about is None:
+            return None
+        rid, registration, firsts = about["rid"], about["registration"], about["firsts"]  # type: ignore[index]
+        if not (isinstance(registration, str) and registration.isprintable()):
+            raise ValueError("run.json makes no sense")
+        return cls(check_rid(rid), registration, {check_chain(int(name)): int(firsts[name]) for name in firsts})
+
+    def to_json(self) -> dict[str, object]:
+        firsts = {str(number): first for number, first in self.firsts.items()}
+        return {"rid": self.rid, "registration": self.registration, "firsts": firsts}
+
+
+@dataclass(frozen=True)
 class About:
     """The content of run.json.
 
@@ -125,12 +159,14 @@ class About:
     ----------
     key_mark : recognises the key with which the run was written (see `mark_of`); None in spools of earlier versions,
         "" if the run was written without a key.
+    move : the one that `sync --as` has begun, if there is one.
     """
 
     url: str
     registration: str | None
     boot: str
     key_mark: str | None
+    move: Move | None = None
 
     @classmethod
     def read(cls, path: Path) -> About:
@@ -150,7 +186,7 @@ class About:
             texts = (url, boot, *(text for text in (registration, mark) if text is not None))
             if not all(isinstance(text, str) and text.isprintable() for text in texts):
                 raise ValueError("run.json makes no sense")
-            return cls(url, registration, boot, mark)
+            return cls(url, registration, boot, mark, Move.of(about.get("moves")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SpoolError(f"{path} is damaged: {error}") from error
 
@@ -187,6 +223,7 @@ class RunSpool:
         self.url = about.url
         self.registration = about.registration
         self.key_mark = about.key_mark
+        self.move = about.move
         self.gaps: list[str] = []
         self._boot = about.boot
         self._lock = lock
@@ -267,6 +304,7 @@ class RunSpool:
             "rid": self.meta.rid,
             "registration": self.registration,
             "keyMark": self.key_mark,
+            **({"moves": self.move.to_json()} if self.move else {}),
             "boot": self._boot,
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -338,12 +376,40 @@ class RunSpool:
         self._lock.release()
 
 
+def discard(path: Path) -> list[Path]:
+    """Deletes what this package has written into a run folder; the files of others, which stay.
+
+    Raises
+    ------
+    SpoolInUseError
+        If its process still runs.
+    SpoolError
+        If it cannot be deleted.
+    """
+    try:
+        lock = Lock(path / "lock")
+        try:
+            _remove_written(path)
+            if not path.exists():
+                return []
+            return [child for child in _strange(path) if child.exists()] or [path]
+        finally:
+            lock.release()
+    except OSError as error:
+        raise SpoolError(f"{path} cannot be deleted: {error}") from None
+
+
 def folders(root: Path) -> Iterator[Path]:
     """The run folders below a spool root."""
     if root.is_dir():
         for path in sorted(root.iterdir()):
             if re.fullmatch(r".+~[0-9a-f]{8}", path.name) and (path.is_dir() or path.is_symlink()):
                 yield path
+
+
+def rid_of(path: Path) -> str:
+    """The id of the run of a run folder."""
+    return path.name.rpartition("~")[0]
 
 
 def is_foreign(path: Path) -> bool:

@@ -6,16 +6,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .errors import AccessError, McbError, SpoolError, SpoolGoneError, SpoolInUseError, shown
+from .errors import (
+    AccessError,
+    McbError,
+    ServerUnreachableError,
+    SpoolError,
+    SpoolGoneError,
+    SpoolInUseError,
+    UploadPendingError,
+    shown,
+)
+from .keys import Keys
+from .moving import move
 from .names import check_rid
+from .profile import Profile
 from .run_writer import RunWriter
-from .spool import RunSpool, folders, is_foreign, is_mark_of
-from .transport import Transport, is_same_server
+from .spool import RunSpool, folders, is_foreign, rid_of
+from .transport import Transport
 from .uploader import Uploader
+from .ways_out import counted, draws_are, ended, sync_command
 from .writer import ChainWriter
 
+# Seconds for which a request is tried again.
+_PATIENCE = 15.0
+
 Say = Callable[[str], None]
-Report = Callable[[RunWriter, int], None]
+Report = Callable[[str, int, int], None]
+"""Called with the run's id, the draws that are sent so far, and those that will be."""
 
 
 @dataclass
@@ -29,35 +46,15 @@ class Outcome:
     draws: int = 0
 
 
-@dataclass(frozen=True)
-class Key:
-    """A key and the server that may see it.
-
-    Attributes
-    ----------
-    url : that server; None if nobody has named it. The marks in the spools then tell; spools of an earlier version
-        have no mark and get no key.
-    """
-
-    token: str | None
-    url: str | None
-
-    def for_spool(self, url: str, mark: str | None) -> str | None:
-        """The key, if it belongs to the server `url` of a spool; else None."""
-        if not self.token:
-            return None
-        if self.url is not None:
-            return self.token if is_same_server(self.url, url) else None
-        return self.token if mark is not None and is_mark_of(mark, self.token, url) else None
-
-
 def sync(
     root: Path,
     *,
     token: str | None = None,
     server: str | None = None,
+    profile: Profile | None = None,
     url: str | None = None,
     rid: str | None = None,
+    folder: Path | None = None,
     timeout: float = 60.0,
     say: Say = print,
     report: Report | None = None,
@@ -71,14 +68,13 @@ def sync(
     ----------
     token : the key. It is shown to no other server than its own.
     server : that server; if not given, the one whose runs were written with this key.
-    url : send to this server instead of the one that the spool names. The key is then for this one.
-    rid : only this run.
+    profile : another key, and its server.
+    url : send to this server instead of the one that the spool names. `token` is then for this one.
+    rid, folder : only this run, or this run folder.
     timeout : seconds for each spool.
     """
-    if rid is not None:
-        check_rid(rid)
-    job = _Sync(Key(token, url or server), url, timeout, say, report)
-    for path in [path for path in folders(root) if rid is None or path.name.rpartition("~")[0] == rid]:
+    job = Sync(Keys.of(token, url or server, profile), url, timeout, say, report)
+    for path in chosen_folders(root, rid, folder):
         spool = job.open(path)
         if spool is not None:
             try:
@@ -88,11 +84,20 @@ def sync(
     return job.outcome
 
 
+def chosen_folders(root: Path, rid: str | None, folder: Path | None) -> list[Path]:
+    """The run folders below the root, or those of one run, or one alone."""
+    if rid is not None:
+        check_rid(rid)
+    if folder is not None:
+        return [path for path in folders(folder.parent) if path.name == folder.name]
+    return [path for path in folders(root) if rid is None or rid_of(path) == rid]
+
+
 @dataclass(frozen=True)
-class _Sync:
+class Sync:
     """One call of `sync`, which goes from folder to folder."""
 
-    key: Key
+    keys: Keys
     url: str | None
     timeout: float
     say: Say
@@ -117,23 +122,83 @@ class _Sync:
         return None
 
     def send(self, spool: RunSpool) -> None:
-        """Sends a spool to its server, with the key if that is for this server."""
-        own = None
+        """Sends a spool to its server, with the key if that is for it; goes on with a move if one was begun."""
+        if spool.move is not None:
+            self.move(spool, spool.move.rid)
+        else:
+            self._attempt(spool, lambda transport: self._send(spool, transport))
+
+    def move(self, spool: RunSpool, rid: str, *, is_tail: bool = False) -> None:
+        """Moves the draws of a spool to another run."""
+        self._attempt(spool, lambda transport: self._move(spool, transport, rid, is_tail=is_tail))
+
+    def _attempt(self, spool: RunSpool, action: Callable[[Transport], None]) -> None:
+        own, url = None, self.url or spool.url
         try:
-            own = self.key.for_spool(self.url or spool.url, spool.key_mark)
-            transport = Transport(self.url or spool.url, own)
-            self.outcome.draws += _send(spool, transport, self.timeout, self.say, self.report)
+            own = self.keys.for_spool(url, spool.key_mark)
+            transport = Transport(url, own, patience=min(self.timeout, _PATIENCE))
+            try:
+                action(transport)
+            finally:
+                transport.close()
             if spool.gaps:
                 raise SpoolError(f"{'; '.join(spool.gaps)}. The folder is left as it is")
             self.outcome.sent += 1
         except Exception as error:
             self._fail(spool.path, error)
-            if isinstance(error, AccessError) and self.key.token and not own:
+            if isinstance(error, AccessError) and self.keys and not own:
+                command = sync_command(spool.path.parent, "--rid", spool.meta.rid, "--url", spool.url)
                 self.say(
                     f"{spool.path}: the key was not sent, since nothing tells that it is for {spool.url}. If it is, "
-                    "set MCB_URL to that address, or: "
-                    f"python -m mcbackend_edge sync --rid {spool.meta.rid} --url {spool.url}"
+                    f"set MCB_URL to that address, or: {command}"
                 )
+
+    def _send(self, spool: RunSpool, transport: Transport) -> None:
+        run, rid = load(spool), spool.meta.rid
+        try:
+            stored = _stored(transport, run)
+        except ServerUnreachableError as error:
+            message = f"{draws_are(run.pending)} not on the server yet, but {run.place}. {ended(str(error))}"
+            raise UploadPendingError(message, run.pending, str(spool.path)) from None
+        firsts = {number: max(chain.acknowledged, stored.get(number, 0)) for number, chain in run.chains.items()}
+        total = run.pending
+
+        def report(pending: int) -> None:
+            if self.report is not None:
+                self.report(rid, total - pending, total)
+
+        uploader = Uploader(transport, is_quiet=True)
+        try:
+            uploader.add(run)
+            uploader.flush([run], self.timeout, report)
+        except McbError as error:
+            if spool.gaps:
+                raise SpoolError("; ".join([str(error), *spool.gaps])) from error
+            raise
+        finally:
+            uploader.stop()
+            sent = sum(max(0, chain.acknowledged - firsts[number]) for number, chain in run.chains.items())
+            self.outcome.draws += sent
+            if sent or not (run.pending or spool.gaps):
+                self.say(f"run {rid}: {counted(sent, 'draw')} sent to {transport.url}")
+        if not spool.gaps:
+            run.finish()
+
+    def _move(self, spool: RunSpool, transport: Transport, rid: str, *, is_tail: bool) -> None:
+        before, old = spool.move, spool.meta.rid
+
+        def report(done: int, total: int) -> None:
+            if self.report is not None:
+                self.report(rid, done, total)
+
+        moved = move(spool, transport, rid, is_tail=is_tail, report=report)
+        self.outcome.draws += moved.sent
+        copied = f", and {counted(moved.copied, 'draw')} copied from run {old}" if moved.copied else ""
+        self.say(f"run {rid}: {counted(moved.sent, 'draw')} sent to {transport.url}{copied}; run {old} stays as it is")
+        if before is not None and before.rid != rid:
+            self.say(f"run {before.rid} may hold some of them from an earlier attempt")
+        if not spool.gaps:
+            spool.remove()
 
     def _fail(self, path: Path, error: Exception) -> None:
         """Counts and reports a folder that cannot be sent, which keeps no other from being sent."""
@@ -150,35 +215,12 @@ def load(spool: RunSpool) -> RunWriter:
     """
     try:
         run = RunWriter(spool.meta, spool.registration, spool)
+        run.is_left = True
     except (ValueError, TypeError, MemoryError) as error:
         raise SpoolError(f"{spool.path} is damaged: run.pb: {error}") from error
     for number, segments in spool.segments(run.layout).items():
         run.chains[number] = ChainWriter.restored(number, segments, run.stock)
     return run
-
-
-def _send(spool: RunSpool, transport: Transport, timeout: float, say: Say, report: Report | None) -> int:
-    try:
-        run = load(spool)
-        stored = _stored(transport, run)
-        draws = sum(max(0, chain.length - stored.get(number, 0)) for number, chain in run.chains.items())
-        uploader = Uploader(transport)
-        try:
-            uploader.add(run)
-            uploader.flush([run], timeout, None if report is None else lambda pending: report(run, pending))
-        except McbError as error:
-            if spool.gaps:
-                raise SpoolError("; ".join([str(error), *spool.gaps])) from error
-            raise
-        finally:
-            uploader.stop()
-    finally:
-        transport.close()
-    if draws or not spool.gaps:
-        say(f"run {spool.meta.rid}: {draws} draws sent to {transport.url}")
-    if not spool.gaps:
-        run.finish()
-    return draws
 
 
 def _stored(transport: Transport, run: RunWriter) -> dict[int, int]:
@@ -188,11 +230,12 @@ def _stored(transport: Transport, run: RunWriter) -> dict[int, int]:
     ------
     AccessError
         If the server does not take the key: nobody has to wait for more.
+    ServerUnreachableError
+        If it cannot be reached at all.
     """
     try:
-        answer = transport.request("GET", f"{run.path}/chains", headers=run.headers(), patience=0.0)
-        return answer.lengths()
-    except AccessError:
+        return transport.request("GET", f"{run.path}/chains", headers=run.headers()).lengths()
+    except (AccessError, ServerUnreachableError):
         raise
     except McbError:
         # If something is wrong, sending will say so.

@@ -15,12 +15,12 @@ _LONGEST_RID = 128
 
 
 def counted(number: int, what: str) -> str:
-    """``1 draw``, ``2,000 draws``."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    """``1 draw``, ``2000 draws``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def draws_are(number: int) -> str:
-    """``1 draw is``, ``2,000 draws are``."""
+    """``1 draw is``, ``2000 draws are``."""
     return f"{counted(number, 'draw')} {'is' if number == 1 else 'are'}"
 
 
