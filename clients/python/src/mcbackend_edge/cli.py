@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
-from .commands import runs, sync, tail
+from .commands import delete, export, runs, show, sync, tail
 from .errors import McbError
 
 _ENVIRONMENT = """environment:
   MCB_URL         the server
   MCB_TOKEN       the key, where the server asks for one; it is never written to disk
+  MCB_PROFILE     the file of "mcb login", which is read where these two are not set
   MCB_SPOOL_DIR   the spool folder
+
+Each command has examples: python -m mcbackend_edge COMMAND --help
 """
+_KEY_OPTION = re.compile(r"--?(token|key|secret|password)(=.*)?")
+_INTERRUPTED, _MISUSED = 130, 2
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,20 +34,33 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mcbackend-edge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (sync, tail, runs):
+    for command in (runs, show, export, delete, sync, tail):
         command.add_to(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit status."""
-    options = build_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if any(_KEY_OPTION.fullmatch(word) for word in words):
+        print(
+            "mcbackend-edge: a key is no argument, which others on this machine see: set MCB_TOKEN, or log in with "
+            "npx mcb login",
+            file=sys.stderr,
+        )
+        return _MISUSED
+    options = build_parser().parse_args(words)
     try:
         status: int = options.handler(options)
+        sys.stdout.flush()
         return status
-    except (McbError, ValueError, OSError) as error:
+    except BrokenPipeError:
+        # Somebody has read as much as they wanted. Python would complain once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (McbError, ValueError, TypeError, ImportError, OSError) as error:
         print(f"mcbackend-edge: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("mcbackend-edge: interrupted", file=sys.stderr)
-        return 130
+        return _INTERRUPTED
