@@ -8,7 +8,7 @@ from typing import Protocol, SupportsIndex
 
 import numpy as np
 
-from .columns import Column, to_numpy
+from .columns import Column, element_at, to_numpy
 from .elements import ElementIndex, Elements
 from .errors import UnknownVariableError, shown
 from .mirror import Mirror
@@ -176,7 +176,7 @@ class ChainReading:
     def _only(self, idx: int, columns: Mapping[str, Array]) -> dict[str, Array]:
         if any(len(values) == 0 for values in columns.values()):
             raise IndexError(f"chain {self.number} has no iteration {idx}")
-        return {name: _element(values) for name, values in columns.items()}
+        return {name: element_at(values, 0) for name, values in columns.items()}
 
     def _known(self, name: str, known: Mapping[str, Variable], what: str) -> Variable:
         try:
@@ -213,7 +213,3 @@ def _rows(slc: object) -> slice:
 def _one(idx: int) -> slice:
     """The slice that holds one index; -1 has no end that a slice could name."""
     return slice(idx, idx + 1 if idx != -1 else None)
-
-
-def _element(values: Array) -> Array:
-    return np.asarray(values[0])

@@ -33,6 +33,16 @@ class Rigid:
 
 
 @dataclass(frozen=True)
+class Absent(Rigid):
+    """A stat that no draw has: its fill value, without the memory for it."""
+
+    @classmethod
+    def of(cls, var: Variable, draws: int) -> Absent:
+        fill = np.array(var.fill_value, dtype=var.numpy_dtype)
+        return cls(np.broadcast_to(fill, (draws, *var.shape)))
+
+
+@dataclass(frozen=True)
 class Ragged:
     """Numbers whose shape varies: for each draw its shape and its elements' bytes, in C order, little-endian."""
 
@@ -72,13 +82,19 @@ class Repeated(Sequence[Any]):
         return Repeated(self.value, len(selected)) if isinstance(selected, range) else self.value
 
 
+def text_array(texts: Sequence[str], shape: Shape) -> Array:
+    """Strings as an array: ``<U``, or Python objects where one ends in NUL, which NumPy's own strings lose."""
+    has_nul = "\0" in "".join(texts) and any(text.endswith("\0") for text in texts)
+    return np.array(texts, dtype=object if has_nul else str).reshape(shape)
+
+
 def to_numpy(var: Variable, column: Column) -> Array:
     """Draws as McBackend's NumPyBackend gives them.
 
     Returns
     -------
     An array of shape (draws, \\*shape) for rigid variables; for those that are not, an object array of shape (draws,)
-    of arrays. Strings are a ``<U`` array of shape (draws, \\*shape) where all have one shape.
+    of arrays. Strings are an array of shape (draws, \\*shape) where all have one shape; see `text_array`.
     """
     if isinstance(column, Rigid):
         return column.values
@@ -87,11 +103,17 @@ def to_numpy(var: Variable, column: Column) -> Array:
     if isinstance(column, Strings) and len(set(column.shapes)) <= 1:
         shape = column.shapes[0] if column.shapes else var.shape if var.is_rigid else ()
         flat = [text for part in column.parts for text in part]
-        return np.array(flat, dtype=str).reshape(len(column), *shape)
+        return text_array(flat, (len(column), *shape))
     result = np.empty(len(column), dtype=object)
     for index in range(len(column)):
         result[index] = draw_at(var, column, index)
     return result
+
+
+def element_at(values: Array, index: int) -> Array:
+    """One draw of an array that `to_numpy` has given."""
+    value = values[index]
+    return text_array([value], ()) if isinstance(value, str) else np.asarray(value)
 
 
 def draw_at(var: Variable, column: Column, index: int) -> Array:
@@ -99,7 +121,7 @@ def draw_at(var: Variable, column: Column, index: int) -> Array:
     if isinstance(column, Rigid):
         return np.asarray(column.values[index])
     if isinstance(column, Strings):
-        return np.array(column.parts[index], dtype=str).reshape(column.shapes[index])
+        return text_array(column.parts[index], column.shapes[index])
     return np.frombuffer(column.parts[index], var.numpy_dtype).reshape(column.shapes[index]).copy()
 
 
@@ -112,16 +134,22 @@ def strict_cast(var: Variable, value: ArrayLike) -> Array:
     ------
     DtypeMismatchError, ShapeMismatchError
     """
-    array = np.asarray(value)
     if var.dtype == "str":
-        if array.dtype.kind != "U" and not all(isinstance(item, str) for item in array.flat):
-            raise DtypeMismatchError(f"{var.name!r} holds strings, not {array.dtype}")
-        cast = array.astype(str)
+        cast = _texts(value)
+        if cast.dtype.kind != "U" and not all(isinstance(item, str) for item in cast.flat):
+            raise DtypeMismatchError(f"{var.name!r} holds strings, not {np.asarray(value).dtype}")
     else:
-        cast = _lossless(var, array)
+        cast = _lossless(var, np.asarray(value))
     if not var.fits(cast.shape):
         raise ShapeMismatchError(f"{var.name!r} has shape {list(var.shape)}, not {list(cast.shape)}")
     return cast
+
+
+def _texts(value: ArrayLike) -> Array:
+    """Strings as they are; only those in an array of NumPy's have lost NULs at their ends before."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "UO":
+        return value
+    return np.asarray(value, dtype=object)
 
 
 def _lossless(var: Variable, array: Array) -> Array:
@@ -146,9 +174,11 @@ def numpy_cast(var: Variable, value: ArrayLike) -> Array:
     DtypeMismatchError, ShapeMismatchError
         For values that NumPy cannot assign either.
     """
-    array = np.asarray(value)
     if var.dtype == "str":
-        return array if array.dtype.kind == "U" else array.astype(str)
+        texts = _texts(value)
+        is_text = texts.dtype.kind == "U" or all(isinstance(item, str) for item in texts.flat)
+        return texts if is_text else np.asarray(value).astype(str)
+    array = np.asarray(value)
     if array.dtype != var.numpy_dtype:
         try:
             with np.errstate(all="ignore"):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from .columns import element_at
 from .ndarray import Array
 from .run import Chain
 
@@ -30,7 +29,7 @@ class ReadAhead:
         # A block of draws, and one of stats.
         self._blocks: dict[bool, _Block] = {}
         columns = (*chain.run.variables.values(), *chain.run.sample_stats.values())
-        row_bytes = sum(var.fill().nbytes for var in columns)
+        row_bytes = sum(var.fill_bytes for var in columns)
         most = _MOST_ROWS if all(var.is_rigid for var in columns) else _MOST_RAGGED_ROWS
         self._rows = max(1, min(most, _MOST_BYTES // max(1, row_bytes)))
 
@@ -47,7 +46,7 @@ class ReadAhead:
         if block is None or block.names != names or not block.start <= idx < block.stop:
             block = self._blocks[of_stats] = self._read(idx, names, of_stats)
             idx = block.start
-        return {name: np.asarray(values[idx - block.start]) for name, values in block.values.items()}
+        return {name: element_at(values, idx - block.start) for name, values in block.values.items()}
 
     def _read(self, idx: int, names: tuple[str, ...], of_stats: bool) -> _Block:
         length = len(self._chain)

@@ -77,7 +77,18 @@ class Variable:
         shape = () if self.undefined_ndim else tuple(0 if length == -1 else length for length in self.shape)
         if self.dtype == "str":
             return np.full(shape, "", dtype="<U1")
-        return np.full(shape, np.nan if self.dtype.startswith("float") else 0, dtype=self.numpy_dtype)
+        return np.full(shape, self.fill_value, dtype=self.numpy_dtype)
+
+    @property
+    def fill_value(self) -> float:
+        """Each element of a missing stat, if it is a number."""
+        return np.nan if self.dtype.startswith("float") else 0
+
+    @property
+    def fill_bytes(self) -> int:
+        """Bytes of `fill`, which may be more than there is memory for."""
+        shape = () if self.undefined_ndim else (max(0, length) for length in self.shape)
+        return math.prod(shape) * (4 if self.dtype == "str" else self.numpy_dtype.itemsize)
 
     def fits(self, shape: Sequence[int]) -> bool:
         """True if a draw of this variable may have that shape."""
