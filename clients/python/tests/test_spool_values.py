@@ -53,6 +53,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 FIRST = [40_000 * 8] * 3
+SEGMENT = 4 << 20
+GROWING_LATE = [8] * 50 + [300_000, SEGMENT, SEGMENT - 16, SEGMENT - 24, SEGMENT + 8, 8, 300_000, 0]
 MIXED = [0, 300_000, 10, 3_000_000, 0, 262_144, 262_136, 7]
 
 
@@ -70,6 +72,9 @@ MIXED = [0, 300_000, 10, 3_000_000, 0, 262_144, 262_136, 7]
         ("x,path,stat:text", MIXED, "append"),
         ("x,path,stat:text", MIXED, "extend"),
         ("path", [20_000_000, 8], "append"),
+        ("path", GROWING_LATE, "append"),
+        ("path", GROWING_LATE, "extend"),
+        ("x,text,stat:path", [8, 400_000] * 6, "append"),
     ],
 )
 def test_sigkill_loses_no_large_value(

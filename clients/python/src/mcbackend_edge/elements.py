@@ -100,7 +100,10 @@ class Elements:
     def pick(self, column: Column) -> Column:
         """These elements of the whole column."""
         if isinstance(column, Rigid):
-            return Rigid(np.take(column.values.reshape(len(column), self.size), self.indices, axis=1))
+            flat = column.values.reshape(len(column), self.size)
+            # Of an array that is no block of memory, `take` would first make one.
+            is_block = flat.flags.c_contiguous
+            return Rigid(np.take(flat, self.indices, axis=1) if is_block else flat[:, self.indices])
         indices = self.indices.tolist()
         return Strings([(len(self),)] * len(column), [[part[i] for i in indices] for part in column.parts])
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from .bodies import Progress
-from .columns import MOST_OBJECTS, Column, Ragged, Repeated, Rigid, Strings
+from .columns import MOST_OBJECTS, Absent, Column, Ragged, Repeated, Rigid, Strings
 from .elements import Elements, side_by_side
 from .errors import AnswerTooLargeError, PayloadTooLargeError, ProtocolError
 from .progress import ProgressBar
@@ -235,6 +235,8 @@ def join_columns(columns: Sequence[Column]) -> Column:
     first = columns[0]
     if len(columns) == 1:
         return first
+    if isinstance(first, Absent) and all(isinstance(column, Absent) for column in columns):
+        return Absent(np.broadcast_to(first.values[0], (sum(map(len, columns)), *first.values.shape[1:])))
     if isinstance(first, Rigid):
         return Rigid(np.concatenate([column.values for column in columns if isinstance(column, Rigid)]))
     if isinstance(first, Strings) and isinstance(first.shapes, Repeated):

@@ -36,8 +36,9 @@ import numpy as np
 
 from .appender import Appender, appender
 from .columns import Column, Ragged, Rigid, Strings
-from .errors import DrawError, DtypeMismatchError, SpoolError
+from .errors import SpoolError
 from .files import open_own
+from .heap import HEAP_BEGIN, decode_strings, decode_value, encode_fill, makes_sense, value_at
 from .ndarray import Array
 from .schema import RunMeta, Variable
 
@@ -46,8 +47,8 @@ VERSION = 2
 HEADER_BYTES = 4096
 _MAGIC, _VERSION, _ROW, _CAPACITY, _HEAP, _START, FILLED, HEAP_USED, _SYNCED, _DIGEST = range(10)
 _SUM = _DIGEST + 4
-# Offset 0 in the heap means: this stat was missing. The first value lies at 8.
-HEAP_BEGIN = 8
+# Bytes of a value that lies in the row, at most.
+LARGEST_VARIABLE, LARGEST_STAT = 256 << 20, 16 << 20
 
 
 _ZEROS = bytes(1 << 18)
@@ -61,7 +62,8 @@ class Layout:
     Attributes
     ----------
     columns : variables, then stats, in the order of registration.
-    rigid, heap : indices into `columns` of those that lie in the row itself, and of those in the heap.
+    rigid, heap : indices into `columns` of those that lie in the row itself, and of those in the heap: values of
+        varying shape, strings, and values so large that a row should not have room for those that never come.
     row : the structured dtype of a row.
     """
 
@@ -69,8 +71,11 @@ class Layout:
         self.variables = meta.variables
         self.sample_stats = meta.sample_stats
         self.columns: tuple[Variable, ...] = (*meta.variables, *meta.sample_stats)
-        self.rigid = [i for i, var in enumerate(self.columns) if var.is_rigid and var.dtype != "str"]
-        self.heap = [i for i, var in enumerate(self.columns) if not (var.is_rigid and var.dtype != "str")]
+        split = len(self.variables)
+        self.rigid = [
+            i for i, var in enumerate(self.columns) if _size(var) <= (LARGEST_VARIABLE if i < split else LARGEST_STAT)
+        ]
+        self.heap = [i for i in range(len(self.columns)) if i not in set(self.rigid)]
         fields: list[Any] = [(f"c{i}", self.columns[i].numpy_dtype, self.columns[i].shape) for i in self.rigid]
         fields += [(f"c{i}", "<i8") for i in self.heap]
         row = np.dtype(fields)
@@ -237,8 +242,8 @@ class Segment:
                     if i < split:
                         return row
                     continue
-                value = _value_at(self.heap, offset)
-                if value is None or not (self.has_sums or _makes_sense(layout.columns[i], self.heap, offset)):
+                value = value_at(self.heap, offset)
+                if value is None or not (self.has_sums or makes_sense(layout.columns[i], self.heap, offset)):
                     return row
                 total = crc32(value, total)
             if self.has_sums and total != self.sums[row]:
@@ -265,17 +270,33 @@ class Segment:
             os.close(file)
         return True
 
-    def columns(self, begin: int, end: int) -> list[Column]:
-        """The iterations [begin, end), by absolute index, column by column in the layout's order."""
+    def columns(self, begin: int, end: int) -> list[Column | None]:
+        """The iterations [begin, end), by absolute index, column by column in the layout's order.
+
+        None stands for a large stat of fixed shape that none of them has.
+        """
         rows = self.rows[begin - self.start : end - self.start]
-        result: list[Column] = []
+        in_heap = set(self.layout.heap)
+        result: list[Column | None] = []
         for i, var in enumerate(self.layout.columns):
             field = rows[f"c{i}"]
-            if var.is_rigid and var.dtype != "str":
+            if i not in in_heap:
                 result.append(Rigid(np.ascontiguousarray(field)))
+            elif var.is_rigid and var.dtype != "str":
+                result.append(self._large(var, field.tolist()))
             else:
                 result.append(self._from_heap(var, field.tolist()))
         return result
+
+    def _large(self, var: Variable, offsets: Sequence[int]) -> Column | None:
+        if not any(offsets):
+            return None
+        values = np.full((len(offsets), *var.shape), var.fill_value, dtype=var.numpy_dtype)
+        for row, offset in enumerate(offsets):
+            if offset:
+                shape, payload = decode_value(self.heap, offset)
+                values[row] = np.frombuffer(payload, var.numpy_dtype).reshape(shape)
+        return Rigid(values)
 
     def _from_heap(self, var: Variable, offsets: Sequence[int]) -> Column:
         decoded = [decode_value(self.heap, offset) if offset else encode_fill(var) for offset in offsets]
@@ -333,7 +354,7 @@ class StoredSegment:
             problem = f"{path} lacks the draws {lost}: {reason}, and the machine has been restarted"
         return cls(layout, path, segment.start, intact, problem)
 
-    def columns(self, begin: int, end: int) -> list[Column]:
+    def columns(self, begin: int, end: int) -> list[Column | None]:
         """As `Segment.columns`.
 
         Raises
@@ -362,6 +383,13 @@ class StoredSegment:
         return True
 
 
+def _size(var: Variable) -> float:
+    """Bytes of a value; infinite where that varies."""
+    if not var.is_rigid or var.dtype == "str":
+        return math.inf
+    return math.prod(var.shape) * var.numpy_dtype.itemsize
+
+
 def row_sum(row: int, data: bytes | memoryview, values: Iterable[bytes]) -> int:
     """Checksum of a row: the CRC-32 of its bytes and then of its values in the heap, begun with its place."""
     total = crc32(data, row)
@@ -385,73 +413,6 @@ def _is_sensible(counters: memoryview, layout: Layout) -> bool:
     return (
         counters[_ROW] == layout.row_bytes and counters[_CAPACITY] > 0 and min(counters[_HEAP], counters[_START]) >= 0
     )
-
-
-def _value_at(heap: memoryview, offset: int) -> memoryview | None:
-    """The encoded value at an offset; None if none can lie there."""
-    if not HEAP_BEGIN <= offset <= len(heap) - 8:
-        return None
-    (size,) = struct.unpack_from("<I", heap, offset)
-    end = offset + 4 + size
-    return heap[offset:end] if size >= 4 and end <= len(heap) else None
-
-
-def _makes_sense(var: Variable, heap: memoryview, offset: int) -> bool:
-    """True if the bytes at an offset are a value of the variable."""
-    size, ndim = struct.unpack_from("<II", heap, offset)
-    if 4 + 4 * ndim > size:
-        return False
-    shape, payload = decode_value(heap, offset)
-    if not var.fits(shape):
-        return False
-    if var.dtype != "str":
-        return len(payload) == math.prod(shape) * var.numpy_dtype.itemsize
-    try:
-        return len(decode_strings(payload)) == math.prod(shape)
-    except (struct.error, UnicodeDecodeError):
-        return False
-
-
-def encode_value(var: Variable, value: Array) -> bytes:
-    """One value as the heap has it: number of bytes that follow, number of dimensions, dimensions, payload."""
-    try:
-        payload = encode_strings(value.ravel().tolist()) if var.dtype == "str" else value.tobytes()
-    except UnicodeEncodeError as error:
-        raise DtypeMismatchError(f"{var.name!r} holds text that is no Unicode: {error}") from error
-    if len(payload) > 2**31 or max(value.shape, default=0) >= 2**32:
-        raise DrawError(f"a value of {var.name!r} is too large to be stored: it has shape {list(value.shape)}")
-    head = struct.pack(f"<I{value.ndim}I", value.ndim, *value.shape)
-    return struct.pack("<I", len(head) + len(payload)) + head + payload
-
-
-def decode_value(heap: memoryview, offset: int) -> tuple[tuple[int, ...], bytes]:
-    """Shape and payload of the value at an offset."""
-    size, ndim = struct.unpack_from("<II", heap, offset)
-    shape = struct.unpack_from(f"<{ndim}I", heap, offset + 8)
-    return shape, bytes(heap[offset + 8 + 4 * ndim : offset + 4 + size])
-
-
-def encode_fill(var: Variable) -> tuple[tuple[int, ...], bytes]:
-    """Shape and payload of a stat that is missing."""
-    fill = var.fill()
-    return fill.shape, encode_strings(fill.ravel().tolist()) if var.dtype == "str" else fill.tobytes()
-
-
-def encode_strings(texts: Iterable[str]) -> bytes:
-    encoded = [text.encode() for text in texts]
-    return b"".join(struct.pack("<I", len(text)) + text for text in encoded)
-
-
-def decode_strings(payload: bytes) -> list[str]:
-    texts, at = [], 0
-    while at < len(payload):
-        (size,) = struct.unpack_from("<I", payload, at)
-        end = at + 4 + size
-        if end > len(payload):
-            raise struct.error("a text is longer than what holds it")
-        texts.append(payload[at + 4 : end].decode())
-        at = end
-    return texts
 
 
 def _map_new(path: Path, size: int) -> mmap.mmap:

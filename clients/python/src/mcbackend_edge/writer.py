@@ -19,7 +19,7 @@ from numpy import ndarray
 from numpy.typing import ArrayLike
 
 from .appender import PYTHON_SCALARS, Tail
-from .columns import Column, Rigid, column_of, draw_at, numpy_cast, strict_cast
+from .columns import Absent, Column, Rigid, column_of, draw_at, numpy_cast, strict_cast
 from .errors import (
     DrawGapError,
     DtypeMismatchError,
@@ -28,8 +28,9 @@ from .errors import (
     ShapeMismatchError,
     UnknownVariableError,
 )
+from .heap import HEAP_BEGIN, encode_value
 from .schema import Variable
-from .segment import FILLED, HEAP_BEGIN, HEAP_USED, Layout, Segment, StoredSegment, encode_value, row_sum
+from .segment import FILLED, HEAP_USED, Layout, Segment, StoredSegment, row_sum
 from .spool import RunSpool
 from .wire import BatchEncoder
 
@@ -405,11 +406,13 @@ class ChainWriter:
 
     def columns(self, begin: int, end: int) -> list[list[Column]]:
         """The iterations [begin, end), as far as the log still holds them, in pieces."""
-        return [
-            segment.columns(max(begin, segment.start), min(end, segment.end))
-            for segment in list(self._segments)
-            if segment.start < end and segment.end > begin
-        ]
+        pieces = []
+        for segment in list(self._segments):
+            first, last = max(begin, segment.start), min(end, segment.end)
+            if first < last:
+                columns = zip(self._layout.columns, segment.columns(first, last))
+                pieces.append([Absent.of(var, last - first) if column is None else column for var, column in columns])
+        return pieces
 
     def acknowledge(self, length: int) -> None:
         """Notes that the server has `length` iterations; drops segments that it has all of, but for the last."""
