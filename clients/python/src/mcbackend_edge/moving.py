@@ -39,7 +39,7 @@ _MOST_ROWS = 1_000_000
 # Chains that a message names, at most.
 _MOST_NAMED = 10
 
-Columns = Callable[[int, int], Sequence[Column]]
+Columns = Callable[[int, int], Sequence[Column | None]]
 Report = Callable[[int, int], None]
 """Called with the draws that are stored so far, and those that will be."""
 
