@@ -68,12 +68,12 @@ def read_profile() -> Profile | None:
         url, token = content["url"], content["token"]
         if not (isinstance(url, str) and isinstance(token, str)):
             raise ValueError("url and token are texts")
-    except (OSError, RuntimeError) as error:
-        raise ProfileError(f"the profile cannot be read: {error}") from None
     except ProfileError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ProfileError(f"{path} is damaged: {_AGAIN}") from None
+    except (OSError, RuntimeError) as error:
+        raise ProfileError(f"the profile cannot be read: {error}") from None
     # Windows has no such modes.
     is_open = os.name == "posix" and stat.S_IMODE(mode) & 0o077
     problem = f"{path} has mode {mode & 0o777:o}, so others can read its key: chmod 600 {path}, and change the key"

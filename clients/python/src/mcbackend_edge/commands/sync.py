@@ -104,11 +104,15 @@ def _report() -> Report | None:
 
 
 def _profile() -> Profile | None:
+    """The profile of ``mcb login``, if it can be used; else the reason is told."""
     try:
-        return read_profile()
+        profile = read_profile()
+        problem = profile.problem if profile else ""
     except ProfileError as error:
-        print(f"mcbackend-edge: {error}", file=sys.stderr)
-        return None
+        profile, problem = None, str(error)
+    if problem:
+        print(f"mcbackend-edge: {problem}", file=sys.stderr)
+    return profile
 
 
 def _list(paths: list[Path]) -> int:
