@@ -59,7 +59,7 @@ def move(
 
     Parameters
     ----------
-    is_tail : where the draws before are lost, begin the chain with the first one that there is.
+    is_tail : begin a chain with the first draw that there is, if those before it are lost.
 
     Raises
     ------
