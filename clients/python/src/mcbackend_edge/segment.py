@@ -250,6 +250,13 @@ class Segment:
                 return row
         return end
 
+    def rest(self) -> None:
+        """Takes the pages of a file out of the process's memory; they stay in the kernel's cache, which gives them back
+        when they are read. Else a server that lags behind would let the sampler's process grow with all draws."""
+        if isinstance(self.memory, mmap.mmap) and sys.platform == "linux":
+            with suppress(OSError):
+                self.memory.madvise(mmap.MADV_DONTNEED)
+
     def sync(self) -> bool:
         """Makes sure that all present rows are on disk, not only in the page cache; True if some were not known to be.
 

@@ -387,6 +387,8 @@ class ChainWriter:
                 # A segment without rows begins at the same iteration as the new one, which so has taken its file.
                 if isinstance(empty, Segment) and empty.start == tail.start:
                     self._stock.is_replaced(empty)
+        if end.capacity:
+            self._tail.rest()
         self._segments.append(tail)
         self._tail, end.memory, end.sums, end.counters = tail, tail.memory, tail.sums, tail.counters
         end.filled, end.capacity = 0, capacity
