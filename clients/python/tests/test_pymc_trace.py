@@ -39,7 +39,9 @@ def make_trace(server: RunningServer) -> Iterator[MakeTrace]:
 
 
 @pytest.mark.parametrize("cores", [1, 2])
-@pytest.mark.parametrize("make_model", [models.eight_schools, models.compound, models.data_of_all_kinds, models.shapes])
+@pytest.mark.parametrize(
+    "make_model", [models.eight_schools, models.compound, models.dates, models.data_of_all_kinds, models.shapes]
+)
 def test_pm_sample_returns_what_it_returns_without(
     make_trace: MakeTrace, make_model: Callable[[], Any], cores: int
 ) -> None:
