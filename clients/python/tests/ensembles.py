@@ -1,4 +1,4 @@
-"""What the tests of `EmceeBackend` walk with."""
+"""Ensembles with which the tests of `EmceeBackend` walk."""
 
 from __future__ import annotations
 

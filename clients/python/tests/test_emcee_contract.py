@@ -1,4 +1,4 @@
-"""What emcee expects of a backend: its own tests, and blobs, dtypes and generators of every kind."""
+"""The expectations that emcee has of a backend: its own tests, and blobs, dtypes and generators of every kind."""
 
 from __future__ import annotations
 

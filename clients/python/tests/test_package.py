@@ -144,7 +144,7 @@ def test_remarks_name_their_subject_first() -> None:
     """No sentence, nor what stands behind the name of a parameter, opens with a clause in place of a noun."""
     of_parameters = re.compile(r"^\w[\w, ]* : (?:what|who|whether|where|which|of)\s", re.IGNORECASE | re.MULTILINE)
     between_sentences = re.compile(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z])")
-    for path in [*PACKAGE.glob("src/mcbackend_edge/*.py"), *PACKAGE.glob("tests/*.py"), *PACKAGE.glob("scripts/*.py")]:
+    for path in [*PACKAGE.glob("src/**/*.py"), *PACKAGE.glob("tests/*.py"), *PACKAGE.glob("scripts/*.py")]:
         for remark in remarks(path):
             assert not of_parameters.search(remark), f"{path}: {remark}"
             for sentence in between_sentences.split(remark):

@@ -1,4 +1,4 @@
-"""What `HTTPBackend` knows of a model that McBackend does not tell it."""
+"""Things of a model that `HTTPBackend` knows although McBackend does not tell it."""
 
 from __future__ import annotations
 

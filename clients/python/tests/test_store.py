@@ -114,7 +114,7 @@ def groups_of(result: Any) -> dict[str, Any]:
 
 
 def assert_same(got: Any, wanted: Any, rid: str) -> None:
-    """What is read is what was stored: groups, names, dims, coords, dtypes, values and attributes."""
+    """All is read as it was stored: groups, names, dims, coords, dtypes, values and attributes."""
     had = {name: data for name, data in groups_of(wanted).items() if has_place(name) and data.data_vars}
     have = groups_of(got)
     assert set(have) == set(had)

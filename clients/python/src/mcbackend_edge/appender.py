@@ -61,7 +61,7 @@ class Tail:
     ----------
     refusal : the reason for which nothing more can be appended, or None.
     filled, capacity : rows that are written, and that there is room for; both are 0 before the first draw.
-    memory, sums, counters : of the segment.
+    memory, sums, counters : those of the segment.
     """
 
     __slots__ = ("capacity", "counters", "filled", "memory", "refusal", "sums")

@@ -32,7 +32,7 @@ _STEERING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY
 
 
 class Environment(dict[str, Any]):
-    """What is known of the environment; a slow git adds ``git`` later."""
+    """All that is known of the environment; a slow git adds ``git`` later."""
 
     def __init__(self, known: dict[str, Any], look: threading.Thread | None = None) -> None:
         super().__init__(known)

@@ -100,8 +100,8 @@ class ClientResults:
 
         Parameters
         ----------
-        sampler : what ``nutpie.sample(…, blocking=False)`` gives. With a ``zarr_store`` the draws are stored when
-            sampling has ended.
+        sampler : the one that ``nutpie.sample(…, blocking=False)`` gives. With a ``zarr_store`` the draws are stored
+            when sampling has ended.
         blocking : True waits for the sampler's end; Ctrl-C ends sampling and gives the draws that there are. False
             gives a handle with ``run``, ``rid``, ``wait()`` and ``abort()``.
         **options : ``name``, ``rid``, ``tags``, ``notes``, ``attributes``, ``facts`` and ``capture``, as in

@@ -101,7 +101,7 @@ class Elements:
         """These elements of the whole column."""
         if isinstance(column, Rigid):
             flat = column.values.reshape(len(column), self.size)
-            # Of an array that is no block of memory, `take` would first make one.
+            # `take` would first make one of an array that is no block of memory.
             is_block = flat.flags.c_contiguous
             return Rigid(np.take(flat, self.indices, axis=1) if is_block else flat[:, self.indices])
         indices = self.indices.tolist()

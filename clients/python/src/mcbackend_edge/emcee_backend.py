@@ -66,7 +66,7 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
         not given.
     names : the parameters' names, in the order of the vector.
     dtype : that of parameters and log probabilities: float64, or float32.
-    offline : start sampling even if the server cannot be reached: the run is registered when it answers. What it has
+    offline : start sampling even if the server cannot be reached: the run is registered when it answers. The run
         under `rid` is then not loaded, and left as it is. If not given, where there is a spool.
     read_only : load the run and never write to it: sampling raises RuntimeError. `reload` loads what has come since.
     name, tags, notes, facts : those of a run that has none yet; see `mcbackend_edge.Run.set_about`. They are told in

@@ -72,7 +72,7 @@ def begin(
 def begin_somehow(client: Client, rid: str, meta_of: Callable[[str], RunMeta]) -> FreshRun:
     """As `begin`, for a writer that samples already: nothing is raised.
 
-    Where the server cannot be asked for a free id, and it is not asked during an outage, the run gets one that nobody
+    If the server cannot be asked for a free id, and it is not asked during an outage, the run gets one that nobody
     can have. It is registered when its draws are sent.
     """
     if not client.has_outage:

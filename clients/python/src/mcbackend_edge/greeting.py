@@ -1,6 +1,6 @@
 """The line at the start of sampling and the one at its end, by which a run is found again.
 
-They go through the logger ``mcbackend_edge`` as INFO. Where the application has configured no logging, they are written
+They go through the logger ``mcbackend_edge`` as INFO. If the application has configured no logging, they are written
 to stderr, so that a script shows them without further ado.
 """
 

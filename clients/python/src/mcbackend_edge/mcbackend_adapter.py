@@ -84,7 +84,7 @@ class HTTPRun(McbRun):
     Attributes
     ----------
     run : this package's handle on it, with more than McBackend's interface has.
-    sampling : what is told of it beside its draws; None if this process only reads it.
+    sampling : all that is told of it beside its draws; None if this process only reads it.
     """
 
     def __init__(self, meta: RunMeta, run: Run, *, mirror: bool = True, sampling: PyMCSampling | None = None) -> None:
@@ -149,10 +149,10 @@ class HTTPBackend(Backend):
     url, token, spool, interval, exit_timeout : see `mcbackend_edge.Client`.
     offline : start sampling even if the server cannot be reached; see `mcbackend_edge.Client.create_run`.
     name, tags, notes : those of the runs; see `mcbackend_edge.Run.set_about`.
-    attributes : of the runs: numbers, text, bools, lists, dicts, times, arrays.
-    rid : the run's id, in place of the one that PyMC makes up. Where a run of that id has draws already, the draws go
+    attributes : those of the runs: numbers, text, bools, lists, dicts, times, arrays.
+    rid : the run's id, in place of the one that PyMC makes up. If a run of that id has draws already, the draws go
         to the next one of ``rid.2``, ``rid.3``, …
-    facts : facts of the runs. What `pm.sample` was given is told without being asked for.
+    facts : facts of the runs. The arguments of `pm.sample` are told without being asked for.
     capture : tell host, user, script and git's commit as well: True, False, or None for servers on this machine only.
     mirror : keep all draws in memory, from which PyMC reads them back. False reads them from the server.
 

@@ -42,7 +42,7 @@ class SampleCall:
     trace_vars : the values that `var_names` asks for; None for all.
     initial_point : a starting point, by the names of the value variables.
     tune, draws : number of draws of warmup, and behind it.
-    discard_tuned_samples : whether warmup is left out of the result.
+    discard_tuned_samples : True if warmup is left out of the result.
     settings : settings of the sampler, in the types of JSON.
     seeds : for each chain the state from which its random numbers begin, as text.
     """

@@ -26,7 +26,7 @@ class PyMCSampling:
     Parameters
     ----------
     fresh : the run.
-    call : what `pm.sample` was given, as far as it can be seen.
+    call : the arguments of `pm.sample`, as far as it can be seen.
     """
 
     def __init__(self, fresh: FreshRun, call: SampleCall, beginning: Beginning, url: str, capture: bool | None) -> None:

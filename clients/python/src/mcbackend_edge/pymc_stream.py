@@ -52,7 +52,7 @@ class RunStream:
     Attributes
     ----------
     run : its handle.
-    sampling : what is told of it beside its draws.
+    sampling : all that is told of it beside its draws.
     has_draws : True once a draw was recorded.
     total : draws of a chain, warmup included.
     """
@@ -72,7 +72,7 @@ class RunStream:
         ----------
         trace : the trace of its first chain, which has been set up.
         total : draws of a chain, warmup included.
-        discards_warmup : whether the result of `pm.sample` leaves it out.
+        discards_warmup : True if the result of `pm.sample` leaves it out.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class ChainStream:
         Parameters
         ----------
         filled : number of rows that the trace has.
-        in_warmup : whether the last one is of warmup; None if PyMC does not say so.
+        in_warmup : True if the last one is of warmup; None if PyMC does not say so.
         """
         try:
             if not self._has_failed:

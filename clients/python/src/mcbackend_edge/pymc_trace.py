@@ -29,7 +29,7 @@ log = logging.getLogger("mcbackend_edge")
 
 
 class PyMCTrace(BaseTrace):  # type: ignore[misc]
-    """Stores the draws of `pm.sample` on a server while it samples. What `pm.sample` returns is not changed.
+    """Stores the draws of `pm.sample` on a server while it samples. The result of `pm.sample` is not changed.
 
         with model:
             idata = pm.sample(trace=PyMCTrace("https://draws.example.org", token="…", name="radon"))
@@ -41,16 +41,16 @@ class PyMCTrace(BaseTrace):  # type: ignore[misc]
     ----------
     url, token, spool, interval, exit_timeout : see `mcbackend_edge.Client`.
     name, tags, notes : those of the runs; see `mcbackend_edge.Run.set_about`.
-    attributes : of the runs: numbers, text, bools, lists, dicts, times, arrays. They must be the same at each start
-        with the same `rid`.
-    rid : the run's id; a new one for each run if not given. Where a run of that id has draws already, the draws go to
+    attributes : those of the runs: numbers, text, bools, lists, dicts, times, arrays. They must be the same at each
+        start with the same `rid`.
+    rid : the run's id; a new one for each run if not given. If a run of that id has draws already, the draws go to
         the next one of ``rid.2``, ``rid.3``, …
     facts : facts of the runs. Expected draws, times, settings and seeds are told without being asked for.
     capture : tell host, user, script and git's commit as well: True, False, or None for servers on this machine only.
     offline : start sampling even if the server cannot be reached; see `mcbackend_edge.Client.create_run`.
     model : the model; if not given, the one that `pm.sample` samples.
     vars : values of the model that are traced, as for PyMC's `NDArray`; what `pm.sample` asks for if not given.
-    discard_tuned_samples : whether the run, read as a whole, leaves warmup out, which is stored anyway; as in the call
+    discard_tuned_samples : True if the run, read as a whole, leaves warmup out, which is stored anyway; as in the call
         of `pm.sample` if not given.
     """
 

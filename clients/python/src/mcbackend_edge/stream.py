@@ -198,7 +198,7 @@ class NutpieStream:
         run.notices.begin(self._beginning)
         greeting.started(run, name=self._beginning.name, moved_from=self._moved_from)
         chains = [run.init_chain(number, start=0) for number in layout.chains]
-        # What it was made of is let go: the draws come from elsewhere.
+        # The batches that it was made of are let go: the draws come from elsewhere.
         self._layout, self._chains, self.run = layout.without_arrays(), chains, run
 
     def _send_rows(self, chain: Chain, rows: Rows) -> None:

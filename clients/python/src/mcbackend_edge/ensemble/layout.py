@@ -129,7 +129,7 @@ class EnsembleLayout:
     Attributes
     ----------
     dtype : that of parameters and log probabilities.
-    names : of the parameters, in the order of the vector; None if they are one vector ``theta``.
+    names : those of the parameters, in the order of the vector; None if they are one vector ``theta``.
     blobs : empty if there are none.
     """
 
@@ -146,7 +146,7 @@ class EnsembleLayout:
         """
         Parameters
         ----------
-        blobs : of shape (nwalkers, \\*shape), or None; only shape and dtype matter.
+        blobs : an array of shape (nwalkers, \\*shape), or None; only shape and dtype matter.
         """
         return cls(nwalkers, ndim, dtype, names, () if blobs is None else _blobs_like(blobs))
 
@@ -247,7 +247,7 @@ def check_blobs(blobs: Array) -> None:
     """
     Parameters
     ----------
-    blobs : of shape (nwalkers, \\*shape).
+    blobs : an array of shape (nwalkers, \\*shape).
 
     Raises
     ------

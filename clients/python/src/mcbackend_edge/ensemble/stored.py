@@ -29,8 +29,8 @@ class StoredEnsemble:
     Attributes
     ----------
     steps : number of those that all walkers have.
-    chain, log_prob, accepted : of shape (steps, nwalkers, ndim), and twice (steps, nwalkers).
-    blobs : of shape (steps, nwalkers, ...), or None.
+    chain, log_prob, accepted : arrays of shape (steps, nwalkers, ndim), and twice (steps, nwalkers).
+    blobs : an array of shape (steps, nwalkers, ...), or None.
     random_state, last_keys : see `state_behind`.
     surplus : the steps behind those, which only some walkers have.
     """
@@ -47,7 +47,7 @@ class StoredEnsemble:
 
     @classmethod
     def read(cls, run: Run) -> StoredEnsemble | None:
-        """What the run holds; None if there is no step that all walkers have.
+        """The ensemble of the run; None if there is no step that all walkers have.
 
         Raises
         ------

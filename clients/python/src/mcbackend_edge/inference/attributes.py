@@ -1,4 +1,4 @@
-"""Where a run is from, as attributes of ArviZ's groups: the library, its version, times, and the run's id."""
+"""The origin of a run, as attributes of ArviZ's groups: the library, its version, times, and the run's id."""
 
 from __future__ import annotations
 

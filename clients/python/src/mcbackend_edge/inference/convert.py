@@ -75,8 +75,8 @@ def to_datatree(
     Returns
     -------
     Groups as ArviZ names them, none of them empty. The coordinate ``chain`` holds the numbers of the chains, ``draw``
-    the index behind warmup. What does not fit (a variable whose shape varies, dimensions that contradict each other) is
-    left out or named anew; one warning says so.
+    the index behind warmup. Variables that do not fit (the shape varies, dimensions contradict each other) are left out
+    or get dimensions of their own; one warning says so.
 
     Raises
     ------

@@ -29,7 +29,7 @@ class Page:
 
 
 def pages(run: StoredRun, rows: int, variables: Sequence[Variable], stats: Sequence[Variable]) -> Iterator[Page]:
-    """Pages of about `_PAGE_BYTES`. Where a run has thousands of names, a page may hold unwanted columns as well."""
+    """Pages of about `_PAGE_BYTES`. In a run of thousands of names, a page may hold unwanted columns as well."""
     columns = [*variables, *stats]
     if sum(map(_characters, columns)) > _MOST_CHARACTERS and _are_nearly_all(run, columns):
         # A request for all columns needs no names.

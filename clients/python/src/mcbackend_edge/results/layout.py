@@ -72,7 +72,7 @@ class Layout:
     ----------
     chains : their numbers, in the order of the arrays.
     draws, warmup : draws of each chain behind warmup, and of it.
-    attributes : what readers need to give back the same.
+    attributes : those by which readers give back the same.
     flag : True if the stat `FLAG` marks warmup.
     """
 
