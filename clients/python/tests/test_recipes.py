@@ -37,6 +37,7 @@ NEEDED = {
     "NumPyro": ["numpyro"],
     "BlackJAX": ["blackjax"],
     "nutpie": ["nutpie", "pymc"],
+    "Any result": ["emcee", "arviz"],
     "CmdStan": ["prophet"],
     "Watching a run": [],
     NAMES: [],

@@ -257,7 +257,7 @@ class Client(ClientResults):
         data : constant data by name, or a list of `DataVariable`.
         observed_data : observed data by name.
         attributes : anything else: numbers, text, bools, lists, dicts, times, arrays. They are part of the run, so that
-            two starts of one script must give the same.
+            two starts of one script must give the same. ``inference_library`` names the package that samples.
         name, tags, notes, facts : those of a run that has none yet; see `mcbackend_edge.Run.set_about`. `facts` are for
             what differs between two starts.
         capture : True tells in the facts' ``environment`` host, user, script or notebook, and git's commit; False
@@ -291,7 +291,9 @@ class Client(ClientResults):
         run = self.register(meta, offline=offline)
         if beginning != Beginning() and run.registration is not None:
             run.tell(beginning)
-        here = {"startedAt": now(), "environment": environment_of(self.url, capture)}
+        library = (attributes or {}).get("inference_library")
+        packages = [library] if isinstance(library, str) and library else []
+        here = {"startedAt": now(), "environment": environment_of(self.url, capture, *packages)}
         run.notices.begin(beginning.with_facts(here))
         return run
 
