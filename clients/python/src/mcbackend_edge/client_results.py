@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from .names import check_rid, new_rid
 from .notices import Beginning
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .registering import Registering
     from .run import Run
     from .stream import NutpieStream
 
@@ -30,7 +30,7 @@ class ClientResults:
     """The part of `mcbackend_edge.Client` that stores results."""
 
     def store(
-        self,
+        self: Registering,
         result: Any,
         *,
         name: str | None = None,
@@ -74,7 +74,7 @@ class ClientResults:
         from .store import store
 
         return store(
-            cast("Client", self),
+            self,
             result,
             rid=new_rid() if rid is None else check_rid(rid),
             beginning=Beginning.checked(name, tags, facts, notes),
@@ -84,12 +84,16 @@ class ClientResults:
         )
 
     @overload
-    def stream(self, sampler: Any, *, blocking: Literal[True] = True, **options: Unpack[StreamOptions]) -> Any: ...
+    def stream(
+        self: Registering, sampler: Any, *, blocking: Literal[True] = True, **options: Unpack[StreamOptions]
+    ) -> Any: ...
 
     @overload
-    def stream(self, sampler: Any, *, blocking: Literal[False], **options: Unpack[StreamOptions]) -> NutpieStream: ...
+    def stream(
+        self: Registering, sampler: Any, *, blocking: Literal[False], **options: Unpack[StreamOptions]
+    ) -> NutpieStream: ...
 
-    def stream(self, sampler: Any, *, blocking: bool = True, **options: Unpack[StreamOptions]) -> Any:
+    def stream(self: Registering, sampler: Any, *, blocking: bool = True, **options: Unpack[StreamOptions]) -> Any:
         """Stores the draws of a nutpie sampler while it samples, warmup and all.
 
             sampler = nutpie.sample(compiled, blocking=False)
@@ -120,7 +124,7 @@ class ClientResults:
         """
         from .stream import stream_of
 
-        streaming = stream_of(cast("Client", self), sampler, **options)
+        streaming = stream_of(self, sampler, **options)
         if blocking:
             return streaming.follow()
         streaming.start()

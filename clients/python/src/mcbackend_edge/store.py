@@ -19,7 +19,7 @@ from .run import Run
 from .schema import RunMeta, build_run_meta
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .registering import Registering
 
 # Bytes of a block, and of blocks that wait to be sent.
 _BLOCK, _WAITING = 4 << 20, 32 << 20
@@ -28,7 +28,7 @@ _STANDSTILL = 60.0
 
 
 def store(
-    client: Client,
+    client: Registering,
     result: Any,
     *,
     rid: str,

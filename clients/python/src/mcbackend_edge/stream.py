@@ -28,7 +28,7 @@ from .run import Chain, Run
 from .schema import build_run_meta
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .registering import Registering
 
 log = logging.getLogger("mcbackend_edge")
 
@@ -51,7 +51,7 @@ class NutpieStream:
 
     def __init__(
         self,
-        client: Client,
+        client: Registering,
         sampler: Any,
         *,
         rid: str,
@@ -246,7 +246,7 @@ class NutpieStream:
 
 
 def stream_of(
-    client: Client,
+    client: Registering,
     sampler: Any,
     *,
     name: str | None = None,
