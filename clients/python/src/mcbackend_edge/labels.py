@@ -167,33 +167,29 @@ def _is_number(item: Any) -> bool:
     return isinstance(item, _NUMBERS) and not isinstance(item, np.timedelta64)
 
 
-def _datetimes(items: list[Any]) -> Array:
-    return _times([np.datetime64("NaT") if _is_nat(item) else _exact(item, "to_datetime64") for item in items])
-
-
-def _timedeltas(items: list[Any]) -> Array:
-    return _times([np.timedelta64("NaT") if _is_nat(item) else _exact(item, "to_timedelta64") for item in items])
-
-
-def _exact(item: Any, method: str) -> Any:
+def _exact(item: Any) -> Any:
     """A time of NumPy; those of pandas have a unit of their own, and nanoseconds that Python's do not have."""
-    if hasattr(item, method):
-        return getattr(item, method)()
+    for method in ("to_datetime64", "to_timedelta64"):
+        if hasattr(item, method):
+            return getattr(item, method)()
     return np.datetime64(item) if isinstance(item, (dt.datetime, np.datetime64)) else np.timedelta64(item)
 
 
 def _times(items: list[Any]) -> Array:
-    """Times in the finest of their units; missing ones have none."""
-    array = np.array(items)
-    return array.astype(f"{array.dtype.kind}8[ns]") if np.datetime_data(array.dtype)[0] == "generic" else array
+    """Times in the finest of their units, which those that are missing do not have."""
+    are_known = [not _is_nat(item) for item in items]
+    known = np.array([_exact(item) for item, is_known in zip(items, are_known) if is_known])
+    array = np.full(len(items), "NaT", dtype=known.dtype if known.size else "datetime64[ns]")
+    array[are_known] = known
+    return array
 
 
 _CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[list[Any]], Array]], ...] = (
     (_is_number, np.array),
     (lambda item: isinstance(item, str), lambda items: np.array(items, dtype=str)),
     (lambda item: isinstance(item, bytes), np.array),
-    (_is_naive_datetime, _datetimes),
-    (_is_timedelta, _timedeltas),
+    (_is_naive_datetime, _times),
+    (_is_timedelta, _times),
 )
 
 
