@@ -346,6 +346,7 @@ def test_draws_that_are_not_counted_from_0(client: Client, caplog: pytest.LogCap
     run = client.store(later)
     assert run.attributes["mcb.draw"] == {"posterior": [500, 5]}
     assert_same(run.to_datatree(), tree_of({"posterior": later}), run.rid)
+    assert "tune" not in caplog.text
     part = run.to_datatree(draws=slice(10, 12))["posterior"]
     assert part["draw"].values.tolist() == [550, 555]
     assert "draws are counted" not in caplog.text

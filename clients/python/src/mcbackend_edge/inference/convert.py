@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 
 from ..ndarray import Array
-from ..results.layout import drawn_labels
+from ..results.layout import STATS_AS_THEY_ARE, drawn_labels
 from .attributes import Attributes, attributes_of
 from .dimensions import Axes, Fitting, Numbering
 from .download import Draws, download
@@ -194,7 +194,7 @@ def _read(
     plan = Plan.of(
         run, var_names=var_names, filter_vars=filter_vars, stat_names=stat_names, warnings=warnings, notes=notes
     )
-    if flag_of(run) is None and "inference_library" not in run.attributes:
+    if flag_of(run) is None and not {"inference_library", STATS_AS_THEY_ARE} & set(run.attributes):
         log.warning("No 'tune' stat found. Assuming all iterations are posterior draws.")
     wants_warmup = run.attributes.get("discard_tuned_samples") is not True if warmup is None else warmup
     taken = spans(run, chains, draws, wants_warmup=wants_warmup, equalize=equalize_chain_lengths, notes=notes)
