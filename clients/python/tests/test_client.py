@@ -365,8 +365,19 @@ def test_missing_things(client: Client, server: RunningServer) -> None:
 def test_addresses_and_environment(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="MCB_URL"):
         Client()
-    with pytest.raises(ValueError, match="must look like"):
-        Client("localhost:1")
+    for address in (
+        "localhost:1",
+        "http://h:99999",
+        "http://h:abc",
+        "http://h:0",
+        "http://a..b",
+        "http://h h",
+        "http://h\n",
+    ):
+        # At once, not behind the patience for a server that is away, and before anything is spooled.
+        with pytest.raises(ValueError, match="must look like"):
+            Client(address)
+    Client("http://[::1]:8080").close()
     monkeypatch.setenv("MCB_URL", server.url)
     with Client() as client:
         assert "token" not in repr(client)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
@@ -149,7 +149,7 @@ class Transport:
         if parts.username is not None or parts.password is not None:
             # It would be shown in messages and written to the spool.
             raise ValueError("the server's address must not hold a name or password: pass the key as token")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _is_host(parts) or re.search(r"\s", url):
             raise ValueError(f"the server's address must look like https://host, not {url!r}")
         self.url = url.rstrip("/")
         self.patience = patience
@@ -382,6 +382,15 @@ _NOTHING = memoryview(b"")
 def is_same_server(one: str, other: str) -> bool:
     """True for addresses of one server: of the same origin and path prefix, however they are written."""
     return _server_of(one) == _server_of(other)
+
+
+def _is_host(parts: SplitResult) -> bool:
+    """False for a host or port that no address can have: it would be asked for again and again in vain."""
+    try:
+        (parts.hostname or "").encode("idna")
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _server_of(url: str) -> tuple[str, str | None, int | None, str]:
