@@ -247,6 +247,12 @@ def test_drivers_other_than_pm_sample_tell_less(make_trace: MakeTrace) -> None:
     assert trace.run.chain(1).get_stats("in_warmup").tolist() == [True] * 2 + [False] * 3
 
 
+def test_it_is_a_trace_of_pymcs_own_kind(make_trace: MakeTrace) -> None:
+    trace = make_trace()
+    assert isinstance(trace, pm.backends.NDArray)
+    assert len(trace) == 0
+
+
 def test_model_that_cannot_be_told_is_named() -> None:
     trace = PyMCTrace("http://127.0.0.1:9", spool=None)
     with pytest.raises(McbError, match="give it model="):
@@ -261,7 +267,9 @@ def test_trace_that_is_never_used_says_so(
     trace = make_trace()
     trace.close()
     trace.close()
-    assert [record.message for record in caplog.records if "has not been used" in record.message] == [
+    # A trace of another test may be collected meanwhile, and say so of another server.
+    messages = [record.message for record in caplog.records if server.url in record.message]
+    assert [message for message in messages if "has not been used" in message] == [
         f"the PyMCTrace for {server.url} has not been used, and nothing is stored: samplers other than PyMC's own "
         "take no trace. Use client.stream(...) for nutpie, or client.store(idata) for any result; see docs/pymc.md."
     ]
@@ -273,7 +281,7 @@ def test_trace_that_is_never_used_says_so(
     used = make_trace()
     sample(models.eight_schools(), used)
     used.close()
-    assert "has not been used" not in caplog.text
+    assert f"{server.url} has not been used" not in caplog.text
 
 
 def test_trace_that_is_never_used_says_so_at_the_end_of_the_process(server: RunningServer) -> None:

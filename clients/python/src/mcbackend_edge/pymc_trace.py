@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from pymc.backends.base import BaseTrace
 from pymc.backends.ndarray import NDArray
 from pymc.model import modelcontext
 
@@ -28,7 +27,7 @@ from .uploader import EXIT_TIMEOUT, INTERVAL
 log = logging.getLogger("mcbackend_edge")
 
 
-class PyMCTrace(BaseTrace):  # type: ignore[misc]
+class PyMCTrace(NDArray):  # type: ignore[misc]
     """Stores the draws of `pm.sample` on a server while it samples. The result of `pm.sample` is not changed.
 
         with model:
@@ -74,7 +73,7 @@ class PyMCTrace(BaseTrace):  # type: ignore[misc]
         vars: Sequence[Any] | None = None,
         discard_tuned_samples: bool | None = None,
     ) -> None:
-        # `BaseTrace` would compile the model here, before it is known which one is sampled; the chains' copies do.
+        # `NDArray` would compile the model here, before it is known which one is sampled; the chains' copies do.
         beginning = Beginning.checked(name, tags, facts, notes)
         self.client = Client(url, token, spool=spool, interval=interval, exit_timeout=exit_timeout)
         self._start = Start(self.client, beginning, dict(attributes or {}), rid, capture, offline)
