@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -72,7 +73,7 @@ def test_runs_are_found_and_listed(cli: Command, client: Client, rid: str) -> No
     assert head.split() == ["RID", "NAME", "AGE", "CHAINS", "DRAWS", "STATE", "TAGS"]
     assert {row.split()[0] for row in rows} >= {rid, other}
     [row] = [row for row in rows if row.startswith(rid)]
-    assert re.fullmatch(rf"{rid}  Eight \\x1b\[31mschools +\d+ \w+ +2 +100  \w+ +paper", row), row
+    assert re.fullmatch(rf"{rid} +Eight \\x1b\[31mschools +\d+ \w+ +2 +100  \w+ +paper", row), row
     assert "\x1b" not in listed.stdout
     for conditions in (["--q", "eight"], ["--tag", "paper"], ["--attr", "model=schools"], ["--attr", "size=3"]):
         found = cli("runs", *conditions).stdout
@@ -120,6 +121,11 @@ def test_a_run_is_shown(cli: Command, rid: str) -> None:
     assert missing.stderr.count("\n") == 1
 
 
+def require_netcdf() -> None:
+    if not (importlib.util.find_spec("h5py") or importlib.util.find_spec("netCDF4")):
+        pytest.skip("neither h5py nor netCDF4 is installed")
+
+
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
 def test_an_exported_run_is_what_a_client_reads(
     cli: Command, client: Client, rid: str, tmp_path: Path, suffix: str
@@ -127,6 +133,8 @@ def test_an_exported_run_is_what_a_client_reads(
     xarray = pytest.importorskip("xarray")
     if suffix == ".zarr":
         pytest.importorskip("zarr")
+    else:
+        require_netcdf()
     target = tmp_path / f"run{suffix}"
     done = cli("export", rid, "-o", target)
     assert done.returncode == 0, done.stderr
@@ -150,6 +158,7 @@ def test_an_exported_run_is_what_a_client_reads(
 
 def test_arviz_reads_an_exported_run(cli: Command, rid: str, tmp_path: Path) -> None:
     arviz = pytest.importorskip("arviz")
+    require_netcdf()
     assert cli("export", rid, "-o", tmp_path / "run.nc").returncode == 0
     assert arviz.from_netcdf(str(tmp_path / "run.nc"))["posterior"]["theta"].shape == (2, 30, 3)
 
@@ -166,8 +175,9 @@ cli.main(["export", *sys.argv[1:]])
 
 
 def test_an_export_is_whole_or_not_there(cli: Command, server: RunningServer, rid: str, tmp_path: Path) -> None:
-    """A file that is there stays until then; nobody is asked where it could not be written at all."""
+    """A file that is there stays until then; nothing is downloaded where it could not be written at all."""
     pytest.importorskip("xarray")
+    require_netcdf()
     target = tmp_path / "run.nc"
     target.write_text("mine")
     line = [sys.executable, "-c", EXPORT_KILLED, rid, "-o", str(target), "--force", "--url", server.url]
@@ -203,8 +213,8 @@ sys.exit(cli.main(["export", "r", "-o", sys.argv[2]]))
 @pytest.mark.parametrize(
     ("absent", "output", "named"),
     [
-        ("xarray", "run.nc", "xarray"),
-        ("h5netcdf,netCDF4", "run.nc", "h5netcdf"),
+        ("h5py,netCDF4", "run.nc", "h5py"),
+        ("h5netcdf,h5py,netCDF4", "run.nc", "h5netcdf h5py"),
         ("zarr", "run.zarr", "zarr"),
         ("xarray,zarr", "run.zarr", "xarray zarr"),
     ],
@@ -215,7 +225,7 @@ def test_packages_that_are_missing_are_named(absent: str, output: str, named: st
         [sys.executable, "-c", MISSING, absent, output], capture_output=True, text=True, check=False, timeout=100
     )
     assert done.returncode == 1
-    assert done.stderr.endswith(f"pip install {named}\n")
+    assert re.search(rf"pip install (\w+ )*{named}\n$", done.stderr)
 
 
 def test_a_run_is_deleted_once_somebody_agrees(cli: Command, client: Client, rid: str) -> None:

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Writes a run into a NetCDF file (.nc) or a Zarr folder (.zarr), with the groups that arviz.from_netcdf, arviz.from_zarr
 and xarray.open_datatree read. The file appears under its name once it is whole, and takes the place of no other
-without --force. It needs xarray, and h5netcdf or netCDF4 for .nc, zarr for .zarr.
+without --force. It needs xarray; for .nc h5netcdf and h5py, or netCDF4; for .zarr zarr.
 """
 _EXAMPLES = """\
   python -m mcbackend_edge export my-run -o my-run.nc
   python -m mcbackend_edge export my-run -o small.nc --var mu --var tau --draws=-1000:
   python -m mcbackend_edge export my-run -o my-run.zarr --chains 0,1,2 --no-warmup
 """
-_NEEDED = {".nc": (("h5netcdf", "netCDF4"), "h5netcdf"), ".zarr": (("zarr",), "zarr")}
+# Packages that can write a kind of file, in the order of preference: all of a group are needed.
+_WRITERS = {".nc": (("h5netcdf", "h5py"), ("netCDF4",)), ".zarr": (("zarr",),)}
 
 
 def add_to(commands: Commands) -> None:
@@ -50,7 +51,7 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     target: Path = options.output
     kind = target.suffix.lower()
-    if kind not in _NEEDED:
+    if kind not in _WRITERS:
         raise ValueError(f"{target} names no kind of file: it must end in .nc or .zarr")
     _require(kind)
     if not target.parent.is_dir():
@@ -84,12 +85,20 @@ def _require(kind: str) -> None:
     McbError
         That names the packages to install.
     """
-    packages, usual = _NEEDED[kind]
-    missing = [] if importlib.util.find_spec("xarray") else ["xarray"]
-    if not any(importlib.util.find_spec(package) for package in packages):
-        missing.append(usual)
+    missing = [] if _is_there("xarray") else ["xarray"]
+    if _writer(kind) is None:
+        missing += [package for package in _WRITERS[kind][0] if not _is_there(package)]
     if missing:
         raise McbError(f"a {kind} file needs {' and '.join(missing)}: pip install {' '.join(missing)}")
+
+
+def _writer(kind: str) -> str | None:
+    """The first package of the first group that is installed."""
+    return next((group[0] for group in _WRITERS[kind] if all(map(_is_there, group))), None)
+
+
+def _is_there(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def _refuse_present(target: Path) -> None:
@@ -101,7 +110,7 @@ def _write(tree: Any, draft: Path, kind: str) -> None:
     if kind == ".zarr":
         tree.to_zarr(draft, mode="w-", consolidated=True)
         return
-    engine = "h5netcdf" if importlib.util.find_spec("h5netcdf") else "netcdf4"
+    engine = "h5netcdf" if _writer(kind) == "h5netcdf" else "netcdf4"
     # The usual compression of ArviZ's own files.
     encoding = {
         node.path: {

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from ..errors import shown
 
-# Columns of the terminal that a cell takes at most.
-_CELL = 64
+# Characters of a cell, at most: those of the longest id.
+_CELL = 128
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
