@@ -229,10 +229,17 @@ def test_a_server_that_is_slow_is_waited_for_and_that_is_said(
     run.flush(progress=False)
 
 
+@pytest.mark.parametrize(("pause", "second"), [(600.0, logging.INFO), (0.0, logging.WARNING)])
 def test_an_outage_ends_with_the_draws_that_had_waited(
-    own_server: RunningServer, make_client: Callable[..., Client], caplog: pytest.LogCaptureFixture
+    own_server: RunningServer,
+    make_client: Callable[..., Client],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    pause: float,
+    second: int,
 ) -> None:
-    """Once for each outage, the second more quietly; and with those that were begun before there was a server."""
+    """Once for each outage, more quietly soon after another; also with those begun before there was a server."""
+    monkeypatch.setattr("mcbackend_edge.uploader.WARNING_PAUSE", pause)
     caplog.set_level(logging.INFO, "mcbackend_edge")
     url = own_server.url
     run = make_client(url).create_run(variables={"x": 0.0})
@@ -251,7 +258,7 @@ def test_an_outage_ends_with_the_draws_that_had_waited(
         back = [message for message in caplog.messages if "is back" in message]
         word = "1 draw" if draws == 1 else "5 draws"
         assert back == [f"{url} is back, all sent: {word} had waited."]
-        assert [level for level, _ in levels] == [logging.WARNING if draws == 1 else logging.INFO]
+        assert [level for level, _ in levels] == [logging.WARNING if draws == 1 else second]
         caplog.clear()
     own_server.stop()
     begun = make_client(url).create_run(variables={"x": 0.0})

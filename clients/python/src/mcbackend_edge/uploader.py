@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import os
 import random
 import sys
@@ -42,6 +43,8 @@ INTERVAL = 0.25
 FIRST_DELAY, LAST_DELAY = 0.25, 5.0
 # Seconds between two attempts while the server refuses the key or the quota.
 REFUSED_DELAY = 30.0
+# Seconds behind an outage of which a warning told, in which further ones are only noted in the log, at INFO.
+WARNING_PAUSE = 600.0
 # Seconds that the end of the process waits for the server.
 EXIT_TIMEOUT = 30.0
 
@@ -70,7 +73,8 @@ class Uploader:
         self._is_quiet = is_quiet
         self._interval = interval
         self.exit_timeout = exit_timeout
-        self._has_warned = False
+        # Time of the last outage that was told with a warning, in seconds of `time.monotonic`.
+        self._warned_at = -math.inf
         self.reset()
         _uploaders.add(self)
 
@@ -112,7 +116,7 @@ class Uploader:
             is_new = self._outage is None
             if is_new:
                 self._sent_before, self._delay, self._level = self._sent, FIRST_DELAY, logging.WARNING
-            self._outage, self._has_warned = error, True
+            self._outage, self._warned_at = error, time.monotonic()
         if is_new:
             log.warning("%s Sampling goes on; draws are %s.", ended(str(error)), place)
 
@@ -352,12 +356,13 @@ class Uploader:
         self._delay = max(delay, self._retry_after)
         if self._outage is None:
             self._sent_before = self._sent
-            self._level = logging.INFO if self._has_warned else logging.WARNING
+            is_news = time.monotonic() - self._warned_at >= WARNING_PAUSE
+            self._level = logging.WARNING if is_news else logging.INFO
+            self._warned_at = time.monotonic() if is_news else self._warned_at
             if not self._is_quiet:
                 places = ", ".join(sorted({run.place for run in runs}))
                 when = "once the key is accepted" if isinstance(error, AccessError) else "when it answers"
                 log.log(self._level, "%s Sampling goes on; draws are %s and sent %s.", ended(str(error)), places, when)
-            self._has_warned = True
         self._outage = error
 
     def _outage_over(self, runs: list[RunWriter]) -> None:
