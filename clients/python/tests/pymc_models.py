@@ -77,6 +77,7 @@ def shapes() -> pm.Model:
         pm.HalfNormal("empty", shape=(0,))
         pm.Dirichlet("simplex", np.ones(3), shape=(2, 3))
         pm.Normal("named", dims="i")
+        pm.Data("half_named_data", np.ones((2, 3)), dims=("i", None))
     return model
 
 

@@ -134,6 +134,9 @@ class _Group:
         unnamed = 0
         for index, size in enumerate(shape):
             dim = registered[index] if index < len(registered) else ""
+            if dim == f"{name}_dim_{index}" and dim not in self._usable:
+                # A writer has spelt out the name of ArviZ 0.x for an axis without one.
+                dim = ""
             reason = self._reason_against(dim, size, axes) if dim else None
             if dim and not reason:
                 axes.append(self._take(dim, size))
