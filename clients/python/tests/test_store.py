@@ -367,6 +367,15 @@ def test_stats_that_look_like_a_flag(client: Client, name: str) -> None:
         assert np.array_equal(run.chain(0).get_stats(name), groups["sample_stats"][name][0])
 
 
+def test_groups_and_variables_of_one_part_alone(client: Client) -> None:
+    """Nothing is invented where warmup, or the posterior, lacks a group or a variable."""
+    groups = full()
+    del groups["warmup_sample_stats"], groups["unconstrained_posterior"]
+    groups["warmup_posterior"] = groups["warmup_posterior"].drop_vars("mu")
+    run = client.store(tree_of(groups), name="one part", progress=False)
+    assert_same(run.to_datatree(progress=False), tree_of(groups), run.rid)
+
+
 def test_only_warmup(client: Client) -> None:
     groups = {"warmup_posterior": posterior(WARMUP)}
     run = client.store(tree_of(groups))

@@ -12,12 +12,12 @@ import numpy as np
 
 from ..about import RunAbout
 from ..errors import AccessError, OldServerError, ProtocolError
-from ..results.layout import DRAW_LABELS, STATS_AS_THEY_ARE
+from ..results.layout import ABSENT, DRAW_LABELS, STATS_AS_THEY_ARE
 from ..results.told import kept_attrs
 from .stored import StoredRun
 
 # Attributes that steer this package.
-_OWN = ("mcb.unconstrained", STATS_AS_THEY_ARE, DRAW_LABELS, "discard_tuned_samples", "inference_library")
+_OWN = ("mcb.unconstrained", STATS_AS_THEY_ARE, DRAW_LABELS, ABSENT, "discard_tuned_samples", "inference_library")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 
 from ..ndarray import Array
-from ..results.layout import STATS_AS_THEY_ARE, drawn_labels
+from ..results.layout import STATS_AS_THEY_ARE, absent_in, drawn_labels
 from .attributes import Attributes, attributes_of
 from .dimensions import Axes, Fitting, Numbering
 from .download import Draws, download
@@ -215,7 +215,12 @@ def _read(
         axes = fitting.fit(shapes, dims, _LEADING)
         for prefix, labels in (("warmup_", warmup_labels), ("", posterior_labels)):
             if len(labels):
-                values = {n: drawn.warmup if prefix else drawn.posterior for n, drawn in columns.items()}
+                absent = absent_in(run.attributes, prefix + name)
+                values = {
+                    n: drawn.warmup if prefix else drawn.posterior for n, drawn in columns.items() if n not in absent
+                }
+                if not values:
+                    continue
                 leading = (numbers, drawn_labels(run.attributes, f"{prefix}posterior", labels))
                 held = attributes.of(prefix + name, attributes.sampled)
                 groups[prefix + name] = _Group(values, axes, leading, held, attributes.kept is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,9 @@ STATS_AS_THEY_ARE = "mcb.stats"
 """Attribute of a run: names of the stats that readers show, unchanged; others are this package's."""
 DRAW_LABELS = "mcb.draw"
 """Attribute of a run: by group, the first label of ``draw`` and the step to the next, where they are not 0 and 1."""
+
+ABSENT = "mcb.absent"
+"""Attribute of a run: by group, names of the variables that it lacks; their draws are filled up with missing values."""
 
 # Bytes of observed and constant data, at most: metadata have 16 MiB, labels and attributes among them.
 _MOST_DATA = 8 << 20
@@ -202,7 +205,32 @@ def layout_of(result: Result, *, is_whole: bool = True) -> Layout:
     layout.attributes = {"mcb.unconstrained": unconstrained, STATS_AS_THEY_ARE: [c.variable.name for c in layout.stats]}
     if labels := _draw_labels(parts, layout.notes):
         layout.attributes[DRAW_LABELS] = labels
+    if absent := _absent(layout, unconstrained):
+        layout.attributes[ABSENT] = absent
     return layout
+
+
+def _absent(layout: Layout, unconstrained: Sequence[str]) -> dict[str, list[str]]:
+    """By group, the columns of which warmup or the posterior has none, where the result has both."""
+    absent: dict[str, list[str]] = {}
+    if not (layout.warmup and layout.draws):
+        return absent
+    hidden = set(unconstrained)
+    for columns, group in ((layout.variables, "posterior"), (layout.stats, "sample_stats")):
+        for column in columns:
+            name = column.variable.name
+            kind = "unconstrained_posterior" if group == "posterior" and name in hidden else group
+            for array, prefix in ((column.posterior, ""), (column.warmup, "warmup_")):
+                if array is None:
+                    absent.setdefault(prefix + kind, []).append(name)
+    return absent
+
+
+def absent_in(attributes: Mapping[str, Any], group: str) -> set[str]:
+    """Names of variables that a group of a stored result lacks."""
+    told = attributes.get(ABSENT)
+    names = told.get(group, ()) if isinstance(told, Mapping) else ()
+    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
 def has_place(group: str) -> bool:
