@@ -143,6 +143,23 @@ def filled(client: Client) -> tuple[mcb.Chain, mcb.Chain, dict[str, list[Any]]]:
     return chain, client.run(run.rid).chain(0), values
 
 
+def test_stats_that_never_come_read_back_as_their_fill(client: Client) -> None:
+    """Of every kind, from memory and from the server, which gets none of them."""
+    kinds = [Variable("s", "str"), Variable("t", "str", (2,)), Variable("r", "float32", (-1, 2)), Variable("n", "int8")]
+    run = client.create_run(variables={"x": 0.0}, sample_stats=kinds)
+    chain = run.init_chain(0, mirror=True)
+    for index in range(7):
+        chain.append({"x": float(index)}, {"s": "told"} if index > 3 else None)
+        if index == 3:
+            chain.get_stats("s")
+    run.flush(progress=False)
+    for read in (chain, client.run(run.rid).chain(0)):
+        assert read.get_stats("s").tolist() == [""] * 4 + ["told"] * 3
+        assert read.get_stats("t").tolist() == [["", ""]] * 7
+        assert [value.shape for value in read.get_stats("r")] == [(0, 2)] * 7
+        assert read.get_stats("n").tolist() == [0] * 7
+
+
 def test_slices_are_pythons(filled: tuple[mcb.Chain, mcb.Chain, dict[str, list[Any]]]) -> None:
     mirror, remote, values = filled
 

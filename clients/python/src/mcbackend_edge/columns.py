@@ -67,6 +67,17 @@ class Strings:
 Column = Rigid | Ragged | Strings
 
 
+def absent(var: Variable, draws: int) -> Column:
+    """A stat that none of these draws has: its fill value each time."""
+    if var.is_rigid and var.dtype != "str":
+        return Absent.of(var, draws)
+    fill = var.fill()
+    shapes = [fill.shape] * draws
+    if var.dtype == "str":
+        return Strings(shapes, [fill.ravel().tolist()] * draws)
+    return Ragged(shapes, [fill.tobytes()] * draws)
+
+
 @dataclass(frozen=True)
 class Repeated(Sequence[Any]):
     """One value many times, without the memory for that."""

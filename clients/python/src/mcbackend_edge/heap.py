@@ -51,6 +51,12 @@ def encode_value(var: Variable, value: Array) -> bytes:
     return struct.pack("<I", len(head) + len(payload)) + head + payload
 
 
+def encode_text(text: str) -> bytes:
+    """A single string as `encode_value` gives it."""
+    payload = text.encode()
+    return struct.pack("<III", 8 + len(payload), 0, len(payload)) + payload
+
+
 def decode_value(heap: memoryview, offset: int) -> tuple[tuple[int, ...], bytes]:
     """Shape and payload of the value at an offset."""
     size, ndim = struct.unpack_from("<II", heap, offset)

@@ -22,6 +22,7 @@ from .reader import ChainReader, wants_progress
 from .run_reading import RunReading
 from .run_writer import RunWriter
 from .schema import RunMeta
+from .segment import Layout
 from .shown_run import chain_html
 from .transport import Transport
 from .uploader import Uploader
@@ -238,6 +239,11 @@ class Run(RunReading):
         if self._writer is not None:
             self._writer.end()
 
+    @property
+    def row_layout(self) -> Layout:
+        """The rows in which draws are kept until they are sent."""
+        return self._writer.layout if self._writer is not None else Layout(self.meta)
+
     def tolerate_conflicts(self) -> None:
         """Leaves it to the caller to tell of draws that are in conflict, and to store all of them elsewhere."""
         if self._writer is not None:
@@ -304,6 +310,19 @@ class Chain(ChainReading):
     def _repr_html_(self) -> str:
         lengths = {self.number: len(self)} if self.is_own else self.run.glance().lengths
         return chain_html(self.number, None if lengths is None else lengths.get(self.number, 0), self.run)
+
+    @property
+    def log(self) -> ChainWriter:
+        """The log to which this process appends.
+
+        Raises
+        ------
+        McbError
+            If the chain is not open for writing.
+        """
+        if self._writer is None:
+            raise self._not_writable()
+        return self._writer
 
     def append(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike] | None = None) -> None:
         """Adds one iteration: copies it into a buffer, from which a background thread sends it.

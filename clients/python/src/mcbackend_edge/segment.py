@@ -280,24 +280,24 @@ class Segment:
     def columns(self, begin: int, end: int) -> list[Column | None]:
         """The iterations [begin, end), by absolute index, column by column in the layout's order.
 
-        None stands for a large stat of fixed shape that none of them has.
+        None stands for a stat of the heap that none of them has.
         """
         rows = self.rows[begin - self.start : end - self.start]
-        in_heap = set(self.layout.heap)
+        in_heap, split = set(self.layout.heap), len(self.layout.variables)
         result: list[Column | None] = []
         for i, var in enumerate(self.layout.columns):
             field = rows[f"c{i}"]
             if i not in in_heap:
                 result.append(Rigid(np.ascontiguousarray(field)))
+            elif i >= split and not field.any():
+                result.append(None)
             elif var.is_rigid and var.dtype != "str":
                 result.append(self._large(var, field.tolist()))
             else:
                 result.append(self._from_heap(var, field.tolist()))
         return result
 
-    def _large(self, var: Variable, offsets: Sequence[int]) -> Column | None:
-        if not any(offsets):
-            return None
+    def _large(self, var: Variable, offsets: Sequence[int]) -> Column:
         values = np.full((len(offsets), *var.shape), var.fill_value, dtype=var.numpy_dtype)
         for row, offset in enumerate(offsets):
             if offset:

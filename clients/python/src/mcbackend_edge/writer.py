@@ -13,13 +13,15 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
+from struct import pack
 from typing import Any, Literal
+from zlib import crc32
 
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
 from .appender import PYTHON_SCALARS, Tail
-from .columns import Absent, Column, Rigid, column_of, draw_at, numpy_cast, strict_cast
+from .columns import Column, Rigid, absent, column_of, draw_at, numpy_cast, strict_cast
 from .errors import (
     DrawGapError,
     DtypeMismatchError,
@@ -30,7 +32,7 @@ from .errors import (
 )
 from .heap import HEAP_BEGIN, encode_value
 from .schema import Variable
-from .segment import FILLED, HEAP_USED, Layout, Segment, StoredSegment, row_sum
+from .segment import FILLED, HEADER_BYTES, HEAP_USED, Layout, Segment, StoredSegment, row_sum
 from .spool import RunSpool
 from .wire import BatchEncoder
 
@@ -194,16 +196,8 @@ class ChainWriter:
         """Writes a row value by value."""
         end = self._end
         encoded = () if self._has_no_heap else self._encoded_values(draw, stats)
-        if end.filled == end.capacity:
-            self._roll(needed=sum(map(len, encoded)))
-        if encoded:
-            placed = self._tail.put(end.counters[HEAP_USED], encoded)
-            if placed is None:
-                self._roll(needed=sum(map(len, encoded)))
-                placed = self._tail.put(HEAP_BEGIN, encoded)
-                assert placed is not None
-            offsets, heap_used = placed
-            values += tuple(offsets)
+        offsets, heap_used = self._placed(encoded)
+        values += tuple(offsets)
         row, tail = end.filled, self._tail
         try:
             tail.rows[row] = values
@@ -214,6 +208,41 @@ class ChainWriter:
             end.counters[HEAP_USED] = heap_used
         end.sums[row] = total
         end.filled = end.counters[FILLED] = row + 1
+
+    def append_values(self, rigid: bytes, encoded: Sequence[bytes]) -> None:
+        """Adds one iteration as bytes.
+
+        Parameters
+        ----------
+        rigid : those of the columns of fixed shape, with which a row begins.
+        encoded : values of the others as the heap has them; b"" for a stat that is missing.
+
+        Raises
+        ------
+        DrawConflictError
+        """
+        end = self._end
+        if end.refusal is not None:
+            raise end.refusal
+        offsets, heap_used = self._placed(encoded)
+        row, index = rigid + pack(f"<{len(offsets)}q", *offsets), end.filled
+        begin = HEADER_BYTES + index * len(row)
+        end.memory[begin : begin + len(row)] = row
+        end.counters[HEAP_USED] = heap_used
+        end.sums[index] = row_sum(index, row, encoded)
+        end.filled = end.counters[FILLED] = index + 1
+
+    def _placed(self, encoded: Sequence[bytes]) -> tuple[list[int], int]:
+        """Offsets of values in the heap of a segment that has room for one more row, and that of the next value."""
+        end = self._end
+        if end.filled == end.capacity:
+            self._roll(needed=sum(map(len, encoded)))
+        placed = self._tail.put(end.counters[HEAP_USED], encoded)
+        if placed is None:
+            self._roll(needed=sum(map(len, encoded)))
+            placed = self._tail.put(HEAP_BEGIN, encoded)
+            assert placed is not None
+        return placed
 
     def extend(self, draws: Mapping[str, Any], stats: Mapping[str, Any] | None = None) -> None:
         """Adds a block of iterations.
@@ -413,7 +442,7 @@ class ChainWriter:
             first, last = max(begin, segment.start), min(end, segment.end)
             if first < last:
                 columns = zip(self._layout.columns, segment.columns(first, last))
-                pieces.append([Absent.of(var, last - first) if column is None else column for var, column in columns])
+                pieces.append([absent(var, last - first) if column is None else column for var, column in columns])
         return pieces
 
     def acknowledge(self, length: int) -> None:
@@ -454,6 +483,36 @@ class ChainWriter:
                         raise
                     # The server has acknowledged it meanwhile.
         return were_written
+
+
+def append_rows(chains: Sequence[ChainWriter], rows: bytes) -> None:
+    """Adds an iteration to each of several chains of one run, as the bytes of their rows, one behind the other.
+
+    Values that lie in the heap are missing ones.
+
+    Raises
+    ------
+    DrawConflictError
+        The chains before that one then have the iteration.
+    """
+    at = 0
+    for chain in chains:
+        end, size = chain._end, chain._layout.row_bytes
+        if end.refusal is not None:
+            raise end.refusal
+        index = end.filled
+        if index == end.capacity:
+            if not index:
+                # A chain that begins like this has no use for a heap.
+                chain._heap_per_row = 0
+            chain._roll()
+            index = 0
+        row = rows[at : at + size]
+        begin = HEADER_BYTES + index * size
+        end.memory[begin : begin + size] = row
+        end.sums[index] = crc32(row, index)
+        end.filled = end.counters[FILLED] = index + 1
+        at += size
 
 
 _NO_STATS: Mapping[str, ArrayLike] = {}
