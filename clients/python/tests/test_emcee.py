@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -202,3 +203,10 @@ def test_what_cannot_be_stored_is_said_at_once(server: RunningServer, client: Cl
         sampler(EmceeBackend(server.url, names=["a"]), "none")
     with pytest.raises(McbError, match="was not written by emcee"):
         EmceeBackend(server.url, rid=client.create_run(variables={"x": 0.0}).rid)
+
+
+def test_the_page_runs_as_it_stands(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCB_URL", server.url)
+    page = (Path(__file__).resolve().parent.parent / "docs" / "emcee.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(code, "emcee.md", "exec"), {})

@@ -56,6 +56,7 @@ BLOBS: dict[str, tuple[Any, Any]] = {
     "fields": (lambda x: (x[0], "a", 3, x[0] > 0), [("x", float), ("name", "U5"), ("n", np.int16), ("is", bool)]),
     "fields of arrays": (lambda x: (x, [[1, 2]]), [("x", float, (2,)), ("m", np.int64, (1, 2))]),
     "fields of text": (lambda x: (x[0], "name"), [("x", float), ("name", object)]),
+    "large arrays": (lambda x: (np.arange(9000.0).reshape(3000, 3) * x[0],), None),
     "missing values": (lambda x: (np.nan if x[0] > 0 else 1.0,), None),
 }
 
@@ -133,6 +134,20 @@ def test_text_blobs_that_are_missing_now_and_then_end_no_walk(server: RunningSer
     loaded = EmceeBackend(server.url, rid=backend.rid)
     texts = [[blob if isinstance(blob, str) else "" for blob in step] for step in backend.get_blobs()]
     assert loaded.get_blobs().tolist() == texts
+
+
+def test_text_that_is_no_unicode_ends_no_walk(server: RunningServer) -> None:
+    count = iter(range(10**6))
+    backend = EmceeBackend(server.url)
+    sampler = ensemble(
+        backend, log_prob=lambda x: (gaussian(x), "ok" if next(count) % 5 else "\ud800"), blobs_dtype=[("text", "U4")]
+    )
+    sampler.run_mcmc(initial(), 6)
+    backend.close()
+    texts = backend.get_blobs()["text"]
+    assert "\ud800" in texts
+    loaded = EmceeBackend(server.url, rid=backend.rid).get_blobs()["text"]
+    assert np.array_equal(loaded, np.where(texts == "ok", "ok", ""))
 
 
 def test_blobs_that_come_or_go_are_refused_as_emcee_does(server: RunningServer) -> None:

@@ -15,6 +15,9 @@ import numpy as np
 import pytest
 
 from mcbackend_edge import Client, EmceeBackend, NotFoundError, ServerUnreachableError, new_rid
+from mcbackend_edge.columns import to_numpy
+from mcbackend_edge.schema import RunMeta
+from mcbackend_edge.segment import Layout, StoredSegment
 
 from .server import RunningServer
 
@@ -313,15 +316,20 @@ def test_a_reset_during_an_outage_costs_no_step(own_server: RunningServer, caplo
 
 
 def test_a_server_that_is_away_at_the_start(unused_url: str, spool: Path) -> None:
-    """With a spool the steps wait there, unless somebody asks for the steps that the server has."""
-    for options in ({"offline": False}, {"spool": None}, {"read_only": True}):
+    """Steps that may be there must be loaded; without a `rid`, or if that is asked for, new ones wait in the spool."""
+    refused: list[dict[str, Any]] = [{}, {"offline": False}, {"read_only": True}, {"offline": True, "read_only": True}]
+    for options in refused:
         with pytest.raises(ServerUnreachableError):
             EmceeBackend(unused_url, rid="some-run", **options)
-    backend = EmceeBackend(unused_url, rid="some-run", exit_timeout=0.1)
-    ensemble(backend).run_mcmc(initial(), 3)
-    backend.close(0.1)
-    assert backend.get_chain().shape == (3, WALKERS, 2)
-    assert [path.name.split("~")[0] for path in spool.iterdir()] == ["some-run"]
+    for rid, offline in (("some-run", True), (None, None)):
+        backend = EmceeBackend(unused_url, rid=rid, offline=offline, exit_timeout=0.1)
+        ensemble(backend).run_mcmc(initial(), 3)
+        backend.close(0.1)
+        assert backend.get_chain().shape == (3, WALKERS, 2)
+        assert backend.rid in {path.name.split("~")[0] for path in spool.iterdir()}
+    assert EmceeBackend(unused_url, spool=None).rid != backend.rid
+    with pytest.raises(ServerUnreachableError):
+        ensemble(EmceeBackend(unused_url, spool=None)).run_mcmc(initial(), 3)
 
 
 @pytest.fixture
@@ -462,3 +470,35 @@ def test_reading_in_the_first_moments(server: RunningServer) -> None:
             read()
     assert not reader.has_blobs()
     backend.close()
+
+
+def test_a_step_is_in_the_spool_once_it_is_saved(unused_url: str, spool: Path) -> None:
+    """Of all walkers, whatever becomes of the process: the logs of the spool hold each step bit by bit."""
+    backend = EmceeBackend(unused_url, rid="spooled", names=["a", "b"], offline=True, exit_timeout=0.1)
+    sampler = ensemble(backend, log_prob=lambda x: (-np.sum(x**2), x[0]))
+    for count, _ in enumerate(sampler.sample(initial(), iterations=40), 1):
+        [folder] = spool.iterdir()
+        held = _spooled(folder)
+        assert [len(draws["a"]) for draws, _ in held] == [count] * WALKERS
+    for walker, (draws, stats) in enumerate(held):
+        assert np.array_equal(draws["b"], backend.get_chain()[:, walker, 1])
+        assert np.array_equal(stats["log_prob"], backend.get_log_prob()[:, walker])
+        assert np.array_equal(stats["blobs"], backend.get_blobs()[:, walker])
+        assert sum(map(bool, stats["random_state"])) == (40 if walker == 0 else 0)
+    backend.close(0.1)
+
+
+def _spooled(folder: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Draws and stats of each chain in a folder of the spool, which is in use."""
+    meta = RunMeta.received((folder / "run.pb").read_bytes())
+    layout = Layout(meta)
+    found = []
+    for number in range(WALKERS):
+        [path] = (folder / str(number)).glob("*.rows")
+        segment = StoredSegment.open(layout, path, only_synced=False)
+        assert not segment.problem
+        columns = zip(layout.columns, segment.columns(0, segment.end))
+        named = [(var.name, [] if column is None else to_numpy(var, column)) for var, column in columns]
+        split = len(meta.variables)
+        found.append((dict(named[:split]), dict(named[split:])))
+    return found

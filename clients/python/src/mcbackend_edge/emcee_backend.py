@@ -458,7 +458,7 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
                 raise
             return
         except (ServerUnreachableError, ApiError) as error:
-            if self.read_only or not self.client.goes_on(error, self._offline):
+            if self.read_only or not self._offline or not self.client.goes_on(error, self._offline):
                 raise
             return
         stored = StoredEnsemble.read(run)

@@ -99,6 +99,8 @@ class Blob:
             return np.array(texts, dtype=str).reshape(values.shape)
         if values.dtype.kind == "S":
             return np.char.decode(values, "latin-1")
+        if values.dtype.kind == "U" and not _is_unicode(values):
+            return self.encode(values.astype(object))
         return values.astype(np.float32) if values.dtype == np.float16 else values
 
     def decode(self, values: Array) -> Array:
@@ -108,6 +110,14 @@ class Blob:
         if self.dtype.kind == "S":
             return np.char.encode(values, "latin-1").astype(self.dtype)
         return values.astype(self.dtype)
+
+
+def _is_unicode(values: Array) -> bool:
+    try:
+        np.char.encode(values, "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_text(value: object) -> bool:

@@ -37,7 +37,8 @@ class RandomStates:
             raw = np.asarray(keys, dtype="<u4").tobytes()
             if name != "MT19937" or len(raw) != 4 * _KEYS:
                 raise ValueError(f"a generator {name}")
-            about = {"position": int(position), "has_gauss": int(has_gauss), "cached_gaussian": float(cached).hex()}
+            number = float(cached).hex()
+            text = f'{{"position": {int(position)}, "has_gauss": {int(has_gauss)}, "cached_gaussian": "{number}"'
         except (TypeError, ValueError):
             if state is not None and not self._has_warned:
                 self._has_warned = True
@@ -46,10 +47,10 @@ class RandomStates:
                     "on with elsewhere begins with new random numbers"
                 )
             return ""
-        if raw != self.last_keys:
-            about["keys"] = base64.b64encode(raw).decode("ascii")
-            self.last_keys = raw
-        return json.dumps(about)
+        if raw == self.last_keys:
+            return f"{text}}}"
+        self.last_keys = raw
+        return f'{text}, "keys": "{base64.b64encode(raw).decode("ascii")}"}}'
 
 
 def state_behind(chain: Chain, steps: int) -> tuple[Any, bytes]:
