@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from .server import RunningServer
@@ -204,6 +206,36 @@ def test_starts_with_one_rid_never_conflict(make_trace: MakeTrace, caplog: pytes
     assert sum("has draws already" in record.message for record in caplog.records) == 4
     trace.flush()
     assert trace.run.lengths() == {0: 50, 1: 50}
+
+
+@pytest.mark.parametrize(
+    ("labels", "stored"),
+    [
+        (pd.period_range("2024-01", periods=2, freq="M"), ["2024-01", "2024-02"]),
+        (["a", None], ["a", "None"]),
+        ([1, "b"], ["1", "b"]),
+        ([("a", 1), ("b", 2)], ["a, 1", "b, 2"]),
+        ([dt.date(2024, 1, 1), dt.date(2024, 1, 2)], ["2024-01-01", "2024-01-02"]),
+    ],
+    ids=["periods", "None", "mixed", "tuples", "dates"],
+)
+def test_labels_that_are_objects(
+    make_trace: MakeTrace, caplog: pytest.LogCaptureFixture, labels: Any, stored: list[str]
+) -> None:
+    """Also where PyMC cannot make a result of its own of them: the draws are stored by then."""
+    with pm.Model(coords={"day": labels}) as model:
+        pm.Normal("x", dims="day")
+    trace = make_trace()
+    try:
+        sample(model, trace, chains=1)
+    except ValueError as error:
+        assert "dimensions" in str(error)  # noqa: PT017
+    trace.flush()
+    assert trace.run.coords["day"].tolist() == stored
+    assert trace.run.lengths() == {0: 50}
+    assert trace.run.to_datatree(progress=False)["posterior"]["x"].sizes["day"] == 2
+    told = [record.message for record in caplog.records if "keeps as text" in record.message]
+    assert len(told) == 1
 
 
 def test_trace_may_be_made_before_the_model(make_trace: MakeTrace) -> None:
