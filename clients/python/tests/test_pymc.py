@@ -103,7 +103,8 @@ def test_draws_are_those_of_pymcs_own_backend(backend: HTTPBackend, make_model: 
         assert stored.posterior.theta.dims == ("chain", "draw", "school")
         assert stored.constant_data.sigma.values.tolist() == SIGMA.tolist()
         assert stored.constant_data.sigma.dims == ("school",)
-        assert {**stored.constant_data, **stored.get("observed_data", {})}["y"].values.tolist() == Y.tolist()
+        # The data have the name of the random variable, as in PyMC's own result.
+        assert stored.observed_data["obs"].values.tolist() == Y.tolist()
         assert stored.posterior.school.values.tolist() == list("ABCDEFGH")
         meta = backend.get_run(rid).run.meta
         assert next(var for var in meta.variables if var.name == "theta").is_deterministic

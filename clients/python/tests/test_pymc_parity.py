@@ -48,6 +48,7 @@ def test_datatree_is_the_result_of_pm_sample(
     result, run = stored(server, make_model(), discard_tuned_samples=not keep_warmup)
     tree = run.to_datatree(progress=False)
     assert_same(tree, result, but=(), only=is_theirs)
+    assert all(data.data_vars for data in groups(tree).values())
     for name, data in groups(result).items():
         if data.data_vars:
             expected = {key: data.attrs[key] for key in ATTRIBUTES if key in data.attrs}
