@@ -67,6 +67,8 @@ def sample(model: Any, trace: Any, cores: int, draws: int = 60, tune: int = 40, 
             progressbar=False,
             discard_tuned_samples=False,
             compute_convergence_checks=False,
+            # PyMC 6 chooses nutpie by itself where it is installed and there is no trace.
+            nuts_sampler="pymc",
             **options,
         )
 
