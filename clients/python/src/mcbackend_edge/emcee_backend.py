@@ -380,20 +380,33 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
         """Stores a step behind those before it; in a run of its own if this one has another step there."""
         writer = self._writer
         assert writer is not None
-        blobs = None if self.blobs is None else self.blobs[step]
-        draws = writer.layout.draws(self.chain[step])
-        stats = writer.layout.stats(self.log_prob[step], self._accepted_steps[step], blobs)
+        if writer.steps < step:
+            # Ctrl-C came between emcee's own part of a step and this one. The state behind that step is gone.
+            self._states = RandomStates()
         text = self._states.encode(self.random_state)
+        for index in range(writer.steps, step + 1):
+            blobs = None if self.blobs is None else self.blobs[index]
+            draws = writer.layout.draws(self.chain[index])
+            stats = writer.layout.stats(self.log_prob[index], self._accepted_steps[index], blobs)
+            if not self._append(writer, index, draws, stats, text if index == step else ""):
+                return
+
+    def _append(
+        self, writer: EnsembleWriter, step: int, draws: dict[str, Array], stats: dict[str, Array], text: str
+    ) -> bool:
+        """Appends a step to the run; False if all steps have gone to another one instead."""
         if self._surplus is not None:
             if not self._surplus.agrees_with(step, draws, stats, text):
                 self._move(f"run {self.rid} goes on in another way than this walk")
-                return
+                return False
             if step + 1 >= self._surplus.end:
                 self._surplus = None
         try:
             writer.append(draws, stats, text)
         except McbError as error:
             self._move(str(error))
+            return False
+        return True
 
     def _store_steps(self) -> None:
         """Stores all steps that are in memory in a run that has none."""
@@ -407,6 +420,7 @@ class EmceeBackend(Backend):  # type: ignore[misc]  # emcee has no types
             accepted = self._accepted_steps[:steps, walker]
             stats = writer.layout.stats(self.log_prob[:steps, walker], accepted, blobs)
             writer.extend(walker, writer.layout.draws(self.chain[:steps, walker]), stats, text)
+        writer.steps = steps
 
     def _move(self, reason: str) -> None:
         """Stores all steps in a run of their own, and the next ones behind them."""

@@ -15,7 +15,6 @@ from contextlib import suppress
 from operator import itemgetter
 from struct import pack
 from typing import Any, Literal
-from zlib import crc32
 
 from numpy import ndarray
 from numpy.typing import ArrayLike
@@ -208,6 +207,16 @@ class ChainWriter:
             end.counters[HEAP_USED] = heap_used
         end.sums[row] = total
         end.filled = end.counters[FILLED] = row + 1
+
+    @property
+    def end_of_log(self) -> Tail:
+        """The place of the next row; `begin_segment` makes room where there is none."""
+        return self._end
+
+    def begin_segment(self) -> None:
+        """Begins a segment for rows whose values in the heap are missing ones."""
+        self._heap_per_row = 0
+        self._roll()
 
     def append_values(self, rigid: bytes, encoded: Sequence[bytes]) -> None:
         """Adds one iteration as bytes.
@@ -483,36 +492,6 @@ class ChainWriter:
                         raise
                     # The server has acknowledged it meanwhile.
         return were_written
-
-
-def append_rows(chains: Sequence[ChainWriter], rows: bytes) -> None:
-    """Adds an iteration to each of several chains of one run, as the bytes of their rows, one behind the other.
-
-    Values that lie in the heap are missing ones.
-
-    Raises
-    ------
-    DrawConflictError
-        The chains before that one then have the iteration.
-    """
-    at = 0
-    for chain in chains:
-        end, size = chain._end, chain._layout.row_bytes
-        if end.refusal is not None:
-            raise end.refusal
-        index = end.filled
-        if index == end.capacity:
-            if not index:
-                # A chain that begins like this has no use for a heap.
-                chain._heap_per_row = 0
-            chain._roll()
-            index = 0
-        row = rows[at : at + size]
-        begin = HEADER_BYTES + index * size
-        end.memory[begin : begin + size] = row
-        end.sums[index] = crc32(row, index)
-        end.filled = end.counters[FILLED] = index + 1
-        at += size
 
 
 _NO_STATS: Mapping[str, ArrayLike] = {}
