@@ -144,7 +144,7 @@ def filled(client: Client) -> tuple[mcb.Chain, mcb.Chain, dict[str, list[Any]]]:
 
 
 def test_stats_that_never_come_read_back_as_their_fill(client: Client) -> None:
-    """Of every kind, from memory and from the server, which gets none of them."""
+    """All kinds, from memory and from the server, which gets none of them."""
     kinds = [Variable("s", "str"), Variable("t", "str", (2,)), Variable("r", "float32", (-1, 2)), Variable("n", "int8")]
     run = client.create_run(variables={"x": 0.0}, sample_stats=kinds)
     chain = run.init_chain(0, mirror=True)
