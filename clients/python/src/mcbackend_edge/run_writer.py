@@ -14,8 +14,9 @@ from .notices import Notices
 from .schema import RunMeta
 from .segment import Layout
 from .spool import RunSpool
+from .stock import Stock
 from .wire import BatchEncoder
-from .writer import Casting, ChainWriter, Stock
+from .writer import Casting, ChainWriter
 
 log = logging.getLogger("mcbackend_edge")
 
