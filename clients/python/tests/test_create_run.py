@@ -34,7 +34,7 @@ def test_a_run_is_created_with_its_name(server: RunningServer, client: Client) -
     again.flush(progress=False)
     facts = again.about().facts
     assert set(facts) == {"seed", "startedAt", "environment"}
-    assert {"host", "user", "script"} <= set(facts["environment"])
+    assert {"host", "user"} <= set(facts["environment"])
 
 
 def test_a_name_that_is_too_long_is_refused_at_once(client: Client) -> None:

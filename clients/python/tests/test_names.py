@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,10 +113,18 @@ def test_the_command_line_and_the_adapters_refuse_it(
 
 
 def test_an_emcee_run_of_the_longest_id_can_be_reset(server: RunningServer) -> None:
-    backend = pytest.importorskip("mcbackend_edge.emcee_backend").EmceeBackend(server.url, rid="r" * 128)
-    backend.run = backend.client.create_run(rid="r" * 128, variables={"theta": [0.0, 0.0]})
-    backend.reset(4, 2)
+    emcee = pytest.importorskip("emcee", reason="emcee is not installed")
+    from mcbackend_edge import EmceeBackend
+
+    backend = EmceeBackend(server.url, rid="r" * 128)
+    sampler = emcee.EnsembleSampler(8, 2, lambda x: -0.5 * (x**2).sum(), backend=backend)
+    start = np.random.default_rng(1).normal(size=(8, 2))
+    sampler.run_mcmc(start, 2)
+    assert backend.rid == "r" * 128
+    sampler.reset()
+    sampler.run_mcmc(start, 2)
     assert backend.rid == "r" * 126 + ".2"
+    backend.close()
 
 
 @pytest.mark.parametrize("number", WRONG_CHAINS, ids=ascii)
@@ -129,8 +138,6 @@ def test_chain_numbers_are_checked_as_well(client: Client, number: Any) -> None:
 
 
 def test_chain_numbers_may_be_numpys(client: Client) -> None:
-    import numpy as np
-
     run = client.create_run(variables={"x": 0.0})
     run.init_chain(np.int64(2)).append({"x": 1.0})
     run.flush(progress=False)

@@ -405,4 +405,4 @@ def test_the_list_of_runs_shows_names(
     run = client.create_run(**SCHEMA)
     run.set_about(name="a\x1b[31mb")
     assert main(["runs", "--url", server.url, "--limit", "1"]) == 0
-    assert capsys.readouterr().out.strip().endswith(r"0 draws  a\x1b[31mb")
+    assert r" a\x1b[31mb " in capsys.readouterr().out

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mcbackend_edge as mcb
-from mcbackend_edge import Client, writer
+from mcbackend_edge import Client, stock, writer
 from mcbackend_edge.columns import draw_at
 from mcbackend_edge.run_writer import RunWriter
 from mcbackend_edge.schema import build_run_meta
@@ -292,7 +292,7 @@ def test_without_a_spool_folder(
 
 
 def test_many_chains_do_not_use_up_the_file_descriptors(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "_most_files", lambda: 5)
+    monkeypatch.setattr(stock, "_most_files", lambda: 5)
     run = client.create_run(variables={"x": 0.0})
     chains = [run.init_chain(number) for number in range(12)]
     for number, chain in enumerate(chains):
