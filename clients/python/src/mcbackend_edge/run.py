@@ -126,7 +126,8 @@ class Run(RunReading):
             writer_of_run.origin = self.origin
             self._writer = writer_of_run
             self._uploader.add(writer_of_run)
-            weakref.finalize(self, self._uploader.release, writer_of_run)
+            # Not at the end of the process, where the uploader's own end tells of draws that are left.
+            weakref.finalize(self, self._uploader.release, writer_of_run).atexit = False
         copy = Mirror(writer_of_run.layout, writer) if mirror and length == 0 else None
         chain = Chain(self, chain_number, self._reader(chain_number), writer, copy)
         # Run and chain hold each other: Python's collector frees both when neither is in use.
