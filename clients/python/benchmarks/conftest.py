@@ -35,6 +35,12 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def note() -> Callable[..., None]:
+    """Adds a row to the table: name, ours, baseline, ratio, goal, whether it is met."""
+    return lambda *row: ROWS.append(row)
+
+
+@pytest.fixture
 def compare(benchmark: Any, request: pytest.FixtureRequest) -> Compare:
     """Times two functions in turn, so that both see the same machine, and notes the ratio of their medians.
 

@@ -56,12 +56,11 @@ def main(name: str, url: str, draws: int, tune: int) -> None:
     model = {"eight schools": eight_schools, "5,000 dimensions": wide}[name]()
     # Compiled functions are in PyTensor's cache from then on.
     sample(model, None, 5, 5)
-    began = time.perf_counter()
-    trace: Any = None
     if url:
+        # Not measured: a script without this package does not import it.
         from mcbackend_edge import PyMCTrace
-
-        trace = PyMCTrace(url, exit_timeout=120)
+    began = time.perf_counter()
+    trace: Any = PyMCTrace(url, exit_timeout=120) if url else None
     sample(model, trace, draws, tune)
     print(time.perf_counter() - began, peak())
     if trace is not None:

@@ -7,12 +7,11 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.server import RunningServer
-
-from .conftest import ROWS
 
 DRAWS, TUNE, ROUNDS = 2000, 1000, int(os.environ.get("MCB_BENCH_ROUNDS", "3"))
 
@@ -31,10 +30,10 @@ def measured(model: str, url: str) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("model", ["eight schools", "5,000 dimensions"])
-def test_pymc_trace(server: RunningServer, model: str) -> None:
+def test_pymc_trace(server: RunningServer, note: Any, model: str) -> None:
     pairs = [(measured(model, server.url), measured(model, "")) for _ in range(ROUNDS)]
     for index, (what, goal) in enumerate((("seconds", 1.05), ("GiB at most", 1.1))):
         ours, theirs = (statistics.median(pair[side][index] for pair in pairs) for side in (0, 1))
         # Each pair has seen the same machine.
         ratio = statistics.median(pair[0][index] / pair[1][index] for pair in pairs)
-        ROWS.append((f"PyMCTrace, {model}, {what}", ours, theirs, ratio, f"<= {goal}", ratio <= goal))
+        note(f"PyMCTrace, {model}, {what}", ours, theirs, ratio, f"<= {goal}", ratio <= goal)
