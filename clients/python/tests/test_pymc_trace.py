@@ -285,6 +285,24 @@ def test_it_is_a_trace_of_pymcs_own_kind(make_trace: MakeTrace) -> None:
     assert len(trace) == 0
 
 
+def test_objects_among_the_stats_are_stored_as_text(make_trace: MakeTrace) -> None:
+    """As PyMC-BART gives them."""
+    model = models.eight_schools()
+    trace = make_trace(model=model)
+    chain = trace.__copy__()
+    chain.setup(3, 0, [{"accepted": bool, "variable_inclusion": object}, {"scaling": np.float32}])
+    for row in range(3):
+        stats = [{"accepted": row == 1, "variable_inclusion": np.arange(row) if row else None}, {"scaling": row / 2}]
+        chain.record(model.initial_point(), stats, in_warmup=row == 0)
+    chain.close()
+    trace.close()
+    stored = trace.run.chain(0)
+    assert stored.get_stats("sampler_0__variable_inclusion").tolist() == ["", "[0]", "[0, 1]"]
+    assert stored.get_stats("sampler_0__accepted").tolist() == [False, True, False]
+    assert stored.get_stats("sampler_1__scaling").tolist() == [0.0, 0.5, 1.0]
+    assert stored.get_stats("in_warmup").tolist() == [True, False, False]
+
+
 def test_model_that_cannot_be_told_is_named() -> None:
     trace = PyMCTrace("http://127.0.0.1:9", spool=None)
     with pytest.raises(McbError, match="give it model="):

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 from pymc.backends.ndarray import NDArray
 
 from . import fresh_run
@@ -31,6 +32,7 @@ _MOST_WARNINGS = 50
 # The stat of PyMC's driver that marks warmup, and whether this version tells it to traces (since 5.28.2).
 IN_WARMUP = "in_warmup"
 TAKES_FLAG = IN_WARMUP in inspect.signature(NDArray.record).parameters
+_FLAGS = {False: np.False_, True: np.True_}
 # Last values of stats that are told of a chain, by the names under which they are told.
 _LAST_VALUES = {"step_size_bar": "stepSize", "scaling": "scaling"}
 
@@ -122,10 +124,15 @@ class ChainStream:
         self._first = len(chain)
         # The arrays in which PyMC keeps draws and stats have a row for each draw.
         self._names = tuple(name for name in trace.varnames if name in of_run.run.variables)
-        self._draws = [trace.samples[name] for name in self._names]
         held = {stat: trace._stats[stat.sampler][stat.name] for stat in stats}
         self._stat_names = tuple(stat.variable.name for stat in stats if not stat.is_text)
-        self._stats = [values for stat, values in held.items() if not stat.is_text]
+        self._columns = [trace.samples[name] for name in self._names]
+        self._columns += [values for stat, values in held.items() if not stat.is_text]
+        arrays = dict(zip((*self._names, *self._stat_names), self._columns))
+        if TAKES_FLAG:
+            arrays[IN_WARMUP] = np.empty(0, dtype=bool)
+        # Usually they hold rows as the log has them, so that nothing of a draw has to be looked at.
+        self._append_bytes = chain.log.append_values if chain.log.takes_rows_of(arrays) else None
         self._texts = [(stat.variable.name, values) for stat, values in held.items() if stat.is_text]
         self._last = [(stat.name, values) for stat, values in held.items() if stat.name in _LAST_VALUES]
         self._warnings = [
@@ -173,20 +180,25 @@ class ChainStream:
             self._fails(error)
 
     def _copy(self, row: int, in_warmup: bool | None) -> None:
-        draw = dict(zip(self._names, [values[row] for values in self._draws]))
-        stats = dict(zip(self._stat_names, [values[row] for values in self._stats]))
-        if in_warmup is not None:
-            stats[IN_WARMUP] = in_warmup
-            if self._was_warmup is not in_warmup:
-                self._was_warmup = in_warmup
-                if not in_warmup:
-                    self._of_run.sampling.sees_posterior(row, self._of_run.total)
-        for name, values in self._texts:
-            stats[name] = as_text(values[row])
-        for values in self._warnings:
-            if values[row] is not None and len(self._told) < _MOST_WARNINGS:
-                self._told.append({"draw": row, **as_warning(values[row])})
-        self._append(draw, stats)
+        if in_warmup is not None and self._was_warmup is not in_warmup:
+            self._was_warmup = in_warmup
+            if not in_warmup:
+                self._of_run.sampling.sees_posterior(row, self._of_run.total)
+        for warnings in self._warnings:
+            if warnings[row] is not None and len(self._told) < _MOST_WARNINGS:
+                self._told.append({"draw": row, **as_warning(warnings[row])})
+        values = [column[row] for column in self._columns]
+        if self._append_bytes is not None:
+            if in_warmup is not None:
+                values.append(_FLAGS[in_warmup])
+            self._append_bytes(b"".join(values), ())
+        else:
+            stats = dict(zip(self._stat_names, values[len(self._names) :]))
+            for name, texts in self._texts:
+                stats[name] = as_text(texts[row])
+            if in_warmup is not None:
+                stats[IN_WARMUP] = in_warmup
+            self._append(dict(zip(self._names, values)), stats)
         self._of_run.has_draws = True
 
     def _last_facts(self, filled: int) -> dict[str, Any]:

@@ -127,6 +127,20 @@ class ChainWriter:
             raise self.refusal
         self._append_any(draw, stats)
 
+    def takes_rows_of(self, arrays: Mapping[str, Any]) -> bool:
+        """True if a row of these arrays, one behind the other, is what `append_values` takes.
+
+        Parameters
+        ----------
+        arrays : by the name of a column, in the order of the run's columns, with an axis of draws before its own.
+        """
+        columns, heap = self._layout.columns, self._layout.heap
+        is_plain = self._layout.appender is not None and not heap and list(arrays) == [var.name for var in columns]
+        return is_plain and all(
+            array.dtype == var.numpy_dtype and array.shape[1:] == var.shape and array.flags.c_contiguous
+            for var, array in zip(columns, arrays.values())
+        )
+
     def _append_any(self, draw: Mapping[str, ArrayLike], stats: Mapping[str, ArrayLike] | None) -> None:
         """Adds an iteration of any kind; those of the usual kind take a quicker way (see appender.py)."""
         stats = stats or _NO_STATS
