@@ -290,7 +290,7 @@ def test_files_of_different_models_are_not_one_run(client: Client, tmp_path: Pat
 def test_missing_files_and_options(server: RunningServer, tmp_path: Path) -> None:
     done = python("tail", "--url", server.url, "--once", tmp_path / "none.csv")
     assert done.returncode == 1
-    assert "none.csv, line 0: there is no such file" in done.stdout
+    assert "none.csv: there is no such file" in done.stdout
     assert python("tail", tmp_path / "none.csv").stderr.startswith("mcbackend-edge: no server is given")
     for command in ([], ["sync"], ["tail"], ["runs"]):
         assert "usage: python -m mcbackend_edge" in python(*command, "--help").stdout

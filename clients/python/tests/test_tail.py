@@ -161,7 +161,7 @@ def test_a_pattern_takes_files_as_they_come(client: Client, tmp_path: Path) -> N
     """Their chains are told by their numbers, whichever comes first: a second start finds the same."""
     rid, said = new_rid(), list[str]()
     pattern = str(tmp_path / "output_*.csv")
-    tail = Tail(client, Pattern(pattern), rid, said.append)
+    tail = Tail(client, Pattern(pattern, chains=2), rid, said.append)
 
     def write() -> None:
         time.sleep(0.2)
@@ -180,7 +180,7 @@ def test_a_pattern_takes_files_as_they_come(client: Client, tmp_path: Path) -> N
     assert not tail.errors
     assert client.run(rid).lengths() == {1: 6, 9: 6}
     (tmp_path / "output_1.csv").write_text(whole(1))
-    again = Tail(client, Pattern(pattern), rid, said.append)
+    again = Tail(client, Pattern(pattern, chains=3), rid, said.append)
     again.follow(interval=0.02)
     again.finish()
     assert not again.errors

@@ -293,7 +293,7 @@ class DamagedFileError(McbError, ValueError):
     """A file cannot be read: names the file, the line and what is wrong with it."""
 
     def __init__(self, path: str, line: int, problem: str) -> None:
-        super().__init__(f"{path}, line {line}: {problem}")
+        super().__init__(f"{path}, line {line}: {problem}" if line else f"{path}: {problem}")
         self.path = path
         self.line = line
         self.problem = problem

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..client import Client
 from ..names import check_chain
 from ..notices import Beginning
-from ..stan.sources import sources_of
+from ..stan.sources import MOST_CHAINS, sources_of
 from ..stan.tail import Tail
 from .parsers import add_command
 
@@ -28,6 +28,7 @@ Exit status: 0 if all files are complete and stored, 1 if not.
 _EXAMPLES = """\
   python -m mcbackend_edge tail --rid my-run output_1.csv output_2.csv
   python -m mcbackend_edge tail --rid my-run 'output_*.csv'         files that come later, too
+  python -m mcbackend_edge tail --rid my-run --chains 4 'output_*.csv'
   python -m mcbackend_edge tail --rid my-run --once output_*.csv    what is there now
   python -m mcbackend_edge tail --rid my-run --chain 3 output.csv   one chain of a job array
 """
@@ -71,6 +72,13 @@ def add_to(commands: Commands) -> None:
         help="the first file is chain N, and those behind it count up: for a run of which others follow the rest",
     )
     what.add_argument(
+        "--chains",
+        type=_chains,
+        metavar="N",
+        help="wait until N files match the pattern (default: as many as the files tell of by num_chains > 1; else for "
+        "others until nothing has come for 30 seconds, or for --idle)",
+    )
+    what.add_argument(
         "--warmup",
         type=_count,
         metavar="N",
@@ -85,7 +93,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    sources = sources_of(options.files, options.chain)
+    sources = sources_of(options.files, options.chain, options.chains)
     beginning = Beginning.checked(options.name, options.tag, None, options.notes)
     with Client(options.url) as client:
         tail = Tail(
@@ -126,6 +134,12 @@ def _chain(text: str) -> int:
         return check_chain(int(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} cannot be a chain number") from error
+
+
+def _chains(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= MOST_CHAINS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of files")
+    return int(text)
 
 
 def _count(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..names import check_chain
@@ -17,6 +17,8 @@ _NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])", re.ASCII)
 _CMDSTANR = re.compile(r"-\d{12}-(\d+)-[0-9a-f]{6}\.csv$", re.ASCII)
 # Digits of a chain's number at most.
 _MOST_DIGITS = 9
+# Chains of one run at most that are waited for.
+MOST_CHAINS = 10_000
 
 
 class Sources:
@@ -25,6 +27,7 @@ class Sources:
     Attributes
     ----------
     is_whole : True if the files are all chains of their run, as far as the caller has said.
+    is_closed : True if it is known how many files there will be.
     problems : files whose chain cannot be told, and the reason.
     """
 
@@ -33,6 +36,10 @@ class Sources:
     def __init__(self) -> None:
         self.problems: dict[Path, str] = {}
 
+    @property
+    def is_closed(self) -> bool:
+        return True
+
     def find(self) -> dict[int, Path]:
         """The files, by the number of their chain; of a pattern those that are there."""
         raise NotImplementedError
@@ -40,6 +47,9 @@ class Sources:
     def missing(self) -> list[str]:
         """Files, or the pattern, that are not there yet."""
         raise NotImplementedError
+
+    def note(self, settings: Mapping[str, str]) -> None:
+        """Learns from the settings of a file which others belong to it."""
 
 
 class Named(Sources):
@@ -79,13 +89,30 @@ class Pattern(Sources):
     The number where the wildcard stands tells the chain: ``output_1.csv`` is chain 0, ``output_10.csv`` chain 9,
     whichever of them are there and whenever they come. If there is a number 0, as in ``output_0.csv``, the numbers are
     those of the chains.
+
+    Parameters
+    ----------
+    chains : number of files that there will be. None: those that the files themselves tell of, where one process of
+        CmdStan writes several (`num_chains`), else unknown.
     """
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, chains: int | None = None) -> None:
         super().__init__()
         self.pattern = pattern
         self._expression = _expression(pattern)
+        self._chains = chains
         self._first: int | None = None
+        # Numbers of the files that the processes seen so far write.
+        self._announced: set[int] = set()
+
+    @property
+    def is_closed(self) -> bool:
+        return self._chains is not None or bool(self._announced)
+
+    def note(self, settings: Mapping[str, str]) -> None:
+        count, first = (_whole(settings.get(name, "1")) for name in ("num_chains", "id"))
+        if 1 < count <= MOST_CHAINS:
+            self._announced.update(range(first, first + count))
 
     def find(self) -> dict[int, Path]:
         numbered: dict[int, Path] = {}
@@ -106,7 +133,18 @@ class Pattern(Sources):
         self.problems.setdefault(path, f"{reason}: name the files in the order of their chains")
 
     def missing(self) -> list[str]:
-        return [] if glob.glob(self.pattern, recursive=True) else [self.pattern]
+        found = {number + (self._first or 0) for number in self.find()}
+        count = len(found) + len(self.problems)
+        if not count:
+            return [self.pattern]
+        expected = self._announced
+        if self._chains is not None:
+            first = 1 if self._first is None else self._first
+            expected = set(range(first, first + self._chains))
+        lacking = sorted(expected - found)[: max(0, len(expected) - count)]
+        if found <= expected and (name := _named(self.pattern)):
+            return [name(number) for number in lacking]
+        return [f"{self.pattern} (file {place} of {len(expected)})" for place in range(count + 1, len(expected) + 1)]
 
     def _number(self, name: str) -> int | None:
         if cmdstanr := _CMDSTANR.search(name):
@@ -119,22 +157,43 @@ class Pattern(Sources):
         return int(digits[-1]) if digits and len(digits[-1]) <= _MOST_DIGITS else None
 
 
-def sources_of(files: Sequence[str], first: int | None) -> Sources:
+def sources_of(files: Sequence[str], first: int | None, chains: int | None = None) -> Sources:
     """Sources for the arguments of a command.
+
+    Parameters
+    ----------
+    first : number of the first file's chain, for files that are named.
+    chains : number of files that a pattern will have.
 
     Raises
     ------
     ValueError
-        For a pattern beside other files, or with a number of its chain.
+        For a pattern beside other files, or with a number of its chain; for other numbers of files than `chains`.
     """
     patterns = [name for name in files if glob.has_magic(name) and not Path(name).exists()]
     if not patterns:
+        if chains not in (None, len(files)):
+            raise ValueError(
+                f"--chains {chains}, but {len(files)} named: name each file, or quote the pattern, 'output_*.csv'"
+            )
         return Named([Path(name) for name in files], first)
     if len(files) > 1:
         raise ValueError(f"{patterns[0]} is a pattern, which has to stand alone: name each file, or give one pattern")
     if first is not None:
         raise ValueError(f"--chain is for named files; the chains of {patterns[0]} have the numbers of their files")
-    return Pattern(patterns[0])
+    return Pattern(patterns[0], chains)
+
+
+def _whole(text: str) -> int:
+    """A number of a setting, 1 if it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 1
+
+
+def _named(pattern: str) -> Callable[[int], str] | None:
+    """Names of the files by their number; None if the pattern leaves more than that open."""
+    if _WILDCARD.findall(pattern) != ["*"]:
+        return None
+    return lambda number: pattern.replace("*", str(number))
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

@@ -28,7 +28,8 @@ from .sources import Named, Sources
 Say = Callable[[str], None]
 
 NOTHING = Beginning()
-# Seconds without a new draw behind which a file that nothing ends counts as whole.
+# Seconds without a new draw behind which a file that nothing ends counts as whole, and seconds for which further files
+# of a pattern are waited for where nothing tells how many there will be.
 QUIET = 30.0
 
 
@@ -87,7 +88,7 @@ class Tail:
         self._spent: dict[int, int] = {}
         self._grew_at: dict[int, float] = {}
         self._waiting: dict[str, float] = {}
-        self._has_left_out = self._is_finishing = False
+        self._has_left_out = self._is_finishing = self._has_told_wait = False
 
     @property
     def run(self) -> Run | None:
@@ -97,22 +98,37 @@ class Tail:
     def follow(self, interval: float = 1.0, idle: float | None = None) -> None:
         """Reads until all files are complete or damaged.
 
+        If nothing tells how many files a pattern will have, others are waited for until nothing new has come for
+        `QUIET` seconds, or for `idle`.
+
         Parameters
         ----------
         interval : seconds between two looks.
         idle : give up after so many seconds without anything new.
         """
+        patience = QUIET if idle is None else idle
         changed_at = time.monotonic()
         while True:
             self._look_for_missing()
             if self.poll():
                 changed_at = time.monotonic()
-            if self._is_done:
+            if self._is_done and (self._sources.is_closed or not self._waits_for_others(changed_at + patience)):
                 return
             self._line.update(self.files, self._waiting)
             if idle is not None and time.monotonic() - changed_at >= idle:
                 return
             time.sleep(max(0.01, interval))
+
+    def _waits_for_others(self, until: float) -> bool:
+        """True until that time of `time.monotonic`, while further files may match the pattern; says so once."""
+        left = until - time.monotonic()
+        if left > 0 and not self._has_told_wait:
+            self._has_told_wait = True
+            self._say(
+                f"all files so far are read; others are waited for, until none comes within {left:.0f} s "
+                "(--chains N says how many there will be)"
+            )
+        return left > 0
 
     def poll(self) -> int:
         """Stores the new draws of the files; their number."""
@@ -137,9 +153,8 @@ class Tail:
         self._is_finishing = True
         for number in list(self.files):
             self._finish_file(number)
-        if not self.files:
-            for name in self._sources.missing():
-                self._report(Path(name), DamagedFileError(name, 0, "there is no such file"))
+        for name in self._missing():
+            self._report(Path(name), DamagedFileError(name, 0, "there is no such file"))
         run = self._registration.run
         if run is not None:
             self._flush(run)
@@ -222,6 +237,7 @@ class Tail:
             # Behind its end a file may be written anew: this run has all of its own.
         except OSError as error:
             self._report(file.path, DamagedFileError(str(file.path), 0, error.strerror or str(error)))
+        self._sources.note(file.settings)
         if was_complete:
             self._read.add(number)
         return count
