@@ -218,7 +218,7 @@ class AboutPath:
     ----------
     path : the run's path.
     headers : sent with each request: the registration.
-    patience, timeout : see `Transport.request`.
+    patience, timeout, can_go_on : see `Transport.request`.
     """
 
     transport: Transport
@@ -227,6 +227,7 @@ class AboutPath:
     headers: Mapping[str, str]
     patience: float | None = None
     timeout: float | None = None
+    can_go_on: bool = False
 
     def read(self) -> RunAbout:
         """
@@ -265,6 +266,7 @@ class AboutPath:
                 headers=headers,
                 patience=self.patience,
                 timeout=self.timeout,
+                can_go_on=self.can_go_on,
                 limit=MOST_ABOUT,
             )
         except NotFoundError as error:

@@ -1,7 +1,8 @@
-"""HTTP answers that end: heads and lines of bounded length, and bytes that come at some pace.
+"""HTTP answers that end: heads and lines of bounded length, bytes that come at some pace, and connections made in time.
 
 Python's HTTP client and urllib3 bound a header and the number of headers. They do not bound the line with the size of a
-chunk, trailers, `100 Continue` in front of an answer, nor the time of an answer that comes byte by byte.
+chunk, trailers, `100 Continue` in front of an answer, nor the time of an answer that comes byte by byte. The time to
+connect does not bound the look-up of the host's name (naming.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from .naming import NamedInTime
 
 LONGEST_LINE = 65536
 # Lines without anything else between them: an answer has at most 100 headers.
@@ -93,11 +96,11 @@ class _BoundedResponse(http.client.HTTPResponse):
         self._paced.is_endless = self.headers.get_content_type() == "text/event-stream"
 
 
-class _Connection(HTTPConnection):
+class _Connection(NamedInTime, HTTPConnection):
     response_class = _BoundedResponse
 
 
-class _SecureConnection(HTTPSConnection):
+class _SecureConnection(NamedInTime, HTTPSConnection):
     response_class = _BoundedResponse
 
 

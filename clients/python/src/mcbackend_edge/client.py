@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -53,6 +55,8 @@ from .ways_out import sync_command
 
 log = logging.getLogger("mcbackend_edge")
 
+# Seconds for which a server that was given up is not asked again, by another step of the same beginning.
+_JUST_NOW = 1.0
 # Stands for "not given", where None means "none".
 DEFAULT_SPOOL: Any = object()
 
@@ -101,6 +105,7 @@ class Client(ClientResults):
         chosen = default_root() if spool is DEFAULT_SPOOL else None if spool is None else Path(spool)
         # A process may change its working folder while it samples.
         self._spool = None if chosen is None else chosen.absolute()
+        self._gone_on_at = -math.inf
 
     def __repr__(self) -> str:
         return f"Client({self._transport.url!r})"
@@ -300,8 +305,11 @@ class Client(ClientResults):
     def register(self, meta: RunMeta, *, offline: bool | None = None) -> Run:
         """Registers a run whose metadata are at hand as a message; see `create_run`."""
         path = f"/v1/runs/{check_rid(meta.rid)}"
+        can_go_on = self._is_offline(offline)
+        if can_go_on and time.monotonic() - self._gone_on_at < _JUST_NOW:
+            return self.open_run(meta, None)
         try:
-            answer = self._transport.request("PUT", path, body=meta.raw)
+            answer = self._transport.request("PUT", path, body=meta.raw, can_go_on=can_go_on)
         except RunConflictError as error:
             raise self._explained(error, meta) from None
         except (ServerUnreachableError, ApiError) as error:
@@ -319,7 +327,7 @@ class Client(ClientResults):
 
     def goes_on(self, error: McbError, offline: bool | None) -> bool:
         """True if sampling begins in spite of this failure; the user is then told."""
-        if not may_pass(error) or not (self._spool is not None if offline is None else offline):
+        if not may_pass(error) or not self._is_offline(offline):
             return False
         if self._spool is None:
             place = "kept in memory, sent when it answers, and lost if this process ends before"
@@ -327,7 +335,11 @@ class Client(ClientResults):
             command = sync_command(self._spool)
             place = f"spooled in {self._spool} and sent when it answers, or later with: {command}"
         self._uploader.is_away(error, place)
+        self._gone_on_at = time.monotonic()
         return True
+
+    def _is_offline(self, offline: bool | None) -> bool:
+        return self._spool is not None if offline is None else offline
 
     def free_rid(self, rid: str, *, offline: bool | None = None) -> str:
         """The id itself if no run of that id has draws, else the next one of ``rid.2``, ``rid.3``, … that is free.
@@ -345,14 +357,14 @@ class Client(ClientResults):
         IdentifierError, ServerUnreachableError
         """
         try:
-            return self._free_rid(check_rid(rid))
+            return self._free_rid(check_rid(rid), self._is_offline(offline))
         except (ServerUnreachableError, ApiError) as error:
             if not self.goes_on(error, offline):
                 raise
             return rid
 
-    def _free_rid(self, rid: str) -> str:
-        if not self._has_draws(rid):
+    def _free_rid(self, rid: str, can_go_on: bool) -> str:
+        if not self._has_draws(rid, can_go_on):
             return rid
         taken, free = 1, 2
         while self._has_draws(numbered(rid, free)):
@@ -365,8 +377,8 @@ class Client(ClientResults):
                 free = middle
         return numbered(rid, free)
 
-    def _has_draws(self, rid: str) -> bool:
-        document = AboutPath(self._transport, rid, f"/v1/runs/{rid}", {})
+    def _has_draws(self, rid: str, can_go_on: bool = False) -> bool:
+        document = AboutPath(self._transport, rid, f"/v1/runs/{rid}", {}, can_go_on=can_go_on)
         try:
             try:
                 return document.read().draws > 0

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import urllib3
 
-from .errors import ServerUnreachableError, shown
+from .errors import McbError, ServerUnreachableError, shown
 
 _AWAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 
@@ -25,6 +25,12 @@ def unreachable(url: str, error: Exception) -> ServerUnreachableError:
         told = _told(url, cause)
         if told:
             return ServerUnreachableError(told, cause, is_lasting=True)
+    for cause in causes:
+        if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
+            told = (
+                f"{url} cannot be reached: {shown(cause.args[-1], 300)}. Is the address right, and this machine online?"
+            )
+            return ServerUnreachableError(told, cause)
     return ServerUnreachableError(f"{url} cannot be reached: {reason_of(error)}", error)
 
 
@@ -47,6 +53,13 @@ def _told(url: str, cause: BaseException) -> str:
     if isinstance(cause, http.client.BadStatusLine) and not isinstance(cause, http.client.RemoteDisconnected):
         return f"{url} does not speak HTTP. Is the port right, or is it https:// instead?"
     return ""
+
+
+def is_unconnected(error: McbError) -> bool:
+    """True if the time was over before there was a connection, the look-up of the host's name included."""
+    return isinstance(error, ServerUnreachableError) and isinstance(
+        error.reason, urllib3.exceptions.ConnectTimeoutError
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

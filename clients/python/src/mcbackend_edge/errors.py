@@ -72,10 +72,12 @@ class ApiError(McbError):
     attempt : number of the attempt that was refused. Beyond 1, an earlier one may have been carried out, and its answer
         lost.
     advice : a sentence with the way out, at the end of the message; "" if there is none.
+    server : the server's address, where the message begins with it: for what concerns the server, and no run.
     """
 
     attempt: int = 1
     advice: str = ""
+    server: str = ""
 
     def __init__(
         self, status: int, code: str, detail: str, fields: Mapping[str, Any], retry_after: float | None = None
@@ -93,7 +95,7 @@ class ApiError(McbError):
     @property
     def plain(self) -> str:
         """The message without the advice."""
-        return super().__str__()
+        return f"{self.server}: {super().__str__()}" if self.server else super().__str__()
 
     @property
     def is_busy(self) -> bool:

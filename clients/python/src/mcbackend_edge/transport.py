@@ -19,10 +19,12 @@ import urllib3
 
 from .bodies import CHUNK, FindDraws, Progress, encoding_of, has_marked_end, read_body
 from .bounded import bound
-from .contact import reason_of, unreachable
+from .contact import is_unconnected, reason_of, unreachable
 from .errors import (
+    AccessError,
     AnswerTooLargeError,
     ApiError,
+    MisdirectedError,
     ProtocolError,
     ServerUnreachableError,
     api_error,
@@ -76,7 +78,7 @@ class Answer:
         content = self.json()
         length = content.get("length") if isinstance(content, dict) else None
         if not is_length(length):
-            raise ProtocolError(f"an answer does not tell the chain's length: {bytes(self.body[:100])!r}")
+            raise ProtocolError(f"{self.url}: an answer does not tell the chain's length: {bytes(self.body[:100])!r}")
         return length
 
     def rows(self, name: str) -> list[Any]:
@@ -84,7 +86,7 @@ class Answer:
         content = self.json()
         rows = content.get(name) if isinstance(content, dict) else None
         if not isinstance(rows, list):
-            raise ProtocolError(f"an answer has no list {name!r}: {bytes(self.body[:100])!r}")
+            raise ProtocolError(f"{self.url}: an answer has no list {name!r}: {bytes(self.body[:100])!r}")
         return rows
 
     def lengths(self) -> dict[int, int]:
@@ -174,6 +176,7 @@ class Transport:
         progress: Progress | None = None,
         find_draws: FindDraws | None = None,
         only_once: bool = False,
+        can_go_on: bool = False,
         limit: int = MOST_JSON,
     ) -> Answer:
         """Sends a request, again while it fails for a reason that may pass.
@@ -188,6 +191,8 @@ class Transport:
         find_draws : gives the offset of the draws in an answer, from its beginning. They are put at an address that
             NumPy likes, which saves a copy.
         only_once : do not repeat it even when the connection breaks, as kept connections do now and then.
+        can_go_on : the caller goes on without an answer, so that a server to which there was never a connection is
+            given up at once.
 
         Raises
         ------
@@ -208,7 +213,7 @@ class Transport:
         while True:
             attempt += 1
             try:
-                with self.waiting.first_answer(began, patience) as first:
+                with self.waiting.first_answer(began, patience, can_go_on=can_go_on) as first:
                     response = self._send(method, path, body, sent, waits or first)
                 return self._answer(response, progress, find_draws, limit)
             except (ServerUnreachableError, ApiError) as error:
@@ -220,6 +225,8 @@ class Transport:
                 if is_broken and may_repeat and time.monotonic() - began < 1.0:
                     may_repeat = False
                     continue
+                if is_unconnected(error) and can_go_on and not self.waiting.has_answered:
+                    raise
                 if not self.waiting.wait(error, began, patience, delay):
                     raise
                 delay = min(delay * 2, 5.0)
@@ -330,13 +337,16 @@ class Transport:
         if not problem and response.status < 500 and response.status not in (408, 429):
             # The server tells a code with each refusal.
             reason = f"{_strange(self.url)} It says: {shown(reason, 100)}"
-        if response.status == 401 and "Authorization" not in self._headers:
-            reason = str(problem.get("detail") or reason)
-            problem = {**problem, "detail": f"{reason}. {NO_KEY}"}
-        return api_error(response.status, problem, reason, _retry_after(response.headers))
+        error = api_error(response.status, problem, reason, _retry_after(response.headers))
+        if isinstance(error, (AccessError, MisdirectedError)) or error.is_temporary:
+            error.server = self.url
+        if response.status == 401:
+            error.advice = OTHER_KEY if "Authorization" in self._headers else NO_KEY
+        return error
 
 
 NO_KEY = "No key was sent: pass token=, set MCB_TOKEN, or run: npx mcb login"
+OTHER_KEY = "Give another key: pass token=, set MCB_TOKEN, or run: npx mcb login"
 
 
 def _strange(url: str) -> str:

@@ -19,6 +19,8 @@ log = logging.getLogger("mcbackend_edge")
 READ_TIMEOUT, CONNECT_TIMEOUT = 60.0, 10.0
 # Seconds for which a server is tried that has never answered and refuses connections: it may just be starting.
 REFUSED_PATIENCE = 1.0
+# Seconds to the first connection, the look-up of the name included, for a caller who goes on without one.
+FIRST_CONNECTION = 1.5
 # Seconds within which the first answer of all must begin, if the caller has less patience.
 FIRST_ANSWER = 10.0
 # A server that says when it will have time is waited for so many times longer than one that says nothing.
@@ -41,13 +43,16 @@ class Waiting:
         self._told_at: float | None = None
 
     @contextmanager
-    def first_answer(self, began: float, patience: float) -> Iterator[urllib3.Timeout | None]:
+    def first_answer(
+        self, began: float, patience: float, *, can_go_on: bool = False
+    ) -> Iterator[urllib3.Timeout | None]:
         """The time that an attempt may take, if it is not the usual one. A caller who waits is told so.
 
         Parameters
         ----------
         began : the monotonic time of the first attempt.
         patience : seconds; 0 if nobody waits.
+        can_go_on : the caller goes on without an answer.
         """
         if self.has_answered or not patience:
             yield None
@@ -58,7 +63,9 @@ class Waiting:
         timer.daemon = True
         timer.start()
         try:
-            yield urllib3.Timeout(connect=min(CONNECT_TIMEOUT, left), read=min(READ_TIMEOUT, left))
+            connect = FIRST_CONNECTION if can_go_on else CONNECT_TIMEOUT
+            in_time = max(1.0, began + patience - time.monotonic())
+            yield urllib3.Timeout(connect=min(connect, in_time), read=min(READ_TIMEOUT, left))
         finally:
             timer.cancel()
 

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..client import Client
+from ..errors import UploadPendingError
 from ..names import check_chain
 from ..notices import Beginning
 from ..stan.sources import MOST_CHAINS, sources_of
@@ -106,12 +107,18 @@ def run(options: argparse.Namespace) -> int:
             warmup=options.warmup,
             capture=options.capture,
             progress=sys.stderr.isatty() and not options.once,
+            offline=not options.once,
         )
         if options.once:
             tail.poll()
         else:
             tail.follow(options.interval, options.idle)
-        tail.finish()
+        try:
+            tail.finish()
+        except UploadPendingError:
+            # The server has been waited for: the client's end tells of the draws, and waits no more.
+            client.close(0.0)
+            return 1
     if tail.summary is not None:
         print(tail.summary, flush=True)
     return 1 if tail.errors else 0

@@ -46,11 +46,12 @@ class Registration:
     run : None until the first file has told what is in it.
     """
 
-    def __init__(self, client: Client, rid: str, attributes: Mapping[str, Any]) -> None:
+    def __init__(self, client: Client, rid: str, attributes: Mapping[str, Any], *, offline: bool = True) -> None:
         self.rid = rid
         self.run: Run | None = None
         self._client = client
         self._given = dict(attributes)
+        self._offline = offline
 
     def join(self, file: CsvFile) -> Run:
         """The run, registered if no file was there before.
@@ -70,7 +71,7 @@ class Registration:
     def _register(self, file: CsvFile, variables: list[Variable], stats: list[Variable]) -> Run:
         meta = build_run_meta(self.rid, variables=variables, sample_stats=stats, attributes=self._attributes(file))
         try:
-            return self._client.register(meta, offline=True)
+            return self._client.register(meta, offline=self._offline)
         except RunConflictError as conflict:
             try:
                 stored = self._client.run(self.rid)

@@ -10,7 +10,15 @@ from typing import Any
 
 from ..capture import environment_of
 from ..client import Client, new_rid
-from ..errors import ConflictError, DamagedFileError, DrawConflictError, McbError
+from ..errors import (
+    AccessError,
+    ConflictError,
+    DamagedFileError,
+    DrawConflictError,
+    McbError,
+    MisdirectedError,
+    ServerUnreachableError,
+)
 from ..facts import timestamp
 from ..greeting import address_of
 from ..names import check_rid
@@ -49,6 +57,7 @@ class Tail:
     warmup : number of rows at the beginning that are warmup, for files that do not tell it.
     capture : as for `mcbackend_edge.capture.environment_of`, of which host and user are told.
     progress : True draws how far the chains are on standard error.
+    offline : begin even if the server cannot be reached; False makes it an error.
 
     Attributes
     ----------
@@ -68,13 +77,15 @@ class Tail:
         warmup: int | None = None,
         capture: bool | None = None,
         progress: bool = False,
+        offline: bool = True,
     ) -> None:
         self.files: dict[int, CsvFile] = {}
         self.errors: dict[Path, McbError] = {}
         self._client = client
         self._sources = paths if isinstance(paths, Sources) else Named(paths)
         self._registration = Registration(
-            client, new_rid() if rid is None else check_rid(rid), {} if attributes is None else attributes
+            *(client, new_rid() if rid is None else check_rid(rid), {} if attributes is None else attributes),
+            offline=offline,
         )
         self._beginning, self._warmup, self._capture = beginning, warmup, capture
         self._tell = say
@@ -131,7 +142,13 @@ class Tail:
         return left > 0
 
     def poll(self) -> int:
-        """Stores the new draws of the files; their number."""
+        """Stores the new draws of the files; their number.
+
+        Raises
+        ------
+        AccessError, MisdirectedError, ServerUnreachableError
+            If the run cannot be begun at this server.
+        """
         for number, path in self._sources.find().items():
             if number not in self.files:
                 self.files[number] = CsvFile(path, warmup=self._warmup)
@@ -229,6 +246,11 @@ class Tail:
                 count += len(rows.values)
             if number in self._chains:
                 self._tell_chain(number, file)
+        except (AccessError, MisdirectedError, ServerUnreachableError) as error:
+            if self._registration.run is None:
+                # No file is at fault, and the next one would meet with the same.
+                raise
+            self._report(file.path, error, number)
         except McbError as error:
             if not isinstance(error.__cause__, OverwrittenError):
                 self._report(file.path, error, number)
