@@ -2,10 +2,12 @@
 import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { KIND } from '../../src/cli/archive/format.ts'
 import { importRun, verifyArchive } from '../../src/cli/archive/import.ts'
 import { ArchiveReader, type ArchiveRecord } from '../../src/cli/archive/reader.ts'
 import { renamed } from '../../src/cli/archive/rename.ts'
 import { FileSource, type Source, StreamSource } from '../../src/cli/archive/source.ts'
+import { ArchiveWriter } from '../../src/cli/archive/writer.ts'
 import { CliError } from '../../src/cli/cli-error.ts'
 import { HttpBackend } from '../../src/client/index.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
@@ -55,6 +57,14 @@ async function contentOf(path: string) {
   return (await recordsOf(readFileSync(path)))
     .slice(1)
     .map(({ record: { head, payload } }) => [head, Buffer.from(payload)])
+}
+
+/** The run in an archive, and the lengths of its chains. */
+async function originIn(path: string) {
+  const reader = new ArchiveReader(sourceOf(readFileSync(path)))
+  await reader.begin()
+  await reader.next()
+  return reader.contents.origin
 }
 
 /** Refusal of an archive; undefined where it is taken. */
@@ -146,6 +156,26 @@ describe('what is in the way', () => {
       expect(await there.length()).toBe(length)
     }
     await source.deleteRun('contested')
+  })
+
+  test('a run with Python objects is refused by its name and that of the array, and nothing is registered', async () => {
+    const source = new HttpBackend({ url: from.url })
+    await source.initRun({ ...meta, rid: 'of-objects' })
+    await exported(from.url, 'of-objects', file('plain.mcb'))
+    const values = { data: new Uint8Array(16), dtype: 'object', shape: [2], order: 'C' }
+    const metadata = encodeRunMeta({ ...meta, rid: 'of-objects', coordinates: [{ name: 'day', values }] })
+    const parts: Uint8Array[] = []
+    const writer = new ArchiveWriter(async (more) => void parts.push(...more))
+    await writer.begin(await originIn(file('plain.mcb')))
+    await writer.record(KIND.metadata, metadata)
+    await writer.end()
+    writeFileSync(file('of-objects.mcb'), Buffer.concat(parts))
+    await expect(imported(to.url, file('of-objects.mcb'))).rejects.toMatchObject({
+      code: 'unsupported_dtype',
+      message: expect.stringMatching(/run "of-objects" is not taken: coordinate "day": dtype "object".*client\.store/),
+    })
+    expect(await new HttpBackend({ url: to.url }).getRun('of-objects')).toBeUndefined()
+    await source.deleteRun('of-objects')
   })
 
   test('draws behind those of the archive stay, and are told', async () => {

@@ -102,11 +102,7 @@ class Importer {
       { method: 'PUT', path: `/v1/runs/${rid}`, body },
       () => undefined,
       (refusal) => {
-        if (!isMcbError(refusal, 'run_conflict')) throw refusal
-        throw new CliError(
-          `the server has another run "${rid}", with different metadata; import this one under another id with --as RID`,
-          'run_conflict',
-        )
+        throw refusedRun(refusal, rid)
       },
     )
     const run = await this.backend.getRun(rid)
@@ -209,6 +205,24 @@ function lengthIn({ bytes }: { readonly bytes: Uint8Array }): number {
   const { length } = jsonIn(bytes, 'the answer')
   if (typeof length === 'number') return length
   throw new TypeError('the answer has no length')
+}
+
+/** The refusal of the metadata, with the run and the way out. */
+function refusedRun(refusal: McbError, rid: string): Error {
+  if (isMcbError(refusal, 'run_conflict')) {
+    return new CliError(
+      `the server has another run "${rid}", with different metadata; import this one under another id with --as RID`,
+      refusal.code,
+    )
+  }
+  if (isMcbError(refusal, 'unsupported_dtype')) {
+    return new CliError(
+      `run "${rid}" is not taken: ${refusal.message}. Nothing was registered. Python's client.store copies such a run ` +
+        'from the server that has it, without these values: see docs/archive.md',
+      refusal.code,
+    )
+  }
+  return refusal
 }
 
 function explained(refusal: McbError, { chain, start, count }: Sent): Error {
