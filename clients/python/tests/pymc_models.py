@@ -56,13 +56,15 @@ def dates() -> pm.Model:
 
 def data_of_all_kinds() -> pm.Model:
     """Constants, scalars, missing values, observed `pm.Data`, and a series."""
-    with pm.Model(coords={"row": list("abc"), "col": [10, 20]}) as model:
+    with pm.Model(coords={"row": list("abc"), "col": [10, 20], "wave": [1 + 2j, 3]}) as model:
         x = pm.Data("x", np.arange(6).reshape(3, 2), dims=("row", "col"))
         scale = pm.Data("scale", 2.0)
         seen = pm.Data("seen", [1.0, 2.0, 4.0], dims="row")
         beta = pm.Normal("beta", 0, scale, dims="col")
         pm.Deterministic("fit", x @ beta, dims="row")
         pm.Normal("y", x @ beta, 1.0, observed=seen, dims="row")
+        pm.Normal("x_wave", dims="wave")
+        pm.Normal("one", 0.0, 1.0, observed=1.5)
         pm.Normal("gap", 0.0, 1.0, observed=np.array([1.0, np.nan, 3.0]), dims="row")
         pm.Normal("series", beta.sum(), 1.0, observed=pd.Series([1.0, 2.0], name="s"))
     return model

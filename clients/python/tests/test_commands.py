@@ -163,6 +163,40 @@ def test_arviz_reads_an_exported_run(cli: Command, rid: str, tmp_path: Path) -> 
     assert arviz.from_netcdf(str(tmp_path / "run.nc"))["posterior"]["theta"].shape == (2, 30, 3)
 
 
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_attributes_and_labels_of_every_kind_are_exported(
+    cli: Command, client: Client, tmp_path: Path, suffix: str
+) -> None:
+    """NetCDF has neither bools nor nothing nor complex numbers of its own."""
+    xarray = pytest.importorskip("xarray")
+    if suffix == ".zarr":
+        pytest.importorskip("zarr")
+    else:
+        require_netcdf()
+    attrs = {"flag": True, "flags": np.array([True, False]), "none": None, "empty": {}, "list": [], "names": ["a", "b"]}
+    attrs |= {"mixed": [1, None], "matrix": np.arange(4).reshape(2, 2), "numbers": [1, 2], "uneven": [[1], [2, 3]]}
+    coords = {"chain": [0], "draw": [0, 1], "wave": [1j, 2.0]}
+    result = xarray.Dataset({"x": (("chain", "draw", "wave"), np.zeros((1, 2, 2)))}, coords, attrs)
+    users = {"mask": np.array([True, False]), "nothing": None}
+    rid = client.store(result, attributes=users).rid
+    assert client.run(rid).to_datatree()["posterior"]["wave"].dtype == np.complex128
+    target = tmp_path / f"run{suffix}"
+    done = cli("export", rid, "-o", target)
+    assert done.returncode == 0, done.stderr
+    has_h5py = importlib.util.find_spec("h5py") is not None
+    engine = "zarr" if suffix == ".zarr" else "h5netcdf" if has_h5py else "netcdf4"
+    options = {"auto_complex": True} if engine == "netcdf4" else {}
+    with xarray.open_datatree(target, engine=engine, **options) as read:
+        assert read["posterior"]["wave"].values.tolist() == [1j, 2.0]
+        found = {name: np.array(value, object).tolist() for name, value in read["posterior"].attrs.items()}
+        assert np.asarray(read.attrs["mask"]).tolist() == [True, False]
+    assert (found["flag"], found["flags"]) == (True, [True, False])
+    assert (found["numbers"], found["names"]) == ([1, 2], ["a", "b"])
+    for name in ("none", "empty", "list", "mixed", "matrix", "uneven"):
+        told = json.loads(found[name]) if suffix == ".nc" else found[name]
+        assert told == (attrs[name].tolist() if name == "matrix" else attrs[name]), name
+
+
 EXPORT_KILLED = """
 import os, signal, sys
 from mcbackend_edge import cli

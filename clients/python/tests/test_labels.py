@@ -54,6 +54,8 @@ KEPT: dict[str, tuple[Any, Any]] = {
     "large integers": (lambda: np.array([2**63], dtype="u8"), "uint64"),
     "floats": (lambda: [1.5, 2], "float64"),
     "long doubles": (lambda: np.array([1.5], dtype=np.longdouble), "float64"),
+    "complex numbers": (lambda: [1 + 2j, 3], "complex128"),
+    "a tuple of NumPy's complex numbers": (lambda: (np.complex64(1j), 2.5), "complex128"),
     "booleans": (lambda: [True, False], "bool"),
     "nullable booleans": (lambda: pd.array([True, False], dtype="boolean"), "bool"),
     "text": (lambda: ["a", "µ", "a"], "<U1"),

@@ -73,19 +73,20 @@ def test_transformed_values_have_a_group_of_their_own(server: RunningServer) -> 
     assert found[OWN]["tau_log__"].values.tobytes() == expected.tobytes()
 
 
-def test_interrupted_run_gives_what_pymc_gives(server: RunningServer) -> None:
+def test_interrupted_run_gives_what_pymc_gives(server: RunningServer, caplog: pytest.LogCaptureFixture) -> None:
     def stop(trace: Any, draw: Any) -> None:
         if draw.chain == 1 and len(trace) == 33:
             raise KeyboardInterrupt
 
     result, run = stored(server, models.eight_schools(), chains=3, callback=stop)
     assert run.lengths() == {0: 50, 1: 33, 2: 50}
-    tree = run.to_datatree(progress=False)
-    # PyMC numbers the chains that it keeps anew; the run keeps their numbers.
-    assert tree["posterior"].chain.values.tolist() == [0, 2]
-    assert groups(result)["posterior"].sizes["chain"] == 2
-    for name, values in groups(result)["posterior"].data_vars.items():
-        assert tree["posterior"][name].values.tobytes() == values.values.tobytes()
+    # PyMC counts the chains that it keeps anew.
+    assert groups(result)["posterior"].chain.values.tolist() == [0, 1]
+    for read in (run.to_datatree(progress=False), run.to_inferencedata(progress=False)):
+        assert_same(read, result, but=(), only=is_theirs)
+    assert sum("chain 0, 2 counted from 0, as PyMC does; chains=[0, 2] keeps" in line for line in caplog.messages) == 2
+    chosen = run.to_datatree(progress=False, chains=np.array([2, 0]))
+    assert chosen["posterior"].chain.values.tolist() == [2, 0]
 
 
 def test_netcdf_of_a_run_opens(server: RunningServer, tmp_path: Path) -> None:

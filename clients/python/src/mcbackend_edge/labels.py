@@ -17,7 +17,7 @@ from .ndarray import Array
 log = logging.getLogger("mcbackend_edge")
 
 _KEPT = "biufcUSMm"
-_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
+_NUMBERS = (bool, int, float, complex, np.bool_, np.number)
 # Kinds of elements that a message names, and items that are looked at for them.
 _MOST_KINDS, _MOST_LOOKED_AT = 3, 100_000
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
@@ -112,6 +112,8 @@ def _of_masked(values: Any) -> Plain:
         return plain_data(data, "")
     if data.dtype.kind in "biuf":
         return Plain(np.where(mask, np.nan, data.astype(np.float64)))
+    if data.dtype.kind == "c":
+        return Plain(np.where(mask, np.nan, data.astype(np.complex128)))
     if data.dtype.kind in "mM":
         return Plain(np.where(mask, np.array("NaT", data.dtype), data))
     objects = data.astype(object)
@@ -124,7 +126,8 @@ def _of_array(array: Array) -> Plain:
     items = array.ravel().tolist() if array.dtype.kind == "V" else list(array.flat)
     present = [item for item in items if not _is_missing(item)]
     if present and len(present) < len(items) and all(isinstance(item, _NUMBERS) for item in present):
-        plain = Plain(np.array([np.nan if _is_missing(item) else item for item in items], dtype=np.float64))
+        dtype = np.complex128 if any(map(np.iscomplexobj, present)) else np.float64
+        plain = Plain(np.array([np.nan if _is_missing(item) else item for item in items], dtype=dtype))
     else:
         plain = _of_items(items)
     return Plain(plain.values.reshape(array.shape), plain.kinds)

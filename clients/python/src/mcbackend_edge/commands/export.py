@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..client import Client
 from ..errors import McbError
+from ..inference.attributes import for_netcdf
 from .parsers import add_command
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def _write(tree: Any, draft: Path, kind: str) -> None:
         tree.to_zarr(draft, mode="w-", consolidated=True)
         return
     engine = "h5netcdf" if _writer(kind) == "h5netcdf" else "netcdf4"
+    for node in tree.subtree:
+        node.attrs = {name: for_netcdf(value) for name, value in node.attrs.items()}
     # The usual compression of ArviZ's own files.
     encoding = {
         node.path: {
@@ -121,7 +124,9 @@ def _write(tree: Any, draft: Path, kind: str) -> None:
         for node in tree.subtree
         if node.data_vars
     }
-    tree.to_netcdf(draft, engine=engine, encoding=encoding)
+    has_complex = any(array.dtype.kind == "c" for node in tree.subtree for array in node.variables.values())
+    options = {"auto_complex": True} if has_complex and engine == "netcdf4" else {}
+    tree.to_netcdf(draft, engine=engine, encoding=encoding, **options)
     handle = os.open(draft, os.O_RDONLY)
     try:
         os.fsync(handle)

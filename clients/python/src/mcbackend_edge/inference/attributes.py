@@ -93,9 +93,29 @@ def plain_attribute(value: Any) -> Any:
     if isinstance(value, dt.timedelta):
         return value.total_seconds()
     if isinstance(value, np.ndarray):
-        if value.dtype.kind in "iuf" and value.ndim == 1 and value.size:
-            return value
+        if value.dtype.kind in "biuf" and value.ndim == 1 and value.size:
+            return value.astype(np.int8) if value.dtype.kind == "b" else value
         return json.dumps(value.tolist() if value.dtype.kind in "biufU" else value.astype(str).tolist())
     if value is None or isinstance(value, (dict, list)):
         return json.dumps(value)
+    return value
+
+
+def for_netcdf(value: Any) -> Any:
+    """An attribute of a group as a NetCDF file takes it: bools become 0 and 1, anything without a place there JSON."""
+    if isinstance(value, (bool, np.bool_)):
+        return int(value)
+    if value is None or isinstance(value, dict):
+        return json.dumps(value)
+    if isinstance(value, (list, tuple, np.ndarray)):
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            # Lists of several lengths within one.
+            return json.dumps(value)
+        if array.ndim != 1 or array.dtype.kind not in "biufU" or not array.size:
+            return json.dumps(array.tolist())
+        if array.dtype.kind == "b":
+            return array.astype(np.int8)
+        return array.tolist() if array.dtype.kind == "U" else value
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
@@ -16,7 +16,7 @@ from .dimensions import Axes, Fitting, Numbering
 from .download import Draws, download
 from .extents import ChainChoice, flag_of, spans
 from .groups import Plan, StatNames
-from .notes import Notes, log
+from .notes import Notes, listed, log
 from .selection import FilterVars
 from .stored import StoredRun
 
@@ -74,9 +74,10 @@ def to_datatree(
 
     Returns
     -------
-    Groups as ArviZ names them, none of them empty. The coordinate ``chain`` holds the numbers of the chains, ``draw``
-    the index behind warmup. Variables that do not fit (the shape varies, dimensions contradict each other) are left out
-    or get dimensions of their own; one warning says so.
+    Groups as ArviZ names them, none of them empty. The coordinate ``chain`` holds the numbers of the chains, except
+    that "auto" counts PyMC's chains from 0, as PyMC does after an interruption; ``draw`` is the index behind warmup.
+    Variables that do not fit (the shape varies, dimensions contradict each other) are left out or get dimensions of
+    their own; one warning says so.
 
     Raises
     ------
@@ -131,8 +132,6 @@ def to_inferencedata(run: StoredRun, **options: Any) -> Any:
         raise TypeError(f"to_inferencedata has no options {sorted(more)}; it has {', '.join(known)}")
     read = _read(run, "inferencedata", **options)
     groups = {name: group.dataset(arviz_version=arviz.__version__) for name, group in read.groups.items()}
-    if "observed_data" in groups and read.attributes.kept is None:
-        groups["observed_data"] = _at_least_one_axis(groups["observed_data"])
     idata = arviz.InferenceData(attrs=read.attributes.root, **groups)
     if more:
         added = arviz.from_dict(**{"coords": run.meta.coords, "dims": run.meta.dims, **more})
@@ -202,7 +201,7 @@ def _read(
     numbering: Numbering = "axis" if form == "inferencedata" or _arviz_release() == 0 else "unnamed"
     fitting = Fitting(run.meta.coords, numbering, form == "inferencedata", notes)
     attributes = attributes_of(run, max((span.warmup_length for span in taken), default=0))
-    numbers = np.array([span.chain.number for span in taken], dtype=np.int64)
+    numbers = _chain_labels(run, chains, [span.chain.number for span in taken], notes)
     posterior_labels = max((span.labels for span in taken), key=len, default=range(0))
     warmup_labels = max((span.warmup for span in taken), key=len, default=range(0))
 
@@ -239,6 +238,8 @@ def _read(
             axes = fitting.fit(shapes, {key: item.dims for key, item in data.items()}, ())
             values = {key: item.value for key, item in data.items()}
             held = attributes.of(name, attributes.data)
+            is_widened = is_observed and _arviz_release() == 0 and attributes.kept is None
+            values, axes = _at_least_one_axis(values, axes) if is_widened else (values, axes)
             groups[name] = _Group(values, axes, (), held, attributes.kept is not None)
     notes.say(run.rid)
     return _Read(groups, attributes)
@@ -252,10 +253,23 @@ def _arviz_release() -> int:
         return 1
 
 
-def _at_least_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
+def _at_least_one_axis(values: Mapping[str, Array], axes: Axes) -> tuple[dict[str, Array], Axes]:
     """Observed scalars as vectors of one element, as ArviZ 0.x gives them."""
-    for name in [name for name, values in dataset.data_vars.items() if values.ndim == 0]:
-        axis = f"{name}_dim_0"
-        if axis not in dataset.variables:
-            dataset[name] = dataset[name].expand_dims({axis: [0]})
-    return dataset
+    taken = {dim for dims in axes.dims.values() for dim in dims} | set(axes.names.values())
+    dims = dict(axes.dims)
+    for name in [name for name, value in values.items() if not value.ndim]:
+        axis = f"{axes.names[name]}_dim_0"
+        if axis not in taken:
+            dims[name] = (axis,)
+    widened = {name: value[np.newaxis] if dims[name] != axes.dims[name] else value for name, value in values.items()}
+    return widened, replace(axes, dims=dims)
+
+
+def _chain_labels(run: StoredRun, choice: ChainChoice, numbers: Sequence[int], notes: Notes) -> Array:
+    """Labels of ``chain``: the numbers, except that PyMC counts the chains anew that it keeps after an interruption."""
+    counted = list(range(len(numbers)))
+    is_pymcs = run.attributes.get("inference_library") == "pymc" and STATS_AS_THEY_ARE not in run.attributes
+    if not (isinstance(choice, str) and choice == "auto") or not is_pymcs or list(numbers) == counted:
+        return np.array(numbers, dtype=np.int64)
+    notes.add(f"chain {listed(numbers)} counted from 0, as PyMC does; chains={list(numbers)[:8]} keeps the numbers")
+    return np.array(counted, dtype=np.int64)

@@ -69,7 +69,7 @@ def spans(
         )
     known = _extents(run, chains)
     kept = known
-    if chains == "auto":
+    if isinstance(chains, str) and chains == "auto":
         kept = _best(known, equalize)
         _tell_left_out(known, kept, notes)
     posterior = min((extent.posterior for extent in kept), default=0)

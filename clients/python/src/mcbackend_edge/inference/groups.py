@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,9 @@ from .download import Draws
 from .notes import Notes, listed
 from .selection import FilterVars, select
 from .stored import StoredRun
+
+# Elements of a value that no array of all draws has room for.
+_TOO_MANY = 2**31
 
 StatNames = Literal["arviz", "stored"]
 
@@ -130,7 +134,11 @@ def _rigid(variables: Iterable[Variable], reader: str, notes: Notes) -> list[Var
         notes.add(
             f"{listed(ragged)} left out, since its shape varies from draw to draw: run.{reader}({ragged[0]!r}) reads it"
         )
-    return [var for var in held if var.is_rigid]
+    huge = [var.name for var in held if var.is_rigid and math.prod(var.shape) >= _TOO_MANY]
+    if huge:
+        read = f"run.chain(0).{reader}({huge[0]!r}, elements=[0])"
+        notes.add(f"{listed(huge)} left out, since it has 2^31 elements or more: {read} reads some")
+    return [var for var in held if var.is_rigid and var.name not in huge]
 
 
 def _named(stats: Sequence[Variable], stat_names: StatNames) -> list[Stat]:

@@ -13,7 +13,10 @@ from .layout import has_place
 from .notes import Notes
 
 ATTRS = "resultAttrs"
-"""Fact of a run: attributes as the result had them, by group ("/" is the root), then by name."""
+"""Fact of a run: attributes as the result had them, by group ("/" is the root), then by name.
+
+Facts lose a None that is a member of theirs when they are merged: such values are text of JSON, ``{"json": "null"}``.
+"""
 
 # Characters of JSON that the attributes take, at most; facts have 1 MiB.
 _MOST_ATTRS = 256 << 10
@@ -73,7 +76,7 @@ def _attrs(result: Result, notes: Notes) -> dict[str, dict[str, Any]]:
         kept = {}
         for name, value in attrs.items():
             try:
-                plain = to_json(value, str(name))
+                plain = _kept(value, str(name))
                 size = len(json.dumps(plain)) + len(str(name))
             except (TypeError, ValueError):
                 notes.add("attributes that have no place are left out", f"{group}/{name}")
@@ -82,8 +85,7 @@ def _attrs(result: Result, notes: Notes) -> dict[str, dict[str, Any]]:
                 notes.add("attributes that are too large are left out", f"{group}/{name}")
                 continue
             left -= size
-            # A None would remove what is there.
-            kept[str(name)] = plain if plain is not None else "None"
+            kept[str(name)] = plain
         if kept:
             found[group] = kept
     return found
@@ -95,7 +97,28 @@ def kept_attrs(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
     if not isinstance(by_group, Mapping):
         return None
     return {
-        group: {name: json.dumps(value) if isinstance(value, dict) else value for name, value in attrs.items()}
+        group: {name: _given_back(value) for name, value in attrs.items()}
         for group, attrs in by_group.items()
         if isinstance(attrs, Mapping)
     }
+
+
+def _kept(value: Any, place: str) -> Any:
+    """An attribute as facts keep it; see `ATTRS`."""
+    plain = to_json(value, place)
+    is_like_text = isinstance(plain, dict) and plain.keys() == {"json"}
+    return {"json": json.dumps(plain)} if is_like_text or _would_lose(plain) else plain
+
+
+def _would_lose(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and any(map(_would_lose, value.values())))
+
+
+def _given_back(value: Any) -> Any:
+    """An attribute as the result had it."""
+    if not isinstance(value, dict) or value.keys() != {"json"} or not isinstance(value["json"], str):
+        return value
+    try:
+        return json.loads(value["json"])
+    except (ValueError, RecursionError):
+        return value
