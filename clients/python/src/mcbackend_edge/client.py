@@ -81,7 +81,8 @@ class Client(ClientResults):
     token : the key, else ``MCB_TOKEN``, else that of the profile if it is for this server; not needed by all servers.
     spool : folder for draws that cannot be sent at once; ``MCB_SPOOL_DIR`` or one in the user's state folder if not
         given; None keeps them in memory, and loses them if the process dies.
-    interval : seconds between two uploads, which is how far readers lag behind the sampler.
+    interval : seconds between two uploads, which is how far readers lag behind the sampler. It is more where a sampler
+        makes more than a server on the same machine takes in a tenth of the time: `flush` sends all.
     patience : seconds for which a request that may succeed later is retried before it raises; four times as long where
         the server is busy and says when it will have time. An address that has never answered and cannot be reached at
         all raises within 2 s. (Appended draws are retried for as long as the process lives.)

@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable
 
 from .about import AboutPath
+from .capture import is_on_this_machine
 from .creation import register
 from .disk_sync import DiskSync
 from .errors import (
@@ -27,6 +28,7 @@ from .errors import (
     UploadPendingError,
 )
 from .notices import ANSWER_TIMEOUT
+from .pace import Pace
 from .refusals import refuse, say_what_is_left, tell_refusals
 from .run_writer import RunWriter
 from .saying import say
@@ -90,6 +92,9 @@ class Uploader:
         self._is_abandoned = False
         self._delay = 0.0
         self._retry_after = 0.0
+        self._pace = Pace(is_on_this_machine(self._transport.url))
+        # Length of all chains when the last round ended.
+        self._length = 0
         # Draws that the server has acknowledged, and those at the begin of the outage; and the level of its line.
         self._sent = self._sent_before = 0
         self._level = logging.WARNING
@@ -248,6 +253,7 @@ class Uploader:
                     self._thread = None
                     return
                 runs = list(self._runs)
+            self._pace.begin()
             try:
                 self._send(runs)
                 self._tell(runs)
@@ -255,6 +261,8 @@ class Uploader:
             except Exception:  # the thread must outlive a defect: the draws stay in the log
                 log.exception("sending draws failed; they are kept, and sending is tried again")
                 self._delay = LAST_DELAY
+            self._pace.end()
+            self._length = _length_of(runs)
             with self._changed:
                 self._changed.notify_all()
 
@@ -268,23 +276,32 @@ class Uploader:
             self._outage_over(runs)
 
     def _wait(self) -> None:
-        """Waits for the time of the next look, or until `wake` asks for one; during an outage only `flush` does."""
+        """Waits for the time of the next look, or until `wake` asks for one; during an outage only `flush` does.
+
+        A sampler that adds draws has its turn, too (see pace.py), unless somebody waits in `flush`.
+        """
         began = time.monotonic()
         until = began + (self._delay * random.uniform(0.8, 1.2) if self._delay else self._interval)
+        turn = began + self._pace.pause
         while not self._is_closed:
             if self._delay and self._is_urgent:
                 # Somebody waits in `flush`: an attempt every half second, or as seldom as the server has asked for.
                 until = min(until, began + max(0.5, self._retry_after))
             left = until - time.monotonic()
             if left <= 0 or (self._is_woken and not self._delay):
-                return
+                left = turn - time.monotonic()
+                is_still = time.monotonic() >= until and _length_of(self._runs) == self._length
+                if left <= 0 or self._is_urgent or is_still:
+                    return
+                left = min(left, self._interval)
             self._changed.wait(left)
 
     def _send_run(self, run: RunWriter) -> None:
         """Sends all that is pending now, a batch of each chain in turn.
 
         Draws that are appended meanwhile are left for the next time, unless somebody waits for them: a sampler makes a
-        draw in less time than a request takes, and each would become a request of its own.
+        draw in less time than a request takes, and each would become a request of its own. If a sampler appends more
+        than there is time for (see pace.py), a batch of each chain is sent.
         """
         try:
             self._send_chains(run)
@@ -301,6 +318,8 @@ class Uploader:
         while chains and not self._is_closed:
             sent = [chain for chain in chains if self._send_batch(run, chain)]
             chains = [chain for chain in sent if self._is_urgent or chain.acknowledged < ends[chain]]
+            if self._pace.is_over and not self._is_urgent and any(chain.length > end for chain, end in ends.items()):
+                chains = []
             with self._changed:
                 self._changed.notify_all()
 
@@ -387,6 +406,11 @@ class Uploader:
                 with self._changed:
                     self._runs.remove(run)
                 run.finish()
+
+
+def _length_of(runs: list[RunWriter]) -> int:
+    """Number of draws that all chains have, sent or not."""
+    return sum(chain.length for run in runs for chain in list(run.chains.values()))
 
 
 def _rewound(run: RunWriter, chain: ChainWriter, error: DrawGapError) -> bool:
