@@ -1,7 +1,8 @@
 """Name, tags and facts that a writer tells of its run; the uploader's thread sends them behind the draws.
 
 It is done as well as may be: a server that does not know them, or is away, costs the sampler nothing and keeps no draw
-from being sent, and what is still untold when the process is killed is lost.
+from being sent. News that are untold when draws are left in the spool stay there with them, and `sync` tells them; a
+process that is killed leaves those that were known when its first chain began.
 """
 
 from __future__ import annotations
@@ -109,6 +110,41 @@ class Notices:
         """Tells that the run has ended, if it ends with this process."""
         if self.is_whole and self._end is None:
             self._end = at
+
+    def untold(self) -> dict[str, Any]:
+        """All that is still to be told, as JSON; empty if there is nothing. `again` takes it in another process."""
+        with self._lock:
+            beginning, facts, end = self._beginning, self._facts, self._end
+        if self._is_refused:
+            return {}
+        news: dict[str, Any] = {}
+        if beginning is not None:
+            # Nothing is waited for: a sampler may be at work.
+            known = {
+                name: dict(value) if isinstance(value, Environment) else value
+                for name, value in beginning.facts.items()
+            }
+            news = {"name": beginning.name, "tags": beginning.tags, "notes": beginning.notes, "facts": known}
+        if facts:
+            news["changes"] = facts
+        if end is not None and self.is_whole:
+            news["end"] = end
+        return news
+
+    def again(self, news: Mapping[str, Any]) -> None:
+        """Takes what another process has left untold.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it makes no sense.
+        """
+        if "facts" in news:
+            self.begin(Beginning.checked(news.get("name"), news.get("tags", ()), news["facts"], news.get("notes")))
+        self.note(news.get("changes", {}))
+        if end := news.get("end"):
+            self.is_whole = True
+            self.end(str(end))
 
     @property
     def is_wanted(self) -> bool:

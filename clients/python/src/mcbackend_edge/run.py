@@ -123,6 +123,7 @@ class Run(RunReading):
         writer.wake = self._uploader.wake
         if self._writer is None:
             writer_of_run.notices = self.notices
+            writer_of_run.keep_news()
             writer_of_run.origin = self.origin
             self._writer = writer_of_run
             self._uploader.add(writer_of_run)

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import weakref
+from contextlib import suppress
 
 from .errors import ApiError, McbError
 from .facts import now
@@ -124,7 +125,14 @@ class RunWriter:
                 self.spool.remove()
             else:
                 self._sync()
+                self.keep_news()
                 self.spool.leave()
+
+    def keep_news(self) -> None:
+        """Keeps with the draws what is still to be told of the run."""
+        if self.spool is not None and not self.is_left:
+            with suppress(OSError):
+                self.spool.keep_news(self.notices.untold())
 
     @property
     def _is_settled(self) -> bool:

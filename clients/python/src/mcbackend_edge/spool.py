@@ -4,6 +4,7 @@
         lock                        locked by the writing process for as long as it lives
         run.json                    server, run id, registration, and a mark by which the key is known (not the key)
         run.pb                      the registered metadata
+        news.json                   name, tags, notes and facts that the server may not have yet
         <chain>/<start>.rows        segments (see segment.py); deleted once the server has acknowledged all of a segment
         <chain>/<start>.new         a segment that is being made: there are no draws in it yet
 
@@ -25,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .errors import McbError, SpoolError, SpoolGoneError, SpoolInUseError
 from .files import is_own, open_own, read_own, sync_path
@@ -38,6 +39,8 @@ FORMAT = 2
 _READABLE_FORMATS = (1, FORMAT)
 # Bytes of run.json and run.pb, at most; no protobuf message is larger.
 _MOST_ABOUT, _MOST_META = 1 << 20, 2**31 - 1
+# Bytes of news.json, at most: facts may have 1 MiB, which escapes make longer.
+_MOST_NEWS = 16 << 20
 _CHAIN = re.compile(r"0|[1-9][0-9]{0,9}")
 _SEGMENT = re.compile(r"[0-9]{20}\.rows")
 _DRAFT = re.compile(r"[0-9]{20}\.new")
@@ -315,6 +318,28 @@ class RunSpool:
         sync_path(draft)
         draft.replace(self.path / "run.json")
 
+    def keep_news(self, news: Mapping[str, Any]) -> None:
+        """Writes news.json, whole or not at all; without news it is removed.
+
+        Raises
+        ------
+        OSError
+        """
+        if not news:
+            (self.path / "news.json").unlink(missing_ok=True)
+            return
+        draft = self.path / "news.json.draft"
+        draft.write_text(json.dumps(news), encoding="utf-8")
+        draft.replace(self.path / "news.json")
+
+    def news(self) -> dict[str, Any]:
+        """The content of news.json; empty where there is none, or none that makes sense: draws matter more."""
+        try:
+            news = json.loads(read_own(self.path / "news.json", _MOST_NEWS))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return news if isinstance(news, dict) else {}
+
     def segment_path(self, chain: int, start: int) -> Path:
         folder = self.path / str(check_chain(chain))
         if chain not in self._made:
@@ -437,7 +462,7 @@ def _strange(path: Path) -> Iterator[Path]:
                     yield child
 
 
-_WRITTEN = ("run.json.draft", "run.pb", "run.json", "lock")
+_WRITTEN = ("news.json.draft", "news.json", "run.json.draft", "run.pb", "run.json", "lock")
 
 
 def _is_empty(path: Path) -> bool:

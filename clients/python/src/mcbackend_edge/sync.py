@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -155,6 +156,8 @@ class Sync:
 
     def _send(self, spool: RunSpool, transport: Transport) -> None:
         run, rid = load(spool), spool.meta.rid
+        with suppress(TypeError, ValueError, AttributeError):
+            run.notices.again(spool.news())
         try:
             stored = _stored(transport, run)
         except ServerUnreachableError as error:

@@ -368,6 +368,8 @@ class Uploader:
             if is_time and not is_later and run.registration is not None and not self._is_abandoned:
                 document = AboutPath(self._transport, run.meta.rid, run.path, run.headers(), 0.0, ANSWER_TIMEOUT)
                 notices.send(document)
+                if not notices.has_failed:
+                    run.keep_news()
 
     def _outage_begins(self, error: McbError, runs: list[RunWriter]) -> None:
         delay = REFUSED_DELAY if isinstance(error, AccessError) else min(max(FIRST_DELAY, 2 * self._delay), LAST_DELAY)
