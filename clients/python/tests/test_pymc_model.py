@@ -36,7 +36,7 @@ def test_values_of_a_model() -> None:
 def test_data_are_those_of_pymcs_own_result() -> None:
     found = {item.name: item for item in data_of(models.data_of_all_kinds())}
     observed = {name: item.value.tolist() for name, item in found.items() if item.is_observed}
-    assert observed == {"y": [1.0, 2.0, 4.0], "gap_observed": [1.0, 3.0], "series": [1.0, 2.0]}
+    assert observed == {"y": [1.0, 2.0, 4.0], "one": 1.5, "gap_observed": [1.0, 3.0], "series": [1.0, 2.0]}
     constant = {name: (item.value.tolist(), item.dims) for name, item in found.items() if not item.is_observed}
     assert constant == {"x": ([[0, 1], [2, 3], [4, 5]], ("row", "col")), "scale": (2.0, ())}
     assert found["y"].dims == ("row",)
