@@ -50,7 +50,8 @@ function isOurs(place) {
 
 const tarball = (name) => join(ROOT, 'dist', `${name}-${version}.tgz`)
 // Not `npm ci`: it refuses a lock file without the packages of platforms that a registry does not carry.
-const npmInstall = ['npm', 'install', '--no-fund', '--no-audit', '--loglevel=error']
+// A connection that stalls is tried again within the patience of a step; npm itself would wait for five minutes.
+const npmInstall = ['npm', 'install', '--no-fund', '--no-audit', '--loglevel=error', '--fetch-timeout=45000']
 
 /** A folder of a stranger, with one package in it. */
 async function install(place, file) {
