@@ -22,6 +22,11 @@ const LEAST_BYTES = 4 * 2 ** 30
 
 /** The last of a failing step's errors, in characters. */
 const SAID = 200_000
+/** The longest line about one failed test, in characters. */
+const LONGEST_LINE = 400
+/** A failed test in pytest's report, as XML, and the first line of its error. */
+const FAILED_OF_PYTEST =
+  /<testcase classname="(?<file>[^"]*)" name="(?<test>[^"]*)"[^>]*><(?:failure|error) message="(?<message>(?:(?!&#10;)[^"])*)/g
 const COUNTS = /\b(?<passed>\d+) passed, (?<failed>\d+) failed, (?<skipped>\d+) skipped$/
 /** Lines that workerd prints when a test breaks an object, as it is meant to. */
 const OF_WORKERD = /^(uncaught exception; exception = |stack: \S*workerd|console warning; message = )/
@@ -121,6 +126,8 @@ setInterval(() => {
 
 const total = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
+/** A line for each failed test whose step names it, for who sees but the end of the output. */
+const failedTests = []
 let beside = []
 for (const step of steps) {
   const done = isDone(step).then((isWell) => isWell || failures.push(step.name))
@@ -133,7 +140,7 @@ for (const step of steps) {
   if (step.first && failures.length > 0) break
 }
 await Promise.all(beside)
-if (failures.length > 0) console.error(`\nfailed: ${failures.join(', ')}`)
+if (failures.length > 0) console.error(`\nfailed: ${[failures.join(', '), ...failedTests].join('\n  ')}`)
 const { passed, failed, skipped } = total
 if (passed + failed + skipped > 0) console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
 await end(failures.length > 0 ? 1 : 0)
@@ -145,6 +152,7 @@ async function isDone(step) {
   const { status, counted } = await run(step)
   const counts = countsOf(step, status, counted)
   for (const kind of Object.keys(total)) total[kind] += counts[kind]
+  failedTests.push(...(counts.failures ?? []).map((line) => line.slice(0, LONGEST_LINE)))
   if (counts.lines?.length > 0) console.log(`\nskipped, and why:\n${counts.lines.join('\n')}`)
   const advice = step.first && status !== 0 ? ' `npm run format` mends formatting.' : ''
   console.log(
@@ -226,11 +234,15 @@ function on(...versions) {
 function pythonPackage(version, ...options) {
   const path = report(`pytest-${version}`)
   const counts = () => {
-    const [suite = ''] = /<testsuite [^>]*>/.exec(readFileSync(path, 'utf8')) ?? []
+    const said = readFileSync(path, 'utf8')
+    const [suite = ''] = /<testsuite [^>]*>/.exec(said) ?? []
     const number = (name) => Number(new RegExp(` ${name}="(\\d+)"`).exec(suite)?.[1] ?? 0)
     const failed = number('failures') + number('errors')
     const skipped = number('skipped')
-    return { passed: number('tests') - failed - skipped, failed, skipped }
+    const failures = [...said.matchAll(FAILED_OF_PYTEST)].map(
+      ({ groups: { file, test, message } }) => `${version}: ${file} > ${test}: ${message}`,
+    )
+    return { passed: number('tests') - failed - skipped, failed, skipped, failures }
   }
   return { ...python(...on(version), ...options, '--', `--junitxml=${path}`), counts }
 }
