@@ -28,7 +28,7 @@ const STORAGES: Readonly<Record<string, () => Promise<Served>>> = {
   },
 }
 
-/** Every run that the suite has left moves through an archive to a server with a SQLite file, and is the same there. */
+/** Moves every run that the suite has left through an archive to a server with a SQLite file, and expects the same there. */
 async function expectElsewhere(url: string): Promise<void> {
   const elsewhere = await openServer()
   try {
@@ -39,17 +39,21 @@ async function expectElsewhere(url: string): Promise<void> {
 }
 
 for (const [name, serve] of Object.entries(STORAGES)) {
+  let url = ''
+  const last = { name: 'every run moves elsewhere', timeout: 600_000, run: () => expectElsewhere(url) }
   conformance({
     name: `client in front of ${name}`,
     keepsDraws: name !== 'null',
     scale: 0.1,
     every: 5,
+    ...(name === 'the SQLite thread' && { last }),
     open: async () => {
       const { store, path, close } = await serve()
       const served = new StoreBackend(store)
       const app = createApp({ openBackend: () => served, readBody: readNodeBody })
       const server = await listen(app, '127.0.0.1', 0)
-      const clients = [new HttpBackend({ url: server.url }), new HttpBackend({ url: server.url })] as const
+      url = server.url
+      const clients = [new HttpBackend({ url }), new HttpBackend({ url })] as const
       return {
         backend: clients[0],
         other: clients[1],
@@ -58,7 +62,6 @@ for (const [name, serve] of Object.entries(STORAGES)) {
         },
         ...(path !== undefined && { countRows: async () => countRows(path) }),
         close: async () => {
-          if (path !== undefined) await expectElsewhere(server.url)
           await server.close()
           await close()
         },

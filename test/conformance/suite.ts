@@ -6,7 +6,7 @@
  * @example
  * conformance({ name: 'memory', keepsDraws: true, open: async () => { … } })
  */
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { Backend, Chain, Run } from '../../src/core/interfaces.ts'
 import type { mcbackend } from '../../src/core/wire/run-meta.ts'
 import { testUnless } from '../support/skip.ts'
@@ -37,7 +37,16 @@ export interface Subject {
   readonly every?: number
   /** Factor for numbers of rounds and batches, where each call is expensive; 1 when absent. */
   readonly scale?: number
+  /** A test of all that the others have left, after them. */
+  readonly last?: LastTest
   open(): Promise<Opened>
+}
+
+export interface LastTest {
+  readonly name: string
+  /** The most that it may take, in milliseconds: it grows with the suite. */
+  readonly timeout: number
+  run(): Promise<void>
 }
 
 export type VariableSpec = mcbackend.Variable.$Properties
@@ -143,6 +152,7 @@ export function conformanceOf(subject: Subject, topics: readonly Topic[]): void 
       if (why !== undefined) testUnless(why)(topic.name, nothing)
       else describe(topic.name, () => topic.define(suite))
     }
+    if (subject.last !== undefined) test(subject.last.name, subject.last.run, subject.last.timeout)
   })
 }
 

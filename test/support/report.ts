@@ -33,8 +33,11 @@ export function countsOf(modules: readonly TestModule[]): Counts {
     failures.push(`${name}: ${error?.message.split('\n', 1)[0] ?? 'no error'}`)
   }
   for (const module of modules) {
-    // A file that does not load has no tests.
+    // A file that does not load has no tests, and a hook is none.
     for (const error of module.errors()) fail(module.relativeModuleId, error)
+    for (const suite of module.children.allSuites()) {
+      for (const error of suite.errors()) fail(`${module.relativeModuleId} > ${suite.fullName}`, error)
+    }
     for (const test of module.children.allTests()) {
       const result = test.result()
       if (result.state === 'failed') fail(`${module.relativeModuleId} > ${test.fullName}`, result.errors[0])
