@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 import { referenceDraws } from './test/support/posteriordb.ts'
 
 /** Times that a test waits for an event: it comes soon, but not on every machine within the usual second, or ten. */
-const PATIENCE = { hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
+const PATIENCE = { hookTimeout: 300_000, expect: { poll: { timeout: 30_000 } } }
 
 /** Tests that need no server and no engine, and are done in seconds. */
 const UNIT = [
@@ -41,7 +41,7 @@ export default defineConfig(async () => ({
           name: 'node',
           include: ['test/**/*.test.ts'],
           exclude: [...UNIT, ...LEFT_OUT, 'test/workers/**', 'test/clickhouse/**'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           ...PATIENCE,
         },
       },

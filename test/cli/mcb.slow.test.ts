@@ -108,7 +108,7 @@ describe('help and arguments', () => {
     const [runs, list] = [await mcb(['runs']), await mcb(['runs', 'list'])]
     expect(runs).toMatchObject({ code: 0, out: expect.stringContaining('schools') })
     expect(list.out).toBe(runs.out)
-  }, 60_000)
+  })
 
   test('every command has help with an example that names it', () => {
     for (const { usage, about, examples } of COMMANDS) {
@@ -151,7 +151,7 @@ describe('help and arguments', () => {
     expectHarmless(named.err)
     const nowhere = await mcb(['runs'], '', 'http://127.0.0.1:1')
     expect([nowhere.code, nowhere.err]).toEqual([1, expect.stringContaining('cannot be reached')])
-  }, 60_000)
+  })
 })
 
 describe('runs', () => {
@@ -165,7 +165,7 @@ describe('runs', () => {
     expect(await rids('--tag', 'paper', '--since', '1h')).toEqual(['schools'])
     expect(await rids('--until', '2020-01-01')).toEqual([])
     expect(await rids('--limit', '1')).toEqual(['plain'])
-  }, 60_000)
+  })
 
   test('shown with all that is said of them, which steers no terminal', async () => {
     for (const args of [
@@ -184,7 +184,7 @@ describe('runs', () => {
     expect(out).toContain('Eight\\u001b[31m \\u202eschools')
     expect(out).toMatch(/seed +12345678901234567890/)
     expect((await mcb(['runs', 'show', 'schools', '--json'])).out).toContain('"seed": 12345678901234567890')
-  }, 60_000)
+  })
 
   test('named, tagged, noted and archived', async () => {
     expect((await mcb(['runs', 'name', 'plain', 'A name'])).out).toMatch(/name +A name/)
@@ -219,7 +219,7 @@ describe('draws', () => {
     expect(lines).toHaveLength(21)
     expect(lines[0]).toMatch(/^CHAIN +DRAW +theta\[Ax\] +theta\[B\] +theta\[C\] +k +tune$/)
     expect(lines[20]).toMatch(/^ +0 +49 +49 +-49 +NaN +\[2\] 1152921504606846976 1 +no$/)
-  }, 60_000)
+  })
 
   test('slices, elements, and chains', async () => {
     const { out } = await mcb([
@@ -247,7 +247,7 @@ describe('draws', () => {
       ['4', '29', '-29'],
       ['4', '9', '-9'],
     ])
-  }, 60_000)
+  })
 
   test('all of them as CSV', async () => {
     const { out } = await mcb([
@@ -266,7 +266,7 @@ describe('draws', () => {
     const lines = out.trimEnd().split('\n')
     expect(lines).toHaveLength(99)
     expect(lines.slice(0, 3)).toEqual(['chain,draw,mu,s', '0,0,0,"a,""0"""', `0,1,${1 / 3},"a,""1"""`])
-  }, 60_000)
+  })
 })
 
 describe('watch', () => {

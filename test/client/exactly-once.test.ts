@@ -163,7 +163,7 @@ describe('exactly-once', () => {
       }),
       { numRuns: 120 },
     )
-  }, 120_000)
+  }, 300_000)
 })
 
 async function expectDraws(chain: Awaited<ReturnType<typeof storedChain>>, count: number): Promise<void> {

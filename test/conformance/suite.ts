@@ -139,8 +139,8 @@ export interface Topic {
 export function conformanceOf(subject: Subject, topics: readonly Topic[]): void {
   describe(`${subject.name}`, () => {
     const suite = new Suite(subject)
-    beforeAll(() => suite.open(), 120_000)
-    afterAll(() => suite.close(), 120_000)
+    beforeAll(() => suite.open())
+    afterAll(() => suite.close())
     const { every = 1 } = subject
     if (every > 1)
       testUnless('each is slow here')(
