@@ -91,6 +91,19 @@ def test_missing_times_take_the_unit_of_the_others() -> None:
     assert stored([pd.NaT]).dtype == "datetime64[ns]"
 
 
+@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA], ids=repr)
+def test_what_is_missing_among_times_is_no_time(missing: Any, caplog: pytest.LogCaptureFixture) -> None:
+    day, hour = dt.datetime(2024, 1, 1), dt.timedelta(hours=1)
+    assert stored([missing, day]).tolist() == stored((day, missing)).tolist()[::-1] == [None, day]
+    assert stored([pd.Timestamp(day), missing]).tolist() == [day, None]
+    assert repr(stored([np.datetime64("2024-01"), missing])) == repr(np.array(["2024-01", "NaT"], "datetime64[M]"))
+    assert stored([hour, missing]).tolist() == [hour, None]
+    assert not caplog.records
+    # Among times of both kinds, or with none that is known, nothing tells what it is.
+    assert stored([missing, day, hour]).dtype.kind == "U"
+    assert stored([missing, None]).dtype.kind == "U"
+
+
 TEXT: dict[str, tuple[Any, list[str]]] = {
     "with a time zone": (
         lambda: pd.date_range("2024-01-01", periods=1, tz="Europe/Berlin"),

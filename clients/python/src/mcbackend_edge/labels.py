@@ -135,8 +135,8 @@ def _of_array(array: Array) -> Plain:
 
 def _of_items(items: list[Any]) -> Plain:
     """Values one by one: an array of their common kind if they have one, else of text."""
-    for is_one, convert in _CONVERSIONS:
-        if all(map(is_one, items)):
+    for are_ones, convert in _CONVERSIONS:
+        if are_ones(items):
             try:
                 kept = _kept(convert(items))
             except (OverflowError, ValueError):
@@ -157,13 +157,33 @@ def _is_nat(item: Any) -> bool:
     return type(item).__name__ == "NaTType"
 
 
+def _is_no_time(item: Any) -> bool:
+    """True for what pandas and xarray read as NaT among times; alone, it is none."""
+    return _is_nat(item) or _is_missing(item) or (isinstance(item, float) and item != item)
+
+
 def _is_naive_datetime(item: Any) -> bool:
-    return _is_nat(item) or isinstance(item, np.datetime64) or (isinstance(item, dt.datetime) and item.tzinfo is None)
+    return isinstance(item, np.datetime64) or (isinstance(item, dt.datetime) and item.tzinfo is None)
 
 
 def _is_timedelta(item: Any) -> bool:
     # NumPy's timedelta64 is one of its integers.
-    return _is_nat(item) or isinstance(item, (np.timedelta64, dt.timedelta))
+    return isinstance(item, (np.timedelta64, dt.timedelta))
+
+
+def _all(is_one: Callable[[Any], bool]) -> Callable[[list[Any]], bool]:
+    return lambda items: all(map(is_one, items))
+
+
+def _all_times(is_time: Callable[[Any], bool]) -> Callable[[list[Any]], bool]:
+    """The same of times, one of which at least is known to be one."""
+
+    def are_times(items: list[Any]) -> bool:
+        if not all(is_time(item) or _is_no_time(item) for item in items):
+            return False
+        return any(is_time(item) or _is_nat(item) for item in items)
+
+    return are_times
 
 
 def _is_number(item: Any) -> bool:
@@ -180,19 +200,19 @@ def _exact(item: Any) -> Any:
 
 def _times(items: list[Any]) -> Array:
     """Times in the finest of their units, which those that are missing do not have."""
-    are_known = [not _is_nat(item) for item in items]
+    are_known = [not _is_no_time(item) for item in items]
     known = np.array([_exact(item) for item, is_known in zip(items, are_known) if is_known])
     array = np.full(len(items), "NaT", dtype=known.dtype if known.size else "datetime64[ns]")
     array[are_known] = known
     return array
 
 
-_CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[list[Any]], Array]], ...] = (
-    (_is_number, np.array),
-    (lambda item: isinstance(item, str), lambda items: np.array(items, dtype=str)),
-    (lambda item: isinstance(item, bytes), np.array),
-    (_is_naive_datetime, _times),
-    (_is_timedelta, _times),
+_CONVERSIONS: tuple[tuple[Callable[[list[Any]], bool], Callable[[list[Any]], Array]], ...] = (
+    (_all(_is_number), np.array),
+    (_all(lambda item: isinstance(item, str)), lambda items: np.array(items, dtype=str)),
+    (_all(lambda item: isinstance(item, bytes)), np.array),
+    (_all_times(_is_naive_datetime), _times),
+    (_all_times(_is_timedelta), _times),
 )
 
 
