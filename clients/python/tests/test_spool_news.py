@@ -50,6 +50,28 @@ def test_sync_tells_what_its_process_could_not(own_server: RunningServer, spool:
     assert not os.listdir(spool)
 
 
+@pytest.mark.parametrize("is_same_run", [True, False])
+def test_draws_that_are_moved_take_their_news_along(own_server: RunningServer, spool: Path, is_same_run: bool) -> None:
+    own_server.stop()
+    subprocess.run([sys.executable, "-c", SCRIPT, own_server.url, "ends"], capture_output=True, check=False, timeout=60)
+    own_server.start()
+    # Somebody else takes the id meanwhile: with other draws, or for another model.
+    client = Client(own_server.url)
+    other = client.create_run("named-later", variables={"x": 0.0} if is_same_run else {"y": 0.0})
+    other.init_chain(0).append({"x": 2.0} if is_same_run else {"y": 2.0})
+    client.close()
+    done = run_sync("--rid", "named-later", "--as", "moved")
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = Client(own_server.url).run("moved")
+    about = run.about()
+    assert run.get_draws("x").tolist() == [[1.0]]
+    assert (about.name, about.tags, about.notes) == ("radon", ("paper",), "of the cabin")
+    assert about.facts["chains"] == {"0": {"stepSize": 0.5}}
+    assert {"why", "startedAt", "finishedAt", "environment", "movedFrom"} <= about.facts.keys()
+    assert Client(own_server.url).run("named-later").about().name is None
+    assert not os.listdir(spool)
+
+
 @pytest.mark.parametrize(
     "content", ["", "[]", "{", '{"facts": 1}', '{"facts": {}, "name": 5}', '{"changes": []}', "[" * 10**5]
 )

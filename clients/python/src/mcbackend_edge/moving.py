@@ -9,6 +9,7 @@ repeated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from .errors import (
     RunReplacedError,
     SpoolError,
 )
-from .notices import Beginning
+from .notices import Beginning, Notices
 from .reader import ChainReader, Wanted
 from .schema import RunMeta
 from .segment import Layout
@@ -223,6 +224,10 @@ class _Mover:
         except McbError:
             # The draws are stored; a server of an earlier release, or a key that may only write, keeps no origin.
             pass
+        waiting = Notices()
+        with suppress(TypeError, ValueError, AttributeError):
+            waiting.again(self._spool.news())
+        waiting.send(document)
 
 
 class _Source:
