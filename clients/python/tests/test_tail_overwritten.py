@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from mcbackend_edge import Client, new_rid
+from mcbackend_edge.stan.sources import Pattern
+from mcbackend_edge.stan.tail import Tail
 
 from .tailing import TIMING, head, rows, tailing, thetas, whole
 
@@ -93,6 +95,38 @@ def test_a_file_that_is_removed_is_told(client: Client, tmp_path: Path) -> None:
     tail.follow(interval=0.01)
     tail.finish()
     assert "was removed while it was followed" in str(tail.errors[path])
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_file_without_draws_may_be_removed_and_come_again(client: Client, tmp_path: Path, is_named: bool) -> None:
+    """`rm` before the sampler is started again; a pattern finds the next one of the chain also by another name."""
+    rid, path = new_rid(), tmp_path / "a_1.csv"
+    path.write_text(head(seed=1))
+    said: list[str] = []
+    tail = Tail(client, [path] if is_named else Pattern(str(tmp_path / "*.csv"), 1), rid, said.append)
+    assert tail.poll() == 0
+    path.unlink()
+    assert tail.poll() == 0
+    assert said[-1] == f"{path}: removed before its first draw; the next one of chain 0 is waited for"
+    if not is_named:
+        path = tmp_path / "b_1.csv"
+    path.write_text(whole(2, seed=2))
+    tail.follow(interval=0.01)
+    tail.finish()
+    assert not tail.errors
+    assert thetas(client, rid)[0] == 2.01
+    assert client.run(rid).about().facts["chains"]["0"]["seed"] == 2
+
+
+def test_a_file_that_does_not_come_again_is_told(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "output.csv"
+    path.write_text(head())
+    tail, said = tailing(client, None, path)
+    tail.poll()
+    path.unlink()
+    tail.finish()
+    assert "was removed while it was followed" in said[-1]
+    assert tail.errors.keys() == {path}
 
 
 def test_a_file_without_draws_may_be_written_anew(client: Client, tmp_path: Path) -> None:

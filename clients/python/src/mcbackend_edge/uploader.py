@@ -87,6 +87,7 @@ class Uploader:
         self._is_woken = False
         self._is_closed = False
         self._is_urgent = 0
+        self._is_at_work = False
         self._thread: threading.Thread | None = None
         self._outage: McbError | None = None
         self._is_abandoned = False
@@ -167,7 +168,9 @@ class Uploader:
                     if all(chain.error or (chain.is_created and not chain.pending) for chain in chains):
                         if error is not None:
                             raise error
-                        is_tellable = left > 0 and self._thread is not None and self._outage is None
+                        # An outage is known to be over at the end of the round that sends what had waited.
+                        is_there = self._outage is None or self._is_at_work
+                        is_tellable = left > 0 and self._thread is not None and is_there
                         if not (is_tellable and any(run.notices.is_wanted for run in runs)):
                             return
                     if left <= 0:
@@ -253,6 +256,7 @@ class Uploader:
                     self._thread = None
                     return
                 runs = list(self._runs)
+                self._is_at_work = True
             self._pace.begin()
             try:
                 self._send(runs)
@@ -264,6 +268,7 @@ class Uploader:
             self._pace.end()
             self._length = _length_of(runs)
             with self._changed:
+                self._is_at_work = False
                 self._changed.notify_all()
 
     def _send(self, runs: list[RunWriter]) -> None:

@@ -174,11 +174,16 @@ class Tail:
             self._report(Path(name), DamagedFileError(name, 0, "there is no such file"))
         run = self._registration.run
         if run is not None:
-            self._flush(run)
+            try:
+                self._flush(run)
+            finally:
+                # They are kept with the draws if the server is away.
+                for number in self._chains:
+                    self._tell_chain(number, self.files[number])
             self._note_stored()
             if self._is_whole:
                 run.notices.note(self._end_facts())
-                self._flush(run)
+            self._flush(run)
         self._line.clear()
 
     def _flush(self, run: Run) -> None:
@@ -244,7 +249,9 @@ class Tail:
                 self._grew_at[number] = time.monotonic()
                 self._store(number, file, rows)
                 count += len(rows.values)
-            if number in self._chains:
+            chain = self._chains.get(number)
+            if chain is not None and chain.pending < len(chain):
+                # The server has compared its draws: if the chain is another run's, its facts are that one's, too.
                 self._tell_chain(number, file)
         except (AccessError, MisdirectedError, ServerUnreachableError) as error:
             if self._registration.run is None:
@@ -266,11 +273,16 @@ class Tail:
 
     def _begin_anew(self, number: int, file: CsvFile, error: McbError) -> None:
         """Reads a file from its beginning that was overwritten before it had a draw; behind that it is given up."""
-        if number in self._chains or not file.path.exists():
+        is_there = file.path.exists()
+        if number in self._chains or (self._is_finishing and not is_there):
             self._report(file.path, error, number)
-        else:
+        elif is_there:
             self.files[number] = CsvFile(file.path, warmup=self._warmup)
             self._say(f"{file.path}: written anew before its first draw; read from its beginning")
+        else:
+            # A pattern may find the chain's next file under another name.
+            del self.files[number]
+            self._say(f"{file.path}: removed before its first draw; the next one of chain {number} is waited for")
 
     def _store(self, number: int, file: CsvFile, rows: Rows) -> None:
         if number not in self._chains:
@@ -303,7 +315,7 @@ class Tail:
         others = sum(size for other, size in self._spent.items() if other != number)
         share = min(share_of(len(self.files), self._sources.is_whole), MOST_BYTES - others)
         facts = chain_facts(file, share)
-        if run is None or facts == self._told.get(number, {}):
+        if run is None or self._chains[number].error is not None or facts == self._told.get(number, {}):
             return
         self._told[number], self._spent[number] = facts, bytes_of(facts)
         run.notices.note({"chains": {number: facts}})
