@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +167,44 @@ def test_files_of_windows(tmp_path: Path, mark: str, end: str) -> None:
     assert (stats["accept_stat__"] == 0.9).all()
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "cut", ["\n", "\n# \n", "(Total)\n# \n", "0.2 seconds (Sampling)\n#   0.3 seconds (Total)\n# \n"]
+)
+def test_the_last_line_of_the_timing_needs_no_end(tmp_path: Path, end: str, cut: str) -> None:
+    """As editors leave it, and as it is while the program writes its last block; all draws are there."""
+    content = cmdstan(4, 0) + COLUMNS + rows(0, 4) + TIMING
+    file = CsvFile(written(tmp_path / "o.csv", content.removesuffix(cut).replace("\n", end)))
+    parts = list(file.read())
+    file.finish()
+    assert sum(len(part.values) for part in parts) == 4
+    assert file.adaptation.seconds.get("Total") == (0.3 if cut in ("\n", "\n# \n") else None)
+    # But a draw without an end of its line may be half of one.
+    with pytest.raises(DamagedFileError, match="last line is cut off"):
+        read_csv(written(tmp_path / "p.csv", (cmdstan(4, 0) + COLUMNS + rows(0, 4)).removesuffix("\n")))
+    with pytest.raises(DamagedFileError, match="last line is cut off"):
+        read_csv(written(tmp_path / "q.csv", content + row(4).removesuffix("\n")))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("count", [1, 3000])
+def test_compressed_files_are_told_apart(tmp_path: Path, pack: Callable[[bytes], bytes], count: int) -> None:
+    """At once, not when they end: a follower would wait for ever."""
+    path = tmp_path / "o.csv.gz"
+    path.write_bytes(pack((cmdstan(count, 0) + COLUMNS + rows(0, count) + TIMING).encode()))
+    with pytest.raises(DamagedFileError, match=r"line 1: this file is compressed: unpack it first, as with \w+$"):
+        list(CsvFile(path).read())
+
+
+@pytest.mark.parametrize("word", ["1", "true", "True", "TRUE", "0", "false", "False", "FALSE"])
+def test_flags_as_they_are_written(tmp_path: Path, word: str) -> None:
+    is_saved = word.lower() in ("1", "true")
+    more = f"#     save_warmup = {word} (Default)\n#     engaged = TRUE\n"
+    body = (rows(0, 2) if is_saved else "") + ADAPTED + rows(2, 3) + TIMING
+    marks = read_csv(written(tmp_path / "o.csv", cmdstan(3, 2, more) + COLUMNS + body))[2]
+    assert marks.tolist() == [True] * (2 * is_saved) + [False] * 3
+
+
 def test_numbers_of_two_kinds_in_one_file(tmp_path: Path) -> None:
     """A row that NumPy cannot read costs no other one."""
     body = rows(0, 3) + row(3).replace("3.25", "-nan(ind)") + rows(4, 3)
@@ -188,6 +230,8 @@ def test_numbers_of_two_kinds_in_one_file(tmp_path: Path) -> None:
         ("name,thread_id,total_time\nmodel,1,0.5\n", "no settings"),
         (cmdstan(2, 0).replace("num_samples", "samples") + "lp__,x\n-1,2\n", "num_samples is missing"),
         (cmdstan(2, 0).replace("sample (Default)", "sleep") + "lp__,x\n-1,2\n", "method 'sleep', which is not known"),
+        (cmdstan(2, 2, "#   save_warmup = yes\n") + "lp__,x\n-1,2\n", "save_warmup is 'yes', neither true nor false"),
+        (cmdstan(2, 2, "#   engaged = \n") + "lp__,x\n-1,2\n", "engaged is '', neither true nor false"),
         (cmdstan(2, 0) + "lp__,x,p_x,g_x\n-1,2,3,4\n", "diagnostic file"),
         (cmdstan(2, 0) + "lp__,x.1,x.3\n-1,2,3\n", r"x has 2 columns, .* shape \[3\]: x\.2 is missing"),
         (cmdstan(2, 0) + "lp__,x.0,x.1\n-1,2,3\n", "x has 2 columns"),

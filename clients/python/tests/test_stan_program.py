@@ -241,3 +241,25 @@ def test_generated_quantities_have_the_warmup_of_their_draws(
     run = follow(client, path)
     assert run.attributes["method"] == "generate_quantities"
     assert run.chain(0).warmup_length() == 10
+
+
+def test_a_name_that_leads_to_two_files_of_draws_is_asked_about(
+    program: StanProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CmdStan's folder is not known: a file of that name lies in the present one, too, with as many other rows."""
+    program.run("sample", "num_samples=10", "num_warmup=20", output="fit.csv")
+    other = tmp_path / "other"
+    other.mkdir()
+    fitted = program.run("sample", "num_samples=4", "num_warmup=6", "save_warmup=1", output="other/fit.csv")
+    head = "# method = generate_quantities\n#   generate_quantities\n#     fitted_params = {}\ny\n"
+    path = tmp_path / "gq.csv"
+    path.write_text(head.format("fit.csv") + "1\n" * 10)
+    monkeypatch.chdir(other)
+    with pytest.raises(DamagedFileError, match=r"made from fit\.csv, and .* differ: say with --warmup N"):
+        read_csv(path)
+    assert not read_csv(path, warmup=0)[2].any()
+    path.write_text(head.format(fitted) + "1\n" * 10)
+    assert read_csv(path)[2].tolist() == [True] * 6 + [False] * 4
+    monkeypatch.chdir(tmp_path)
+    path.write_text(head.format("fit.csv") + "1\n" * 10)
+    assert not read_csv(path)[2].any()

@@ -24,6 +24,14 @@ from .settings import Plan, Settings
 # Bytes of a line at most: a million numbers with all their digits take 24 MB.
 _MOST_LINE = 64 << 20
 _BOM = b"\xef\xbb\xbf"
+# First bytes of compressed files, and the program that unpacks them.
+_PACKED = {
+    b"\x1f\x8b": "gunzip",
+    b"BZh": "bunzip2",
+    b"\xfd7zXZ": "unxz",
+    b"\x28\xb5\x2f\xfd": "unzstd",
+    b"PK\x03\x04": "unzip",
+}
 # Columns of tables that hold all chains at once, of PyStan, CmdStanPy and posterior.
 _TABLE_COLUMNS = frozenset({"chain__", "iter__", "draw__", ".chain", ".iteration", ".draw", "draws"})
 
@@ -103,6 +111,8 @@ class CsvFile:
         """
         try:
             for chunk in self._bytes.chunks():
+                if self._line == 0:
+                    self._check_packed(self._rest + chunk)
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
                 if len(self._rest) > _MOST_LINE:
                     raise self._damaged(f"the line has more than {_MOST_LINE >> 20} MiB", self._line + 1)
@@ -119,7 +129,7 @@ class CsvFile:
         """
         if not self.is_begun:
             raise self._damaged("the file is empty" if self.path.exists() else "there is no such file")
-        if self._rest:
+        if self._rest and not self._takes_last_comment():
             raise self._damaged("the last line is cut off", self._line + 1)
         if not self._names:
             raise self._damaged("there is no line of column names")
@@ -132,6 +142,14 @@ class CsvFile:
         if plan.rows is None:
             raise self._damaged("the file has no draws")
         raise self._damaged(f"the file ends after {rows} of {plan.rows} draws")
+
+    def _takes_last_comment(self) -> bool:
+        """True if the line without an end stands behind all draws; of the timing only whole lines are noted."""
+        line = self._rest.decode("utf-8", errors="replace").rstrip()
+        if not self.is_complete or not self.adaptation.is_timed or line[:1] not in ("", "#"):
+            return False
+        self.adaptation.note(line)
+        return True
 
     def _parse(self, lines: Sequence[bytes]) -> Iterator[Rows]:
         """The draws among these lines, in stretches that end at a comment or with the lines."""
@@ -154,6 +172,11 @@ class CsvFile:
                 self._header(line)
         if stretch:
             yield from self._stretch(stretch, self._line - len(stretch) + 1)
+
+    def _check_packed(self, beginning: bytes) -> None:
+        for mark, program in _PACKED.items():
+            if beginning.startswith(mark):
+                raise self._damaged(f"this file is compressed: unpack it first, as with {program}", 1)
 
     def _without_mark(self, raw: bytes) -> bytes:
         if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw[:100]:
@@ -204,7 +227,9 @@ class CsvFile:
     def _fitted(self) -> Plan | None:
         """The rows from which quantities were generated, one for each."""
         is_generated = self.settings.method == "generate_quantities"
-        return _plan_of(self.settings.get("fitted_params", ""), self.path) if is_generated else None
+        if not is_generated:
+            return None
+        return _plan_of(self.settings.get("fitted_params", ""), self.path, is_told=self._warmup is not None)
 
     def _check_names(self, line: str) -> None:
         names = self._names
@@ -306,29 +331,52 @@ class CsvFile:
         return DamagedFileError(str(self.path), self._line if line is None else line, problem)
 
 
-def _plan_of(fitted_params: str, path: Path) -> Plan | None:
+def _plan_of(fitted_params: str, path: Path, *, is_told: bool) -> Plan | None:
     """The rows of the file from which quantities were generated; None if it is not there, or not draws.
 
     Parameters
     ----------
     fitted_params : its name as CmdStan was given it: of several chains one for each, or the part that they share.
     path : the file with the quantities, in whose folder the other may be.
+    is_told : the caller knows the number of rows that are warmup.
+
+    Raises
+    ------
+    ValueError
+        If a relative name leads to two files with different rows.
     """
     first = Path(fitted_params.split(",")[0].strip())
     if not first.name:
         return None
-    numbered = first.with_name(f"{first.stem}_1{first.suffix}")
-    for name in (first, path.parent / first.name, numbered, path.parent / numbered.name):
-        if name.is_file() and not name.samefile(path):
-            file = CsvFile(name)
-            try:
-                for _ in file.read():
-                    break
-            except (DamagedFileError, OSError):
-                continue
-            if file.plan is not None and not file.plan.has_mean and file.plan.method is not None:
-                return file.plan
-    return None
+    names = [first, first.with_name(f"{first.stem}_1{first.suffix}")]
+    plans: dict[Plan, Path] = {}
+    # CmdStan's own folder is not known: it may be the present one, or that of its output.
+    for folder in [names, [path.parent / name.name for name in names]]:
+        found = next(((plan, name) for name in folder if (plan := _plan_in(name, path))), None)
+        if found is not None:
+            plans.setdefault(*found)
+            if first.is_absolute():
+                break
+    if len(plans) > 1 and not is_told:
+        places = " and ".join(map(str, plans.values()))
+        raise ValueError(
+            f"its draws were made from {first}, and {places} differ: say with --warmup N which rows are warmup"
+        )
+    return next(iter(plans)) if len(plans) == 1 else None
+
+
+def _plan_in(name: Path, path: Path) -> Plan | None:
+    """The rows of a file of draws other than `path`."""
+    if not name.is_file() or name.samefile(path):
+        return None
+    file = CsvFile(name)
+    try:
+        for _ in file.read():
+            break
+    except (DamagedFileError, OSError):
+        return None
+    is_draws = file.plan is not None and not file.plan.has_mean and file.plan.method is not None
+    return file.plan if is_draws else None
 
 
 def read_csv(path: Path, *, warmup: int | None = None) -> tuple[dict[str, Array], dict[str, Array], Array]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 _SETTING = re.compile(r"#\s*(\w+)\s*=\s*(.*?)\s*(?:\(Default\))?\s*$")
 # Settings of one file that are kept, and characters of a value, at most: CmdStan has about 60.
 _MOST_SETTINGS, _MOST_VALUE = 1000, 1000
+_FLAGS = ("save_warmup", "engaged", "adapt_engaged", "save_iterations")
 _COUNTS = ("num_samples", "num_warmup", "thin", "output_samples", "draws", "iter", "warmup")
 
 # RStan's and PyStan's names, and CmdStan's for the same.
@@ -112,7 +113,7 @@ class Settings(Mapping[str, str]):
         Raises
         ------
         ValueError
-            If a count is no number.
+            If a count is no number, or a flag neither true nor false.
         """
         match = _SETTING.match(comment)
         if match is None or len(self._values) >= _MOST_SETTINGS:
@@ -120,6 +121,8 @@ class Settings(Mapping[str, str]):
         name, value = match[1], match[2][:_MOST_VALUE]
         if name in _COUNTS and not (value.isascii() and value.isdecimal() and len(value) < 19):
             raise ValueError(f"{name} is {value!r}, not a number")
+        if name in _FLAGS and value.lower() not in ("0", "1", "false", "true"):
+            raise ValueError(f"{name} is {value!r}, neither true nor false")
         self._values.setdefault(name, value)
 
     def translate(self) -> None:
@@ -156,7 +159,7 @@ class Settings(Mapping[str, str]):
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A boolean: 0 or 1 in older versions of CmdStan, false or true in newer ones."""
-        return self[name] in ("1", "true", "TRUE") if name in self else default
+        return self[name].lower() in ("1", "true") if name in self else default
 
     def count(self, name: str, default: int = 0) -> int:
         return int(self.get(name, default))
