@@ -8,7 +8,7 @@ export interface Counts {
   readonly skipped: number
   /** A line for each reason to skip. */
   readonly lines: readonly string[]
-  /** Of each failed test its file, its name and the first line of its error. */
+  /** A line for each failed test: its file, its name and the first line of its error. */
   readonly failures: readonly string[]
 }
 
