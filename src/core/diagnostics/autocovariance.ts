@@ -1,0 +1,145 @@
+/**
+ * Autocovariances of chains, as many lags as are asked for. The first ones are sums of products, since Geyer's sequence
+ * mostly ends soon; behind those all lags at once come from a Fourier transform (Wiener and Khinchin).
+ */
+import FFT from 'fft.js'
+import type { Convention } from './convention.ts'
+import type { Autocovariances } from './geyer.ts'
+import { chainMean, varianceOfMeans } from './moments.ts'
+
+/** Lags that are sums of products: as many cost as much as a transform. */
+const DIRECT = 64
+/** Lags of one pass over the values. */
+const LAGS = 4
+
+/** Memory for the autocovariances of `chains` chains of `length` values. */
+export class Autocovariance implements Autocovariances {
+  readonly chains: number
+  readonly length: number
+  between = 0
+  private readonly centred: Float64Array
+  private readonly means: Float64Array
+  private readonly lags: Float64Array
+  /** Lags that are known. */
+  private known = 0
+  private transform: Transform | undefined
+
+  constructor(chains: number, length: number) {
+    this.chains = chains
+    this.length = length
+    this.centred = new Float64Array(chains * length)
+    this.means = new Float64Array(chains)
+    this.lags = new Float64Array(length + LAGS)
+  }
+
+  /** Begins with other values: chain after chain, `chains` × `length` of them. */
+  of(values: Float64Array, convention: Convention): this {
+    const { chains, length, centred, means } = this
+    for (let chain = 0; chain < chains; chain++) {
+      const begin = chain * length
+      const mean = chainMean(convention, values, begin, begin + length)
+      means[chain] = mean
+      for (let i = begin; i < begin + length; i++) centred[i] = (values[i] as number) - mean
+    }
+    this.between = varianceOfMeans(means)
+    this.known = 0
+    return this
+  }
+
+  at(lag: number): number {
+    if (lag >= this.known) this.extend(lag)
+    return this.lags[lag] as number
+  }
+
+  private extend(lag: number): void {
+    const { chains, length, centred, lags } = this
+    if (lag >= DIRECT && length > 2 * DIRECT) {
+      this.transform ??= new Transform(length)
+      this.transform.autocovariances(centred, chains, lags)
+      this.known = length
+      return
+    }
+    for (; this.known <= lag; this.known += LAGS) products(centred, chains, length, this.known, lags)
+  }
+}
+
+/** Four lags from `lag` on; those beyond the length are 0. */
+function products(centred: Float64Array, chains: number, length: number, lag: number, lags: Float64Array): void {
+  let [all0, all1, all2, all3] = [0, 0, 0, 0]
+  for (let chain = 0; chain < chains; chain++) {
+    const begin = chain * length
+    const end = begin + length
+    // Sums of each chain on their own: fewer terms, fewer digits lost.
+    let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0]
+    let i = begin
+    let j = begin + lag
+    for (; j + 3 < end; i++, j++) {
+      const value = centred[i] as number
+      sum0 += value * (centred[j] as number)
+      sum1 += value * (centred[j + 1] as number)
+      sum2 += value * (centred[j + 2] as number)
+      sum3 += value * (centred[j + 3] as number)
+    }
+    for (; j < end; i++, j++) {
+      const value = centred[i] as number
+      sum0 += value * (centred[j] as number)
+      if (j + 1 < end) sum1 += value * (centred[j + 1] as number)
+      if (j + 2 < end) sum2 += value * (centred[j + 2] as number)
+    }
+    all0 += sum0
+    all1 += sum1
+    all2 += sum2
+    all3 += sum3
+  }
+  lags[lag] = all0 / length / chains
+  lags[lag + 1] = all1 / length / chains
+  lags[lag + 2] = all2 / length / chains
+  lags[lag + 3] = all3 / length / chains
+}
+
+/** Memory of a transform that holds a chain and as many zeros. */
+class Transform {
+  private readonly size: number
+  private readonly fft: FFT
+  private readonly input: Float64Array
+  private readonly output: Float64Array
+  private readonly power: Float64Array
+
+  constructor(length: number) {
+    let size = 2
+    while (size < 2 * length) size *= 2
+    this.size = size
+    this.fft = new FFT(size)
+    this.input = new Float64Array(2 * size)
+    this.output = new Float64Array(2 * size)
+    this.power = new Float64Array(size)
+  }
+
+  /** Means over the chains of the biased autocovariances at every lag. */
+  autocovariances(centred: Float64Array, chains: number, lags: Float64Array): void {
+    const { size, input, output, power, fft } = this
+    const length = centred.length / chains
+    power.fill(0)
+    // Two chains at a time, as real and imaginary parts: what they have in common is odd, and falls out of the symmetric sum below.
+    for (let chain = 0; chain < chains; chain += 2) {
+      input.fill(0)
+      for (let i = 0; i < length; i++) input[2 * i] = centred[chain * length + i] as number
+      if (chain + 1 < chains) {
+        for (let i = 0; i < length; i++) input[2 * i + 1] = centred[(chain + 1) * length + i] as number
+      }
+      fft.transform(output, input)
+      for (let i = 0; i < size; i++) {
+        const real = output[2 * i] as number
+        const imaginary = output[2 * i + 1] as number
+        power[i] = (power[i] as number) + real * real + imaginary * imaginary
+      }
+    }
+    input.fill(0)
+    for (let i = 0; i < size; i++) {
+      const mirrored = power[i === 0 ? 0 : size - i] as number
+      input[2 * i] = ((power[i] as number) + mirrored) / 2
+    }
+    fft.transform(output, input)
+    for (let lag = 0; lag < length; lag++) lags[lag] = (output[2 * lag] as number) / size / length / chains
+  }
+}

@@ -1,0 +1,115 @@
+/** The generalised Pareto fit of tails (Zhang and Stephens 2009), and Pareto smoothing (Vehtari et al. 2024, arXiv:1507.02646). */
+import { type Convention, LEAST_RANGE, type Statistic } from './convention.ts'
+import { essTail } from './ess.ts'
+import type { Scalar } from './scalar.ts'
+import { isReason } from './statistic.ts'
+
+export interface ParetoFit {
+  /** Shape, drawn towards ½ as by ten more draws; NaN where the tail is no such distribution. */
+  readonly k: number
+  readonly sigma: number
+}
+
+/** @param tail exceedances over the cutoff, in rising order */
+export function fitPareto(tail: Float64Array): ParetoFit {
+  const size = tail.length
+  const quartile = tail[Math.floor(size / 4 + 0.5) - 1] as number
+  if (!(quartile > (tail[0] as number))) return { k: Number.NaN, sigma: Number.NaN }
+  const points = 30 + Math.floor(Math.sqrt(size))
+  const theta = new Float64Array(points)
+  const likelihood = new Float64Array(points)
+  for (let j = 0; j < points; j++) {
+    const each = 1 / (tail[size - 1] as number) + (1 - Math.sqrt(points / (j + 0.5))) / 3 / quartile
+    const k = meanLog(tail, each)
+    theta[j] = each
+    likelihood[j] = size * (Math.log(-each / k) - k - 1)
+  }
+  const most = likelihood.reduce((a, b) => Math.max(a, b))
+  let [weights, weighted] = [0, 0]
+  for (let j = 0; j < points; j++) {
+    const weight = Math.exp((likelihood[j] as number) - most)
+    weights += weight
+    weighted += weight * (theta[j] as number)
+  }
+  const best = weighted / weights
+  const raw = meanLog(tail, best)
+  const k = (raw * size + 0.5 * 10) / (size + 10)
+  return Number.isNaN(k) ? { k: Number.POSITIVE_INFINITY, sigma: Number.NaN } : { k, sigma: -raw / best }
+}
+
+function meanLog(tail: Float64Array, theta: number): number {
+  let sum = 0
+  for (let i = 0; i < tail.length; i++) sum += Math.log1p(-theta * (tail[i] as number))
+  return sum / tail.length
+}
+
+/** The quantile at `p` of the generalised Pareto distribution beyond `cutoff`. */
+export function paretoQuantile(p: number, { k, sigma }: ParetoFit, cutoff: number): number {
+  if (!(sigma > 0)) return Number.NaN
+  return k === 0 ? cutoff - sigma * Math.log1p(-p) : cutoff + (sigma * Math.expm1(-k * Math.log1p(-p))) / k
+}
+
+/** Draws of a tail for N draws of relative efficiency `efficiency`. */
+export function tailLength(size: number, efficiency: number): number {
+  return Math.floor(size * efficiency > 225 ? 3 * Math.sqrt(size / efficiency) : size / 5)
+}
+
+/** Draws of the smallest tail that is fitted. */
+const LEAST_TAIL = 5
+
+/**
+ * Pareto k-hat: how heavy the draws' tails are, by the larger of both shapes. Means of draws with k-hat ≥ 1 do not exist; from 0.7 on
+ * they need more draws than anybody has.
+ */
+export function paretoKhat(scalar: Scalar, tail: 'both' | 'left' | 'right' = 'both'): Statistic {
+  if (scalar.blemish !== undefined) return scalar.blemish
+  const length = lengthOfTail(scalar, tail)
+  if (isReason(length)) return length
+  const { sorted, convention } = scalar
+  const sides = tail === 'both' ? (['left', 'right'] as const) : [tail]
+  const shapes = sides.map((side) => shapeOf(side === 'left' ? mirrored(sorted) : sorted, length, convention))
+  return largest(shapes, length, convention)
+}
+
+function lengthOfTail(scalar: Scalar, tail: 'both' | 'left' | 'right'): Statistic {
+  const { convention } = scalar
+  const size = scalar.values.length
+  const ess = essTail(scalar, [0.05, 0.95])
+  if (isReason(ess) && convention === 'posterior') return ess
+  // NaN, as ArviZ has it for too few draws, is not more than any bound.
+  const length = tailLength(size, isReason(ess) ? Number.NaN : ess / size)
+  if (convention === 'arviz' && tail !== 'both') return length < LEAST_TAIL ? 'too_few' : length
+  const least = Math.max(length, LEAST_TAIL)
+  return (tail === 'both' && least > size / 2) || least >= size ? 'too_few' : least
+}
+
+/** Shape of the upper tail; undefined where its draws are equal, NaN where many are. */
+function shapeOf(sorted: Float64Array, length: number, convention: Convention): number | undefined {
+  const begin = sorted.length - length
+  const least = sorted[begin] as number
+  const range = (sorted[sorted.length - 1] as number) - least
+  if (range < (convention === 'posterior' ? LEAST_RANGE.posterior : 2 ** -1022)) return undefined
+  let cutoff = sorted[begin - 1] as number
+  if (convention === 'posterior' && cutoff === least) cutoff -= 2 ** -52
+  const tail = Float64Array.from(sorted.subarray(begin), (value) => value - cutoff)
+  return fitPareto(tail).k
+}
+
+function mirrored(sorted: Float64Array): Float64Array {
+  return sorted.map((value) => -value).reverse()
+}
+
+/** ArviZ has no k-hat where one tail has none, posterior that of the other. */
+function largest(shapes: readonly (number | undefined)[], length: number, convention: Convention): Statistic {
+  const none = length <= LEAST_TAIL ? 'too_few' : 'constant'
+  if (convention === 'arviz') {
+    if (shapes.includes(undefined)) return 'constant'
+    const [first = Number.NaN, second = Number.NaN] = shapes
+    const k = Number.isNaN(second) ? first : Math.max(first, second)
+    return Number.isNaN(k) ? none : Number.isFinite(k) ? k : 'infinite'
+  }
+  const known = shapes.filter((k) => k !== undefined).filter((k) => !Number.isNaN(k))
+  if (known.length === 0) return shapes.includes(undefined) ? 'constant' : none
+  const k = Math.max(...known)
+  return Number.isFinite(k) ? k : 'infinite'
+}

@@ -1,0 +1,77 @@
+/** Quantiles of type 7 (Hyndman and Fan 1996), intervals, and the median absolute deviation. */
+import type { Convention, Statistic } from './convention.ts'
+import { meanOf, varianceOf } from './moments.ts'
+import { medianOf, type Scalar } from './scalar.ts'
+import { statistic } from './statistic.ts'
+
+/** The quantile at 0 ≤ p ≤ 1 of sorted numbers, rounded as the package rounds it: where it falls on a draw, ties decide much. */
+export function quantileOf(sorted: Float64Array, p: number, convention: Convention): number {
+  const place = (sorted.length - 1) * p
+  const low = Math.floor(place)
+  const share = place - low
+  const a = sorted[low] as number
+  const b = sorted[Math.ceil(place)] as number
+  if (a === b || share === 0) return a
+  if (convention === 'posterior') return (1 - share) * a + share * b
+  return share < 0.5 ? a + (b - a) * share : b - (b - a) * (1 - share)
+}
+
+/** The quantile at `p` of all draws. */
+export function quantile(scalar: Scalar, p: number): Statistic {
+  if (scalar.blemish === 'nan') return 'nan'
+  return statistic(scalar, quantileOf(scalar.sorted, p, scalar.convention))
+}
+
+export function mean({ values, blemish }: Scalar): Statistic {
+  return blemish ?? meanOf(values)
+}
+
+/** The standard deviation of all draws (ddof 1). */
+export function sd({ values, blemish }: Scalar): Statistic {
+  if (blemish !== undefined) return blemish
+  return values.length < 2 ? 'too_few' : Math.sqrt(varianceOf(values))
+}
+
+export const median = (scalar: Scalar): Statistic =>
+  scalar.blemish === 'nan' ? 'nan' : statistic(scalar, medianOf(scalar.sorted))
+
+/** The median distance from the median; under `posterior` times 1.4826, which makes it the sd of normal draws. */
+export function mad(scalar: Scalar): Statistic {
+  if (scalar.blemish === 'nan') return 'nan'
+  const middle = medianOf(scalar.sorted)
+  const distances = Float64Array.from(scalar.values, (value) => Math.abs(value - middle)).sort()
+  return statistic(scalar, (scalar.convention === 'posterior' ? 1.4826 : 1) * medianOf(distances))
+}
+
+export type Interval = readonly [low: Statistic, high: Statistic]
+
+/** The interval with (1 - prob) / 2 of the draws on either side. */
+export function eti(scalar: Scalar, prob: number): Interval {
+  const edge = (1 - prob) / 2
+  return [quantile(scalar, edge), quantile(scalar, 1 - edge)]
+}
+
+/** The narrowest interval between draws with ⌊prob · N⌋ others, the first of those. */
+export function hdi(scalar: Scalar, prob: number): Interval {
+  if (scalar.blemish === 'nan') return scalar.convention === 'arviz' ? besideNaN(scalar, prob) : ['nan', 'nan']
+  const { sorted } = scalar
+  const span = Math.min(Math.floor(prob * sorted.length), sorted.length - 1)
+  let best = 0
+  let width = Number.POSITIVE_INFINITY
+  for (let i = 0; i + span < sorted.length; i++) {
+    const each = (sorted[i + span] as number) - (sorted[i] as number)
+    if (each < width) {
+      best = i
+      width = each
+    }
+  }
+  return [statistic(scalar, sorted[best] as number), statistic(scalar, sorted[best + span] as number)]
+}
+
+/** ArviZ's interval with NaN among the draws, which its sort puts last: the first that ends in one is the narrowest to NumPy. */
+function besideNaN({ values }: Scalar, prob: number): Interval {
+  const sorted = Float64Array.from(values).sort()
+  const span = Math.min(Math.floor(prob * sorted.length), sorted.length - 1)
+  const low = sorted[Math.max(0, sorted.findIndex(Number.isNaN) - span)] as number
+  return [Number.isFinite(low) ? low : Number.isNaN(low) ? 'nan' : 'infinite', 'nan']
+}

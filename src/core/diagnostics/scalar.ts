@@ -1,0 +1,203 @@
+/** The draws of one scalar, and what several of its statistics have in common, each computed once. */
+import { Autocovariance } from './autocovariance.ts'
+import type { Convention } from './convention.ts'
+import { IndicatorAutocovariance } from './indicator.ts'
+import { rankScores } from './normal.ts'
+import { Sorter } from './sort.ts'
+
+/**
+ * Memory for scalars of `chains` chains of `draws` draws: made once, used for one scalar after the other.
+ *
+ * @example
+ * const workspace = new Workspace(4, 1000)
+ * for (const values of scalars) rhat(workspace.scalar(values, 'posterior'))
+ */
+export class Workspace {
+  readonly chains: number
+  readonly draws: number
+  /** Half-chains, twice as many as chains, and their draws: of an odd number the one in the middle belongs to none. */
+  readonly splits: number
+  readonly half: number
+  readonly sorter: Sorter
+  readonly halves: Float64Array
+  readonly sorted: Float64Array
+  readonly scores: Float64Array
+  readonly folded: Float64Array
+  readonly z: Float64Array
+  readonly other: Float64Array
+  readonly foldedOrder: Uint32Array
+  readonly rho: Float64Array
+  readonly acov: Autocovariance
+  readonly indicator: IndicatorAutocovariance
+
+  constructor(chains: number, draws: number) {
+    this.chains = chains
+    this.draws = draws
+    const half = Math.floor(draws / 2)
+    // Chains of two or three draws: posterior takes all first ones for a chain, and all last ones for another.
+    this.splits = half === 1 ? 2 : 2 * chains
+    this.half = half === 1 ? chains : half
+    const size = chains * draws
+    const split = this.splits * this.half
+    this.sorter = new Sorter(split)
+    this.halves = new Float64Array(isWhole(draws) ? 0 : split)
+    this.sorted = new Float64Array(split)
+    this.scores = rankScores(split)
+    this.folded = new Float64Array(split)
+    this.z = new Float64Array(split)
+    this.other = new Float64Array(size)
+    this.foldedOrder = new Uint32Array(split)
+    this.rho = new Float64Array(draws + 2)
+    this.acov = new Autocovariance(this.splits, this.half)
+    this.indicator = new IndicatorAutocovariance(this.splits, this.half)
+  }
+}
+
+/** One scalar under one convention. Its workspace serves it until the next one begins. */
+export class Scalar {
+  readonly workspace: Workspace
+  /** All draws, chain after chain. */
+  readonly values: Float64Array
+  readonly convention: Convention
+  /** A draw that is not finite, if there is one: NaN before infinity. */
+  readonly blemish: 'nan' | 'infinite' | undefined
+  /** The draws of half-chains, one after the other. */
+  readonly halves: Float64Array
+  private isSorted = false
+  private order: Uint32Array = NOTHING
+  private wholeSorted: Float64Array | undefined
+  private isRanked = false
+
+  constructor(workspace: Workspace, values: Float64Array, convention: Convention) {
+    this.workspace = workspace
+    this.values = values
+    this.convention = convention
+    this.blemish = blemishOf(values)
+    this.halves = isWhole(workspace.draws) ? values : split(workspace, values)
+  }
+
+  get chains(): number {
+    return this.workspace.chains
+  }
+
+  get draws(): number {
+    return this.workspace.draws
+  }
+
+  /** The draws of half-chains in rising order. */
+  get sortedHalves(): Float64Array {
+    const { sorted, sorter } = this.workspace
+    if (!this.isSorted) {
+      this.order = sorter.order(this.halves)
+      for (let i = 0; i < sorted.length; i++) sorted[i] = this.halves[this.order[i] as number] as number
+      this.isSorted = true
+    }
+    return sorted
+  }
+
+  /** All draws in rising order. */
+  get sorted(): Float64Array {
+    if (isWhole(this.draws)) return this.sortedHalves
+    this.wholeSorted ??= Float64Array.from(this.values).sort()
+    return this.wholeSorted
+  }
+
+  /** z-scores of the half-chains' draws: valid until other values are ranked. */
+  rankHalves(): Float64Array {
+    const { z, scores } = this.workspace
+    if (!this.isRanked) scoreRanks(this.sortedHalves, this.order, scores, z)
+    this.isRanked = true
+    return z
+  }
+
+  /** z-scores of the distances from the median. */
+  rankFolded(): Float64Array {
+    const { folded, foldedOrder, scores, other } = this.workspace
+    const median = medianOf(this.convention === 'posterior' ? this.sorted : this.sortedHalves)
+    fold(this.sortedHalves, this.order, median, folded, foldedOrder)
+    const target = other.subarray(0, folded.length)
+    scoreRanks(folded, foldedOrder, scores, target)
+    return target
+  }
+}
+
+const NOTHING = new Uint32Array()
+
+/** True where the half-chains, one after the other, are the chains one after the other. */
+function isWhole(draws: number): boolean {
+  return draws % 2 === 0 && draws > 2
+}
+
+function split({ draws, chains, half, halves }: Workspace, values: Float64Array): Float64Array {
+  for (let chain = 0; chain < chains; chain++) {
+    const begin = chain * draws
+    if (draws <= 3) {
+      halves[chain] = values[begin] as number
+      halves[chains + chain] = values[begin + draws - 1] as number
+      continue
+    }
+    halves.set(values.subarray(begin, begin + half), 2 * chain * half)
+    halves.set(values.subarray(begin + draws - half, begin + draws), (2 * chain + 1) * half)
+  }
+  return halves
+}
+
+function blemishOf(values: Float64Array): 'nan' | 'infinite' | undefined {
+  let sum = 0
+  // x - x is 0 for what is finite, and NaN for all else.
+  for (let i = 0; i < values.length; i++) sum += (values[i] as number) - (values[i] as number)
+  if (sum === 0) return undefined
+  return values.some(Number.isNaN) ? 'nan' : 'infinite'
+}
+
+/** The mean of the middle two of an even number of sorted values, as both packages round it. */
+export function medianOf(sorted: Float64Array): number {
+  const { length } = sorted
+  const high = sorted[length >> 1] as number
+  return length % 2 === 1 ? high : ((sorted[(length >> 1) - 1] as number) + high) / 2
+}
+
+/** Gives each value the score of its average rank. */
+function scoreRanks(sorted: Float64Array, order: Uint32Array, scores: Float64Array, target: Float64Array): void {
+  const { length } = sorted
+  for (let i = 0; i < length; ) {
+    const value = sorted[i] as number
+    let j = i + 1
+    while (j < length && sorted[j] === value) j++
+    // Ranks i + 1 … j, twice their mean.
+    const score = scores[i + 1 + j] as number
+    for (; i < j; i++) target[order[i] as number] = score
+  }
+}
+
+/** Distances from the median in rising order, by a merge outwards from it. */
+function fold(
+  sorted: Float64Array,
+  order: Uint32Array,
+  median: number,
+  folded: Float64Array,
+  foldedOrder: Uint32Array,
+): void {
+  const { length } = sorted
+  let low = lowerBound(sorted, median) - 1
+  let high = low + 1
+  for (let i = 0; i < length; i++) {
+    const left = low >= 0 ? Math.abs((sorted[low] as number) - median) : Number.POSITIVE_INFINITY
+    const right = high < length ? Math.abs((sorted[high] as number) - median) : Number.POSITIVE_INFINITY
+    const isLeft = low >= 0 && (left <= right || high >= length)
+    folded[i] = isLeft ? left : right
+    foldedOrder[i] = order[isLeft ? low-- : high++] as number
+  }
+}
+
+/** The number of sorted values that are less than `value`. */
+function lowerBound(sorted: Float64Array, value: number): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] as number) < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
