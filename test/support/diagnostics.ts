@@ -1,8 +1,8 @@
 /** Values of R's posterior and of arviz-stats for chains that are hard to judge, read in place; nothing of them is committed. */
 import { existsSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import type { Convention } from '../../src/core/diagnostics/convention.ts'
+import { SHARED_DATA } from './shared.ts'
 
 /** A value, or the word that the package has for none. */
 export type Expected = number | string
@@ -14,8 +14,7 @@ export interface DiagnosticCase {
   readonly arviz: Readonly<Record<string, Expected>>
 }
 
-const SHARED = process.env.MCB_SHARED_DATA ?? fileURLToPath(new URL('../../../shared/data', import.meta.url))
-const PATH = `${SHARED}/diagnostics/cases.json.gz`
+const PATH = `${SHARED_DATA}/diagnostics/cases.json.gz`
 
 /** All cases, or undefined where the file is absent. */
 export function diagnosticCases(): readonly DiagnosticCase[] | undefined {

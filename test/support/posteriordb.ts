@@ -1,17 +1,16 @@
 /** Reference draws of posteriordb, read in place; see the README beside them. Nothing of them is committed. */
 import { existsSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { inflateRawSync } from 'node:zlib'
+import { SHARED_DATA } from './shared.ts'
 
 /** Chains of draws by variable name. */
 export type ReferenceDraws = { readonly [name: string]: readonly number[] }[]
 
-const SHARED = process.env.MCB_SHARED_DATA ?? fileURLToPath(new URL('../../../shared/data', import.meta.url))
 const NAMES = ['eight_schools-eight_schools_noncentered', 'kidiq-kidscore_momhs']
 
 /** All reference posteriors, or undefined where the folder is absent. */
 export function referenceDraws(): { readonly [posterior: string]: ReferenceDraws } | undefined {
-  const paths = NAMES.map((name) => [name, `${SHARED}/posteriordb/${name}.json.zip`] as const)
+  const paths = NAMES.map((name) => [name, `${SHARED_DATA}/posteriordb/${name}.json.zip`] as const)
   if (!paths.every(([, path]) => existsSync(path))) return undefined
   return Object.fromEntries(paths.map(([name, path]) => [name, JSON.parse(onlyEntry(readFileSync(path)))]))
 }

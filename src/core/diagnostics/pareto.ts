@@ -55,7 +55,7 @@ export function tailLength(size: number, efficiency: number): number {
 }
 
 /** Draws of the smallest tail that is fitted. */
-const LEAST_TAIL = 5
+export const LEAST_TAIL = 5
 
 /**
  * Pareto k-hat: how heavy the draws' tails are, by the larger of both shapes. Means of draws with k-hat ≥ 1 do not exist; from 0.7 on
