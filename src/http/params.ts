@@ -1,6 +1,6 @@
 /** Paths and queries, parsed once. */
 
-import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import { type ColumnSpec, namedColumns, type Schema } from '../core/draws/columns.ts'
 import { type Elements, parseElements } from '../core/draws/elements.ts'
 import type { Slice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
@@ -21,10 +21,19 @@ export function tenantParam(c: AppContext): string {
 }
 
 export function chainParam(c: AppContext): number {
-  const text = c.req.param('chain') ?? ''
+  return chainNumber(c.req.param('chain') ?? '')
+}
+
+function chainNumber(text: string): number {
   const chain = Number(text)
   if (/^(0|[1-9]\d{0,9})$/.test(text) && isChainNumber(chain)) return chain
   throw new McbError('invalid_parameter', 'a chain number is an integer from 0 to 2147483647 without leading zeros')
+}
+
+/** The chains that `chain` names, in the order asked for, each once; undefined when none is named. */
+export function chainsQuery(c: AppContext): readonly number[] | undefined {
+  const given = c.req.queries('chain')
+  return given && [...new Set(given.map(chainNumber))]
 }
 
 export function sliceQuery(c: AppContext): Slice {
@@ -48,20 +57,7 @@ export function columnsQuery(c: AppContext, schema: Schema): readonly ColumnSpec
   const variables = c.req.queries('var')
   const stats = c.req.queries('stat')
   if (variables === undefined && stats === undefined) return schema.columns
-  const chosen = new Set<ColumnSpec>()
-  for (const [names, specs, what] of [
-    [variables, schema.draws, 'variable'],
-    [stats, schema.stats, 'sampler stat'],
-  ] as const) {
-    for (const name of names ?? []) {
-      const spec = specs.get(name)
-      if (spec === undefined) {
-        throw new McbError('unknown_variable', `the run has no ${what} "${name}"`, { variable: name, status: 404 })
-      }
-      chosen.add(spec)
-    }
-  }
-  return [...chosen]
+  return namedColumns(schema, variables, stats)
 }
 
 /** Elements of the one column that `var` or `stat` names; undefined when all are asked for. */

@@ -123,6 +123,32 @@ function ragged(base: ColumnBase, shape: readonly number[] | null, dtype: Dtype)
   return { ...base, layout: 'ragged', kind: 'ragged-numbers', shape, dtype, itemSize: ITEM_SIZE[dtype] }
 }
 
+/**
+ * The columns of some names, each once: the variables before the sampler stats.
+ *
+ * @throws McbError `unknown_variable`, as a read gives it
+ */
+export function namedColumns(
+  schema: Schema,
+  variables: readonly string[] = [],
+  stats: readonly string[] = [],
+): readonly ColumnSpec[] {
+  const chosen = new Set<ColumnSpec>()
+  for (const [names, specs, what] of [
+    [variables, schema.draws, 'variable'],
+    [stats, schema.stats, 'sampler stat'],
+  ] as const) {
+    for (const name of names) {
+      const spec = specs.get(name)
+      if (spec === undefined) {
+        throw new McbError('unknown_variable', `the run has no ${what} "${name}"`, { variable: name, status: 404 })
+      }
+      chosen.add(spec)
+    }
+  }
+  return [...chosen]
+}
+
 /** True where one draw of a ragged column may have this shape. */
 export function fitsShape(expected: readonly number[] | null, actual: ArrayLike<number>): boolean {
   if (expected === null) return true
