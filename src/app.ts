@@ -9,6 +9,9 @@ import { McbError } from './core/errors.ts'
 import { type Bounds, DEFAULT_BOUNDS, DEFAULT_LIMITS, type Limits } from './core/limits.ts'
 import { oneLine, reportLine } from './core/log-text.ts'
 import { withoutKeys } from './core/redaction.ts'
+import { LocalBench } from './core/summary/bench.ts'
+import { Summaries } from './core/summary/summaries.ts'
+import { Workshop } from './core/summary/workshop.ts'
 import { keyedAccess, openAccess } from './http/access.ts'
 import { type AuditEntry, auditTo } from './http/audit.ts'
 import { readStandardBody } from './http/body.ts'
@@ -38,6 +41,7 @@ import { metricsRoutes } from './routes/metrics.ts'
 import { runRoutes } from './routes/runs.ts'
 import { sharedRoutes } from './routes/shared.ts'
 import { shareRoutes } from './routes/shares.ts'
+import { summaryRoutes } from './routes/summary.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import type { StoreBackend } from './runs/backend.ts'
@@ -90,6 +94,8 @@ export interface AppOptions {
   readonly isLocal?: IsLocal
   /** Refuses writes while there is too little space. @throws McbError `storage_unavailable` */
   readonly requireSpace?: () => void
+  /** Computes summaries of runs; in the thread of the requests by default. */
+  readonly summaries?: Summaries
   /** Learns of defects and of storage that fails; the client is told only their code. */
   readonly report?: (requestId: string, error: unknown) => void
   /** Learns of every change of tenants and keys. */
@@ -104,6 +110,7 @@ const RESOURCES: Resources = {
   ...aboutRoutes,
   ...chainRoutes,
   ...drawRoutes,
+  ...summaryRoutes,
   ...eventRoutes,
   ...shareRoutes,
   ...whoamiRoutes,
@@ -147,6 +154,7 @@ function prepare(app: Hono<AppEnv>, options: Surroundings): void {
   app.use(announceLength)
   for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())
   app.use('/v1/runs/:rid/about', compressed('strong'))
+  app.get('/v1/runs/:rid/summary', compressed())
   // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
   app.onError(handleErrors(report))
@@ -174,6 +182,7 @@ function servicesOf(options: AppOptions): Services {
     whenAnswered,
     authorize: counted(authorizeWith(options, management), openAnswers, whenAnswered),
     quotas: new Quotas(now),
+    summaries: options.summaries ?? new Summaries(new Workshop(new LocalBench())),
     management,
     openBackend,
     meter: options.meter,

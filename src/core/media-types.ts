@@ -6,5 +6,6 @@ export const PROTOBUF_ALIAS = 'application/protobuf'
 export const JSON_TYPE = 'application/json'
 /** A JSON merge patch (RFC 7396). */
 export const MERGE_PATCH = 'application/merge-patch+json'
+export const CSV_TYPE = 'text/csv'
 export const PROBLEM_TYPE = 'application/problem+json'
 export const EVENT_STREAM = 'text/event-stream'

@@ -13,5 +13,7 @@ declare class TextDecoder {
 }
 
 declare function setTimeout(run: () => void, milliseconds?: number): unknown
+declare function clearTimeout(timer: unknown): void
+declare const performance: { now(): number }
 declare function atob(text: string): string
 declare function btoa(binary: string): string

@@ -42,16 +42,25 @@ function weigh(ranges: readonly Range[], type: string): { q: number; rank: numbe
 
 /** @throws McbError `not_acceptable` */
 export function negotiate(accept: string | undefined): AnswerType {
-  if (accept === undefined || accept.trim() === '') return PROTOBUF
+  return negotiateAmong(OFFERED, accept)
+}
+
+/**
+ * The media type of an answer that has several, the first of them for a request without a wish.
+ *
+ * @throws McbError `not_acceptable`
+ */
+export function negotiateAmong<T extends string>(offered: readonly [T, ...T[]], accept: string | undefined): T {
+  if (accept === undefined || accept.trim() === '') return offered[0]
   const ranges = parseAccept(accept)
-  let chosen: { type: AnswerType; q: number; rank: number } | undefined
-  for (const type of OFFERED) {
+  let chosen: { type: T; q: number; rank: number } | undefined
+  for (const type of offered) {
     const { q, rank } = weigh(ranges, type)
     if (q === 0) continue
     if (chosen === undefined || q > chosen.q || (q === chosen.q && rank > chosen.rank)) chosen = { type, q, rank }
   }
   if (chosen !== undefined) return chosen.type
-  throw new McbError('not_acceptable', `"${accept}" cannot be met; this answers ${OFFERED.join(', ')}`)
+  throw new McbError('not_acceptable', `"${accept}" cannot be met; this answers ${offered.join(', ')}`)
 }
 
 /** True when the request's `If-None-Match` covers this ETag. */

@@ -2,6 +2,7 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Quotas } from '../access/quotas.ts'
 import type { Bounds, Limits } from '../core/limits.ts'
+import type { Summaries } from '../core/summary/summaries.ts'
 import type { StoreBackend } from '../runs/backend.ts'
 import type { BodyBudget } from './body-budget.ts'
 import type { AppContext, AppEnv, ReadBody, WhenAnswered } from './context.ts'
@@ -54,6 +55,8 @@ export interface Services {
   readonly whenAnswered: WhenAnswered
   readonly bounds: Bounds
   readonly quotas: Quotas
+  /** Computes summaries of runs, for all tenants. */
+  readonly summaries: Summaries
   /** Gives a request its caller and that caller's backend: the one place where that happens. */
   readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun' | 'answer'>) => MiddlewareHandler<AppEnv>
   /** Management of tenants and keys; absent where there are none. */

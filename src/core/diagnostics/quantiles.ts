@@ -22,14 +22,14 @@ export function quantile(scalar: Scalar, p: number): Statistic {
   return statistic(scalar, quantileOf(scalar.sorted, p, scalar.convention))
 }
 
-export function mean({ values, blemish }: Scalar): Statistic {
-  return blemish ?? meanOf(values)
+export function mean(scalar: Scalar): Statistic {
+  return scalar.blemish ?? statistic(scalar, meanOf(scalar.values))
 }
 
 /** The standard deviation of all draws (ddof 1). */
-export function sd({ values, blemish }: Scalar): Statistic {
-  if (blemish !== undefined) return blemish
-  return values.length < 2 ? 'too_few' : Math.sqrt(varianceOf(values))
+export function sd(scalar: Scalar): Statistic {
+  if (scalar.blemish !== undefined) return scalar.blemish
+  return scalar.values.length < 2 ? 'too_few' : statistic(scalar, Math.sqrt(varianceOf(scalar.values)))
 }
 
 export const median = (scalar: Scalar): Statistic =>
@@ -56,6 +56,7 @@ export function hdi(scalar: Scalar, prob: number): Interval {
   if (scalar.blemish === 'nan') return scalar.convention === 'arviz' ? besideNaN(scalar, prob) : ['nan', 'nan']
   const { sorted } = scalar
   const span = Math.min(Math.floor(prob * sorted.length), sorted.length - 1)
+  if (sorted.length === 0) return ['too_few', 'too_few']
   let best = 0
   let width = Number.POSITIVE_INFINITY
   for (let i = 0; i + span < sorted.length; i++) {

@@ -1,5 +1,5 @@
 /** Parts of routes' descriptions in /openapi.json: bodies and answers. */
-import { EVENT_STREAM, JSON_TYPE, MERGE_PATCH, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
+import { CSV_TYPE, EVENT_STREAM, JSON_TYPE, MERGE_PATCH, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
 import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Content, Description, JsonSchema, RequestBody, ResponseObject } from './types.ts'
@@ -73,6 +73,16 @@ export const drawsResponse: ResponseObject = {
   description: 'All columns come from one moment; protobuf unless Accept prefers JSON',
   headers: headersWith(['ETag', 'Content-Length']),
   content: { [JSON_TYPE]: { schema: ref('DrawDocument') }, ...protobuf(DRAWS) },
+}
+
+const SUMMARY = `variable,index,label,mean,sd,ess_bulk,ess_tail,rhat\r
+theta,3,theta[D],4.1,4.8,1890.4,1201.7,1.002\r
+`
+
+export const summaryResponse: ResponseObject = {
+  description: 'All rows, and all pages that follow, are of one moment; JSON unless Accept prefers text/csv',
+  headers: headersWith(['Content-Encoding', 'Link']),
+  content: { [JSON_TYPE]: { schema: ref('RunFigures') }, [CSV_TYPE]: { schema: { type: 'string' }, example: SUMMARY } },
 }
 
 const EVENTS = `retry: 1000

@@ -37,6 +37,11 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     description: 'Bytes of the body that GET would have; absent where the answer would have to be made to know',
     schema: { type: 'integer', format: 'int64', minimum: 0 },
   },
+  Link: {
+    description: 'With rel="next", the way to the next page; absent on the last one',
+    schema: { type: 'string' },
+    example: '</v1/runs/eight-schools/summary?cursor=eyJy>; rel="next"',
+  },
   'Retry-After': {
     description: 'Seconds after which a retry makes sense',
     required: true,
@@ -93,6 +98,13 @@ export const onlyNew: Parameter = {
   description: '`*`: only make it; 412 chain_exists when it exists. Anything else has no effect.',
   schema: { type: 'string' },
   example: '*',
+}
+export const prefer: Parameter = {
+  name: 'Prefer',
+  in: 'header',
+  description: 'wait=N: seconds that the answer may take, at most 60 (RFC 7240); 10 without it',
+  schema: { type: 'string' },
+  example: 'wait=10',
 }
 export const lastEventId: Parameter = {
   name: 'Last-Event-ID',

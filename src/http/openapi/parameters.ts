@@ -1,4 +1,6 @@
 /** Parameters of paths and queries, for /openapi.json. */
+import { COLUMNS } from '../../core/diagnostics/figures.ts'
+import { DEFAULT_COLUMNS, DEFAULT_LIMIT, MAX_LIMIT, WARMUP_CHOICES } from '../../core/summary/question.ts'
 import { ref } from './schema-parts.ts'
 import type { Parameter } from './types.ts'
 
@@ -101,6 +103,56 @@ const bound = (name: string, description: string): Parameter => ({
   description: `${description} A decimal integer of any size, negative ones counted from the end, clamped as Python does.`,
   schema: { type: 'integer', format: 'int64' },
 })
+
+const choice = (name: string, description: string, choices: readonly string[]): Parameter =>
+  ofList(name, description, { type: 'string', enum: choices, default: choices[0] })
+
+const elements: Parameter = {
+  name: 'elem',
+  in: 'query',
+  description:
+    'Some elements of the one variable or stat that is named: indices and half-open ranges into the flattened (C order) value, at ' +
+    'most 10,000',
+  schema: { type: 'string', pattern: '^[0-9]+(:[0-9]+)?(,[0-9]+(:[0-9]+)?)*$' },
+  example: '0,3,10:20',
+}
+export const chains: Parameter = {
+  name: 'chain',
+  in: 'query',
+  style: 'form',
+  explode: true,
+  description: 'Numbers of chains; without it, all that have at least half the median length',
+  schema: { type: 'array', items: ref('ChainNumber') },
+}
+
+export const summaryParameters: readonly Parameter[] = [
+  columns('var', 'Variables; without `var` and `stat`, all variables'),
+  columns('stat', 'Sampler stats'),
+  elements,
+  chains,
+  choice('warmup', 'Warmup draws: left out, used like others, or used alone', WARMUP_CHOICES),
+  choice('convention', "Numbers as R's posterior has them, or as ArviZ has", ['posterior', 'arviz']),
+  choice('ci_kind', 'Intervals with equal tails, or of the highest density', ['eti', 'hdi']),
+  ofList('ci_prob', 'Probability of the interval, between 0 and 1', { type: 'number', default: 0.89 }),
+  ofList('columns', `Some of ${COLUMNS.join()}, with commas between`, {
+    type: 'string',
+    default: DEFAULT_COLUMNS.join(),
+  }),
+  ofList(
+    'sort',
+    'One of the columns, with - before it for the greatest first; order of registration without it',
+    {
+      type: 'string',
+    },
+    '-rhat',
+  ),
+  {
+    ...limit,
+    description: 'Rows of a page at most',
+    schema: { type: 'integer', format: 'int32', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT },
+  },
+  { ...cursor, schema: { type: 'string' } },
+]
 
 export const sliceParameters: readonly Parameter[] = [
   columns('var', 'Variables to read, in this order; without `var` and `stat`, all variables and sampler stats'),

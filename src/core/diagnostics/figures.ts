@@ -1,0 +1,146 @@
+/** Figures: what is computed of each scalar, by name, and tables of them. */
+
+import type { Convention, Reason, Statistic } from './convention.ts'
+import { essBulk, essTail } from './ess.ts'
+import { mcseMean, mcseSd } from './mcse.ts'
+import { paretoKhat } from './pareto.ts'
+import { eti, hdi, mad, mean, median, sd } from './quantiles.ts'
+import { rhat } from './rhat.ts'
+import { Scalar, Workspace } from './scalar.ts'
+import type { ScalarBlock } from './scalar-block.ts'
+
+/** Columns of a summary, in their order. */
+export const COLUMNS = [
+  'mean',
+  'sd',
+  'median',
+  'mad',
+  'lb',
+  'ub',
+  'mcse_mean',
+  'mcse_sd',
+  'ess_bulk',
+  'ess_tail',
+  'rhat',
+  'pareto_khat',
+] as const
+export type Column = (typeof COLUMNS)[number]
+
+export interface CredibleInterval {
+  /** Equal tails, or the highest density. */
+  readonly kind: 'eti' | 'hdi'
+  /** 0 < prob < 1 */
+  readonly prob: number
+}
+
+/** A column, with its interval where it is the bound of one: values of one name mean the same. */
+export type Figure = Exclude<Column, 'lb' | 'ub'> | `${'lb' | 'ub'}:${'eti' | 'hdi'}:${number}`
+
+export function figureOf(column: Column, { kind, prob }: CredibleInterval): Figure {
+  return column === 'lb' || column === 'ub' ? `${column}:${kind}:${prob}` : column
+}
+
+const STATISTICS: Readonly<Record<Exclude<Column, 'lb' | 'ub'>, (scalar: Scalar) => Statistic>> = {
+  mean,
+  sd,
+  median,
+  mad,
+  mcse_mean: mcseMean,
+  mcse_sd: mcseSd,
+  ess_bulk: essBulk,
+  ess_tail: (scalar) => essTail(scalar),
+  rhat,
+  pareto_khat: (scalar) => paretoKhat(scalar),
+}
+
+function statisticOf(figure: Figure): (scalar: Scalar) => Statistic {
+  const [column, kind, prob] = figure.split(':')
+  if (kind === undefined) return STATISTICS[figure as Exclude<Column, 'lb' | 'ub'>]
+  const interval = kind === 'hdi' ? hdi : eti
+  const bound = column === 'lb' ? 0 : 1
+  return (scalar) => interval(scalar, Number(prob))[bound]
+}
+
+/** Reasons by their code in a table; 0 stands for a number. */
+const REASONS: readonly (Reason | 'pending' | undefined)[] = [
+  undefined,
+  'constant',
+  'too_few',
+  'nan',
+  'infinite',
+  'pending',
+]
+const PENDING = REASONS.indexOf('pending')
+
+/** One figure of many scalars. */
+export class FigureColumn {
+  readonly values: Float64Array<ArrayBuffer>
+  readonly codes: Uint8Array<ArrayBuffer>
+
+  constructor(values: Float64Array<ArrayBuffer>, codes: Uint8Array<ArrayBuffer>) {
+    this.values = values
+    this.codes = codes
+  }
+
+  /** A column in which nothing is known yet. */
+  static pending(size: number): FigureColumn {
+    return new FigureColumn(new Float64Array(size).fill(Number.NaN), new Uint8Array(size).fill(PENDING))
+  }
+
+  at(row: number): number | Reason | 'pending' {
+    return REASONS[this.codes[row] ?? PENDING] ?? (this.values[row] as number)
+  }
+
+  hasPending(row: number, count: number): boolean {
+    const at = this.codes.indexOf(PENDING, row)
+    return at >= 0 && at < row + count
+  }
+
+  slice(from: number, to: number): FigureColumn {
+    return new FigureColumn(this.values.subarray(from, to), this.codes.subarray(from, to))
+  }
+
+  put(row: number, value: Statistic): void {
+    this.values[row] = typeof value === 'number' ? value : Number.NaN
+    this.codes[row] = typeof value === 'number' ? 0 : REASONS.indexOf(value)
+  }
+
+  /** Takes over the rows of a part of the scalars, from `row` on. */
+  place(row: number, part: FigureColumn): void {
+    this.values.set(part.values, row)
+    this.codes.set(part.codes, row)
+  }
+}
+
+export type FigureTable = ReadonlyMap<Figure, FigureColumn>
+
+/** Figures of a block that are asked for. */
+export interface Plan {
+  readonly convention: Convention
+  readonly figures: readonly Figure[]
+}
+
+/** Computes the figures of a block; stops behind each scalar, so that others may have a turn. */
+export function* computeFigures(block: ScalarBlock, plan: Plan): Generator<void, FigureTable> {
+  const { elements, chains, draws } = block.shape
+  const workspace = workspaceOf(chains, draws)
+  const columns = plan.figures.map((figure) => ({
+    figure,
+    statistic: statisticOf(figure),
+    column: FigureColumn.pending(elements),
+  }))
+  for (let element = 0; element < elements; element++) {
+    const each = new Scalar(workspace, block.scalar(element), plan.convention)
+    for (const { statistic, column } of columns) column.put(element, statistic(each))
+    yield
+  }
+  return new Map(columns.map(({ figure, column }) => [figure, column]))
+}
+
+let last: Workspace | undefined
+
+/** The workspace of the block before where it has the same shape: its tables of z-scores are costly. */
+function workspaceOf(chains: number, draws: number): Workspace {
+  if (last?.chains !== chains || last.draws !== draws) last = new Workspace(chains, draws)
+  return last
+}

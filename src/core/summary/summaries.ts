@@ -1,0 +1,265 @@
+/** Summaries of runs: computed once for all who ask, kept for as long as there is room, and of one moment. */
+
+import type { Convention } from '../diagnostics/convention.ts'
+import { type Column, type CredibleInterval, figureOf } from '../diagnostics/figures.ts'
+import type { ColumnSpec, RigidNumbers } from '../draws/columns.ts'
+import { ElementNames } from '../draws/labels.ts'
+import { McbError } from '../errors.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import { type ChainPart, type LeftOutChain, type Moment, presentMoment, Warmups } from './moment.ts'
+import type { SummaryQuestion, WarmupChoice } from './question.ts'
+import { rowOf, Scalars, type SummaryRow, sorted } from './rows.ts'
+import type { DrawSource } from './source.ts'
+import { Stock, type Stretch } from './stock.ts'
+import type { Job, Order, Workshop } from './workshop.ts'
+
+export interface SummaryLimits {
+  /** Values (draws of all chains and scalars) that one page needs. */
+  readonly values: number
+  /** Values of one scalar, which are held as a whole. */
+  readonly scalar: number
+  /** Bytes of figures that are kept. */
+  readonly keptBytes: number
+}
+
+export const SUMMARY_LIMITS: SummaryLimits = { values: 2e8, scalar: 1e7, keptBytes: 64 * 1024 * 1024 }
+export const ISOLATE_SUMMARY_LIMITS: SummaryLimits = { values: 2e7, scalar: 1e6, keptBytes: 8 * 1024 * 1024 }
+
+/** Scalars that a page may be chosen of. */
+const MOST_SCALARS = 1_000_000
+
+export interface LeftOutVariable {
+  readonly variable: string
+  readonly reason: 'ragged' | 'strings'
+}
+
+export interface Summary {
+  readonly rid: string
+  readonly registration: string
+  readonly convention: Convention
+  readonly ci: CredibleInterval
+  readonly warmup: WarmupChoice
+  /** False where a figure is pending. */
+  readonly complete: boolean
+  /** Share of the work that is done; absent when it is all. */
+  readonly progress?: number
+  readonly chains: readonly ChainPart[]
+  readonly leftOut: readonly (LeftOutChain | LeftOutVariable)[]
+  /** Draws of each chain. */
+  readonly draws: number
+  readonly columns: readonly Column[]
+  readonly rows: readonly SummaryRow[]
+  readonly nextCursor?: string
+}
+
+/** Milliseconds without a write after which a run counts as one that rests. */
+const RESTS_MS = 2000
+/** Share of a growing run's draws that an answer has at least: figures are computed anew when a run has grown by a quarter. */
+const ENOUGH = 0.8
+
+/** Moments and stocks that are remembered at most. */
+const MOMENTS = 1000
+const STOCKS = 1000
+
+export interface Asking {
+  /** Those who share turns at computing: a tenant. */
+  readonly owner: object
+  /** Milliseconds that the answer may take; the figures that are not known then are pending. */
+  readonly waitMs: number
+}
+
+export class Summaries {
+  readonly workshop: Workshop
+  readonly limits: SummaryLimits
+  private readonly warmups = new Warmups()
+  /** Stocks by what they are made of, the one that was used last at the end. */
+  private readonly stocks = new Map<string, Stock>()
+  /** Moments that were computed last, by run and choice. */
+  private readonly latest = new Map<string, Moment>()
+  private readonly jobs = new Map<string, Job>()
+
+  constructor(workshop: Workshop, limits: SummaryLimits = SUMMARY_LIMITS) {
+    this.workshop = workshop
+    this.limits = limits
+  }
+
+  /** @throws McbError `chain_not_found`, `invalid_parameter`, `run_replaced`, `payload_too_large`, `overloaded` */
+  async answer(source: DrawSource, question: SummaryQuestion, asking: Asking): Promise<Summary> {
+    const until = performance.now() + asking.waitMs
+    const { sort, columns, ci, limit } = question
+    const { moment, offset } = await this.begin(source, question)
+    const { numbers, leftOut } = sortOut(question.specs)
+    const scalars = new Scalars(numbers, question.elements)
+    if (scalars.total > MOST_SCALARS) throw tooMuch(scalars.total, MOST_SCALARS, 'scalars')
+    const stock = this.stock(source, moment, question)
+    const fill = (stretches: readonly Stretch[], wanted: readonly Column[]) =>
+      this.fill(
+        { source, stock, stretches, figures: wanted.map((column) => figureOf(column, ci)), owner: asking.owner },
+        until,
+      )
+    let known = sort === undefined ? 1 : await fill(scalars.allStretches(), [sort.column])
+    const order = sort === undefined ? undefined : sorted(scalars, stock, sort, ci)
+    const end = Math.min(scalars.total, offset + limit)
+    const rows = Array.from({ length: Math.max(0, end - offset) }, (_, i) => order?.[offset + i] ?? offset + i)
+    if (known === 1) known = await fill(scalars.stretches(rows), columns)
+    this.trim()
+    const names = new ElementNames(source.meta)
+    const { rid, registration } = source
+    const next = { registration, moment, sort, offset: end }
+    return {
+      ...{ rid, registration, convention: question.convention, ci, warmup: question.warmup },
+      complete: known === 1,
+      ...(known < 1 && { progress: known }),
+      chains: moment.chains,
+      leftOut: [...moment.leftOut, ...leftOut],
+      draws: moment.draws,
+      columns,
+      rows: rows.map((scalar) => rowOf(scalars.at(scalar), stock, columns, ci, names)),
+      ...(end < scalars.total && { nextCursor: encodeCursor(next) }),
+    }
+  }
+
+  /** The moment of the answer, and the rows before it. */
+  private async begin(source: DrawSource, question: SummaryQuestion): Promise<{ moment: Moment; offset: number }> {
+    const { cursor: text, sort } = question
+    if (text === undefined) return { moment: await this.moment(source, question), offset: 0 }
+    const cursor = decodeCursor(text, sort)
+    if (cursor.registration !== source.registration) {
+      throw new McbError('run_replaced', `run "${source.rid}" was deleted and registered again`)
+    }
+    await requireDraws(source, cursor.moment)
+    return cursor
+  }
+
+  /** The present moment, or of a run that grows the one before, if that has enough of the draws. */
+  private async moment(source: DrawSource, { warmup, chains, convention }: SummaryQuestion): Promise<Moment> {
+    const present = await presentMoment(source, this.warmups, warmup, chains)
+    const key = [source.registration, warmup, convention, chains?.join() ?? ''].join('/')
+    const before = this.latest.get(key)
+    const grows = Date.now() - present.updatedAt < RESTS_MS
+    const moment = before !== undefined && grows && isEnough(before, present) ? before : present
+    this.latest.delete(key)
+    this.latest.set(key, moment)
+    for (const oldest of this.latest.keys()) if (this.latest.size > MOMENTS) this.latest.delete(oldest)
+    return moment
+  }
+
+  private stock({ registration }: DrawSource, moment: Moment, { warmup, convention }: SummaryQuestion): Stock {
+    const chains = moment.chains.map(({ chain, first }) => `${chain}:${first}`).join()
+    const family = [registration, warmup, convention].join('/')
+    const key = `${family}/${moment.draws}/${chains}`
+    let stock = this.stocks.get(key)
+    if (stock === undefined) {
+      const earlier = [...this.stocks.values()].findLast((each) => each.key.startsWith(`${family}/`))
+      stock = new Stock(key, moment, convention, earlier?.rhats)
+    }
+    this.stocks.delete(key)
+    this.stocks.set(key, stock)
+    return stock
+  }
+
+  /** Waits until the figures are known, or the time is over; the share of the work that is done. */
+  private async fill(order: Order, until: number): Promise<number> {
+    const { stock, figures } = order
+    const isLacking = (stretch: Stretch) => stock.missing(stretch, figures).length > 0
+    const stretches = order.stretches.filter(isLacking)
+    if (stretches.length === 0) return 1
+    this.requireFits(stretches, stock.moment)
+    const job = this.job({
+      ...order,
+      stretches,
+      urgency: ({ spec, from, to }) => worstRhat(stock.hints, spec, from, to),
+    })
+    await settledWithin(job.ended, until - performance.now())
+    return stretches.some(isLacking) ? Math.min(0.999, job.progress) : 1
+  }
+
+  /** The job for an order, which may be at work for somebody else already. */
+  private job(order: Order): Job {
+    const { stock, figures, stretches } = order
+    const parts = stretches.map(({ spec, from, to }) => `${spec.index}:${from}:${to}`)
+    const key = [stock.key, figures.join(), parts.join()].join('/')
+    const running = this.jobs.get(key)
+    if (running !== undefined) return running
+    const job = this.workshop.start(order)
+    this.jobs.set(key, job)
+    const forget = () => void this.jobs.delete(key)
+    void job.ended.then(forget, forget)
+    return job
+  }
+
+  private requireFits(stretches: readonly Stretch[], { chains, draws }: Moment): void {
+    const scalar = chains.length * draws
+    if (scalar > this.limits.scalar) throw tooMuch(scalar, this.limits.scalar, 'draws of a scalar')
+    const values = stretches.reduce((n, { from, to }) => n + (to - from) * scalar, 0)
+    if (values > this.limits.values) throw tooMuch(values, this.limits.values, 'values')
+  }
+
+  /** Forgets the stocks that were used longest ago. */
+  private trim(): void {
+    let weight = 0
+    for (const stock of this.stocks.values()) weight += stock.weight
+    for (const [key, stock] of this.stocks) {
+      if ((weight <= this.limits.keptBytes && this.stocks.size <= STOCKS) || this.stocks.size === 1) return
+      this.stocks.delete(key)
+      weight -= stock.weight
+    }
+  }
+}
+
+function tooMuch(given: number, limit: number, what: string): McbError {
+  const detail = `the answer needs ${given} ${what}, and at most ${limit} are computed at once; name fewer variables, elements or chains`
+  return new McbError('payload_too_large', detail, { limit })
+}
+
+/** Numbers of fixed shape; the other columns are left out, and named. */
+function sortOut(specs: readonly ColumnSpec[]): { numbers: RigidNumbers[]; leftOut: LeftOutVariable[] } {
+  const numbers: RigidNumbers[] = []
+  const leftOut: LeftOutVariable[] = []
+  for (const spec of specs) {
+    if (spec.kind === 'rigid-numbers') numbers.push(spec)
+    else leftOut.push({ variable: spec.name, reason: spec.dtype === 'str' ? 'strings' : 'ragged' })
+  }
+  return { numbers, leftOut }
+}
+
+/** @throws McbError `invalid_parameter` where the run has never had the draws of a cursor */
+async function requireDraws(source: DrawSource, { chains, draws }: Moment): Promise<void> {
+  const states = new Map((await source.states()).map(({ chain, length }) => [chain, length]))
+  if (chains.every(({ chain, first }) => first + draws <= (states.get(chain) ?? -1))) return
+  throw new McbError('invalid_parameter', `"cursor" is of draws that run "${source.rid}" has not`)
+}
+
+/** True if an earlier moment is of the same chains, and of most of their draws. */
+function isEnough(before: Moment, present: Moment): boolean {
+  if (before.draws < ENOUGH * present.draws || before.chains.length !== present.chains.length) return false
+  return before.chains.every(({ chain, first }, i) => {
+    const part = present.chains[i]
+    return part?.chain === chain && part.first === first
+  })
+}
+
+/** The worst R-hat that elements had before; what has none is as bad as can be. */
+function worstRhat(hints: Stock | undefined, spec: RigidNumbers, from: number, to: number): number {
+  if (hints === undefined) return 0
+  let worst = 0
+  for (let element = from; element < to; element++) {
+    const value = hints.at(spec, element, 'rhat')
+    if (typeof value === 'number') worst = Math.max(worst, value)
+    else if (value === 'infinite' || value === 'nan') return Number.POSITIVE_INFINITY
+  }
+  return worst
+}
+
+async function settledWithin(work: Promise<void>, milliseconds: number): Promise<void> {
+  if (milliseconds === Number.POSITIVE_INFINITY) return work
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, milliseconds))
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,44 @@
+/** A summary as JSON and as CSV. */
+import type { JsonObject, JsonValue } from '../json.ts'
+import type { SummaryRow } from './rows.ts'
+import type { Summary } from './summaries.ts'
+
+export function summaryJson(summary: Summary): JsonObject {
+  const { columns, rows, chains, leftOut, progress, nextCursor } = summary
+  const { rid, registration, convention, ci, warmup, complete, draws } = summary
+  return {
+    ...{ rid, registration, convention, ci: { kind: ci.kind, prob: ci.prob }, warmup, complete },
+    ...(progress !== undefined && { progress }),
+    chains: chains.map((part) => ({ chain: part.chain, draws: part.draws, warmup: part.warmup })),
+    leftOut: leftOut.map((each) => ({ ...each })),
+    draws,
+    columns,
+    rows: rows.map((row) => rowJson(row, columns)),
+    ...(nextCursor !== undefined && { nextCursor }),
+  }
+}
+
+function rowJson({ variable, index, label, figures }: SummaryRow, columns: readonly string[]): JsonObject {
+  const row: Record<string, JsonValue> = { variable, index, label }
+  const reasons: Record<string, string> = {}
+  for (const [i, column] of columns.entries()) {
+    const figure = figures[i] ?? 'pending'
+    row[column] = typeof figure === 'number' ? figure : null
+    if (typeof figure === 'string') reasons[column] = figure
+  }
+  return Object.keys(reasons).length === 0 ? row : { ...row, reasons }
+}
+
+/** RFC 4180, with a head. A figure that is not there is an empty cell. */
+export function summaryCsv({ columns, rows }: Summary): string {
+  const lines = [['variable', 'index', 'label', ...columns].join()]
+  for (const { variable, index, label, figures } of rows) {
+    const cells = figures.map((figure) => (typeof figure === 'number' ? String(figure) : ''))
+    lines.push([cell(variable), cell(index.join()), cell(label), ...cells].join())
+  }
+  return `${lines.join('\r\n')}\r\n`
+}
+
+function cell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}

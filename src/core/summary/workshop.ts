@@ -1,0 +1,180 @@
+/**
+ * Jobs that fill stocks with figures, block by block. Those who ask take turns: a block of one, then a block of the next, whatever
+ * each has waiting. The next block is read while one is computed.
+ */
+
+import type { Figure } from '../diagnostics/figures.ts'
+import { McbError } from '../errors.ts'
+import type { Bench, BlockWork } from './bench.ts'
+import type { DrawSource } from './source.ts'
+import type { Stock, Stretch } from './stock.ts'
+
+export interface WorkshopOptions {
+  /** Bytes of a block, as doubles; one scalar may have more. */
+  readonly blockBytes?: number
+  /** Rests behind some milliseconds of reading, for as long as others need the storage. */
+  readonly rest?: (milliseconds: number) => Promise<void>
+}
+
+const BLOCK_BYTES = 32 * 1024 * 1024
+/** Elements that one read of a store may name. */
+const BLOCK_ELEMENTS = 10_000
+/** Blocks that are read or computed at a time. */
+const BLOCKS = 2
+/** Jobs of one owner that wait or are at work. */
+const JOBS = 32
+
+/** Some figures of some elements, for a stock. */
+export interface Order {
+  /** Those who share turns: a tenant. */
+  readonly owner: object
+  readonly source: DrawSource
+  readonly stock: Stock
+  readonly stretches: readonly Stretch[]
+  readonly figures: readonly Figure[]
+  /** Order of the blocks: the greatest urgency first. That of registration when absent. */
+  readonly urgency?: (stretch: Stretch) => number
+}
+
+export class Job {
+  readonly order: Order
+  readonly total: number
+  /** Settles when all figures are known, or one cannot be. */
+  readonly ended: Promise<void>
+  readonly blocks: Stretch[]
+  done = 0
+  atWork = 0
+  private readonly ending = Promise.withResolvers<void>()
+
+  constructor(order: Order, blocks: Stretch[]) {
+    this.order = order
+    this.blocks = blocks
+    this.total = blocks.reduce((n, { from, to }) => n + to - from, 0)
+    this.ended = this.ending.promise
+    this.ended.catch(() => {})
+  }
+
+  /** Share of the elements that are done. */
+  get progress(): number {
+    return this.total === 0 ? 1 : this.done / this.total
+  }
+
+  settle(): void {
+    if (this.blocks.length === 0 && this.atWork === 0) this.ending.resolve()
+  }
+
+  fail(error: unknown): void {
+    this.blocks.length = 0
+    this.ending.reject(error)
+  }
+}
+
+export class Workshop {
+  private readonly bench: Bench
+  private readonly blockBytes: number
+  private readonly rest: (milliseconds: number) => Promise<void>
+  /** Jobs that have blocks left, by owner, the next one first. */
+  private readonly waiting = new Map<object, Job[]>()
+  private atWork = 0
+
+  constructor(bench: Bench, { blockBytes = BLOCK_BYTES, rest = async () => {} }: WorkshopOptions = {}) {
+    this.bench = bench
+    this.blockBytes = blockBytes
+    this.rest = rest
+  }
+
+  /** @throws McbError `overloaded` */
+  start(order: Order): Job {
+    const { owner, stretches, stock, urgency } = order
+    const blocks = stretches.flatMap((stretch) => this.cut(stretch, stock))
+    if (urgency !== undefined) {
+      const urgencies = new Map(blocks.map((block) => [block, urgency(block)]))
+      blocks.sort((a, b) => (urgencies.get(b) ?? 0) - (urgencies.get(a) ?? 0))
+    }
+    const job = new Job(order, blocks)
+    const jobs = this.waiting.get(owner) ?? []
+    if (jobs.length >= JOBS) {
+      const detail = `${JOBS} summaries are being computed for this tenant; send the request again`
+      throw new McbError('overloaded', detail, { limit: JOBS, retryAfter: 5 })
+    }
+    if (blocks.length > 0) this.waiting.set(owner, [...jobs, job])
+    else job.settle()
+    this.goOn()
+    return job
+  }
+
+  private cut({ spec, from, to }: Stretch, { moment }: Stock): Stretch[] {
+    const scalar = Math.max(1, moment.chains.length * moment.draws * Float64Array.BYTES_PER_ELEMENT)
+    const each = Math.min(BLOCK_ELEMENTS, Math.max(1, Math.floor(this.blockBytes / scalar)))
+    const blocks: Stretch[] = []
+    for (let begin = from; begin < to; begin += each) blocks.push({ spec, from: begin, to: Math.min(to, begin + each) })
+    return blocks
+  }
+
+  private goOn(): void {
+    while (this.atWork < BLOCKS) {
+      const next = this.next()
+      if (next === undefined) return
+      const { job, block } = next
+      this.atWork++
+      job.atWork++
+      void this.work(job, block).finally(() => {
+        this.atWork--
+        job.atWork--
+        job.settle()
+        this.goOn()
+      })
+    }
+  }
+
+  /** The next block of the owner whose turn it is, who then waits behind the others; so does the job among the owner's. */
+  private next(): { job: Job; block: Stretch } | undefined {
+    for (const [owner, jobs] of this.waiting) {
+      this.waiting.delete(owner)
+      const job = jobs.shift()
+      const block = job?.blocks.shift()
+      if (job !== undefined && job.blocks.length > 0) jobs.push(job)
+      if (jobs.length > 0) this.waiting.set(owner, jobs)
+      if (job !== undefined && block !== undefined) return { job, block }
+    }
+    return undefined
+  }
+
+  private async work(job: Job, block: Stretch): Promise<void> {
+    try {
+      const { stock, figures, source } = job.order
+      const missing = stock.missing(block, figures)
+      if (missing.length > 0) {
+        const filled = await this.fill(source, stock, block)
+        stock.place(block, await filled.figures({ convention: stock.convention, figures: missing }))
+      }
+      job.done += block.to - block.from
+    } catch (error) {
+      job.fail(error)
+    }
+  }
+
+  /** Reads the draws of a block. */
+  private async fill(source: DrawSource, { moment }: Stock, { spec, from, to }: Stretch): Promise<BlockWork> {
+    const { chains, draws } = moment
+    const work = this.bench.begin({ elements: to - from, chains: chains.length, draws })
+    try {
+      for (const [position, { chain, first }] of chains.entries()) {
+        let done = 0
+        let since = performance.now()
+        for await (const bytes of source.read(chain, { spec, elements: [from, to], first, count: draws })) {
+          const read = bytes.length / (to - from) / spec.itemSize
+          work.put(position, done, bytes, spec.dtype)
+          done += read
+          await this.rest(performance.now() - since)
+          since = performance.now()
+        }
+        if (done < draws) throw new McbError('run_not_found', 'the run was deleted while its summary was computed')
+      }
+      return work
+    } catch (error) {
+      work.drop()
+      throw error
+    }
+  }
+}

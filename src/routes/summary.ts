@@ -1,0 +1,88 @@
+/** /v1/runs/{rid}/summary: figures of the draws, and how far they can be trusted. */
+import { McbError } from '../core/errors.ts'
+import { jsonText } from '../core/json.ts'
+import { CSV_TYPE, JSON_TYPE } from '../core/media-types.ts'
+import type { SummaryQuestion } from '../core/summary/question.ts'
+import type { Summary } from '../core/summary/summaries.ts'
+import { summaryCsv, summaryJson } from '../core/summary/text.ts'
+import type { AppContext } from '../http/context.ts'
+import { negotiateAmong } from '../http/negotiate.ts'
+import { describe, summaryResponse } from '../http/openapi/describe.ts'
+import { prefer, registration } from '../http/openapi/described-headers.ts'
+import { summaryParameters } from '../http/openapi/parameters.ts'
+import { UNKNOWN_COLUMN } from '../http/openapi/problems.ts'
+import type { Operation, Resources, Services } from '../http/operation.ts'
+import { ridParam } from '../http/params.ts'
+import { withRun } from '../http/run-of-request.ts'
+import { summaryQuery, summarySpecs, waitOf } from '../http/summary-query.ts'
+import type { StoreRun } from '../runs/backend.ts'
+import { drawSourceOf } from '../runs/draw-source.ts'
+
+const getSummary: Operation = {
+  needs: 'read',
+  describe: describe('Diagnostics', 'getSummary', 'Means, intervals, errors, ESS and R-hat of each scalar', {
+    description:
+      'Within the time of `Prefer: wait` (10 s): what is not ready then is null with the reason `pending`, and `complete` is ' +
+      'false; the same request goes on where it was.',
+    parameters: [...summaryParameters, registration, prefer],
+    responses: { 200: summaryResponse },
+    errors: [
+      'run_not_found',
+      'chain_not_found',
+      UNKNOWN_COLUMN,
+      'not_acceptable',
+      'run_replaced',
+      'payload_too_large',
+      'overloaded',
+    ],
+  }),
+  handler: summarise,
+}
+
+async function summarise(c: AppContext, services: Services): Promise<Response> {
+  const rid = ridParam(c)
+  const query = summaryQuery(c)
+  const question = (run: StoreRun): SummaryQuestion => ({ ...query, ...summarySpecs(c, run.schema) })
+  const resource = async (run: StoreRun) => {
+    question(run)
+    await requireChains(run, query.chains)
+  }
+  const found = await withRun(c, rid, { resource }, async (run) => {
+    const asked = question(run)
+    const type = negotiateAmong<string>([JSON_TYPE, CSV_TYPE], c.req.header('Accept'))
+    if (c.req.method !== 'HEAD') return { type, summary: await answer(c, services, run, asked) }
+    await requireChains(run, query.chains)
+    return { type }
+  })
+  const headers = { 'Content-Type': found.type === JSON_TYPE ? JSON_TYPE : `${CSV_TYPE}; charset=utf-8` }
+  if (found.summary === undefined) return c.body(null, 200, headers)
+  if (found.type === JSON_TYPE) return c.body(jsonText(summaryJson(found.summary)), 200, headers)
+  return c.body(summaryCsv(found.summary), 200, { ...headers, ...linkTo(c, found.summary) })
+}
+
+function answer(c: AppContext, { summaries }: Services, run: StoreRun, question: SummaryQuestion): Promise<Summary> {
+  const asking = { owner: c.get('backend'), waitMs: waitOf(c) }
+  return summaries.answer(drawSourceOf(run), question, asking)
+}
+
+/** @throws McbError `chain_not_found` */
+async function requireChains(run: StoreRun, chains: readonly number[] = []): Promise<void> {
+  const states = await run.store.chains(run.registration)
+  for (const chain of chains) {
+    if (!states.some((state) => state.chain === chain)) {
+      throw new McbError('chain_not_found', `run "${run.rid}" has no chain ${chain}`)
+    }
+  }
+}
+
+/** The way to the next page (RFC 8288). */
+function linkTo(c: AppContext, { nextCursor }: Summary): Record<string, string> {
+  if (nextCursor === undefined) return {}
+  const { pathname, searchParams } = new URL(c.req.url)
+  searchParams.set('cursor', nextCursor)
+  return { Link: `<${pathname}?${searchParams}>; rel="next"` }
+}
+
+export const summaryRoutes: Resources = {
+  '/v1/runs/:rid/summary': { get: getSummary },
+}
