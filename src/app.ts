@@ -43,6 +43,7 @@ import { sharedRoutes } from './routes/shared.ts'
 import { shareRoutes } from './routes/shares.ts'
 import { summaryRoutes } from './routes/summary.ts'
 import { tenantRoutes } from './routes/tenants.ts'
+import { traceRoutes } from './routes/trace.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import type { StoreBackend } from './runs/backend.ts'
 import { VERSION } from './version.ts'
@@ -111,6 +112,7 @@ const RESOURCES: Resources = {
   ...chainRoutes,
   ...drawRoutes,
   ...summaryRoutes,
+  ...traceRoutes,
   ...eventRoutes,
   ...shareRoutes,
   ...whoamiRoutes,
@@ -154,7 +156,7 @@ function prepare(app: Hono<AppEnv>, options: Surroundings): void {
   app.use(announceLength)
   for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())
   app.use('/v1/runs/:rid/about', compressed('strong'))
-  app.get('/v1/runs/:rid/summary', compressed())
+  for (const path of ['/v1/runs/:rid/summary', '/v1/runs/:rid/trace']) app.get(path, compressed())
   // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
   app.onError(handleErrors(report))

@@ -23,6 +23,7 @@ const SERVER_LIMITS: Limits = {
   columns: Number.POSITIVE_INFINITY,
   chains: Number.POSITIVE_INFINITY,
   elements: Number.POSITIVE_INFINITY,
+  tracedValues: Number.POSITIVE_INFINITY,
   keys: Number.POSITIVE_INFINITY,
   shares: Number.POSITIVE_INFINITY,
 }

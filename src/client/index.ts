@@ -2,6 +2,7 @@
 /** The client SDK: McBackend's Backend, Run and Chain on a server, with nothing but `fetch`. */
 
 export type { About, AboutPatch, RunState } from '../core/about.ts'
+export type { Trace, TracedChain, TracedElement, TraceQuestion } from '../core/diagnostics/traced.ts'
 export type { Elements } from '../core/draws/elements.ts'
 export { decodeNdArray, encodeNdArray, type LabelArray, type NdArray } from '../core/draws/ndarray.ts'
 export type { Slice } from '../core/draws/slice.ts'

@@ -10,25 +10,25 @@ export interface ChainAnswer {
   readonly length: number
 }
 
-function members({ bytes }: WholeAnswer): JsonObject {
+export function members({ bytes }: WholeAnswer): JsonObject {
   const value = parseJson(new TextDecoder().decode(bytes))
   return isObject(value) ? value : {}
 }
 
 /** A number of chains or draws, or an index of one. */
-function wholeNumberIn(value: JsonObject, name: string): number {
+export function wholeNumberIn(value: JsonObject, name: string): number {
   const member = value[name]
   if (typeof member === 'number' && Number.isSafeInteger(member) && member >= 0) return member
   throw new TypeError(`"${name}" is not a whole number from 0 on`)
 }
 
-function stringIn(value: JsonObject, name: string): string {
+export function stringIn(value: JsonObject, name: string): string {
   const member = value[name]
   if (typeof member !== 'string') throw new TypeError(`"${name}" is not a string`)
   return member
 }
 
-function listIn(value: JsonObject, name: string): readonly JsonValue[] {
+export function listIn(value: JsonObject, name: string): readonly JsonValue[] {
   const member = value[name]
   if (!Array.isArray(member)) throw new TypeError(`"${name}" is not a list`)
   return member
@@ -98,6 +98,6 @@ function textOrNull(value: JsonObject, name: string): string | null {
   return typeof member === 'string' ? member : null
 }
 
-function objectOf(value: JsonValue | undefined): JsonObject {
+export function objectOf(value: JsonValue | undefined): JsonObject {
   return isObject(value) ? value : {}
 }

@@ -2,6 +2,7 @@
 
 import { type AboutPatch, isMadeBy, patchText, plainPatch } from '../core/about.ts'
 import { RunDescription } from '../core/description.ts'
+import type { Trace, TraceQuestion } from '../core/diagnostics/traced.ts'
 import type { Schema } from '../core/draws/columns.ts'
 import { McbError } from '../core/errors.ts'
 import type { AboutOptions, Run, RunAbout } from '../core/interfaces.ts'
@@ -11,6 +12,7 @@ import { HttpChain, type RunContext } from './chain.ts'
 import { finishAll } from './finish.ts'
 import { type ChainAnswer, readChain, readChains, readRunAbout } from './json.ts'
 import type { FlushOptions } from './options.ts'
+import { queryOfTrace, readTrace } from './trace.ts'
 import type { Transport } from './transport.ts'
 import { type ChainGrowth, type WatchOptions, watchChains } from './watch.ts'
 
@@ -95,6 +97,26 @@ export class HttpRun extends RunDescription implements Run {
     const { transport, headers, path } = this.context
     const request = { method: 'GET', path: `${path}/chains`, headers, type: JSON_TYPE } as const
     return transport.send(request, (answer) => readChains(answer).map((chain) => this.open(chain, false)))
+  }
+
+  /**
+   * Draws of all chains to look at: of even parts of the iterations, the buckets, the first, the least, the greatest and the last
+   * draw, so that no spike is lost. Warmup is included, and the buckets of all chains have the same borders.
+   *
+   * A bucket with at most four draws has all of them; one with NaN has its first one as well, unless it begins or ends with NaN.
+   *
+   * @example
+   * const { elements } = await run.trace({ variables: ['mu'], start: -10_000, buckets: 500 })
+   * for (const { chain, at, values } of elements[0]?.chains ?? []) plot(chain, at, values.data)
+   * @throws McbError `unknown_variable`, `chain_not_found`, `invalid_slice`; `invalid_parameter` for more than 100 elements, and
+   *   what is not numbers of fixed shape; `payload_too_large`; `run_not_found`, `run_replaced`; `not_found` from a server of an
+   *   older release
+   */
+  async trace(question: TraceQuestion = {}): Promise<Trace> {
+    const { transport, headers, path, schema } = this.context
+    const query = queryOfTrace(schema, question)
+    const request = { method: 'GET', path: `${path}/trace?${query}`, headers, type: JSON_TYPE } as const
+    return transport.send(request, (answer) => readTrace(answer, schema, question))
   }
 
   /** @throws McbError `run_not_found`, `run_replaced`; `not_found` from a server of an older release */

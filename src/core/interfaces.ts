@@ -1,6 +1,7 @@
 /** The three interfaces of McBackend: a Backend holds runs, a Run holds chains, a Chain holds draws and sampler stats. */
 
 import type { About, AboutPatch, RunState } from './about.ts'
+import type { Trace, TraceQuestion } from './diagnostics/traced.ts'
 import type { Schema } from './draws/columns.ts'
 import type { Elements } from './draws/elements.ts'
 import type { LabelArray, NdArray } from './draws/ndarray.ts'
@@ -75,6 +76,20 @@ export interface Run {
    * @throws McbError `invalid_about`, `about_changed`, `run_not_found`
    */
   setAbout(patch: AboutPatch, options?: AboutOptions): Promise<RunAbout>
+  /**
+   * Draws of all chains to look at: of even parts of the iterations, the buckets, the first, the least, the greatest and the last
+   * draw, so that no spike is lost. Warmup is included, and the buckets of all chains have the same borders.
+   *
+   * A bucket with at most four draws has all of them; one with NaN has its first one as well, unless it begins or ends with NaN.
+   * Elements of arrays are named as `theta[3]`, or `theta[Choate]` where a coordinate has labels.
+   *
+   * @example
+   * const { elements } = await run.trace({ variables: ['mu'], start: -10_000, buckets: 500 })
+   * for (const { chain, at, values } of elements[0]?.chains ?? []) plot(chain, at, values.data)
+   * @throws McbError `unknown_variable`, `chain_not_found`, `invalid_slice`; `invalid_parameter` for more than 100 elements, and
+   *   what is not numbers of fixed shape; `payload_too_large` for more values than a server goes through at once
+   */
+  trace(question?: TraceQuestion): Promise<Trace>
   /** Labels by dimension. */
   readonly coords: ReadonlyMap<string, LabelArray>
   /** Names of the dimensions of each variable and data variable that has them. */

@@ -46,12 +46,17 @@ export interface LimitVariables extends BoundVariables {
   readonly MCB_BODY_MIB?: string | number
 }
 
+/** Values of draws that one trace of a worker goes through: a request has some seconds of the processor. */
+const WORKER_VALUES = 20_000_000
+
+/** Limits of a worker. */
 export function limitsOf({ MCB_BODY_MIB = 64 }: LimitVariables): Limits {
   const mib = Number(MCB_BODY_MIB)
   if (!Number.isInteger(mib) || mib < 1) throw new Error(`MCB_BODY_MIB must be a whole number, not "${MCB_BODY_MIB}"`)
   const atMost = (limit: number) => Math.min(mib * MIB, limit)
   const { runMetaBytes, jsonBytes } = DEFAULT_LIMITS
-  return { ...DEFAULT_LIMITS, bodyBytes: mib * MIB, runMetaBytes: atMost(runMetaBytes), jsonBytes: atMost(jsonBytes) }
+  const bodies = { bodyBytes: mib * MIB, runMetaBytes: atMost(runMetaBytes), jsonBytes: atMost(jsonBytes) }
+  return { ...DEFAULT_LIMITS, ...bodies, tracedValues: WORKER_VALUES }
 }
 
 /** Bytes that all bodies of an isolate may take together: it has 128 MB for everything. */

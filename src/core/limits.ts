@@ -17,6 +17,8 @@ export interface Limits {
   readonly chains: number
   /** Elements of a fixed shape. */
   readonly elements: number
+  /** Values of draws that one trace goes through. */
+  readonly tracedValues: number
   /** Keys of a tenant, shares apart. */
   readonly keys: number
   /** Shares of a run. */
@@ -34,6 +36,7 @@ export const DEFAULT_LIMITS: Limits = {
   columns: 10_000,
   chains: 10_000,
   elements: 2 ** 31,
+  tracedValues: 200_000_000,
   keys: 10_000,
   shares: 1_000,
 }

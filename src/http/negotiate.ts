@@ -70,3 +70,9 @@ export function matchesETag(c: AppContext, etag: string): boolean {
   if (header.trim() === '*') return true
   return header.split(',').some((item) => item.trim().replace(/^W\//, '') === etag)
 }
+
+/** ETag of an answer, made of all that determines it, so that an unchanged one is known without reading a draw. */
+export async function digestETag(parts: readonly unknown[]): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(parts.join('|'))))
+  return `"${Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')}"`
+}

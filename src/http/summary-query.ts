@@ -12,9 +12,8 @@ import {
   type SummaryQuestion,
   WARMUP_CHOICES,
 } from '../core/summary/question.ts'
-import { isChainNumber } from '../core/wire/run-meta.ts'
 import type { AppContext } from './context.ts'
-import { columnsQuery, elementsQuery } from './params.ts'
+import { chainsQuery, columnsQuery, elementsQuery } from './params.ts'
 
 /** A question for a summary but for the columns of the run, which only its schema tells. */
 export type SummaryQuery = Omit<SummaryQuestion, 'specs' | 'elements'>
@@ -22,9 +21,10 @@ export type SummaryQuery = Omit<SummaryQuestion, 'specs' | 'elements'>
 /** @throws McbError `invalid_parameter` */
 export function summaryQuery(c: AppContext): SummaryQuery {
   elementsQuery(c)
+  const chains = chainsQuery(c)
   const columns = columnsIn(once(c, 'columns'))
   return {
-    ...chainsQuery(c),
+    ...(chains !== undefined && { chains: chains.toSorted((a, b) => a - b) }),
     warmup: oneOf(c, 'warmup', WARMUP_CHOICES) ?? 'exclude',
     convention: oneOf(c, 'convention', ['posterior', 'arviz']) ?? 'posterior',
     ci: { kind: oneOf(c, 'ci_kind', ['eti', 'hdi']) ?? DEFAULT_INTERVAL.kind, prob: probIn(once(c, 'ci_prob')) },
@@ -51,20 +51,6 @@ export function summarySpecs(c: AppContext, schema: Schema): Pick<SummaryQuestio
 
 function indicesOf(ranges: readonly (readonly [number, number])[]): number[] {
   return ranges.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i))
-}
-
-/** Numbers of chains, each once and by number; absent where none is named. */
-export function chainsQuery(c: AppContext): { readonly chains?: readonly number[] } {
-  const given = c.req.queries('chain')
-  if (given === undefined) return {}
-  const chains = new Set<number>()
-  for (const text of given) {
-    if (!/^(0|[1-9]\d{0,9})$/.test(text) || !isChainNumber(Number(text))) {
-      throw new McbError('invalid_parameter', '"chain" must be the number of a chain, without leading zeros')
-    }
-    chains.add(Number(text))
-  }
-  return { chains: [...chains].sort((a, b) => a - b) }
 }
 
 /** Seconds that a caller waits for an answer at most, and by default. */

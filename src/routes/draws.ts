@@ -3,7 +3,6 @@
 import type { Schema } from '../core/draws/columns.ts'
 import { formatElements } from '../core/draws/elements.ts'
 import { McbError } from '../core/errors.ts'
-import type { Answer } from '../core/formats/answer.ts'
 import { jsonAnswer, requireJsonFits } from '../core/formats/json.ts'
 import { protobufAnswer, protobufLength } from '../core/formats/protobuf.ts'
 import type { Limits } from '../core/limits.ts'
@@ -16,7 +15,7 @@ import { readExtent } from '../core/wire/batch-extent.ts'
 import { batchOfJson } from '../core/wire/json-batch.ts'
 import { CHARACTER_BYTES, type JsonBody, type MessageBody, readMessage } from '../http/body.ts'
 import type { AppContext } from '../http/context.ts'
-import { matchesETag, negotiate } from '../http/negotiate.ts'
+import { digestETag, matchesETag, negotiate } from '../http/negotiate.ts'
 import { describe, drawsBody, drawsResponse, emptyResponse, jsonResponse } from '../http/openapi/describe.ts'
 import { contentEncoding, ifNoneMatch, registration } from '../http/openapi/described-headers.ts'
 import { sliceParameters } from '../http/openapi/parameters.ts'
@@ -25,7 +24,7 @@ import type { Operation, Resources, Services } from '../http/operation.ts'
 import { chainParam, columnsQuery, elementsQuery, ridParam, sliceQuery } from '../http/params.ts'
 import { bodyLimit, countAdded, requireRoom } from '../http/quota.ts'
 import { requireChain, withRun } from '../http/run-of-request.ts'
-import { streamOf } from '../http/stream.ts'
+import { sendPieces } from '../http/send.ts'
 import type { Asked, StoreRun } from '../runs/backend.ts'
 
 const appendDraws: Operation = {
@@ -138,7 +137,9 @@ async function read(c: AppContext, { limits, bounds }: Services): Promise<Respon
   const headers = { ETag: etag, 'Content-Type': type }
   if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, ...lengthOf(selection, type, limits) })
   const answer = await (type === JSON_TYPE ? jsonAnswer : protobufAnswer)(selection, limits, c.get('place'))
-  return send(c, answer, headers, bounds.stallMs)
+  const { length, body } = answer
+  const described = length === undefined ? headers : { ...headers, 'Content-Length': String(length) }
+  return sendPieces(c, body, described, bounds.stallMs)
 }
 
 /** True when an answer has draws for certain: any other request reads none before it is known that it must. */
@@ -167,9 +168,7 @@ async function drawsETag(
   const { first, count, step } = selection.slice
   const columns = selection.columns.map((spec) => spec.index).join()
   const elem = elements === undefined ? '' : formatElements(elements)
-  const text = [registration, selection.chain, first, count, step, columns, elem, type].join('|')
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
-  return `"${Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')}"`
+  return digestETag([registration, selection.chain, first, count, step, columns, elem, type])
 }
 
 /** Length for the answer to HEAD, where it is known without reading a draw. */
@@ -177,33 +176,6 @@ function lengthOf(selection: Selection, type: string, limits: Limits): Record<st
   if (type === JSON_TYPE) requireJsonFits(selection, limits)
   const length = type === JSON_TYPE ? undefined : protobufLength(selection, limits)
   return length === undefined ? {} : { 'Content-Length': String(length) }
-}
-
-/** Starts the answer only when its first draws are here: a failure before that is an error, a later one aborts the answer. */
-async function send(
-  c: AppContext,
-  { length, body }: Answer,
-  described: Record<string, string>,
-  stallMs: number,
-): Promise<Response> {
-  const headers = length === undefined ? described : { ...described, 'Content-Length': String(length) }
-  const begun: Uint8Array<ArrayBuffer>[] = []
-  while (begun.length < 3) {
-    const { done, value } = await body.next()
-    if (done) break
-    begun.push(value)
-  }
-  // A generator that is ended before its first step does not end the one inside it: this does.
-  const ended = () => body.return(undefined)
-  return c.body(streamOf(behind(begun, body), { place: c.get('place'), stallMs, ended }), 200, headers)
-}
-
-async function* behind(
-  begun: Uint8Array<ArrayBuffer>[],
-  rest: AsyncGenerator<Uint8Array<ArrayBuffer>>,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for (let piece = begun.shift(); piece !== undefined; piece = begun.shift()) yield piece
-  yield* rest
 }
 
 export const drawRoutes: Resources = {

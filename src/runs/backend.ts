@@ -3,6 +3,7 @@
 import { type AboutPatch, applyPatch, plainPatch, readAbout, shownOf, utf8Length, writeAbout } from '../core/about.ts'
 import { plainAttributes } from '../core/attributes.ts'
 import { RunDescription } from '../core/description.ts'
+import type { Trace, TraceQuestion } from '../core/diagnostics/traced.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
 import { type Elements, elementsColumn, resolveElements } from '../core/draws/elements.ts'
 import type { NdArray } from '../core/draws/ndarray.ts'
@@ -43,6 +44,7 @@ import { encodeBatch } from '../core/wire/write-batch.ts'
 import { conditionsOf, requireETag, summaryOf } from './lines.ts'
 import { Looks } from './looks.ts'
 import { MomentRead, PageRoom } from './pages.ts'
+import { traceOf } from './trace.ts'
 import { LocalWatches } from './watches.ts'
 
 interface KnownRun {
@@ -210,10 +212,20 @@ export class StoreRun extends RunDescription implements Run {
     asked: Asked = {},
     chains?: readonly number[],
   ): Promise<Selection[]> {
+    const states = await this.chainStates(chains)
+    return states.map((state) => this.select(state, columns, asked))
+  }
+
+  /** Some chains, by default all by number, as they are at one moment. @throws McbError `chain_not_found` */
+  async chainStates(chains?: readonly number[]): Promise<ChainState[]> {
     const states = await this.store.chains(this.registration)
-    const chosen =
-      chains?.map((chain) => states.find((state) => state.chain === chain) ?? this.noChain(chain)) ?? states
-    return chosen.map((state) => this.select(state, columns, asked))
+    if (chains === undefined) return states
+    const byNumber = new Map(states.map((state) => [state.chain, state]))
+    return chains.map((chain) => byNumber.get(chain) ?? this.noChain(chain))
+  }
+
+  async trace(question: TraceQuestion = {}): Promise<Trace> {
+    return traceOf(this, question)
   }
 
   async about(): Promise<RunAbout> {

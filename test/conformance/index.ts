@@ -19,6 +19,7 @@ import { slices } from './slices.ts'
 import { stats } from './stats.ts'
 import { strings } from './strings.ts'
 import { conformanceOf, type Subject } from './suite.ts'
+import { traces } from './traces.ts'
 
 export type { Opened, Subject } from './suite.ts'
 
@@ -32,6 +33,7 @@ const TOPICS = [
   stats,
   slices,
   elements,
+  traces,
   lengths,
   appends,
   races,

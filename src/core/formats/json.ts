@@ -35,7 +35,7 @@ export async function jsonAnswer(selection: Selection, limits: Limits, room: Roo
     // At once: the rest of it may be very long.
     requireAnswerFits(size, limits)
   })
-  return { body: bytesOf(textOf(selection, read)) }
+  return { body: encodedTexts(textOf(selection, read)) }
 }
 
 /** The axes that nested lists have: up to the first of length 0, whose place an empty list takes. */
@@ -85,7 +85,7 @@ function shapeAt(words: Uint32Array, at: number): readonly number[] {
 }
 
 /** The texts as bytes, with a turn for others behind each piece: the text of one answer may take seconds. */
-async function* bytesOf(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+export async function* encodedTexts(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let gathered = ''
   for await (const text of texts) {
     gathered += text
@@ -207,10 +207,11 @@ function stringLeaves(lengths: Uint32Array, payload: Uint8Array<ArrayBuffer>): L
 
 function numberLeaves(array: NdArray): Leaves {
   let index = 0
-  return () => element(array, index++)
+  return () => elementText(array, index++)
 }
 
-function element(array: NdArray, index: number): string {
+/** An element in JSON: NaN and infinities are strings, and so are integers that a double does not hold exactly. */
+export function elementText(array: NdArray, index: number): string {
   const value = array.data[index]
   if (value === undefined) return 'null'
   if (typeof value === 'string') return JSON.stringify(value)

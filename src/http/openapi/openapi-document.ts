@@ -22,7 +22,7 @@ const TAGS = [
   { name: 'Runs', description: 'Metadata of runs: what a sampler declares before it samples' },
   { name: 'Chains', description: 'The chains of a run, and how long they are' },
   { name: 'Draws', description: 'Iterations of a chain: batches in, slices out' },
-  { name: 'Diagnostics', description: 'Figures of the draws, and how far they can be trusted' },
+  { name: 'Diagnostics', description: 'Figures and pictures of the draws, and how far they can be trusted' },
   { name: 'Keys', description: 'Keys of a tenant, and links that share a run' },
   { name: 'Tenants', description: 'What the operator of a server does' },
 ]

@@ -88,7 +88,7 @@ export const cursor: Parameter = {
   schema: ref('Cursor'),
 }
 
-const columns = (name: string, description: string): Parameter => ({
+export const columns = (name: string, description: string): Parameter => ({
   name,
   in: 'query',
   style: 'form',
@@ -97,7 +97,7 @@ const columns = (name: string, description: string): Parameter => ({
   schema: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 256 } },
 })
 
-const bound = (name: string, description: string): Parameter => ({
+export const bound = (name: string, description: string): Parameter => ({
   name,
   in: 'query',
   description: `${description} A decimal integer of any size, negative ones counted from the end, clamped as Python does.`,
@@ -107,7 +107,7 @@ const bound = (name: string, description: string): Parameter => ({
 const choice = (name: string, description: string, choices: readonly string[]): Parameter =>
   ofList(name, description, { type: 'string', enum: choices, default: choices[0] })
 
-const elements: Parameter = {
+export const elements: Parameter = {
   name: 'elem',
   in: 'query',
   description:

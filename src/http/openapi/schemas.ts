@@ -6,6 +6,7 @@ import { ITEM_SIZE } from '../../core/draws/dtype.ts'
 import { MANAGEMENT_SCHEMAS } from './management-schemas.ts'
 import { body, flag, int32, int64, list, object, partial, ref, text, textOrNull, time } from './schema-parts.ts'
 import { SUMMARY_SCHEMAS } from './summary-schemas.ts'
+import { TRACE_SCHEMAS } from './trace-schemas.ts'
 import type { JsonSchema, JsonSchemas } from './types.ts'
 
 const CREATED = '2026-11-25T21:09:05.075Z'
@@ -270,4 +271,11 @@ const DOCUMENTS: JsonSchemas = {
   ),
 }
 
-export const SCHEMAS: JsonSchemas = { ...NAMES, ...ANSWERS, ...DOCUMENTS, ...SUMMARY_SCHEMAS, ...MANAGEMENT_SCHEMAS }
+export const SCHEMAS: JsonSchemas = {
+  ...NAMES,
+  ...ANSWERS,
+  ...DOCUMENTS,
+  ...SUMMARY_SCHEMAS,
+  ...TRACE_SCHEMAS,
+  ...MANAGEMENT_SCHEMAS,
+}

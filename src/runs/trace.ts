@@ -1,0 +1,188 @@
+/** Traces of a run over any Store: its draws go by page after page, and few of them are kept. */
+
+import type { Buckets } from '../core/diagnostics/buckets.ts'
+import { ChainTrace, type Kept, mostKept } from '../core/diagnostics/trace.ts'
+import {
+  bucketsOf,
+  type Trace,
+  type TracedChain,
+  type TracedColumn,
+  type TracePart,
+  type TraceQuestion,
+  tracedColumns,
+  tracedNames,
+} from '../core/diagnostics/traced.ts'
+import type { ColumnSpec, RigidNumbers, Schema } from '../core/draws/columns.ts'
+import type { Elements } from '../core/draws/elements.ts'
+import { type ElementName, ElementNames } from '../core/draws/labels.ts'
+import { resolveSlice, type Slice } from '../core/draws/slice.ts'
+import { McbError } from '../core/errors.ts'
+import { requireAnswerFits } from '../core/formats/answer.ts'
+import type { Limits } from '../core/limits.ts'
+import { PACE_BYTES, pieces, type Selection } from '../core/selection.ts'
+import type { ChainState } from '../core/store.ts'
+import { Pace, turn } from '../core/turn.ts'
+import type { RunMeta } from '../core/wire/run-meta.ts'
+
+/** The parts of a run that its traces need. */
+export interface TracedRun {
+  readonly meta: RunMeta
+  readonly schema: Schema
+  readonly limits: Limits
+  /** @throws McbError `chain_not_found` */
+  chainStates(chains?: readonly number[]): Promise<readonly ChainState[]>
+  select(
+    state: ChainState,
+    columns: readonly ColumnSpec[],
+    asked: { readonly slice: Slice; readonly elements?: Elements | undefined },
+  ): Selection
+}
+
+interface PlannedChain {
+  readonly state: ChainState
+  /** Draws of it in the buckets. */
+  readonly draws: number
+}
+
+/** A trace of which everything is known but the draws: it is of the moment at which it was planned. */
+export interface TracePlan {
+  readonly buckets: Buckets
+  readonly columns: readonly TracedColumn[]
+  readonly names: readonly ElementName[]
+  readonly chains: readonly PlannedChain[]
+}
+
+/**
+ * Draws that are kept at a time, about, 16 bytes each: those of elements beyond them are gone through again, since all chains of
+ * an element are answered before the next one.
+ */
+const MOST_KEPT = 512 * 1024
+/** Least bytes of a draw in an answer: two digits and their commas. */
+const LEAST_TEXT = 4
+
+/**
+ * @throws McbError `unknown_variable`, `invalid_parameter`, `invalid_slice`, `chain_not_found`, and `payload_too_large` for more
+ *   values than a server goes through for one answer
+ */
+export async function planTrace(run: TracedRun, question: TraceQuestion): Promise<TracePlan> {
+  const columns = tracedColumns(run.schema, question)
+  const count = bucketsOf(question)
+  const { start, stop } = question
+  resolveSlice({ start, stop }, 0)
+  const states = await run.chainStates(question.chains?.length ? [...new Set(question.chains)] : undefined)
+  const longest = states.reduce((most, { length }) => Math.max(most, length), 0)
+  const slice = resolveSlice({ start, stop }, longest)
+  const buckets = { start: slice.first, stop: slice.first + slice.count, count }
+  const chains = states.map((state) => {
+    return { state, draws: Math.max(0, Math.min(buckets.stop, state.length) - buckets.start) }
+  })
+  const plan = { buckets, columns, names: tracedNames(columns, new ElementNames(run.meta)), chains }
+  requireFits(plan, run.limits)
+  return plan
+}
+
+function requireFits(plan: TracePlan, limits: Limits): void {
+  const { chains, names } = plan
+  const values = names.length * chains.reduce((n, { draws }) => n + draws, 0)
+  if (values > limits.tracedValues) {
+    throw new McbError(
+      'payload_too_large',
+      `the trace is of ${values} values, of which ${limits.tracedValues} can be gone through at once; name fewer elements or chains, or narrow the slice`,
+      { limit: limits.tracedValues },
+    )
+  }
+  requireAnswerFits(names.length * keptOfElement(plan) * LEAST_TEXT, limits)
+}
+
+/** Draws that are kept of all chains of an element at most. */
+function keptOfElement({ chains, buckets }: TracePlan): number {
+  return chains.reduce((n, { draws }) => n + mostKept('float64', buckets, draws), 0)
+}
+
+/** Consecutive elements that are gone through together. */
+interface Pass {
+  readonly columns: readonly RigidNumbers[]
+  /** Elements of the one column; all when absent. */
+  readonly elements?: Elements
+  readonly count: number
+}
+
+/** Passes over the draws, of as many elements each as can be kept: whole columns, or some elements of one. */
+function passesOf(plan: TracePlan): readonly Pass[] {
+  const most = Math.max(1, Math.floor(MOST_KEPT / Math.max(1, keptOfElement(plan))))
+  const passes: Pass[] = []
+  for (const { spec, elements, count } of plan.columns) {
+    // A column without elements has no draws to look at, and any number of them.
+    if (count === 0) continue
+    const last = passes.at(-1)
+    if (elements !== undefined || count > most) {
+      const all = elements ?? Array.from({ length: count }, (_, i) => i)
+      for (let at = 0; at < count; at += most) {
+        const some = all.slice(at, at + most)
+        passes.push({ columns: [spec], elements: some, count: some.length })
+      }
+    } else if (last !== undefined && last.elements === undefined && last.count + count <= most) {
+      passes[passes.length - 1] = { columns: [...last.columns, spec], count: last.count + count }
+    } else passes.push({ columns: [spec], count })
+  }
+  return passes
+}
+
+/** The draws of a trace, element after element, and of each one chain after another. */
+export async function* traceParts(run: TracedRun, plan: TracePlan): AsyncGenerator<TracePart> {
+  const pace = new Pace(PACE_BYTES)
+  let first = 0
+  for (const pass of passesOf(plan)) {
+    const kept: (readonly Kept[])[] = []
+    for (const chain of plan.chains) {
+      const found = await keptOf(run, plan.buckets, pass, chain, pace)
+      const [only] = found
+      // The chains of a single element are in the order of the answer, and need not wait for one another.
+      if (pass.count === 1 && only !== undefined) yield { element: first, chain: chain.state.chain, ...only }
+      else kept.push(found)
+    }
+    for (let i = 0; i < pass.count; i++) {
+      for (const [at, found] of kept.entries()) {
+        const [chain, draws] = [plan.chains[at]?.state.chain, found[i]]
+        if (chain !== undefined && draws !== undefined) yield { element: first + i, chain, ...draws }
+      }
+    }
+    first += pass.count
+  }
+}
+
+/** The draws that are kept of each element of a pass, of one chain. */
+async function keptOf(
+  run: TracedRun,
+  buckets: Buckets,
+  { columns, elements }: Pass,
+  { state, draws }: PlannedChain,
+  pace: Pace,
+): Promise<Kept[]> {
+  const { start, stop } = buckets
+  const selection = run.select(state, columns, { slice: { start, stop }, elements })
+  const traces = selection.columns.flatMap((spec) => {
+    if (spec.kind !== 'rigid-numbers') return []
+    return { trace: new ChainTrace(spec, buckets, draws), stride: spec.stride }
+  })
+  for await (const { position, data } of pieces(selection)) {
+    const traced = traces[position]
+    if (traced === undefined) continue
+    const step = Math.max(1, Math.floor(PACE_BYTES / traced.stride)) * traced.stride
+    for (let at = 0; at < data.length; at += step) {
+      const part = data.subarray(at, at + step)
+      traced.trace.add(part)
+      if (pace.isDue(part.length)) await turn()
+    }
+  }
+  return traces.flatMap(({ trace }) => trace.finish())
+}
+
+/** The whole trace. @throws McbError as `planTrace` */
+export async function traceOf(run: TracedRun, question: TraceQuestion): Promise<Trace> {
+  const plan = await planTrace(run, question)
+  const chains: TracedChain[][] = plan.names.map(() => [])
+  for await (const { element, ...chain } of traceParts(run, plan)) chains[element]?.push(chain)
+  const { start, stop, count } = plan.buckets
+  return { start, stop, buckets: count, elements: plan.names.map((name, i) => ({ ...name, chains: chains[i] ?? [] })) }
+}
