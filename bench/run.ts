@@ -16,6 +16,7 @@ import { keysFigures, OPERATOR } from './lib/keys-figures.ts'
 import { listFigure } from './lib/list-figures.ts'
 import { type Started, start } from './lib/server.ts'
 import { sizeFigures } from './lib/size-figures.ts'
+import { traceFigures } from './lib/trace-figures.ts'
 import { varyingFigure } from './lib/varying-figures.ts'
 import { WORKERD_GROUPS } from './lib/workerd-figures.ts'
 
@@ -24,8 +25,8 @@ const HELP = `usage: npm run bench -- [--json] [--quick] [--only NAME]
   --json       one JSON object on standard output; progress goes to standard error
   --quick      a tenth of the data and shorter turns
   --only NAME  one group of figures; may be repeated
-               on Node: memory, append, writers, read, growth, columns, batching, last, elements, varying, list, archive,
-               hops, keys, sdk, size
+               on Node: memory, append, writers, read, growth, columns, batching, last, elements, varying, trace, list,
+               archive, hops, keys, sdk, size
                on workerd with run objects: objects, or one of objects-memory, objects-append, objects-against-d1,
                objects-read, objects-last, objects-elements, objects-events
                on workerd with D1: d1, or one of d1-append, d1-read, d1-growth, d1-columns, d1-batching, d1-memory
@@ -54,6 +55,7 @@ const GROUPS: Readonly<Record<string, (server: Started) => Promise<Figure | Figu
   last: (server) => lastDrawFigures(server, scale, 8),
   elements: (server) => elementFigure(server, scale),
   varying: (server) => varyingFigure(server, scale),
+  trace: (server) => traceFigures(server, scale),
   list: (server) => listFigure(server, scale),
 }
 
