@@ -51,7 +51,7 @@ export interface Bounds {
   readonly documentsBytes: number
   /**
    * Bytes of draws that answers hold until they are sent, beside 2 MiB of each answer; half of the bytes may be one tenant's.
-   * Draws without room are read from the storage a second time.
+   * Draws without room are read from the storage again.
    */
   readonly heldBytes: number
   /** Answers to reads that are open at a time, for one tenant. */

@@ -52,7 +52,8 @@ async function trace(c: AppContext, { bounds }: Services): Promise<Response> {
   if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
   const headers = { ETag: etag, 'Content-Type': JSON_TYPE }
   if (c.req.method === 'HEAD') return c.body(null, 200, headers)
-  return sendPieces(c, traceJson(plan.buckets, plan.names, traceParts(run, plan)), headers, bounds.stallMs)
+  const parts = traceParts(run, plan, c.get('place'))
+  return sendPieces(c, traceJson(plan.buckets, plan.names, parts), headers, bounds.stallMs)
 }
 
 function traceQuery(c: AppContext): TraceQuestion {

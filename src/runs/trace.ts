@@ -18,6 +18,7 @@ import { type ElementName, ElementNames } from '../core/draws/labels.ts'
 import { resolveSlice, type Slice } from '../core/draws/slice.ts'
 import { McbError } from '../core/errors.ts'
 import { requireAnswerFits } from '../core/formats/answer.ts'
+import type { Room } from '../core/formats/measure.ts'
 import type { Limits } from '../core/limits.ts'
 import { PACE_BYTES, pieces, type Selection } from '../core/selection.ts'
 import type { ChainState } from '../core/store.ts'
@@ -53,10 +54,11 @@ export interface TracePlan {
 }
 
 /**
- * Draws that are kept at a time, about, 16 bytes each: those of elements beyond them are gone through again, since all chains of
- * an element are answered before the next one.
+ * Draws that are kept at a time, and the bytes of one, with the copies that leave. All chains of an element are answered before
+ * the next one, so that those of elements for which there is no room are gone through again.
  */
 const MOST_KEPT = 512 * 1024
+const KEPT_BYTES = 32
 /** Least bytes of a draw in an answer: two digits and their commas. */
 const LEAST_TEXT = 4
 
@@ -107,9 +109,19 @@ interface Pass {
   readonly count: number
 }
 
-/** Passes over the draws, of as many elements each as can be kept: whole columns, or some elements of one. */
-function passesOf(plan: TracePlan): readonly Pass[] {
-  const most = Math.max(1, Math.floor(MOST_KEPT / Math.max(1, keptOfElement(plan))))
+/** Elements whose draws can be kept at a time, for which the room is taken; one for which it is not. */
+function elementsAtOnce(plan: TracePlan, room: Room | undefined): { readonly most: number; readonly bytes: number } {
+  const each = Math.max(1, keptOfElement(plan))
+  let most = Math.min(plan.names.length, Math.floor(MOST_KEPT / each))
+  for (; most > 1; most = Math.floor(most / 2)) {
+    const bytes = most * each * KEPT_BYTES
+    if (room === undefined || room.take(bytes)) return { most, bytes }
+  }
+  return { most: 1, bytes: 0 }
+}
+
+/** Passes over the draws, of at most so many elements each: whole columns, or some elements of one. */
+function passesOf(plan: TracePlan, most: number): readonly Pass[] {
   const passes: Pass[] = []
   for (const { spec, elements, count } of plan.columns) {
     // A column without elements has no draws to look at, and any number of them.
@@ -128,26 +140,53 @@ function passesOf(plan: TracePlan): readonly Pass[] {
   return passes
 }
 
-/** The draws of a trace, element after element, and of each one chain after another. */
-export async function* traceParts(run: TracedRun, plan: TracePlan): AsyncGenerator<TracePart> {
+/**
+ * The draws of a trace, element after element, and of each one chain after another.
+ *
+ * @param room room for draws that are kept, without which fewer are at a time
+ * @throws McbError when nobody waits for the answer any more, as the room tells
+ */
+export async function* traceParts(run: TracedRun, plan: TracePlan, room?: Room): AsyncGenerator<TracePart> {
+  const { most, bytes } = elementsAtOnce(plan, room)
   const pace = new Pace(PACE_BYTES)
-  let first = 0
-  for (const pass of passesOf(plan)) {
-    const kept: (readonly Kept[])[] = []
-    for (const chain of plan.chains) {
-      const found = await keptOf(run, plan.buckets, pass, chain, pace)
-      const [only] = found
-      // The chains of a single element are in the order of the answer, and need not wait for one another.
-      if (pass.count === 1 && only !== undefined) yield { element: first, chain: chain.state.chain, ...only }
-      else kept.push(found)
+  const pause = async (done: number) => {
+    if (!pace.isDue(done)) return
+    await turn()
+    room?.take(0)
+  }
+  try {
+    let first = 0
+    for (const pass of passesOf(plan, most)) {
+      yield* partsOf(run, plan, { ...pass, first }, pause)
+      first += pass.count
     }
-    for (let i = 0; i < pass.count; i++) {
-      for (const [at, found] of kept.entries()) {
-        const [chain, draws] = [plan.chains[at]?.state.chain, found[i]]
-        if (chain !== undefined && draws !== undefined) yield { element: first + i, chain, ...draws }
-      }
+  } finally {
+    room?.give(bytes)
+  }
+}
+
+/** Counts bytes that were gone through, and waits for a turn of others now and then. */
+type Pause = (bytes: number) => Promise<void>
+
+async function* partsOf(
+  run: TracedRun,
+  plan: TracePlan,
+  { first, ...pass }: Pass & { readonly first: number },
+  pause: Pause,
+): AsyncGenerator<TracePart> {
+  const kept: (readonly Kept[])[] = []
+  for (const chain of plan.chains) {
+    const found = await keptOf(run, plan.buckets, pass, chain, pause)
+    const [only] = found
+    // The chains of a single element are in the order of the answer, and need not wait for one another.
+    if (pass.count === 1 && only !== undefined) yield { element: first, chain: chain.state.chain, ...only }
+    else kept.push(found)
+  }
+  for (let i = 0; i < pass.count; i++) {
+    for (const [at, found] of kept.entries()) {
+      const [chain, draws] = [plan.chains[at]?.state.chain, found[i]]
+      if (chain !== undefined && draws !== undefined) yield { element: first + i, chain, ...draws }
     }
-    first += pass.count
   }
 }
 
@@ -157,7 +196,7 @@ async function keptOf(
   buckets: Buckets,
   { columns, elements }: Pass,
   { state, draws }: PlannedChain,
-  pace: Pace,
+  pause: Pause,
 ): Promise<Kept[]> {
   const { start, stop } = buckets
   const selection = run.select(state, columns, { slice: { start, stop }, elements })
@@ -172,7 +211,7 @@ async function keptOf(
     for (let at = 0; at < data.length; at += step) {
       const part = data.subarray(at, at + step)
       traced.trace.add(part)
-      if (pace.isDue(part.length)) await turn()
+      await pause(part.length)
     }
   }
   return traces.flatMap(({ trace }) => trace.finish())

@@ -1,6 +1,10 @@
 /** Traces over HTTP (the contract, section 8). */
 import { describe, expect, test } from 'vitest'
+import { MemoryStore } from '../../src/backends/memory.ts'
 import { encodeNdArray } from '../../src/core/draws/ndarray.ts'
+import { DEFAULT_BOUNDS } from '../../src/core/limits.ts'
+import type { Question, Read, ReadCursor } from '../../src/core/store.ts'
+import { OpenAnswers } from '../../src/http/open-answers.ts'
 import { m4 } from '../support/m4.ts'
 import {
   type Api,
@@ -16,6 +20,7 @@ import {
 } from './api.ts'
 
 const TRACE = '/v1/runs/r/trace'
+const MIB = 1024 * 1024
 const SCHOOLS = ['A', 'B', 'C']
 const VARIABLES = [
   { name: 'mu', dtype: 'float64' },
@@ -209,33 +214,87 @@ describe('a trace', () => {
     const unpacked = packed.body?.pipeThrough(new DecompressionStream('gzip'))
     expect(await new Response(unpacked).json()).toEqual(await traceOf(api, 'var=mu'))
   })
+})
 
-  test('of more elements than are kept at once is the same as of each alone', async () => {
-    const { api } = newApp()
-    const variables = [
-      { name: 'x', dtype: 'float64', shape: [99] },
-      { name: 'y', dtype: 'float64' },
+/** A vector of 99 elements and a scalar, whose draws are all kept; counts the pages that are read. */
+class Counted extends MemoryStore {
+  reads = 0
+  onRead = () => {}
+
+  override async read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {
+    this.reads++
+    this.onRead()
+    return super.read(registration, chain, question, cursor)
+  }
+}
+
+const COUNT = 6000
+const CHAINS = 3
+const WIDE = `${TRACE}?buckets=10000`
+
+async function newWideRun(heldBytes: number, more: Parameters<typeof newApp>[0] = {}) {
+  const store = new Counted()
+  const openAnswers = new OpenAnswers({ ...DEFAULT_BOUNDS, heldBytes })
+  const { api } = newApp({ store, openAnswers, ...more })
+  const variables = [
+    { name: 'x', dtype: 'float64', shape: [99] },
+    { name: 'y', dtype: 'float64' },
+  ]
+  await api.request('PUT', '/v1/runs/r', { body: runMeta({ variables }) })
+  for (let chain = 0; chain < CHAINS; chain++) {
+    await api.request('PUT', `/v1/runs/r/chains/${chain}`)
+    const x = Float64Array.from({ length: COUNT * 99 }, (_, i) => Math.sin(i * (chain + 1)))
+    const columns = [
+      { name: 'x', dtype: 'float64', data: new Uint8Array(x.buffer) },
+      column('y', ...x.subarray(0, COUNT)),
     ]
-    await api.request('PUT', '/v1/runs/r', { body: runMeta({ variables }) })
-    const count = 6000
-    for (const chain of [0, 1, 2]) {
-      await api.request('PUT', `/v1/runs/r/chains/${chain}`)
-      const x = Float64Array.from({ length: count * 99 }, (_, i) => Math.sin(i * (chain + 1)))
-      const columns = [
-        { name: 'x', dtype: 'float64', data: new Uint8Array(x.buffer) },
-        column('y', ...x.subarray(0, count)),
-      ]
-      const body = drawBatch({ start: 0, count, draws: columns })
-      expect((await api.request('POST', `/v1/runs/r/chains/${chain}/draws`, { body })).status).toBe(200)
-    }
-    const { elements } = await traceOf(api, 'buckets=10000')
+    const body = drawBatch({ start: 0, count: COUNT, draws: columns })
+    expect((await api.request('POST', `/v1/runs/r/chains/${chain}/draws`, { body })).status).toBe(200)
+  }
+  store.reads = 0
+  return { api, store, openAnswers }
+}
+
+describe('a trace of more elements than are kept at once', () => {
+  test('is the same as of each alone, with much room and with none', async () => {
+    const roomy = await newWideRun(128 * MIB)
+    const scarce = await newWideRun(0)
+    const text = await (await roomy.api.get(WIDE)).text()
+    expect(await (await scarce.api.get(WIDE)).text()).toBe(text)
+    expect(scarce.store.reads).toBeGreaterThan(2 * roomy.store.reads)
+    expect([roomy.openAnswers.bytesHeld, scarce.openAnswers.bytesHeld]).toEqual([0, 0])
+    const { elements } = JSON.parse(text)
     expect(elements).toHaveLength(100)
     for (const i of [0, 28, 29, 57, 98]) {
-      const alone = await traceOf(api, `var=x&elem=${i}&buckets=10000`)
+      const alone = await traceOf(roomy.api, `var=x&elem=${i}&buckets=10000`)
       expect(elements[i]).toEqual(alone.elements[0])
-      expect(elements[i].chains.map(({ at }: { at: number[] }) => at.length)).toEqual([count, count, count])
+      expect(elements[i].chains.map(({ at }: { at: number[] }) => at.length)).toEqual([COUNT, COUNT, COUNT])
     }
-    expect(elements[99]).toEqual((await traceOf(api, 'var=y&buckets=10000')).elements[0])
+    expect(elements[99]).toEqual((await traceOf(roomy.api, 'var=y&buckets=10000')).elements[0])
+  })
+
+  test('gives its room back when nobody reads it to its end', async () => {
+    const { api, openAnswers } = await newWideRun(128 * MIB)
+    const reader = (await api.get(WIDE)).body?.getReader()
+    await reader?.read()
+    expect(openAnswers.bytesHeld).toBeGreaterThan(MIB)
+    await reader?.cancel()
+    expect(openAnswers.bytesHeld).toBe(0)
+  })
+
+  test('is left alone as soon as the reader has gone', async () => {
+    let gone = () => {}
+    const whenAnswered = (_: unknown, ended: () => void) => {
+      gone = ended
+      return true
+    }
+    const { api, store, openAnswers } = await newWideRun(128 * MIB, { whenAnswered })
+    store.onRead = () => {
+      if (store.reads === 2) gone()
+    }
+    await expectProblem(await api.get(WIDE), 503, 'overloaded')
+    expect(store.reads).toBeLessThan(5)
+    expect(openAnswers.bytesHeld).toBe(0)
   })
 })
 
