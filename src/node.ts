@@ -5,9 +5,11 @@ import { sweepTenants } from './access/sweep.ts'
 import { createApp, createStartingApp } from './app.ts'
 import type { McbError } from './core/errors.ts'
 import { describeError } from './core/log-text.ts'
+import type { Summaries } from './core/summary/summaries.ts'
 import { BodyBudget } from './http/body-budget.ts'
 import { OpenAnswers } from './http/open-answers.ts'
 import { readNodeBody } from './node/body.ts'
+import { summariesBeside } from './node/diagnostics-thread/summaries.ts'
 import { FreeDisk } from './node/free-disk.ts'
 import { type Fetching, Front } from './node/front.ts'
 import { isLocalCaller } from './node/local-caller.ts'
@@ -20,6 +22,7 @@ import { type Listening, type ListenOptions, listen, whenNodeAnswered } from './
 import { readSettings, type Settings } from './node/settings.ts'
 import { endInTurn } from './node/stop.ts'
 import { filesIn, openStorage, STORAGES, type Storage, type StorageKind } from './node/storage.ts'
+import { Tally } from './node/tally.ts'
 import { VERSION } from './version.ts'
 
 const HELP = `McBackend Edge: keeps the draws of MCMC runs.
@@ -109,14 +112,14 @@ function hasFolder(kind: StorageKind): boolean {
   return kind === 'sqlite' || kind === 'clickhouse'
 }
 
-async function openOrFail({ kind, folder }: Settings, log: Log, meter: NodeMeter | undefined): Promise<Storage> {
+async function openOrFail({ kind, folder }: Settings, log: Log, tally: Tally): Promise<Storage> {
   try {
     if (hasFolder(kind)) makeFolder(folder)
   } catch (error) {
     fail(`the folder "${folder}" cannot be made (${describeFailure(error)}); set MCB_DATA_DIR to one that can.`)
   }
   const notice = (sentence: string) => log.say(sentence)
-  return openStorage(kind, folder, notice, meter?.tally).catch((error: unknown) => fail(`${describeFailure(error)}.`))
+  return openStorage(kind, folder, notice, tally).catch((error: unknown) => fail(`${describeFailure(error)}.`))
 }
 
 /** A port to listen on, and the beginning of the variables that choose it. */
@@ -152,7 +155,10 @@ async function diskOf({ folder, kind, leastFree }: Settings, { reusable }: Stora
   return FreeDisk.watch({ folder, leastFree: kind === 'sqlite' ? leastFree : 0, reusable })
 }
 
-type Surroundings = Parameters<typeof createStartingApp>[0] & { readonly meter?: NodeMeter }
+type Surroundings = Parameters<typeof createStartingApp>[0] & {
+  readonly meter?: NodeMeter
+  readonly summaries: Summaries
+}
 
 async function appOf(settings: Settings, storage: Storage, log: Log, surroundings: Surroundings): Promise<Fetching> {
   const { access, addressOf, bounds, folder, kind } = settings
@@ -205,8 +211,9 @@ async function main(): Promise<void> {
   const options = { ...settings.bounds, refused }
   const front = new Front(createStartingApp(surroundings))
   const early = await listenEarly(front, place, options)
-  const storage = await openOrFail(settings, log, meter)
-  front.lead(await appOf(settings, storage, log, surroundings))
+  const tally = meter?.tally ?? new Tally()
+  const storage = await openOrFail(settings, log, tally)
+  front.lead(await appOf(settings, storage, log, { ...surroundings, summaries: summariesBeside(tally) }))
   const server = early ?? (await listenOrFail(front, place, options))
   const figures = meter && (await listenForFigures(metrics, meter, log))
   log.takeConsole()

@@ -1,7 +1,7 @@
 /** Quantiles of type 7 (Hyndman and Fan 1996), intervals, and the median absolute deviation. */
 import type { Convention, Statistic } from './convention.ts'
 import { meanOf, varianceOf } from './moments.ts'
-import { medianOf, type Scalar } from './scalar.ts'
+import { lowerBound, medianOf, type Scalar } from './scalar.ts'
 import { statistic } from './statistic.ts'
 
 /** The quantile at 0 ≤ p ≤ 1 of sorted numbers, rounded as the package rounds it: where it falls on a draw, ties decide much. */
@@ -38,9 +38,23 @@ export const median = (scalar: Scalar): Statistic =>
 /** The median distance from the median; under `posterior` times 1.4826, which makes it the sd of normal draws. */
 export function mad(scalar: Scalar): Statistic {
   if (scalar.blemish === 'nan') return 'nan'
-  const middle = medianOf(scalar.sorted)
-  const distances = Float64Array.from(scalar.values, (value) => Math.abs(value - middle)).sort()
-  return statistic(scalar, (scalar.convention === 'posterior' ? 1.4826 : 1) * medianOf(distances))
+  const { sorted, convention } = scalar
+  return statistic(scalar, (convention === 'posterior' ? 1.4826 : 1) * medianDistance(sorted, medianOf(sorted)))
+}
+
+/** The median distance of sorted values from one among them: half of the way outwards from it. */
+function medianDistance(sorted: Float64Array, middle: number): number {
+  const { length } = sorted
+  const distance = (i: number) => Math.abs((sorted[i] as number) - middle)
+  let high = lowerBound(sorted, middle)
+  let low = high - 1
+  let [before, last] = [Number.NaN, Number.NaN]
+  for (let taken = 0; taken <= length >> 1; taken++) {
+    before = last
+    const isLow = high >= length || (low >= 0 && distance(low) <= distance(high))
+    last = distance(isLow ? low-- : high++)
+  }
+  return length % 2 === 1 ? last : (before + last) / 2
 }
 
 export type Interval = readonly [low: Statistic, high: Statistic]

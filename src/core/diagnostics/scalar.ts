@@ -191,7 +191,7 @@ function fold(
 }
 
 /** The number of sorted values that are less than `value`. */
-function lowerBound(sorted: Float64Array, value: number): number {
+export function lowerBound(sorted: Float64Array, value: number): number {
   let low = 0
   let high = sorted.length
   while (low < high) {

@@ -10,13 +10,13 @@ import type { DrawSource } from './source.ts'
 import type { Stock, Stretch } from './stock.ts'
 
 export interface WorkshopOptions {
-  /** Bytes of a block, as doubles; one scalar may have more. */
+  /** Bytes of a block, as doubles; one scalar may have more. Each block of a wide variable reads all of its rows. */
   readonly blockBytes?: number
   /** Rests behind some milliseconds of reading, for as long as others need the storage. */
   readonly rest?: (milliseconds: number) => Promise<void>
 }
 
-const BLOCK_BYTES = 32 * 1024 * 1024
+const BLOCK_BYTES = 64 * 1024 * 1024
 /** Elements that one read of a store may name. */
 const BLOCK_ELEMENTS = 10_000
 /** Blocks that are read or computed at a time. */
