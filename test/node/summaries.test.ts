@@ -29,7 +29,7 @@ async function figuresOf(bench: Bench) {
     expect(shared.length).toBe(16 + 300 * 24)
   }
   const table = await work.figures(PLAN)
-  return [...table].map(([figure, column]) => [figure, [0, 1, 2].map((row) => column.at(row))])
+  return [...table].map(([figure, column]) => ({ figure, values: [0, 1, 2].map((row) => column.at(row)) }))
 }
 
 describe('a thread that computes figures', () => {
@@ -49,7 +49,7 @@ describe('a thread that computes figures', () => {
     const here = await figuresOf(new LocalBench())
     expect(first).toEqual(here)
     expect(second).toEqual(here)
-    expect(here.flatMap(([, values]) => values).filter((value) => typeof value === 'number')).toHaveLength(36)
+    expect(here.flatMap(({ values }) => values).filter((value) => typeof value === 'number')).toHaveLength(36)
   })
 
   test('that ends fails its work, and the next work has another one', async () => {
