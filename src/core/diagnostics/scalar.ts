@@ -95,6 +95,11 @@ export class Scalar {
     return sorted
   }
 
+  /** Places of `sortedHalves` among the half-chains' draws: valid as long as the workspace serves this scalar. */
+  get orderOfHalves(): Uint32Array {
+    return this.sortedHalves.length === 0 ? NOTHING : this.order
+  }
+
   /** All draws in rising order. */
   get sorted(): Float64Array {
     if (isWhole(this.draws)) return this.sortedHalves

@@ -1,4 +1,5 @@
 /** Places at which divergences gather: the area under the curve that tells divergent draws from others by one scalar. */
+import type { Scalar } from '../scalar.ts'
 
 /** Draws of all chains, chain after chain, of which some diverged; with memory for the values at these. */
 export class Divergent {
@@ -19,10 +20,36 @@ export class Divergent {
    * The probability that a draw that diverged has a larger value than one that did not, where ties count half: the statistic of Mann
    * and Whitney (1947) over the number of pairs. Values that are NaN are left out.
    *
-   * @param values as many as the mask has
+   * @param scalar of as many draws as the mask has
    * @returns NaN where there are no two draws to compare
    */
-  auc(values: Float64Array): number {
+  auc(scalar: Scalar): number {
+    const isRanked = scalar.blemish !== 'nan' && scalar.halves === scalar.values
+    return isRanked ? this.byRank(scalar) : this.bySearch(scalar.values)
+  }
+
+  /** From the order of all draws, which other figures need as well. */
+  private byRank({ sortedHalves: sorted, orderOfHalves: order }: Scalar): number {
+    const { mask, count } = this
+    const { length } = sorted
+    let others = 0
+    let larger = 0
+    for (let i = 0; i < length; ) {
+      const value = sorted[i] as number
+      let divergent = 0
+      let tied = 0
+      for (; i < length && sorted[i] === value; i++) {
+        if (mask[order[i] as number] !== 0) divergent++
+        else tied++
+      }
+      larger += divergent * (others + tied / 2)
+      others += tied
+    }
+    return larger / count / others
+  }
+
+  /** From the draws that diverged alone, where the order of all is not that of whole chains. */
+  private bySearch(values: Float64Array): number {
     const { mask } = this
     let count = 0
     for (let i = 0; i < values.length; i++) {

@@ -72,7 +72,7 @@ export function addScalar(evidence: DrawEvidence, row: number, scalar: Scalar, d
     addRepeats(evidence, row, chain, share > 0.5 ? beyondChance(scalar, share) : share)
   }
   if (divergent === undefined || divergent.count === 0) return
-  rank(evidence.gathering, { row, value: divergent.auc(values) }, fromHalf)
+  rank(evidence.gathering, { row, value: divergent.auc(scalar) }, fromHalf)
 }
 
 /** Takes over the evidence of other scalars, whose rows count from `first` on. */
