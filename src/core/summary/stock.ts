@@ -46,6 +46,22 @@ export class Stock {
     }
   }
 
+  /** One figure of all elements of some stretches, one after the other. */
+  column(stretches: readonly Stretch[], figure: Figure): FigureColumn {
+    const total = stretches.reduce((n, { from, to }) => n + to - from, 0)
+    const column = FigureColumn.pending(total)
+    let row = 0
+    for (const { spec, from, to } of stretches) {
+      for (let begin = from; begin < to; begin = partEnd(begin)) {
+        const count = Math.min(to, partEnd(begin)) - begin
+        const part = this.parts.get(keyOf(spec, begin, figure))
+        if (part !== undefined) column.place(row, part.slice(begin % PART, (begin % PART) + count))
+        row += count
+      }
+    }
+    return column
+  }
+
   /** Those of some figures that an element of the stretch lacks. */
   missing({ spec, from, to }: Stretch, figures: readonly Figure[]): Figure[] {
     return figures.filter((figure) => {

@@ -32,6 +32,8 @@ export interface Order {
   readonly stock: Stock
   readonly stretches: readonly Stretch[]
   readonly figures: readonly Figure[]
+  /** Draws that diverged, for the figures that ask for them. */
+  readonly divergent?: Uint8Array | undefined
   /** Order of the blocks: the greatest urgency first. That of registration when absent. */
   readonly urgency?: (stretch: Stretch) => number
 }
@@ -142,11 +144,11 @@ export class Workshop {
 
   private async work(job: Job, block: Stretch): Promise<void> {
     try {
-      const { stock, figures, source } = job.order
+      const { stock, figures, source, divergent } = job.order
       const missing = stock.missing(block, figures)
       if (missing.length > 0) {
         const filled = await this.fill(source, stock, block)
-        stock.place(block, await filled.figures({ convention: stock.convention, figures: missing }))
+        stock.place(block, await filled.figures({ convention: stock.convention, figures: missing, divergent }))
       }
       job.done += block.to - block.from
     } catch (error) {

@@ -20,7 +20,7 @@ export class Divergent {
    * The probability that a draw that diverged has a larger value than one that did not, where ties count half: the statistic of Mann
    * and Whitney (1947) over the number of pairs. Values that are NaN are left out.
    *
-   * @param scalar of as many draws as the mask has
+   * @param scalar one of as many draws as the mask has
    * @returns NaN where there are no two draws to compare
    */
   auc(scalar: Scalar): number {

@@ -1,6 +1,5 @@
 /** The fraction of missing information of energies: heavy tails that momenta do not reach. */
-import type { Finding } from './check.ts'
-import { unknown } from './check.ts'
+import { type Finding, unknown } from './check.ts'
 import type { Evidence } from './evidence.ts'
 import { chainsText, figure } from './words.ts'
 

@@ -1,10 +1,10 @@
 /** The chain to blame for a large R-hat: R-hat with each chain left out. */
-import type { Convention } from '../convention.ts'
+import type { Statistic } from '../convention.ts'
 import { rhat } from '../rhat.ts'
 import { Scalar, Workspace } from '../scalar.ts'
 
-/** Chains that are left out, one after the other, at most: of more, those whose means are farthest from the middle. */
-const MOST_LEFT_OUT = 32
+/** Chains of a run at most of which one is looked for: each costs an R-hat. */
+export const MOST_BLAMED = 32
 
 /** R-hat of one scalar of all chains, and of all but one. */
 export interface Blame {
@@ -12,29 +12,21 @@ export interface Blame {
   readonly row: number
   /** R-hat of all chains; infinite where each is constant at another value. */
   readonly rhat: number
-  /** R-hat without the chain at each position; NaN where that is not known. */
-  readonly without: Float64Array
+  /** R-hat without the chain at each position; NaN where there is none. */
+  readonly without: readonly number[]
 }
 
-/** R-hat without each chain: one whole computation a chain, so for the few worst scalars alone. */
-export function* rhatWithout(
-  values: Float64Array,
-  chains: number,
-  convention: Convention,
-): Generator<void, Float64Array> {
-  const without = new Float64Array(chains).fill(Number.NaN)
-  if (chains < 2) return without
-  const draws = values.length / chains
-  const workspace = new Workspace(chains - 1, draws)
-  const rest = new Float64Array((chains - 1) * draws)
-  for (const chain of candidates(values, chains)) {
-    rest.set(values.subarray(0, chain * draws))
-    rest.set(values.subarray((chain + 1) * draws), chain * draws)
-    const value = rhat(new Scalar(workspace, rest, convention))
-    without[chain] = typeof value === 'number' ? value : value === 'infinite' ? Number.POSITIVE_INFINITY : Number.NaN
-    yield
+let rest: { readonly workspace: Workspace; readonly values: Float64Array } | undefined
+
+/** R-hat of all chains but the one at a position. */
+export function rhatWithout({ values, chains, draws, convention }: Scalar, chain: number): Statistic {
+  if (chains < 2) return 'too_few'
+  if (rest?.workspace.chains !== chains - 1 || rest.workspace.draws !== draws) {
+    rest = { workspace: new Workspace(chains - 1, draws), values: new Float64Array((chains - 1) * draws) }
   }
-  return without
+  rest.values.set(values.subarray(0, chain * draws))
+  rest.values.set(values.subarray((chain + 1) * draws), chain * draws)
+  return rhat(new Scalar(rest.workspace, rest.values, convention))
 }
 
 /**
@@ -43,30 +35,14 @@ export function* rhatWithout(
  */
 export function chainToBlame({ rhat, without }: Pick<Blame, 'rhat' | 'without'>): number | undefined {
   let [least, second, place] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, -1]
-  for (let chain = 0; chain < without.length; chain++) {
-    const excess = (without[chain] as number) - 1
+  for (const [chain, value] of without.entries()) {
+    const excess = value - 1
     if (excess < least) {
       second = least
       least = excess
       place = chain
     } else if (excess < second) second = excess
   }
-  const rest = Math.max(0, least)
-  return place >= 0 && rest <= (rhat - 1) / 2 && second > 2 * rest ? place : undefined
-}
-
-function candidates(values: Float64Array, chains: number): readonly number[] {
-  const all = Array.from({ length: chains }, (_, chain) => chain)
-  if (chains <= MOST_LEFT_OUT) return all
-  const draws = values.length / chains
-  const means = Float64Array.from(all, (chain) => meanOfChain(values, chain * draws, draws))
-  const middle = means.toSorted()[chains >> 1] as number
-  const distance = (chain: number) => Math.abs((means[chain] as number) - middle)
-  return all.sort((a, b) => distance(b) - distance(a)).slice(0, MOST_LEFT_OUT)
-}
-
-function meanOfChain(values: Float64Array, begin: number, draws: number): number {
-  let sum = 0
-  for (let i = begin; i < begin + draws; i++) sum += values[i] as number
-  return sum / draws
+  const left = Math.max(0, least)
+  return place >= 0 && left <= (rhat - 1) / 2 && second > 2 * left ? place : undefined
 }

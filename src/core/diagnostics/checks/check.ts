@@ -51,3 +51,8 @@ export function worstOf(statuses: readonly Status[]): Status {
   if (statuses.includes('warn')) return 'warn'
   return statuses.every((status) => status === 'unknown') ? 'unknown' : 'ok'
 }
+
+/** Counts of those chains that have any. */
+export function countsOf(chains: readonly number[], counts: ArrayLike<number>): ChainValue[] {
+  return chains.map((chain, i) => ({ chain, value: counts[i] ?? 0 })).filter(({ value }) => value > 0)
+}

@@ -1,7 +1,6 @@
 /** Divergent transitions, and the scalars that tell where they are. */
 import { normalQuantile } from '../normal.ts'
-import type { Finding, NamedValue } from './check.ts'
-import { unknown } from './check.ts'
+import { countsOf, type Finding, type NamedValue, unknown } from './check.ts'
 import { fromHalf } from './draw-evidence.ts'
 import type { Evidence } from './evidence.ts'
 import type { Ranked } from './ranked.ts'
@@ -29,7 +28,7 @@ export function divergencesCheck(evidence: Evidence): Finding {
     advice:
       `any divergence may bias the estimates (Betancourt 2017, arXiv:1701.02434): ${place.advice}, ` +
       'then raise target_accept (adapt_delta in Stan) towards 0.99 and see them vanish',
-    chains: chains.map((chain, i) => ({ chain, value: divergences.marked[i] ?? 0 })).filter(({ value }) => value > 0),
+    chains: countsOf(chains, divergences.marked),
     worst: gathering.map(
       ({ row, value }): NamedValue => ({ label: label(row), value: fromHalf(value) + 0.5, at: sideOf(value) }),
     ),

@@ -1,6 +1,5 @@
 /** Effective sample sizes of all scalars, their growth, and the time until they suffice. */
-import type { Finding } from './check.ts'
-import { unknown } from './check.ts'
+import { type Finding, unknown } from './check.ts'
 import { distribution } from './distribution.ts'
 import { secondsToEss } from './eta.ts'
 import type { Evidence } from './evidence.ts'

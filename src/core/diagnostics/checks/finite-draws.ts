@@ -1,20 +1,17 @@
 /** Draws that are NaN or infinite. */
-import type { Finding } from './check.ts'
-import { unknown } from './check.ts'
+import { countsOf, type Finding, unknown } from './check.ts'
 import type { Evidence } from './evidence.ts'
 import { chainsText, count } from './words.ts'
 
 export function finiteCheck({ inDraws, scalars, chains, label }: Evidence): Finding {
   if (scalars === 0) return unknown('the run has no numeric variable of fixed shape')
   const known = inDraws?.scalars ?? 0
-  const values = inDraws?.nonFinite.reduce((sum, each) => sum + each, 0) ?? 0
+  const values = inDraws?.nonFinite ?? 0
   if (inDraws === undefined || (values === 0 && known < scalars)) {
     return unknown(`only ${known} of ${scalars} scalars were looked at so far`)
   }
   if (values === 0) return { status: 'ok', message: `every value of ${count(scalars, 'scalar')} is finite`, advice: '' }
-  const counts = chains
-    .map((chain, i) => ({ chain, value: inDraws.nonFinite[i] as number }))
-    .filter(({ value }) => value > 0)
+  const counts = countsOf(chains, inDraws.nonFiniteIn)
   const worst = inDraws.mostNonFinite.map(({ row, value }) => ({ label: label(row), value }))
   return {
     status: 'fail',

@@ -1,5 +1,5 @@
 /** Growth of the effective sample size with the draws: of the first half of each chain against all of it. */
-import type { Convention } from '../convention.ts'
+import type { Statistic } from '../convention.ts'
 import { essBulk } from '../ess.ts'
 import { Scalar, Workspace } from '../scalar.ts'
 
@@ -15,22 +15,16 @@ export interface Growth {
 /** The factor by which ESS grows while the draws double is 2 for chains that mix, and 1 for such that wander: this is in the middle. */
 export const LEAST_GROWTH = Math.SQRT2
 
-/** Both ESS of a scalar; undefined where there is none. */
-export function growthOf(row: number, scalar: Scalar): Growth | undefined {
-  const all = essBulk(scalar)
-  const half = essBulk(firstHalf(scalar))
-  return typeof all === 'number' && typeof half === 'number' ? { row, half, all } : undefined
-}
+let first: { readonly workspace: Workspace; readonly values: Float64Array } | undefined
 
-function firstHalf({ chains, draws, values, convention }: Scalar): Scalar {
+/** Bulk ESS of the first half of the draws of each chain. */
+export function essOfFirstHalf({ chains, draws, values, convention }: Scalar): Statistic {
   const half = draws >> 1
-  const first = new Float64Array(chains * half)
-  for (let chain = 0; chain < chains; chain++) {
-    first.set(values.subarray(chain * draws, chain * draws + half), chain * half)
+  if (first?.workspace.chains !== chains || first.workspace.draws !== half) {
+    first = { workspace: new Workspace(chains, half), values: new Float64Array(chains * half) }
   }
-  return scalarOf(first, chains, half, convention)
-}
-
-function scalarOf(values: Float64Array, chains: number, draws: number, convention: Convention): Scalar {
-  return new Scalar(new Workspace(chains, draws), values, convention)
+  for (let chain = 0; chain < chains; chain++) {
+    first.values.set(values.subarray(chain * draws, chain * draws + half), chain * half)
+  }
+  return essBulk(new Scalar(first.workspace, first.values, convention))
 }

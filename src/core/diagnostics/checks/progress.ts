@@ -1,6 +1,5 @@
 /** Chains that have fallen silent, or behind the others. */
-import type { Finding } from './check.ts'
-import { unknown } from './check.ts'
+import { type Finding, unknown } from './check.ts'
 import type { ChainProgress, Evidence } from './evidence.ts'
 import { chainsText, count, span } from './words.ts'
 

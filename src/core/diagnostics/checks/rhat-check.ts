@@ -1,7 +1,6 @@
 /** R-hat of all scalars, and the chain that is to blame. */
 import { chainToBlame } from './blame.ts'
-import type { Finding, NamedValue } from './check.ts'
-import { unknown } from './check.ts'
+import { type Finding, type NamedValue, unknown } from './check.ts'
 import { type Distribution, distribution } from './distribution.ts'
 import type { Evidence } from './evidence.ts'
 import type { Ranked } from './ranked.ts'

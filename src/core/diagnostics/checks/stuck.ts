@@ -1,12 +1,8 @@
 /** Chains that stand still, or repeat most of their draws. */
-import type { Finding } from './check.ts'
-import { unknown } from './check.ts'
+import { countsOf, type Finding, unknown } from './check.ts'
 import type { DrawEvidence } from './draw-evidence.ts'
 import type { Evidence } from './evidence.ts'
 import { chainsText, count, percent } from './words.ts'
-
-/** A chain repeats too much with more than this share of its draws. */
-const MOST_REPEATS = 0.5
 
 export function stuckCheck(evidence: Evidence): Finding {
   const { inDraws, scalars } = evidence
@@ -24,48 +20,43 @@ export function stuckCheck(evidence: Evidence): Finding {
       chains: evidence.chains.map((chain) => ({ chain, value: 1 })),
     }
   }
-  const most = inDraws.repeats.reduce((a, b) => Math.max(a, b), 0)
   return {
     status: 'ok',
-    message: `all chains move; at most ${percent(most, 1)} of a chain's draws repeat the one before`,
+    message: `all chains move; at most ${percent(inDraws.repeats, 1)} of a chain's draws repeat the one before`,
     advice: '',
   }
 }
 
-function standing({ chains, label }: Evidence, { still, standing: rows }: DrawEvidence): Finding | undefined {
-  const found = chains.flatMap((chain, i) => {
-    const scalars = still[i] as number
-    return scalars > 0 ? [{ chain, value: scalars, row: rows[i] as number }] : []
-  })
-  const [first] = found
+function standing({ chains, label }: Evidence, { stillIn, standing: scalars }: DrawEvidence): Finding | undefined {
+  const [first] = scalars
   if (first === undefined) return undefined
+  const found = countsOf(chains, stillIn)
+  const most = found.reduce((a, { value }) => Math.max(a, value), 0)
   return {
     status: 'fail',
     message:
       `${chainsText(found.map(({ chain }) => chain))} ${found.length === 1 ? 'has' : 'have'} one value in the last half of the draws: ` +
-      `${label(first.row)}${first.value > 1 ? ` and ${count(first.value - 1, 'more scalar')}` : ''}${found.length > 1 ? ` in chain ${first.chain}` : ''}`,
+      `${label(first.row)}${most > 1 ? ` and ${count(most - 1, 'more scalar')}` : ''}`,
     advice:
-      'leave these chains out, and start them again from another place; a sampler that accepts nothing there wants smaller steps or a model without that trap',
-    chains: found.map(({ chain, value }) => ({ chain, value })),
-    worst: [...new Map(found.map(({ row, value }) => [row, { label: label(row), value }])).values()].slice(0, 5),
+      'leave these chains out, and start them again from another place; a sampler that accepts nothing there wants smaller steps, or a model without that trap',
+    chains: found,
+    worst: scalars.map(({ row, value }) => ({ label: label(row), value })),
   }
 }
 
-function repeating({ chains, label }: Evidence, { repeats, repeating: rows }: DrawEvidence): Finding | undefined {
-  const found = chains.flatMap((chain, i) => {
-    const share = repeats[i] as number
-    return share > MOST_REPEATS ? [{ chain, value: share, row: rows[i] as number }] : []
-  })
-  const [first, ...others] = found
-  if (first === undefined) return undefined
-  const worst = others.reduce((a, b) => (b.value > a.value ? b : a), first)
+function repeating({ chains, label }: Evidence, { repeatsIn, repeating: scalars }: DrawEvidence): Finding | undefined {
+  const [worst] = scalars
+  if (worst === undefined) return undefined
+  const found = countsOf(chains, repeatsIn)
   return {
     status: 'warn',
-    message: `${chainsText(found.map(({ chain }) => chain))} ${found.length === 1 ? 'repeats' : 'repeat'} more than half of the draws: ${percent(worst.value, 1)} of those of ${label(worst.row)} in chain ${worst.chain} equal the one before`,
+    message:
+      `${chainsText(found.map(({ chain }) => chain))} ${found.length === 1 ? 'repeats' : 'repeat'} more than half of the draws: ` +
+      `up to ${percent(worst.value, 1)} of those of ${label(worst.row)} equal the one before`,
     advice:
       'most proposals are rejected: a sampler by gradients needs a smaller step size; a random walk of Metropolis rejects three of four at its best ' +
       '(Roberts, Gelman and Gilks 1997), so judge it by its ESS',
-    chains: found.map(({ chain, value }) => ({ chain, value })),
-    worst: [{ label: label(worst.row), value: worst.value }],
+    chains: found,
+    worst: scalars.map(({ row, value }) => ({ label: label(row), value })),
   }
 }

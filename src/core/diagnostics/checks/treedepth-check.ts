@@ -1,6 +1,5 @@
 /** Trajectories that were cut off at the greatest depth of their tree: a matter of efficiency alone. */
-import type { Finding } from './check.ts'
-import { unknown } from './check.ts'
+import { countsOf, type Finding, unknown } from './check.ts'
 import type { Evidence, TreeDepths } from './evidence.ts'
 import { count, percent } from './words.ts'
 
@@ -23,7 +22,7 @@ export function treeDepthCheck({ treeDepths, chains }: Evidence): Finding {
     advice:
       'the draws are valid, but trajectories that are cut off explore slowly (Stan reference manual, NUTS): give variables scales near 1, reparameterise, ' +
       'or raise max_treedepth by one, which may double the time',
-    chains: chains.map((chain, i) => ({ chain, value: treeDepths.marked[i] ?? 0 })).filter(({ value }) => value > 0),
+    chains: countsOf(chains, treeDepths.marked),
   }
 }
 

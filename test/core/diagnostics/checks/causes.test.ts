@@ -3,22 +3,24 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { chainToBlame, rhatWithout } from '../../../../src/core/diagnostics/checks/blame.ts'
 import { samplingSeconds, secondsToEss } from '../../../../src/core/diagnostics/checks/eta.ts'
-import { growthOf, LEAST_GROWTH } from '../../../../src/core/diagnostics/checks/growth.ts'
+import { essOfFirstHalf, LEAST_GROWTH } from '../../../../src/core/diagnostics/checks/growth.ts'
+import type { Statistic } from '../../../../src/core/diagnostics/convention.ts'
+import { essBulk } from '../../../../src/core/diagnostics/ess.ts'
 import { rhat } from '../../../../src/core/diagnostics/rhat.ts'
 import { Scalar, Workspace } from '../../../../src/core/diagnostics/scalar.ts'
-import { atOnce } from '../../../../src/core/turn.ts'
 import { chainsOf } from '../../../support/draws-of-chains.ts'
 
-const rhatOfChains = (values: Float64Array, chains: number): number => {
-  const value = rhat(new Scalar(new Workspace(chains, values.length / chains), values, 'posterior'))
-  return value === 'infinite' ? Number.POSITIVE_INFINITY : Number(value)
-}
+const scalarOf = (values: Float64Array, chains: number) =>
+  new Scalar(new Workspace(chains, values.length / chains), values, 'posterior')
 
-const blamed = (values: Float64Array, chains: number): number | undefined =>
-  chainToBlame({
-    rhat: rhatOfChains(values, chains),
-    without: atOnce(rhatWithout(values, chains, 'posterior')),
-  })
+const numberOf = (value: Statistic): number =>
+  value === 'infinite' ? Number.POSITIVE_INFINITY : typeof value === 'number' ? value : Number.NaN
+
+function blamed(values: Float64Array, chains: number): number | undefined {
+  const scalar = scalarOf(values, chains)
+  const without = Array.from({ length: chains }, (_, chain) => numberOf(rhatWithout(scalar, chain)))
+  return chainToBlame({ rhat: numberOf(rhat(scalar)), without })
+}
 
 describe('blame', () => {
   it('falls on the chain that is shifted, or wider, wherever it stands', () => {
@@ -55,38 +57,35 @@ describe('blame', () => {
 
   it('is R-hat of the others', () => {
     const values = chainsOf(3, 100, (x, chain) => x + chain)
-    const [, without] = atOnce(rhatWithout(values, 3, 'posterior'))
     const others = Float64Array.of(...values.subarray(0, 100), ...values.subarray(200))
-    expect(without).toBe(rhatOfChains(others, 2))
-  })
-
-  it('looks at the farthest of very many chains', () => {
-    const values = chainsOf(200, 20, (x, chain) => (chain === 137 ? x + 40 : x))
-    const without = atOnce(rhatWithout(values, 200, 'posterior'))
-    expect(without.filter((value) => !Number.isNaN(value))).toHaveLength(32)
-    expect(without[137]).not.toBeNaN()
+    expect(rhatWithout(scalarOf(values, 3), 1)).toBe(rhat(scalarOf(others, 2)))
+    expect(rhatWithout(scalarOf(values, 1), 0)).toBe('too_few')
   })
 })
 
 describe('growth', () => {
-  const growth = (values: Float64Array) =>
-    growthOf(0, new Scalar(new Workspace(4, values.length / 4), values, 'posterior'))
+  const growth = (values: Float64Array) => {
+    const scalar = scalarOf(values, 4)
+    return numberOf(essBulk(scalar)) / numberOf(essOfFirstHalf(scalar))
+  }
 
   it('is twofold where draws are independent', () => {
-    const { half = 0, all = 0 } = growth(chainsOf(4, 1000)) ?? {}
-    expect(all / half).toBeGreaterThan(1.7)
-    expect(all / half).toBeLessThan(2.3)
+    const factor = growth(chainsOf(4, 1000))
+    expect(factor).toBeGreaterThan(1.7)
+    expect(factor).toBeLessThan(2.3)
   })
 
   it('is none where chains wander off', () => {
     const sums = [0, 0, 0, 0]
     const walk = chainsOf(4, 1000, (x, chain) => (sums[chain] = (sums[chain] as number) + x))
-    const { half = 0, all = 1 } = growth(walk) ?? {}
-    expect(all / half).toBeLessThan(LEAST_GROWTH)
+    expect(growth(walk)).toBeLessThan(LEAST_GROWTH)
   })
 
-  it('is unknown of constants', () => {
-    expect(growth(new Float64Array(400))).toBeUndefined()
+  it('is that of the first half of each chain', () => {
+    const values = chainsOf(4, 101)
+    const firsts = Float64Array.from({ length: 200 }, (_, i) => values[Math.floor(i / 50) * 101 + (i % 50)] as number)
+    expect(essOfFirstHalf(scalarOf(values, 4))).toBe(essBulk(scalarOf(firsts, 4)))
+    expect(essOfFirstHalf(scalarOf(new Float64Array(400), 4))).toBe('constant')
   })
 })
 

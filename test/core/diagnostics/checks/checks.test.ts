@@ -115,22 +115,33 @@ const ROWS: readonly Row[] = [
     'finite',
     'one NaN',
     {
-      inDraws: inDraws({ blemished: 1, nonFinite: Float64Array.of(0, 0, 1, 0), mostNonFinite: [{ row: 1, value: 1 }] }),
+      inDraws: inDraws({
+        blemished: 1,
+        nonFinite: 1,
+        nonFiniteIn: Float64Array.of(0, 0, 1, 0),
+        mostNonFinite: [{ row: 1, value: 1 }],
+      }),
     },
     'fail',
   ],
   ['finite', 'not all were looked at', { inDraws: inDraws({ scalars: 1 }) }, 'unknown'],
-  ['stuck', 'half of the draws repeat', { inDraws: inDraws({ repeats: Float64Array.of(0, 0.5, 0, 0) }) }, 'ok'],
+  ['stuck', 'half of the draws repeat', { inDraws: inDraws({ repeats: 0.5 }) }, 'ok'],
   [
     'stuck',
     'more than half',
-    { inDraws: inDraws({ repeats: Float64Array.of(0, 0.501, 0, 0), repeating: Int32Array.of(-1, 0, -1, -1) }) },
+    {
+      inDraws: inDraws({
+        repeats: 0.501,
+        repeatsIn: Float64Array.of(0, 1, 0, 0),
+        repeating: [{ row: 0, value: 0.501 }],
+      }),
+    },
     'warn',
   ],
   [
     'stuck',
     'one value in the last half',
-    { inDraws: inDraws({ still: Float64Array.of(0, 0, 1, 0), standing: Int32Array.of(-1, -1, 1, -1) }) },
+    { inDraws: inDraws({ stillIn: Float64Array.of(0, 0, 1, 0), standing: [{ row: 1, value: 1 }] }) },
     'fail',
   ],
   ['stuck', 'one value in all', { inDraws: inDraws({ varying: 0 }) }, 'fail'],
@@ -211,7 +222,8 @@ describe('finite and stuck', () => {
   it('name chains and scalars', () => {
     const nonFinite = inDraws({
       blemished: 2,
-      nonFinite: Float64Array.of(0, 3, 0, 1),
+      nonFinite: 4,
+      nonFiniteIn: Float64Array.of(0, 1, 0, 2),
       mostNonFinite: [
         { row: 1, value: 3 },
         { row: 0, value: 1 },
@@ -223,11 +235,11 @@ describe('finite and stuck', () => {
         "chains": [
           {
             "chain": 1,
-            "value": 3,
+            "value": 1,
           },
           {
             "chain": 3,
-            "value": 1,
+            "value": 2,
           },
         ],
         "check": "finite",
@@ -245,10 +257,16 @@ describe('finite and stuck', () => {
         ],
       }
     `)
-    const still = inDraws({ still: Float64Array.of(0, 0, 2, 0), standing: Int32Array.of(-1, -1, 0, -1) })
+    const still = inDraws({
+      stillIn: Float64Array.of(0, 0, 2, 0),
+      standing: [
+        { row: 0, value: 1 },
+        { row: 1, value: 1 },
+      ],
+    })
     expect(check('stuck', { inDraws: still })).toMatchInlineSnapshot(`
       {
-        "advice": "Leave these chains out, and start them again from another place; a sampler that accepts nothing there wants smaller steps or a model without that trap",
+        "advice": "Leave these chains out, and start them again from another place; a sampler that accepts nothing there wants smaller steps, or a model without that trap",
         "chains": [
           {
             "chain": 2,
@@ -261,27 +279,35 @@ describe('finite and stuck', () => {
         "worst": [
           {
             "label": "mu",
-            "value": 2,
+            "value": 1,
+          },
+          {
+            "label": "tau",
+            "value": 1,
           },
         ],
       }
     `)
-    const repeats = inDraws({ repeats: Float64Array.of(0.7, 0, 0.8, 0), repeating: Int32Array.of(0, -1, 1, -1) })
+    const repeats = inDraws({
+      repeats: 0.8,
+      repeatsIn: Float64Array.of(1, 0, 1, 0),
+      repeating: [{ row: 1, value: 0.8 }],
+    })
     expect(check('stuck', { inDraws: repeats })).toMatchInlineSnapshot(`
       {
         "advice": "Most proposals are rejected: a sampler by gradients needs a smaller step size; a random walk of Metropolis rejects three of four at its best (Roberts, Gelman and Gilks 1997), so judge it by its ESS",
         "chains": [
           {
             "chain": 0,
-            "value": 0.7,
+            "value": 1,
           },
           {
             "chain": 2,
-            "value": 0.8,
+            "value": 1,
           },
         ],
         "check": "stuck",
-        "message": "Chains 0 and 2 repeat more than half of the draws: 80 % of those of tau in chain 2 equal the one before",
+        "message": "Chains 0 and 2 repeat more than half of the draws: up to 80 % of those of tau equal the one before",
         "status": "warn",
         "worst": [
           {
@@ -361,7 +387,7 @@ describe('divergences', () => {
 
 describe('R-hat', () => {
   it('blames the chain without which it is good', () => {
-    const blame = [{ row: 1, rhat: 1.4, without: Float64Array.of(1.45, 1.42, 1.002, 1.5) }]
+    const blame = [{ row: 1, rhat: 1.4, without: [1.45, 1.42, 1.002, 1.5] }]
     expect(check('rhat', { rhat: figures([1.02, 1.4]), blame })).toMatchInlineSnapshot(`
       {
         "advice": "Look at chain 2: its trace, its starting point, its step size; start it again, and longer, before trusting the others: it may have found a mode that they have not",

@@ -1,13 +1,8 @@
-/** Evidence of draws: values that are not finite, repeats, chains that stand still, and the same in parts. */
-import fc from 'fast-check'
+/** Evidence of draws: values that are not finite, repeats, chains that stand still. */
 import { describe, expect, it } from 'vitest'
 import { Divergent } from '../../../../src/core/diagnostics/checks/auc.ts'
-import {
-  addScalar,
-  type DrawEvidence,
-  mergeEvidence,
-  noEvidence,
-} from '../../../../src/core/diagnostics/checks/draw-evidence.ts'
+import { addLook, type DrawEvidence, noEvidence } from '../../../../src/core/diagnostics/checks/draw-evidence.ts'
+import { chainsIn, lookAt } from '../../../../src/core/diagnostics/checks/look.ts'
 import { Scalar, Workspace } from '../../../../src/core/diagnostics/scalar.ts'
 import { chainsOf } from '../../../support/draws-of-chains.ts'
 
@@ -19,7 +14,7 @@ function evidenceOf(scalars: readonly Float64Array[], draws = DRAWS, mask?: Uint
   const evidence = noEvidence(CHAINS)
   const divergent = mask && new Divergent(mask)
   for (const [row, values] of scalars.entries()) {
-    addScalar(evidence, row, new Scalar(workspace, values, 'posterior'), divergent)
+    addLook(evidence, row, lookAt(new Scalar(workspace, values, 'posterior'), divergent))
   }
   return evidence
 }
@@ -28,8 +23,13 @@ describe('values that are not finite', () => {
   it('are counted by chain, and the scalars with most are named', () => {
     const one = chainsOf(CHAINS, DRAWS, (x, chain, draw) => (chain === 2 && draw < 3 ? Number.NaN : x))
     const two = chainsOf(CHAINS, DRAWS, (x, chain, draw) => (chain === 0 && draw === 99 ? Number.NEGATIVE_INFINITY : x))
-    const { nonFinite, mostNonFinite, blemished, scalars } = evidenceOf([chainsOf(CHAINS, DRAWS), two, one])
-    expect([...nonFinite]).toEqual([1, 0, 3, 0])
+    const { nonFinite, nonFiniteIn, mostNonFinite, blemished, scalars } = evidenceOf([
+      chainsOf(CHAINS, DRAWS),
+      two,
+      one,
+    ])
+    expect(nonFinite).toBe(4)
+    expect([...nonFiniteIn]).toEqual([1, 0, 1, 0])
     expect(mostNonFinite).toEqual([
       { row: 2, value: 3 },
       { row: 1, value: 1 },
@@ -50,23 +50,24 @@ describe('repeats', () => {
   }
 
   it('are the share of draws that equal the one before', () => {
-    expect([...evidenceOf([repeating((draw) => draw % 2 === 0)]).repeats]).toEqual([0, 0.5, 0, 0])
-    expect([...evidenceOf([repeating((draw) => draw % 4 === 0)]).repeats]).toEqual([0, 0.75, 0, 0])
-    expect([...evidenceOf([repeating((draw) => draw % 4 === 0)]).repeating]).toEqual([-1, 0, -1, -1])
+    const half = evidenceOf([repeating((draw) => draw % 2 === 0)])
+    expect([half.repeats, half.repeating, ...half.repeatsIn]).toEqual([0.5, [], 0, 0, 0, 0])
+    const more = evidenceOf([chainsOf(CHAINS, DRAWS), repeating((draw) => draw % 4 === 0)])
+    expect([more.repeats, more.repeating, ...more.repeatsIn]).toEqual([0.75, [{ row: 1, value: 0.75 }], 0, 1, 0, 0])
   })
 
   it('of integers are those beyond chance', () => {
     const rare = chainsOf(CHAINS, DRAWS, (x) => (x > 1.2 ? 1 : 0))
-    for (const share of evidenceOf([rare]).repeats) expect(share).toBeLessThan(0.5)
+    expect(evidenceOf([rare]).repeats).toBeLessThan(0.5)
     const kept = repeating((draw) => draw % 10 === 0).map((x) => Math.round(2 * x))
-    const { repeats } = evidenceOf([kept])
-    expect(repeats[1]).toBeGreaterThan(0.8)
-    expect(repeats[0]).toBeLessThan(0.5)
+    const { repeats, repeatsIn } = evidenceOf([kept])
+    expect(repeats).toBeGreaterThan(0.8)
+    expect([...repeatsIn]).toEqual([0, 1, 0, 0])
   })
 
   it('of constants are none', () => {
-    const { repeats, varying, still } = evidenceOf([new Float64Array(CHAINS * DRAWS).fill(0.5)])
-    expect([...repeats, ...still, varying]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0])
+    const { repeats, varying, stillIn } = evidenceOf([new Float64Array(CHAINS * DRAWS).fill(0.5)])
+    expect([repeats, varying, ...stillIn]).toEqual([0, 0, 0, 0, 0, 0])
   })
 })
 
@@ -75,26 +76,29 @@ describe('a chain that stands still', () => {
     chainsOf(CHAINS, draws, (x, chain, draw) => (chain === 3 && draw >= from ? 7.25 : x))
 
   it('has one value in its last half, and no draw less', () => {
-    expect([...evidenceOf([standing(50)]).still]).toEqual([0, 0, 0, 1])
-    expect([...evidenceOf([standing(51)]).still]).toEqual([0, 0, 0, 0])
-    expect([...evidenceOf([standing(51, 101)], 101).still]).toEqual([0, 0, 0, 1])
-    expect([...evidenceOf([standing(52, 101)], 101).still]).toEqual([0, 0, 0, 0])
+    expect([...evidenceOf([standing(50)]).stillIn]).toEqual([0, 0, 0, 1])
+    expect([...evidenceOf([standing(51)]).stillIn]).toEqual([0, 0, 0, 0])
+    expect([...evidenceOf([standing(51, 101)], 101).stillIn]).toEqual([0, 0, 0, 1])
+    expect([...evidenceOf([standing(52, 101)], 101).stillIn]).toEqual([0, 0, 0, 0])
   })
 
-  it('is told with its first scalar', () => {
-    const { still, standing: rows } = evidenceOf([chainsOf(CHAINS, DRAWS), standing(0), standing(20)])
-    expect([...still]).toEqual([0, 0, 0, 2])
-    expect([...rows]).toEqual([-1, -1, -1, 1])
+  it('is told with its scalars', () => {
+    const { stillIn, standing: scalars } = evidenceOf([chainsOf(CHAINS, DRAWS), standing(0), standing(20)])
+    expect([...stillIn]).toEqual([0, 0, 0, 2])
+    expect(scalars).toEqual([
+      { row: 1, value: 1 },
+      { row: 2, value: 1 },
+    ])
   })
 
   it('is none where a rare event is absent by chance', () => {
     const rare = chainsOf(CHAINS, DRAWS, (_, chain, draw) => (chain === 0 && draw === 3 ? 1 : 0))
-    expect([...evidenceOf([rare]).still]).toEqual([0, 0, 0, 0])
+    expect([...evidenceOf([rare]).stillIn]).toEqual([0, 0, 0, 0])
   })
 
   it('is one of NaN for another check', () => {
     const values = chainsOf(CHAINS, DRAWS, (x, chain) => (chain === 3 ? Number.NaN : x))
-    expect([...evidenceOf([values]).still]).toEqual([0, 0, 0, 0])
+    expect([...evidenceOf([values]).stillIn]).toEqual([0, 0, 0, 0])
   })
 })
 
@@ -109,17 +113,20 @@ describe('divergent draws', () => {
   })
 })
 
-it('the evidence of parts is that of the whole', () => {
-  const value = fc.constantFrom(0, 1, 2.5, -3.5, Number.NaN, Number.POSITIVE_INFINITY)
-  const scalar = fc.array(value, { minLength: 40, maxLength: 40 }).map((list) => Float64Array.from(list))
-  const scalars = fc.array(scalar, { minLength: 1, maxLength: 14 })
-  fc.assert(
-    fc.property(scalars, fc.nat(14), fc.uint8Array({ minLength: 40, maxLength: 40, max: 1 }), (all, cut, mask) => {
-      const first = Math.min(cut, all.length)
-      const merged = noEvidence(CHAINS)
-      mergeEvidence(merged, structuredClone(evidenceOf(all.slice(0, first), 10, mask)))
-      mergeEvidence(merged, structuredClone(evidenceOf(all.slice(first), 10, mask)), first)
-      expect(merged).toEqual(evidenceOf(all, 10, mask))
-    }),
-  )
+describe('sets of chains', () => {
+  const shifted = (chains: number, bad: readonly number[]) => {
+    const values = chainsOf(chains, 20, (x, chain) => (bad.includes(chain) ? Number.NaN : x))
+    return chainsIn(lookAt(new Scalar(new Workspace(chains, 20), values, 'posterior')).nonFiniteIn, chains)
+  }
+
+  it('tell up to 53 chains apart', () => {
+    expect(shifted(53, [0, 17, 31, 32, 52])).toEqual([0, 17, 31, 32, 52])
+    expect(shifted(2, [])).toEqual([])
+  })
+
+  it('have the first of more', () => {
+    expect(shifted(54, [53])).toEqual([53])
+    expect(shifted(200, [0, 137])).toEqual([0])
+    expect(shifted(200, [])).toEqual([])
+  })
 })
