@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Unpack
 
 from .about import AboutPath, RunAbout
 from .chain_reading import ALL
+from .elements import ElementIndex
 from .errors import McbError, UnknownVariableError
 from .events import Feed
 from .inference import ChainChoice, ReadOptions, StoredChain, read_variable, to_datatree, to_inferencedata
@@ -16,6 +17,7 @@ from .names import check_rid
 from .ndarray import Array
 from .schema import RunMeta, Variable
 from .shown_run import GLANCE_TIMEOUT, Glance, run_html
+from .traces import Trace, TraceQuestion, read_trace
 from .transport import Transport
 
 if TYPE_CHECKING:
@@ -164,6 +166,52 @@ class RunReading:
         """Values of a sampler stat, under its stored name; as `get_draws`."""
         stat = self._known(stat_name, self.sample_stats, "sampler stat")
         return read_variable(self, stat, "stat", chains=chains, draws=draws, warmup=warmup, progress=progress)
+
+    def trace(
+        self,
+        var_names: str | Sequence[str] = (),
+        *,
+        stat_names: str | Sequence[str] = (),
+        elements: Iterable[ElementIndex] | None = None,
+        chains: Sequence[int] | None = None,
+        draws: slice = ALL,
+        buckets: int = 1000,
+    ) -> Trace:
+        """Few draws of all chains, for a plot: of each bucket the first, the least, the greatest and the last.
+
+            for chain in run.trace("mu", draws=slice(-10_000, None)).elements[0].chains:
+                axes.plot(chain.at, chain.values, label=chain.chain)
+
+        A line through them covers the pixels of one through all draws, if the plot is `buckets` pixels wide: no spike
+        is lost. Infinities are kept like other numbers; a bucket with NaN keeps one. All draws of a bucket with at most
+        four are there. Draws that this process has just appended are there once they were sent (`Run.flush`).
+
+        Parameters
+        ----------
+        var_names, stat_names : variables and sampler stats of fixed shape; without any, all such variables.
+        elements : indices into the flattened value of the one that is named, and slices of such, as in
+            `Chain.get_draws`. A trace has at most 100 elements.
+        chains : their numbers, in this order; all of them if not given.
+        draws : a slice of the iterations of the longest of these chains, warmup included.
+        buckets : equal parts of the slice, the same for all chains; 10,000 at most.
+
+        Raises
+        ------
+        UnknownVariableError
+        TypeError, ValueError, IndexError
+            If the arguments make no sense; `NotFoundError` for a chain that is not there.
+        PayloadTooLargeError
+            For more values than a server goes through at once.
+        OldServerError
+        """
+        variables, stats = ([names] if isinstance(names, str) else list(names) for names in (var_names, stat_names))
+        columns = [("var", self._known(name, self.variables, "variable")) for name in dict.fromkeys(variables)]
+        columns += [("stat", self._known(name, self.sample_stats, "sampler stat")) for name in dict.fromkeys(stats)]
+        if not columns:
+            rigid = (var for var in self.variables.values() if var.is_rigid and var.dtype != "str")
+            columns = [("var", var) for var in rigid]
+        question = TraceQuestion.of(columns, elements, chains, draws, buckets)
+        return read_trace(self._transport, self.path, self.headers, question)
 
     def to_inferencedata(self, **options: Any) -> Any:
         """The run as `arviz.InferenceData`; as DataTree where ArviZ is 1.x, which has no InferenceData.
