@@ -65,36 +65,54 @@ export class Autocovariance implements Autocovariances {
 
 /** Four lags from `lag` on; those beyond the length are 0. */
 function products(centred: Float64Array, chains: number, length: number, lag: number, lags: Float64Array): void {
-  let [all0, all1, all2, all3] = [0, 0, 0, 0]
-  for (let chain = 0; chain < chains; chain++) {
-    const begin = chain * length
-    const end = begin + length
-    // Sums of each chain on their own: fewer terms, fewer digits lost.
-    let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0]
-    let i = begin
-    let j = begin + lag
-    for (; j + 3 < end; i++, j++) {
-      const value = centred[i] as number
-      sum0 += value * (centred[j] as number)
-      sum1 += value * (centred[j + 1] as number)
-      sum2 += value * (centred[j + 2] as number)
-      sum3 += value * (centred[j + 3] as number)
+  const sums = [0, 0, 0, 0] as [number, number, number, number]
+  // Sums of each chain on their own: fewer terms, fewer digits lost.
+  for (let chain = 0; chain < chains; chain++) addProducts(centred, chain * length, (chain + 1) * length, lag, sums)
+  for (let i = 0; i < LAGS; i++) lags[lag + i] = (sums[i] as number) / length / chains
+}
+
+/** Adds the products of one chain. Each number is loaded once for four values, and stays at hand for as many lags. */
+function addProducts(
+  centred: Float64Array,
+  begin: number,
+  end: number,
+  lag: number,
+  sums: [number, number, number, number],
+): void {
+  let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0]
+  let i = begin
+  let j = begin + lag
+  if (j + 6 < end) {
+    let [next0, next1, next2] = [centred[j] as number, centred[j + 1] as number, centred[j + 2] as number]
+    for (; j + 6 < end; i += 4, j += 4) {
+      const value0 = centred[i] as number
+      const value1 = centred[i + 1] as number
+      const value2 = centred[i + 2] as number
+      const value3 = centred[i + 3] as number
+      const next3 = centred[j + 3] as number
+      const next4 = centred[j + 4] as number
+      const next5 = centred[j + 5] as number
+      const next6 = centred[j + 6] as number
+      sum0 += value0 * next0 + value1 * next1 + (value2 * next2 + value3 * next3)
+      sum1 += value0 * next1 + value1 * next2 + (value2 * next3 + value3 * next4)
+      sum2 += value0 * next2 + value1 * next3 + (value2 * next4 + value3 * next5)
+      sum3 += value0 * next3 + value1 * next4 + (value2 * next5 + value3 * next6)
+      next0 = next4
+      next1 = next5
+      next2 = next6
     }
-    for (; j < end; i++, j++) {
-      const value = centred[i] as number
-      sum0 += value * (centred[j] as number)
-      if (j + 1 < end) sum1 += value * (centred[j + 1] as number)
-      if (j + 2 < end) sum2 += value * (centred[j + 2] as number)
-    }
-    all0 += sum0
-    all1 += sum1
-    all2 += sum2
-    all3 += sum3
   }
-  lags[lag] = all0 / length / chains
-  lags[lag + 1] = all1 / length / chains
-  lags[lag + 2] = all2 / length / chains
-  lags[lag + 3] = all3 / length / chains
+  for (; j < end; i++, j++) {
+    const value = centred[i] as number
+    sum0 += value * (centred[j] as number)
+    if (j + 1 < end) sum1 += value * (centred[j + 1] as number)
+    if (j + 2 < end) sum2 += value * (centred[j + 2] as number)
+    if (j + 3 < end) sum3 += value * (centred[j + 3] as number)
+  }
+  sums[0] += sum0
+  sums[1] += sum1
+  sums[2] += sum2
+  sums[3] += sum3
 }
 
 /** Memory of a transform that holds a chain and as many zeros. */

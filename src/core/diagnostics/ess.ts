@@ -2,15 +2,14 @@
 import { Autocovariance } from './autocovariance.ts'
 import { LEAST_RANGE, type Statistic, TAIL } from './convention.ts'
 import { essOf } from './geyer.ts'
-import { meanOf } from './moments.ts'
 import { quantileOf } from './quantiles.ts'
 import { rangeOf } from './rhat.ts'
-import type { Scalar } from './scalar.ts'
+import { lowerBound, type Scalar, upperBound } from './scalar.ts'
 import { isReason, statistic } from './statistic.ts'
 
 /** ESS of the z-scores: of location, also where there is no variance. */
 export function essBulk(scalar: Scalar): Statistic {
-  return unable(scalar, { mayBeInfinite: true }) ?? ofHalves(scalar, scalar.rankHalves())
+  return unable(scalar, { mayBeInfinite: true }) ?? ofHalves(scalar, 'ranks', scalar.rangeOfRanks)
 }
 
 /** The smaller ESS of two quantiles. */
@@ -23,12 +22,12 @@ export function essTail(scalar: Scalar, probabilities: readonly [number, number]
 
 /** ESS of the draws as they are: the one for the mean's Monte Carlo error. */
 export function essMean(scalar: Scalar): Statistic {
-  return unable(scalar) ?? ofHalves(scalar, scalar.halves)
+  return unable(scalar) ?? ofHalves(scalar, 'draws', scalar.rangeOfHalves)
 }
 
 /** ESS of squared distances from the mean of all draws. */
 export function essSd(scalar: Scalar): Statistic {
-  return unable(scalar) ?? ofHalves(scalar, squaredDistances(scalar))
+  return unable(scalar) ?? ofHalves(scalar, 'squares', rangeOf(scalar.squares()))
 }
 
 /** ESS of the indicator of draws up to the quantile at `p`. */
@@ -50,18 +49,10 @@ export function essIdentity(scalar: Scalar): Statistic {
   const { chains, draws, values, convention, blemish } = scalar
   if (blemish !== undefined) return blemish
   if (draws < (convention === 'arviz' ? 4 : 3)) return 'too_few'
-  const constant = constantEss(scalar, values)
+  const constant = constantEss(scalar, rangeOf(values), values.length)
   if (constant !== undefined) return constant
   const acov = new Autocovariance(chains, draws).of(values, convention)
   return statistic(scalar, essOf(acov, convention, new Float64Array(draws + 2)))
-}
-
-/** Squared distances of the half-chains' draws from the mean of all. */
-export function squaredDistances(scalar: Scalar): Float64Array {
-  const mean = meanOf(scalar.values)
-  const target = scalar.workspace.other.subarray(0, scalar.halves.length)
-  for (let i = 0; i < target.length; i++) target[i] = ((scalar.halves[i] as number) - mean) ** 2
-  return target
 }
 
 function unable(scalar: Scalar, { mayBeInfinite = false } = {}): Statistic | undefined {
@@ -71,26 +62,30 @@ function unable(scalar: Scalar, { mayBeInfinite = false } = {}): Statistic | und
   return isEnough ? undefined : 'too_few'
 }
 
-function ofHalves(scalar: Scalar, values: Float64Array): Statistic {
-  const constant = constantEss(scalar, values)
+function ofHalves(scalar: Scalar, what: 'ranks' | 'draws' | 'squares', range: number): Statistic {
+  const constant = constantEss(scalar, range, scalar.halves.length)
   if (constant !== undefined) return constant
-  const { acov, rho } = scalar.workspace
-  return statistic(scalar, essOf(acov.of(values, scalar.convention), scalar.convention, rho))
+  return statistic(scalar, essOf(scalar.autocovariance(what), scalar.convention, scalar.workspace.rho))
 }
 
 /** ArviZ takes constant draws for independent ones, posterior for none. */
-function constantEss({ convention }: Scalar, values: Float64Array): Statistic | undefined {
-  if (rangeOf(values) >= LEAST_RANGE[convention]) return undefined
-  return convention === 'arviz' ? values.length : 'constant'
+function constantEss({ convention }: Scalar, range: number, size: number): Statistic | undefined {
+  if (range >= LEAST_RANGE[convention]) return undefined
+  return convention === 'arviz' ? size : 'constant'
 }
 
 function ofIndicator(scalar: Scalar, bounds: () => readonly [number, number]): Statistic {
-  const { convention, workspace, halves } = scalar
+  const { convention, workspace } = scalar
   const without = unable(scalar, { mayBeInfinite: convention === 'arviz' })
   if (without !== undefined) return without
-  if (convention === 'posterior' && rangeOf(scalar.values) < LEAST_RANGE.posterior) return 'constant'
+  if (convention === 'posterior' && rangeOfSorted(scalar.sorted) < LEAST_RANGE.posterior) return 'constant'
   const [low, high] = bounds()
-  const indicator = workspace.indicator.of(halves, low, high)
-  if (indicator.isConstant) return convention === 'arviz' ? halves.length : 'constant'
+  const sorted = scalar.sortedHalves
+  const indicator = workspace.indicator.of(scalar.orderOfHalves, lowerBound(sorted, low), upperBound(sorted, high))
+  if (indicator.isConstant) return convention === 'arviz' ? sorted.length : 'constant'
   return statistic(scalar, essOf(indicator, convention, workspace.rho))
+}
+
+function rangeOfSorted(sorted: Float64Array): number {
+  return sorted.length === 0 ? 0 : (sorted[sorted.length - 1] as number) - (sorted[0] as number)
 }

@@ -9,10 +9,10 @@ export class IndicatorAutocovariance implements Autocovariances {
   between = 0
   /** True if all draws have the same indicator. */
   isConstant = false
+  /** Words of a chain, and one of zeros behind them. */
   private readonly words: number
-  /** Bits of each chain, and a word of zeros behind them. */
   private readonly bits: Uint32Array
-  /** Ones of each chain before each draw, and of all of it. */
+  /** Ones of each chain before each word. */
   private readonly before: Uint32Array
   private readonly means: Float64Array
 
@@ -21,49 +21,72 @@ export class IndicatorAutocovariance implements Autocovariances {
     this.length = length
     this.words = ((length + 31) >>> 5) + 1
     this.bits = new Uint32Array(chains * this.words)
-    this.before = new Uint32Array(chains * (length + 1))
+    this.before = new Uint32Array(chains * this.words)
     this.means = new Float64Array(chains)
   }
 
-  /** Begins with the draws that are at least `low` and at most `high`; chain after chain. */
-  of(values: Float64Array, low: number, high: number): this {
-    const { chains, length, words, bits, before, means } = this
+  /**
+   * Begins with draws of which some are 1: those at places from `from` up to `to` of an order. Where these are most, they are 0 and the
+   * others 1, which has the same autocovariances and is less work.
+   *
+   * @param order indices of all draws, chain after chain
+   */
+  of(order: Uint32Array, from: number, to: number): this {
+    const { bits, chains, length } = this
+    const total = chains * length
+    this.isConstant = to <= from || to - from >= total
     bits.fill(0)
-    let total = 0
-    for (let chain = 0; chain < chains; chain++) {
-      let ones = 0
-      let word = 0
-      for (let i = 0; i < length; i++) {
-        const value = values[chain * length + i] as number
-        if (value <= high && value >= low) {
-          word |= 1 << (i & 31)
-          ones++
-        }
-        if ((i & 31) === 31 || i === length - 1) {
-          bits[chain * words + (i >>> 5)] = word
-          word = 0
-        }
-        before[chain * (length + 1) + i + 1] = ones
-      }
-      means[chain] = ones / length
-      total += ones
+    if (2 * (to - from) <= total) this.set(order, from, to)
+    else {
+      this.set(order, 0, from)
+      this.set(order, to, total)
     }
-    this.between = varianceOfMeans(means)
-    this.isConstant = total === 0 || total === chains * length
+    this.sum()
     return this
   }
 
+  private set(order: Uint32Array, from: number, to: number): void {
+    const { bits, words, length } = this
+    for (let place = from; place < to; place++) {
+      const draw = order[place] as number
+      const chain = Math.floor(draw / length)
+      const i = draw - chain * length
+      const word = chain * words + (i >>> 5)
+      bits[word] = (bits[word] as number) | (1 << (i & 31))
+    }
+  }
+
+  private sum(): void {
+    const { bits, words, chains, before, means, length } = this
+    for (let chain = 0; chain < chains; chain++) {
+      let sum = 0
+      for (let word = chain * words; word < (chain + 1) * words; word++) {
+        before[word] = sum
+        sum += ones(bits[word] as number)
+      }
+      means[chain] = sum / length
+    }
+    this.between = varianceOfMeans(means)
+  }
+
   at(lag: number): number {
-    const { chains, length, before, means } = this
+    const { chains, length, means } = this
     let sum = 0
     for (let chain = 0; chain < chains; chain++) {
       const mean = means[chain] as number
-      const begin = chain * (length + 1)
-      const first = before[begin + length - lag] as number
-      const last = (before[begin + length] as number) - (before[begin + lag] as number)
+      const first = this.onesBefore(chain, length - lag)
+      const last = this.onesBefore(chain, length) - this.onesBefore(chain, lag)
       sum += this.pairs(chain, lag) - mean * (first + last) + (length - lag) * mean * mean
     }
     return sum / length / chains
+  }
+
+  /** Ones among the first `draws` of a chain. */
+  private onesBefore(chain: number, draws: number): number {
+    const word = chain * this.words + (draws >>> 5)
+    // A shift by 32 would be one by 0; the bits of no draw are none.
+    const bits = (draws & 31) === 0 ? 0 : (this.bits[word] as number) & (0xffffffff >>> (32 - (draws & 31)))
+    return (this.before[word] as number) + ones(bits)
   }
 
   /** Pairs of ones of a chain that are `lag` draws apart. */
@@ -75,6 +98,7 @@ export class IndicatorAutocovariance implements Autocovariances {
     let count = 0
     for (let i = begin; i + skip < begin + words - 1; i++) {
       const here = bits[i] as number
+      if (here === 0) continue
       const there = bits[i + skip] as number
       const next = bits[i + skip + 1] as number
       count += ones(here & (shift === 0 ? there : (there >>> shift) | (next << (32 - shift))))

@@ -2,7 +2,6 @@
 import { betaQuantileFloor } from './beta.ts'
 import type { Statistic } from './convention.ts'
 import { essMean, essQuantile, essSd } from './ess.ts'
-import { meanOf, varianceOf } from './moments.ts'
 import type { Scalar } from './scalar.ts'
 import { isReason, statistic } from './statistic.ts'
 
@@ -11,14 +10,13 @@ const ONE_SD = [0.1586553, 0.8413447] as const
 
 export function mcseMean(scalar: Scalar): Statistic {
   const ess = essMean(scalar)
-  return isReason(ess) ? ess : statistic(scalar, Math.sqrt(varianceOf(scalar.values) / ess))
+  return isReason(ess) ? ess : statistic(scalar, Math.sqrt(scalar.variance / ess))
 }
 
 export function mcseSd(scalar: Scalar): Statistic {
   const ess = essSd(scalar)
   if (isReason(ess)) return ess
-  const { values } = scalar
-  const mean = meanOf(values)
+  const { values, mean } = scalar
   let [squares, fourths] = [0, 0]
   for (let i = 0; i < values.length; i++) {
     const square = ((values[i] as number) - mean) ** 2

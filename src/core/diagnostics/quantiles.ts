@@ -1,6 +1,5 @@
 /** Quantiles of type 7 (Hyndman and Fan 1996), intervals, and the median absolute deviation. */
 import type { Convention, Statistic } from './convention.ts'
-import { meanOf, varianceOf } from './moments.ts'
 import { lowerBound, medianOf, type Scalar } from './scalar.ts'
 import { statistic } from './statistic.ts'
 
@@ -23,13 +22,13 @@ export function quantile(scalar: Scalar, p: number): Statistic {
 }
 
 export function mean(scalar: Scalar): Statistic {
-  return scalar.blemish ?? statistic(scalar, meanOf(scalar.values))
+  return scalar.blemish ?? statistic(scalar, scalar.mean)
 }
 
 /** The standard deviation of all draws (ddof 1). */
 export function sd(scalar: Scalar): Statistic {
   if (scalar.blemish !== undefined) return scalar.blemish
-  return scalar.values.length < 2 ? 'too_few' : statistic(scalar, Math.sqrt(varianceOf(scalar.values)))
+  return scalar.values.length < 2 ? 'too_few' : statistic(scalar, Math.sqrt(scalar.variance))
 }
 
 export const median = (scalar: Scalar): Statistic =>

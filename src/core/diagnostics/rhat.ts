@@ -1,6 +1,7 @@
 /** R-hat: how much wider all chains together are than each of them (Vehtari et al. 2021, doi:10.1214/20-BA1221). */
 
 import { type Convention, LEAST_RANGE, type Statistic } from './convention.ts'
+import type { Autocovariances } from './geyer.ts'
 import { chainMean, meanOf, squaresOf, varianceOfMeans } from './moments.ts'
 import type { Scalar } from './scalar.ts'
 import { isReason, statistic } from './statistic.ts'
@@ -17,12 +18,20 @@ export function rhat(scalar: Scalar): Statistic {
 
 /** R-hat of the half-chains' z-scores. */
 export function rhatZ(scalar: Scalar): Statistic {
-  return tooFew(scalar) ?? ranked(scalar, () => scalar.rankHalves())
+  const few = tooFew(scalar)
+  if (few !== undefined || scalar.blemish === 'nan') return few ?? 'nan'
+  // Equal ranks have the score 0.
+  if (scalar.rangeOfRanks === 0) return 'constant'
+  return statistic(scalar, rhatOfAutocovariance(scalar.autocovariance('ranks')))
 }
 
 /** R-hat of the z-scores of distances from the median: it sees chains of different width. */
 export function rhatFolded(scalar: Scalar): Statistic {
-  return tooFew(scalar) ?? ranked(scalar, () => scalar.rankFolded())
+  const few = tooFew(scalar)
+  if (few !== undefined || scalar.blemish === 'nan') return few ?? 'nan'
+  const scores = scalar.rankFolded()
+  if (rangeOf(scores) === 0) return 'constant'
+  return statistic(scalar, rhatOf(scores, scalar.workspace.splits, scalar.convention))
 }
 
 /** R-hat of the half-chains as they are (Gelman et al. 2013). */
@@ -73,14 +82,6 @@ export function rhatNested(scalar: Scalar, superchains: readonly number[]): Stat
   return statistic(scalar, Math.sqrt(1 + between / meanOf(Float64Array.from(within))))
 }
 
-function ranked(scalar: Scalar, z: () => Float64Array): Statistic {
-  if (scalar.blemish === 'nan') return 'nan'
-  const scores = z()
-  // Equal ranks have the score 0.
-  if (scores.every((score) => score === scores[0])) return 'constant'
-  return statistic(scalar, rhatOf(scores, scalar.workspace.splits, scalar.convention))
-}
-
 function raw(scalar: Scalar, values: Float64Array, chains: number): Statistic {
   if (scalar.blemish !== undefined) return scalar.blemish
   if (isConstant(scalar, values)) return 'constant'
@@ -99,7 +100,16 @@ export function rhatOf(values: Float64Array, chains: number, convention: Convent
     within += squaresOf(values, mean, begin, begin + length) / (length - 1)
   }
   const between = length * varianceOfMeans(means)
-  const ratio = between / (within / chains)
+  return rootOf(between / (within / chains), length)
+}
+
+/** The same, of values whose autocovariances are known for another purpose. */
+function rhatOfAutocovariance(acov: Autocovariances): number {
+  const { length, between } = acov
+  return rootOf((between * (length - 1)) / acov.at(0), length)
+}
+
+function rootOf(ratio: number, length: number): number {
   // Chains that are constant, each at another value, have no variance but that of rounding.
   return ratio > 1e24 ? Number.POSITIVE_INFINITY : Math.sqrt((ratio + length - 1) / length)
 }

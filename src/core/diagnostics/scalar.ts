@@ -2,6 +2,7 @@
 import { Autocovariance } from './autocovariance.ts'
 import type { Convention } from './convention.ts'
 import { IndicatorAutocovariance } from './indicator.ts'
+import { meanOf, squaresOf } from './moments.ts'
 import { rankScores } from './normal.ts'
 import { Sorter } from './sort.ts'
 
@@ -67,6 +68,9 @@ export class Scalar {
   private order: Uint32Array = NOTHING
   private wholeSorted: Float64Array | undefined
   private isRanked = false
+  private knownMean: number | undefined
+  private knownVariance: number | undefined
+  private inAcov: 'ranks' | 'draws' | 'squares' | undefined
 
   constructor(workspace: Workspace, values: Float64Array, convention: Convention) {
     this.workspace = workspace
@@ -107,12 +111,58 @@ export class Scalar {
     return this.wholeSorted
   }
 
-  /** z-scores of the half-chains' draws: valid until other values are ranked. */
+  /** The range of the half-chains' draws. */
+  get rangeOfHalves(): number {
+    const sorted = this.sortedHalves
+    return sorted.length === 0 ? 0 : (sorted[sorted.length - 1] as number) - (sorted[0] as number)
+  }
+
+  /** z-scores of the half-chains' draws. */
   rankHalves(): Float64Array {
     const { z, scores } = this.workspace
     if (!this.isRanked) scoreRanks(this.sortedHalves, this.order, scores, z)
     this.isRanked = true
     return z
+  }
+
+  /** The range of these z-scores. */
+  get rangeOfRanks(): number {
+    const z = this.rankHalves()
+    const { order } = this
+    return z.length === 0 ? 0 : (z[order[z.length - 1] as number] as number) - (z[order[0] as number] as number)
+  }
+
+  /** The mean of all draws. */
+  get mean(): number {
+    this.knownMean ??= meanOf(this.values)
+    return this.knownMean
+  }
+
+  /** The variance of all draws (ddof 1). */
+  get variance(): number {
+    const { values } = this
+    this.knownVariance ??= squaresOf(values, this.mean) / (values.length - 1)
+    return this.knownVariance
+  }
+
+  /** Autocovariances of some values of the half-chains: valid until those of others are asked for. */
+  autocovariance(what: 'ranks' | 'draws' | 'squares'): Autocovariance {
+    const { acov } = this.workspace
+    if (this.inAcov === what) return acov
+    this.inAcov = what
+    const values = what === 'ranks' ? this.rankHalves() : what === 'draws' ? this.halves : this.squares()
+    return acov.of(values, this.convention)
+  }
+
+  /** Squared distances of the half-chains' draws from the mean of all. */
+  squares(): Float64Array {
+    const { halves, mean, workspace } = this
+    const target = workspace.other.subarray(0, halves.length)
+    for (let i = 0; i < target.length; i++) {
+      const distance = (halves[i] as number) - mean
+      target[i] = distance * distance
+    }
+    return target
   }
 
   /** z-scores of the distances from the median. */
@@ -186,13 +236,31 @@ function fold(
   const { length } = sorted
   let low = lowerBound(sorted, median) - 1
   let high = low + 1
+  let left = low < 0 ? Number.POSITIVE_INFINITY : Math.abs((sorted[low] as number) - median)
+  let right = high >= length ? Number.POSITIVE_INFINITY : Math.abs((sorted[high] as number) - median)
   for (let i = 0; i < length; i++) {
-    const left = low >= 0 ? Math.abs((sorted[low] as number) - median) : Number.POSITIVE_INFINITY
-    const right = high < length ? Math.abs((sorted[high] as number) - median) : Number.POSITIVE_INFINITY
-    const isLeft = low >= 0 && (left <= right || high >= length)
-    folded[i] = isLeft ? left : right
-    foldedOrder[i] = order[isLeft ? low-- : high++] as number
+    if (high >= length || (left <= right && low >= 0)) {
+      folded[i] = left
+      foldedOrder[i] = order[low--] as number
+      left = low < 0 ? Number.POSITIVE_INFINITY : Math.abs((sorted[low] as number) - median)
+    } else {
+      folded[i] = right
+      foldedOrder[i] = order[high++] as number
+      right = high >= length ? Number.POSITIVE_INFINITY : Math.abs((sorted[high] as number) - median)
+    }
   }
+}
+
+/** The number of sorted values that are at most `value`. */
+export function upperBound(sorted: Float64Array, value: number): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] as number) <= value) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** The number of sorted values that are less than `value`. */

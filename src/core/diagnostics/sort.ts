@@ -3,22 +3,26 @@
 const BITS = 11
 const BUCKETS = 1 << BITS
 const MASK = BUCKETS - 1
-const PASSES = 6
+/** Digits of a word. */
+const DIGITS = 3
+/** Neighbours with the same high word that are put in order one by one. */
+const FEW = 24
 
 /** Memory for the order of up to `size` numbers. */
 export class Sorter {
   readonly size: number
-  private readonly counts = new Uint32Array(PASSES * BUCKETS)
-  private readonly highs: [Uint32Array, Uint32Array]
-  private readonly lows: [Uint32Array, Uint32Array]
-  private readonly orders: [Uint32Array, Uint32Array]
+  private readonly counts = new Uint32Array(DIGITS * BUCKETS)
+  private readonly highs: Uint32Array
+  private readonly lows: Uint32Array
+  private readonly keys: readonly [Uint32Array, Uint32Array]
+  private readonly orders: readonly [Uint32Array, Uint32Array]
 
   constructor(size: number) {
     this.size = size
-    const two = (): [Uint32Array, Uint32Array] => [new Uint32Array(size), new Uint32Array(size)]
-    this.highs = two()
-    this.lows = two()
-    this.orders = two()
+    this.highs = new Uint32Array(size)
+    this.lows = new Uint32Array(size)
+    this.keys = [new Uint32Array(size), new Uint32Array(size)]
+    this.orders = [new Uint32Array(size), new Uint32Array(size)]
   }
 
   /**
@@ -27,102 +31,124 @@ export class Sorter {
    * @param values numbers without NaN, at most `size` of them, aligned to 8 bytes
    */
   order(values: Float64Array): Uint32Array {
-    const length = values.length
-    this.keys(values)
-    let from = 0
-    for (let pass = 0; pass < PASSES; pass++) {
-      if (!this.offsets(pass, length)) continue
-      this.scatter(pass, from, length)
-      from = 1 - from
-    }
-    return this.orders[from as 0 | 1].subarray(0, length)
+    const { highs, lows } = this
+    const { length } = values
+    split(values, highs, lows)
+    // High words differ mostly, so that low ones decide among few.
+    const order = this.byKeys(highs, undefined, length)
+    if (settleTies(order, highs, lows, length)) return order
+    return this.byKeys(highs, this.byKeys(lows, undefined, length), length)
   }
 
-  /** Bits of each number, so changed that their order as integers is that of the numbers; and how often each digit occurs. */
-  private keys(values: Float64Array): void {
-    const words = new Uint32Array(values.buffer, values.byteOffset, 2 * values.length)
-    const { counts } = this
-    const highs = this.highs[0]
-    const lows = this.lows[0]
-    const order = this.orders[0]
-    counts.fill(0)
-    for (let i = 0; i < values.length; i++) {
-      let low = words[2 * i] as number
-      let high = words[2 * i + 1] as number
-      if (((high << 1) | low) === 0) high = 0
-      if (high & 0x80000000) {
-        high = ~high
-        low = ~low
-      } else high |= 0x80000000
-      highs[i] = high
-      lows[i] = low
-      order[i] = i
-      ;(counts[low & MASK] as number)++
-      ;(counts[BUCKETS + ((low >>> 11) & MASK)] as number)++
-      ;(counts[2 * BUCKETS + ((low >>> 22) | ((high & 1) << 10))] as number)++
-      ;(counts[3 * BUCKETS + ((high >>> 1) & MASK)] as number)++
-      ;(counts[4 * BUCKETS + ((high >>> 12) & MASK)] as number)++
-      ;(counts[5 * BUCKETS + (high >>> 23)] as number)++
+  /** The indices by rising keys, and where keys are equal in the order of `before`, or of the indices. */
+  private byKeys(source: Uint32Array, before: Uint32Array | undefined, length: number): Uint32Array {
+    const { keys, orders, counts } = this
+    let from: 0 | 1 = 0
+    const order = orders[from]
+    const own = keys[from]
+    for (let i = 0; i < length; i++) {
+      const index = before === undefined ? i : (before[i] as number)
+      order[i] = index
+      own[i] = source[index] as number
     }
-  }
-
-  /** Turns counts into places; false if all numbers have the same digit. */
-  private offsets(pass: number, length: number): boolean {
-    const { counts } = this
-    const begin = pass * BUCKETS
-    let sum = 0
-    for (let i = begin; i < begin + BUCKETS; i++) {
-      const count = counts[i] as number
-      if (count === length) return false
-      counts[i] = sum
-      sum += count
+    count(own, counts, length)
+    for (let digit = 0; digit < DIGITS; digit++) {
+      if (!offsets(counts, digit, length)) continue
+      const to: 0 | 1 = from === 0 ? 1 : 0
+      scatter(digit, counts, keys[from], orders[from], keys[to], orders[to], length)
+      from = to
     }
-    return true
-  }
-
-  private scatter(pass: number, from: number, length: number): void {
-    const [a, b] = from === 0 ? ([0, 1] as const) : ([1, 0] as const)
-    scatter(
-      pass,
-      length,
-      this.counts,
-      [this.highs[a], this.lows[a], this.orders[a]],
-      [this.highs[b], this.lows[b], this.orders[b]],
-    )
+    return length === this.size ? orders[from] : orders[from].subarray(0, length)
   }
 }
 
-type Columns = readonly [highs: Uint32Array, lows: Uint32Array, order: Uint32Array]
+/** Words of each number, so changed that their order as integers is that of the numbers. */
+function split(values: Float64Array, highs: Uint32Array, lows: Uint32Array): void {
+  const words = new Uint32Array(values.buffer, values.byteOffset, 2 * values.length)
+  for (let i = 0; i < values.length; i++) {
+    let low = words[2 * i] as number
+    let high = words[2 * i + 1] as number
+    if (((high << 1) | low) === 0) high = 0
+    const sign = high >> 31
+    // Negative numbers rise as their bits fall.
+    low ^= sign
+    high ^= sign | 0x80000000
+    highs[i] = high
+    lows[i] = low
+  }
+}
 
-/** Digits of a pass lie in one word, but for those of the third, which has ten bits of the low and one of the high word. */
-function scatter(pass: number, length: number, counts: Uint32Array, source: Columns, target: Columns): void {
-  const [highs, lows, order] = source
-  const [newHighs, newLows, newOrder] = target
-  const begin = pass * BUCKETS
+/** Occurrences of each digit. */
+function count(keys: Uint32Array, counts: Uint32Array, length: number): void {
+  counts.fill(0)
   for (let i = 0; i < length; i++) {
-    const high = highs[i] as number
-    const low = lows[i] as number
-    const digit = digitOf(pass, high, low)
-    const place = (counts[begin + digit] as number)++
-    newHighs[place] = high
-    newLows[place] = low
+    const key = keys[i] as number
+    ;(counts[key & MASK] as number)++
+    ;(counts[BUCKETS + ((key >>> BITS) & MASK)] as number)++
+    ;(counts[2 * BUCKETS + (key >>> (2 * BITS))] as number)++
+  }
+}
+
+/** Turns counts into places; false if all keys have the same digit. */
+function offsets(counts: Uint32Array, digit: number, length: number): boolean {
+  const begin = digit * BUCKETS
+  let sum = 0
+  for (let i = begin; i < begin + BUCKETS; i++) {
+    const occurrences = counts[i] as number
+    if (occurrences === length) return false
+    counts[i] = sum
+    sum += occurrences
+  }
+  return true
+}
+
+function scatter(
+  digit: number,
+  counts: Uint32Array,
+  keys: Uint32Array,
+  order: Uint32Array,
+  newKeys: Uint32Array,
+  newOrder: Uint32Array,
+  length: number,
+): void {
+  const shift = digit * BITS
+  const begin = digit * BUCKETS
+  for (let i = 0; i < length; i++) {
+    const key = keys[i] as number
+    const place = (counts[begin + ((key >>> shift) & MASK)] as number)++
+    newKeys[place] = key
     newOrder[place] = order[i] as number
   }
 }
 
-function digitOf(pass: number, high: number, low: number): number {
-  switch (pass) {
-    case 0:
-      return low & MASK
-    case 1:
-      return (low >>> 11) & MASK
-    case 2:
-      return (low >>> 22) | ((high & 1) << 10)
-    case 3:
-      return (high >>> 1) & MASK
-    case 4:
-      return (high >>> 12) & MASK
-    default:
-      return high >>> 23
+/** Orders neighbours with the same high word by the low one; false if there are too many of them to do so one by one. */
+function settleTies(order: Uint32Array, highs: Uint32Array, lows: Uint32Array, length: number): boolean {
+  for (let begin = 0; begin < length; ) {
+    const high = highs[order[begin] as number] as number
+    let end = begin + 1
+    while (end < length && (highs[order[end] as number] as number) === high) end++
+    if (end - begin > 1 && !settle(order, lows, begin, end)) return false
+    begin = end
   }
+  return true
+}
+
+function settle(order: Uint32Array, lows: Uint32Array, begin: number, end: number): boolean {
+  if (end - begin > FEW) return areEqual(order, lows, begin, end)
+  for (let i = begin + 1; i < end; i++) {
+    const index = order[i] as number
+    const low = lows[index] as number
+    let place = i
+    for (; place > begin && (lows[order[place - 1] as number] as number) > low; place--) {
+      order[place] = order[place - 1] as number
+    }
+    order[place] = index
+  }
+  return true
+}
+
+function areEqual(order: Uint32Array, lows: Uint32Array, begin: number, end: number): boolean {
+  const low = lows[order[begin] as number]
+  for (let i = begin + 1; i < end; i++) if (lows[order[i] as number] !== low) return false
+  return true
 }
