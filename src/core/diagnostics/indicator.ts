@@ -26,7 +26,7 @@ export class IndicatorAutocovariance implements Autocovariances {
   }
 
   /**
-   * Begins with draws of which some are 1: those at places from `from` up to `to` of an order. Where these are most, they are 0 and the
+   * Begins with draws of which some are 1: those at places from `from` up to `to` of an order. If these are most, they are 0 and the
    * others 1, which has the same autocovariances and is less work.
    *
    * @param order indices of all draws, chain after chain
