@@ -1,3 +1,5 @@
+/** Work that is ordered: by key, for all who want it, or by its items. */
+
 /** Queues by key: work goes one at a time, in the order of the calls. */
 export class Queues {
   private readonly last = new Map<string, Promise<unknown>>()
@@ -24,5 +26,37 @@ export class Flights<T> {
     const flight = work().finally(() => this.present.delete(key))
     this.present.set(key, flight)
     return flight
+  }
+}
+
+/**
+ * The results of work on some items, in their order; it is done on `most` of them at a time. No work goes on when the results
+ * have ended, be it early.
+ */
+export async function* inOrder<T, R>(
+  items: readonly T[],
+  most: number,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
+  const begun: Promise<R>[] = []
+  let next = 0
+  const begin = () => {
+    for (const item of items.slice(next, next + most - begun.length)) {
+      const result = work(item)
+      // Its rejection is met when its turn comes, which it may never.
+      result.catch(() => undefined)
+      begun.push(result)
+      next++
+    }
+  }
+  try {
+    begin()
+    for (let result = begun.shift(); result !== undefined; result = begun.shift()) {
+      const value = await result
+      begin()
+      yield value
+    }
+  } finally {
+    await Promise.allSettled(begun)
   }
 }

@@ -20,6 +20,7 @@ import { McbError } from '../core/errors.ts'
 import { requireAnswerFits } from '../core/formats/answer.ts'
 import type { Room } from '../core/formats/measure.ts'
 import type { Limits } from '../core/limits.ts'
+import { inOrder } from '../core/queues.ts'
 import { PACE_BYTES, pieces, type Selection } from '../core/selection.ts'
 import type { ChainState } from '../core/store.ts'
 import { Pace, turn } from '../core/turn.ts'
@@ -59,6 +60,9 @@ export interface TracePlan {
  */
 const MOST_KEPT = 512 * 1024
 const KEPT_BYTES = 32
+/** Bytes of the draws of chains that are read at a time, about, and their number. */
+const PAGE_BYTES = 1024 * 1024
+const MOST_CHAINS = 8
 /** Least bytes of a draw in an answer: two digits and their commas. */
 const LEAST_TEXT = 4
 
@@ -174,20 +178,29 @@ async function* partsOf(
   { first, ...pass }: Pass & { readonly first: number },
   pause: Pause,
 ): AsyncGenerator<TracePart> {
-  const kept: (readonly Kept[])[] = []
-  for (const chain of plan.chains) {
-    const found = await keptOf(run, plan.buckets, pass, chain, pause)
-    const [only] = found
-    // The chains of a single element are in the order of the answer, and need not wait for one another.
-    if (pass.count === 1 && only !== undefined) yield { element: first, chain: chain.state.chain, ...only }
-    else kept.push(found)
+  const { buckets, chains } = plan
+  const found = inOrder(chains, chainsAtOnce(pass, chains), async (chain) => {
+    return { chain: chain.state.chain, elements: await keptOf(run, buckets, pass, chain, pause) }
+  })
+  const all: { readonly chain: number; readonly elements: readonly Kept[] }[] = []
+  for await (const { chain, elements } of found) {
+    // The chains of a single element come in the order of the answer, and are not held.
+    if (pass.count > 1) all.push({ chain, elements })
+    else for (const kept of elements) yield { element: first, chain, ...kept }
   }
   for (let i = 0; i < pass.count; i++) {
-    for (const [at, found] of kept.entries()) {
-      const [chain, draws] = [plan.chains[at]?.state.chain, found[i]]
-      if (chain !== undefined && draws !== undefined) yield { element: first + i, chain, ...draws }
+    for (const { chain, elements } of all) {
+      const kept = elements[i]
+      if (kept !== undefined) yield { element: first + i, chain, ...kept }
     }
   }
+}
+
+/** Chains that are read at a time: short ones, whose draws would hardly fill a page together, need not wait for one another. */
+function chainsAtOnce({ columns, elements }: Pass, chains: readonly PlannedChain[]): number {
+  const stride = columns.reduce((n, spec) => n + (elements?.length ?? spec.elements) * spec.itemSize, 0)
+  const longest = chains.reduce((most, { draws }) => Math.max(most, draws), 1)
+  return Math.max(1, Math.min(MOST_CHAINS, Math.floor(PAGE_BYTES / (longest * Math.max(1, stride)))))
 }
 
 /** The draws that are kept of each element of a pass, of one chain. */

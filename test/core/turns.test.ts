@@ -101,3 +101,19 @@ test('a chain that is not there outranks what is wrong with a large body', async
   await run.initChain(3)
   await expect(run.append(3, new Uint8Array(MIB).fill(255))).rejects.toMatchObject({ code: 'invalid_protobuf' })
 })
+
+test('a trace of draws that lie in memory as a whole', async () => {
+  const run = await new StoreBackend(new MemoryStore()).initRun({
+    rid: 'r',
+    variables: [{ name: 'x', dtype: 'float64' }],
+  })
+  const chain = await run.initChain(0)
+  const data = Float64Array.from({ length: 1_000_000 }, (_, i) => Math.sin(i))
+  await chain.appendBatch({
+    count: data.length,
+    draws: new Map([['x', { dtype: 'float64', shape: [data.length], data }]]),
+  })
+  const { turns, value } = await turnsWhile(() => run.trace({ buckets: 10 }))
+  expect(value.elements[0]?.chains[0]?.at.length).toBe(40)
+  expect(turns).toBeGreaterThanOrEqual(7)
+})
