@@ -10,6 +10,7 @@ import { type Bounds, DEFAULT_BOUNDS, DEFAULT_LIMITS, type Limits } from './core
 import { oneLine, reportLine } from './core/log-text.ts'
 import { withoutKeys } from './core/redaction.ts'
 import { LocalBench } from './core/summary/bench.ts'
+import { Examinations } from './core/summary/examination.ts'
 import { Summaries } from './core/summary/summaries.ts'
 import { Workshop } from './core/summary/workshop.ts'
 import { keyedAccess, openAccess } from './http/access.ts'
@@ -32,6 +33,7 @@ import type { Resources, Services } from './http/operation.ts'
 import { handleErrors, handleNotFound } from './http/problem.ts'
 import { aboutRoutes } from './routes/about.ts'
 import { chainRoutes } from './routes/chains.ts'
+import { checkRoutes } from './routes/checks.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { drawRoutes } from './routes/draws.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -112,6 +114,7 @@ const RESOURCES: Resources = {
   ...chainRoutes,
   ...drawRoutes,
   ...summaryRoutes,
+  ...checkRoutes,
   ...traceRoutes,
   ...eventRoutes,
   ...shareRoutes,
@@ -156,7 +159,7 @@ function prepare(app: Hono<AppEnv>, options: Surroundings): void {
   app.use(announceLength)
   for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())
   app.use('/v1/runs/:rid/about', compressed('strong'))
-  for (const path of ['/v1/runs/:rid/summary', '/v1/runs/:rid/trace']) app.get(path, compressed())
+  for (const door of ['summary', 'checks', 'trace']) app.get(`/v1/runs/:rid/${door}`, compressed())
   // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
   app.onError(handleErrors(report))
@@ -172,6 +175,7 @@ function servicesOf(options: AppOptions): Services {
     whenAnswered = () => false,
     bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes }),
     openAnswers = new OpenAnswers(bounds),
+    summaries = new Summaries(new Workshop(new LocalBench())),
     now = Date.now,
   } = options
   const management = managementOf(options, limits, now)
@@ -184,7 +188,8 @@ function servicesOf(options: AppOptions): Services {
     whenAnswered,
     authorize: counted(authorizeWith(options, management), openAnswers, whenAnswered),
     quotas: new Quotas(now),
-    summaries: options.summaries ?? new Summaries(new Workshop(new LocalBench())),
+    summaries,
+    examinations: new Examinations(summaries, now),
     management,
     openBackend,
     meter: options.meter,

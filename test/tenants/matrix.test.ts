@@ -39,6 +39,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /v1/runs/:rid/about': { rule: 'read', path: '/v1/runs/r/about', ok: 200 },
   'PATCH /v1/runs/:rid/about': { rule: 'write', path: '/v1/runs/r/about', body: { name: 'r' }, ok: 200 },
   'GET /v1/runs/:rid/summary': { rule: 'read', path: '/v1/runs/r/summary', ok: 200 },
+  'GET /v1/runs/:rid/checks': { rule: 'read', path: '/v1/runs/r/checks', ok: 200 },
   'GET /v1/runs/:rid/trace': { rule: 'read', path: '/v1/runs/r/trace', ok: 200 },
   'GET /v1/runs/:rid/events': { rule: 'read', path: '/v1/runs/r/events', ok: 200 },
   'POST /v1/runs/:rid/shares': { rule: 'write', path: '/v1/runs/r/shares', body: { expiresAt: null }, ok: 201 },

@@ -26,7 +26,7 @@ export const SUMMARY_LIMITS: SummaryLimits = { values: 2e8, scalar: 1e7, keptByt
 export const ISOLATE_SUMMARY_LIMITS: SummaryLimits = { values: 2e7, scalar: 1e6, keptBytes: 8 * 1024 * 1024 }
 
 /** Scalars that a page may be chosen of. */
-const MOST_SCALARS = 1_000_000
+export const MOST_SCALARS = 1_000_000
 
 export interface LeftOutVariable {
   readonly variable: string
@@ -66,6 +66,21 @@ export interface Asking {
   readonly owner: object
   /** Milliseconds that the answer may take; the figures that are not known then are pending. */
   readonly waitMs: number
+}
+
+/** Choices that decide which draws figures are of, and how they are defined. */
+export type MomentChoice = Pick<SummaryQuestion, 'warmup' | 'chains' | 'convention'>
+
+/** Figures of one moment of a run, and the way to more of them. */
+export interface Desk {
+  readonly moment: Moment
+  readonly stock: Stock
+  /**
+   * Waits until figures are known, or the time of `performance.now()` has come; the share of the work that is done.
+   *
+   * @throws McbError `payload_too_large`, `overloaded`
+   */
+  fill(work: Pick<Order, 'stretches' | 'figures' | 'divergent'>, until: number): Promise<number>
 }
 
 export class Summaries {
@@ -119,6 +134,22 @@ export class Summaries {
     }
   }
 
+  /**
+   * The present moment of a run, for those who ask for other figures than a page has.
+   *
+   * @throws McbError `chain_not_found`
+   */
+  async desk(source: DrawSource, choice: MomentChoice, owner: object): Promise<Desk> {
+    const moment = await this.moment(source, choice)
+    const stock = this.stock(source, moment, choice)
+    const fill: Desk['fill'] = async (work, until) => {
+      const known = await this.fill({ ...work, source, stock, owner }, until)
+      this.trim()
+      return known
+    }
+    return { moment, stock, fill }
+  }
+
   /** The moment of the answer, and the rows before it. */
   private async begin(source: DrawSource, question: SummaryQuestion): Promise<{ moment: Moment; offset: number }> {
     const { cursor: text, sort } = question
@@ -132,7 +163,7 @@ export class Summaries {
   }
 
   /** The present moment, or of a run that grows the one before, if that has enough of the draws. */
-  private async moment(source: DrawSource, { warmup, chains, convention }: SummaryQuestion): Promise<Moment> {
+  private async moment(source: DrawSource, { warmup, chains, convention }: MomentChoice): Promise<Moment> {
     const present = await presentMoment(source, this.warmups, warmup, chains)
     const key = [source.registration, warmup, convention, chains?.join() ?? ''].join('/')
     const before = this.latest.get(key)
@@ -144,7 +175,7 @@ export class Summaries {
     return moment
   }
 
-  private stock({ registration }: DrawSource, moment: Moment, { warmup, convention }: SummaryQuestion): Stock {
+  private stock({ registration }: DrawSource, moment: Moment, { warmup, convention }: MomentChoice): Stock {
     const chains = moment.chains.map(({ chain, first }) => `${chain}:${first}`).join()
     const family = [registration, warmup, convention].join('/')
     const key = `${family}/${moment.draws}/${chains}`
@@ -251,7 +282,8 @@ function worstRhat(hints: Stock | undefined, spec: RigidNumbers, from: number, t
   return worst
 }
 
-async function settledWithin(work: Promise<void>, milliseconds: number): Promise<void> {
+/** Waits for work that may take longer than there is time. */
+export async function settledWithin(work: Promise<void>, milliseconds: number): Promise<void> {
   if (milliseconds === Number.POSITIVE_INFINITY) return work
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<void>((resolve) => {

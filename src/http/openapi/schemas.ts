@@ -3,6 +3,7 @@
  * generated clients use for their own.
  */
 import { ITEM_SIZE } from '../../core/draws/dtype.ts'
+import { CHECK_SCHEMAS } from './check-schemas.ts'
 import { MANAGEMENT_SCHEMAS } from './management-schemas.ts'
 import { body, flag, int32, int64, list, object, partial, ref, text, textOrNull, time } from './schema-parts.ts'
 import { SUMMARY_SCHEMAS } from './summary-schemas.ts'
@@ -276,6 +277,7 @@ export const SCHEMAS: JsonSchemas = {
   ...ANSWERS,
   ...DOCUMENTS,
   ...SUMMARY_SCHEMAS,
+  ...CHECK_SCHEMAS,
   ...TRACE_SCHEMAS,
   ...MANAGEMENT_SCHEMAS,
 }

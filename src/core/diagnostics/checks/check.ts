@@ -41,6 +41,11 @@ export interface Checks {
   readonly checks: readonly Check[]
 }
 
+export interface RunChecks extends Checks {
+  readonly rid: string
+  readonly registration: string
+}
+
 export function unknown(message: string, advice = ''): Finding {
   return { status: 'unknown', message, advice }
 }

@@ -12,7 +12,7 @@ import { treeDepthCheck } from './treedepth-check.ts'
 import { count } from './words.ts'
 
 /** Draws of all chains together from which on a run is judged. */
-const LEAST_DRAWS = 100
+export const LEAST_DRAWS = 100
 
 const FINDINGS: Readonly<Record<CheckName, (evidence: Evidence) => Finding>> = {
   progress: progressCheck,

@@ -1,0 +1,16 @@
+/** Checks of a run as JSON (docs/protocol.md §8). */
+import type { RunChecks } from '../diagnostics/checks/check.ts'
+import type { JsonObject } from '../json.ts'
+
+export function checksJson({ rid, registration, draws, status, checks }: RunChecks): JsonObject {
+  return {
+    ...{ rid, registration, draws, status },
+    checks: checks.map(({ check, status, message, advice, chains, worst }) => ({
+      ...{ check, status, message, advice },
+      ...(chains !== undefined && { chains: chains.map(({ chain, value }) => ({ chain, value })) }),
+      ...(worst !== undefined && {
+        worst: worst.map(({ label, value, at }) => ({ label, value, ...(at !== undefined && { at }) })),
+      }),
+    })),
+  }
+}

@@ -1,0 +1,181 @@
+/** Checks of runs: evidence of one moment is gathered from figures that are kept, and from sampler stats. */
+
+import type { RunState } from '../about.ts'
+import { type Blame, MOST_BLAMED } from '../diagnostics/checks/blame.ts'
+import type { RunChecks } from '../diagnostics/checks/check.ts'
+import { checksOf, LEAST_DRAWS } from '../diagnostics/checks/checks.ts'
+import { distribution } from '../diagnostics/checks/distribution.ts'
+import { samplingSeconds } from '../diagnostics/checks/eta.ts'
+import type { ChainProgress } from '../diagnostics/checks/evidence.ts'
+import type { Growth } from '../diagnostics/checks/growth.ts'
+import type { Ranked } from '../diagnostics/checks/ranked.ts'
+import { type Figure, LOOK_FIGURES } from '../diagnostics/figures.ts'
+import type { ColumnSpec, RigidNumbers } from '../draws/columns.ts'
+import { ElementNames } from '../draws/labels.ts'
+import { McbError } from '../errors.ts'
+import type { JsonObject } from '../json.ts'
+import { type Examined, gather } from './examined-draws.ts'
+import { PENDING_STATS, readStats, type StatEvidence } from './examined-stats.ts'
+import type { Moment } from './moment.ts'
+import { Scalars } from './rows.ts'
+import type { DrawSource } from './source.ts'
+import type { Stock, Stretch } from './stock.ts'
+import { type Asking, type Desk, MOST_SCALARS, type Summaries, settledWithin } from './summaries.ts'
+
+/** All that is known of a run beside its draws. */
+export interface Circumstances {
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly state: RunState
+  readonly facts: JsonObject
+  readonly attributes: JsonObject
+}
+
+/** Scalars of the largest R-hat that a chain to blame is looked for in, and of the least ESS whose growth is told. */
+const BLAMED = 3
+const GROWN = 1
+/** R-hat from which on a chain is looked for, and the bulk ESS of a chain up to which growth is. */
+const LEAST_BLAMED = 1.01
+const MOST_GROWN = 100
+
+export class Examinations {
+  private readonly summaries: Summaries
+  private readonly now: () => number
+  private readonly stats = new WeakMap<Stock, Promise<StatEvidence>>()
+
+  /** @param now milliseconds since 1970 */
+  constructor(summaries: Summaries, now: () => number = Date.now) {
+    this.summaries = summaries
+    this.now = now
+  }
+
+  /** @throws McbError `payload_too_large`, `overloaded`, `run_not_found` */
+  async examine(source: DrawSource, run: Circumstances, { owner, waitMs }: Asking): Promise<RunChecks> {
+    const until = performance.now() + waitMs
+    const desk = await this.summaries.desk(source, { warmup: 'exclude', convention: 'posterior' }, owner)
+    const scalars = new Scalars([...source.schema.draws.values()].filter(isNumbers))
+    if (scalars.total > MOST_SCALARS) throw tooMany(scalars.total)
+    const { moment } = desk
+    const isJudged = moment.draws * moment.chains.length >= LEAST_DRAWS
+    const stats = isJudged ? await this.statsWithin(source, run, desk, until) : PENDING_STATS
+    if (isJudged) await this.fill(desk, scalars, stats, until)
+    const found = await gather(desk, scalars)
+    const [blame, growth] = isJudged ? await causesOf(desk, scalars, found, until) : [[], []]
+    const names = new ElementNames(source.meta)
+    const checks = checksOf({
+      ...{ now: this.now(), isOver: run.state === 'done', progress: await progressOf(source, run) },
+      ...{ chains: moment.chains.map(({ chain }) => chain), draws: moment.draws, scalars: scalars.total },
+      label: (row) => {
+        const { spec, element } = scalars.at(row)
+        return names.of(spec, element).label
+      },
+      ...found,
+      ...stats,
+      ...{ blame, growth, seconds: secondsOf(moment, run) },
+    })
+    return { rid: source.rid, registration: source.registration, ...checks }
+  }
+
+  /** Evidence of stats, which are read once of a moment; pending where the time is over before. */
+  private async statsWithin(
+    source: DrawSource,
+    run: Circumstances,
+    { stock, moment }: Desk,
+    until: number,
+  ): Promise<StatEvidence> {
+    const values = moment.draws * moment.chains.length
+    if (values > this.summaries.limits.scalar) return PENDING_STATS
+    let reading = this.stats.get(stock)
+    if (reading === undefined) {
+      reading = readStats(source, moment, run)
+      this.stats.set(stock, reading)
+      reading.catch(() => this.stats.delete(stock))
+    }
+    let stats = PENDING_STATS
+    const read = reading.then((found) => {
+      stats = found
+    })
+    await settledWithin(read, until - performance.now())
+    return stats
+  }
+
+  /** Fills in the figures of all scalars, as many at a time as may be asked for at once. */
+  private async fill(desk: Desk, scalars: Scalars, { divergent }: StatEvidence, until: number): Promise<void> {
+    const { chains, draws } = desk.moment
+    const most = Math.max(1, Math.floor(this.summaries.limits.values / (chains.length * draws)))
+    const figures: Figure[] = ['rhat', 'ess_bulk', 'ess_tail', ...LOOK_FIGURES]
+    const work = { figures: figures.filter((figure) => figure !== 'auc' || divergent !== undefined), divergent }
+    for (const stretches of portions(scalars.allStretches(), most)) {
+      if ((await desk.fill({ ...work, stretches }, until)) < 1) return
+    }
+  }
+}
+
+function isNumbers(spec: ColumnSpec): spec is RigidNumbers {
+  return spec.kind === 'rigid-numbers'
+}
+
+function tooMany(scalars: number): McbError {
+  const detail = `the run has ${scalars} scalars, and at most ${MOST_SCALARS} are judged`
+  return new McbError('payload_too_large', detail, { limit: MOST_SCALARS })
+}
+
+/** Stretches of `most` elements together. */
+function portions(stretches: readonly Stretch[], most: number): Stretch[][] {
+  const found: Stretch[][] = []
+  let room = 0
+  for (const { spec, from, to } of stretches) {
+    for (let begin = from; begin < to; ) {
+      if (room === 0) {
+        found.push([])
+        room = most
+      }
+      const end = Math.min(to, begin + room)
+      found.at(-1)?.push({ spec, from: begin, to: end })
+      room -= end - begin
+      begin = end
+    }
+  }
+  return found
+}
+
+/** Causes of what is bad in the worst scalars, as far as there is time to look for them. */
+async function causesOf(desk: Desk, scalars: Scalars, found: Examined, until: number): Promise<[Blame[], Growth[]]> {
+  const { chains } = desk.moment
+  const worst = distribution(scalars.total, [found.rhat], 'largest', () => false).ranked
+  const least = distribution(scalars.total, [found.essBulk], 'least', () => false).ranked
+  const canBlame = chains.length > 1 && chains.length <= MOST_BLAMED
+  const blamed = canBlame ? worst.filter(({ value }) => value > LEAST_BLAMED).slice(0, BLAMED) : []
+  const grown = least.filter(({ value }) => value < MOST_GROWN * chains.length).slice(0, GROWN)
+  const without = chains.map((_, position): Figure => `rhat_without:${position}`)
+  const fill = (rows: readonly Ranked[], figures: readonly Figure[]) =>
+    desk.fill({ stretches: scalars.stretches(rows.map(({ row }) => row)), figures }, until)
+  const isBlamed = blamed.length > 0 && (await fill(blamed, without)) === 1
+  const isGrown = grown.length > 0 && (await fill(grown, ['ess_first_half'])) === 1
+  const at = (row: number, figure: Figure): number => {
+    const { spec, element } = scalars.at(row)
+    const value = desk.stock.at(spec, element, figure)
+    return typeof value === 'number' ? value : value === 'infinite' ? Number.POSITIVE_INFINITY : Number.NaN
+  }
+  return [
+    isBlamed
+      ? blamed.map(({ row, value }) => ({ row, rhat: value, without: without.map((each) => at(row, each)) }))
+      : [],
+    (isGrown ? grown : [])
+      .map(({ row, value }) => ({ row, half: at(row, 'ess_first_half'), all: value }))
+      .filter(({ half }) => Number.isFinite(half)),
+  ]
+}
+
+/** All chains; the usual pause of one is the mean time of a draw. */
+async function progressOf(source: DrawSource, { createdAt }: Circumstances): Promise<ChainProgress[]> {
+  return (await source.states()).map(({ chain, length, updatedAt }) => {
+    const pause = (updatedAt - createdAt.getTime()) / 1000 / length
+    return { chain, length, updatedAt, ...(length > 0 && pause > 0 && { pause }) }
+  })
+}
+
+function secondsOf({ chains, draws }: Moment, { createdAt, updatedAt, facts }: Circumstances): number {
+  const warmup = chains.reduce((most, each) => Math.max(most, each.warmup), 0)
+  return samplingSeconds({ createdAt: createdAt.getTime(), updatedAt: updatedAt.getTime(), facts, warmup, draws })
+}
