@@ -1,5 +1,6 @@
 /** A store in this process's memory: for tests, demonstrations and short runs. It ends with the process. */
 import { NO_ABOUT, type ShownAbout, shownOf } from '../core/about.ts'
+import type { RunDiagnostics } from '../core/diagnostics/run-diagnostics.ts'
 import { clipBlocks, newBlocks, overlapOf, requireSame } from '../core/draws/append-rule.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
 import { type Block, joinSegments, weightOf } from '../core/draws/segment.ts'
@@ -49,6 +50,7 @@ interface MemoryRun extends Registration {
   revision: number
   document: string
   shown: ShownAbout
+  diagnostics: RunDiagnostics | null
 }
 
 export class MemoryStore implements Store {
@@ -74,7 +76,7 @@ export class MemoryStore implements Store {
     const registration = crypto.randomUUID()
     const { schema } = parseRunMeta(run.meta, this.limits)
     const order = ++this.registered
-    const about = { revision: 0, document: '', shown: shownOf(NO_ABOUT) }
+    const about = { revision: 0, document: '', shown: shownOf(NO_ABOUT), diagnostics: null }
     const entry = { ...run, order, registration, createdAt: Date.now(), schema, chains: new Map(), ...about }
     this.runs.set(run.rid, entry)
     this.byRegistration.set(registration, entry)
@@ -116,6 +118,11 @@ export class MemoryStore implements Store {
     run.document = document
     run.shown = shown
     return true
+  }
+
+  async setDiagnostics(registration: string, diagnostics: RunDiagnostics): Promise<void> {
+    const run = this.run(registration)
+    if (run.diagnostics === null || run.diagnostics.at <= diagnostics.at) run.diagnostics = diagnostics
   }
 
   async createChain(registration: string, number: number): Promise<ChainState & { created: boolean }> {
@@ -257,6 +264,7 @@ function lineOf(run: MemoryRun): RunLine {
     draws: lengths.reduce((n, length) => n + length, 0),
     shortest: chains.length === 0 ? 0 : Math.min(...lengths),
     ...{ name, tags, archived, finished, expected },
+    diagnostics: run.diagnostics,
   }
 }
 

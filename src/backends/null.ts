@@ -2,6 +2,7 @@
  * A store that accepts and forgets, for measuring samplers. Runs, chains and their lengths are real, and every batch is
  * validated; its draws are gone, so a retry is believed, and reading draws is an error.
  */
+import type { RunDiagnostics } from '../core/diagnostics/run-diagnostics.ts'
 import { overlapOf } from '../core/draws/append-rule.ts'
 import type { Schema } from '../core/draws/columns.ts'
 import { resolveSlice } from '../core/draws/slice.ts'
@@ -57,6 +58,10 @@ export class NullStore implements Store {
 
   setAbout(registration: string, change: AboutChange): Promise<boolean> {
     return this.runs.setAbout(registration, change)
+  }
+
+  setDiagnostics(registration: string, diagnostics: RunDiagnostics): Promise<void> {
+    return this.runs.setDiagnostics(registration, diagnostics)
   }
 
   private async withLengths(line: RunLine): Promise<RunLine> {

@@ -1,5 +1,6 @@
 /** JSON answers of the server, read without trust; one that lacks a member was damaged on its way. */
 import { stateOf } from '../core/about.ts'
+import { readRunDiagnostics } from '../core/diagnostics/run-diagnostics.ts'
 import { McbError } from '../core/errors.ts'
 import type { RunAbout, RunPage, RunQuery, RunSummary } from '../core/interfaces.ts'
 import { isObject, type JsonObject, type JsonValue, parseJson } from '../core/json.ts'
@@ -89,7 +90,7 @@ function summaryOf(run: JsonObject): RunSummary {
     tags: Array.isArray(run.tags) ? run.tags.filter((tag) => typeof tag === 'string') : [],
     archived: run.archived === true,
     state: state === 'done' || state === 'live' || state === 'silent' ? state : stateOf(unknown, Date.now()),
-    diagnostics: isObject(diagnostics) ? diagnostics : null,
+    diagnostics: readRunDiagnostics(diagnostics),
   }
 }
 

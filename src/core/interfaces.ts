@@ -1,13 +1,14 @@
 /** The three interfaces of McBackend: a Backend holds runs, a Run holds chains, a Chain holds draws and sampler stats. */
 
 import type { About, AboutPatch, RunState } from './about.ts'
+import type { RunDiagnostics } from './diagnostics/run-diagnostics.ts'
 import type { Trace, TraceQuestion } from './diagnostics/traced.ts'
 import type { Schema } from './draws/columns.ts'
 import type { Elements } from './draws/elements.ts'
 import type { LabelArray, NdArray } from './draws/ndarray.ts'
 import type { Slice } from './draws/slice.ts'
 import type { RunFilter } from './finding.ts'
-import type { JsonObject, JsonValue } from './json.ts'
+import type { JsonValue } from './json.ts'
 import type { mcbackend, RunMeta } from './wire/run-meta.ts'
 
 /**
@@ -114,7 +115,7 @@ export interface RunSummary {
   readonly archived: boolean
   readonly state: RunState
   /** Diagnostics as they were last computed; null where they never were. */
-  readonly diagnostics: JsonObject | null
+  readonly diagnostics: RunDiagnostics | null
 }
 
 /** All that is known of a run beside its draws. */

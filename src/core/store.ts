@@ -7,6 +7,7 @@
  */
 
 import type { ShownAbout } from './about.ts'
+import type { RunDiagnostics } from './diagnostics/run-diagnostics.ts'
 import type { ElementRanges } from './draws/elements.ts'
 import type { Segment } from './draws/segment.ts'
 import type { Slice } from './draws/slice.ts'
@@ -29,7 +30,7 @@ export interface Registration {
 }
 
 /** A line of the list, as a store knows it. */
-export interface RunLine extends Omit<RunSummary, 'state' | 'diagnostics'>, Pick<ShownAbout, 'finished' | 'expected'> {
+export interface RunLine extends Omit<RunSummary, 'state'>, Pick<ShownAbout, 'finished' | 'expected'> {
   /** Length of the shortest chain; 0 without chains. */
   readonly shortest: number
 }
@@ -159,6 +160,11 @@ export interface Store {
   about(registration: string): Promise<StoredAbout>
   /** Replaces the document; false, and nothing is changed, when the revision that it replaces is not the present one. */
   setAbout(registration: string, change: AboutChange): Promise<boolean>
+  /**
+   * Keeps the figures that the run's line shows; those of an earlier moment than the present ones change nothing. No revision
+   * and no time of a last write moves. @throws McbError `run_not_found`
+   */
+  setDiagnostics(registration: string, diagnostics: RunDiagnostics): Promise<void>
   createChain(registration: string, chain: number): Promise<ChainState & { readonly created: boolean }>
   chains(registration: string): Promise<ChainState[]>
   chain(registration: string, chain: number): Promise<ChainState | undefined>

@@ -26,7 +26,7 @@ export function conditionsOf(filter: RunFilter): Omit<ListQuery, 'limit'> {
 
 /** @param now milliseconds since 1970 */
 export function summaryOf({ finished, expected, shortest, ...line }: RunLine, now: number): RunSummary {
-  return { ...line, state: stateOf({ ...line, finished, expected, shortest }, now), diagnostics: null }
+  return { ...line, state: stateOf({ ...line, finished, expected, shortest }, now) }
 }
 
 /**

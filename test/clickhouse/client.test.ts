@@ -26,6 +26,7 @@ conformance({
     return {
       backend: new HttpBackend({ url: server.url }),
       other: new HttpBackend({ url: server.url }),
+      store: backend.store,
       flush: async (chain) => {
         if (chain instanceof HttpChain) await chain.flush()
       },

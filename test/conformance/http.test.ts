@@ -57,6 +57,7 @@ for (const [name, serve] of Object.entries(STORAGES)) {
       return {
         backend: clients[0],
         other: clients[1],
+        store,
         flush: async (chain) => {
           if (chain instanceof HttpChain) await chain.flush()
         },

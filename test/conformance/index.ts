@@ -2,6 +2,7 @@
 import { about } from './about.ts'
 import { appends } from './appends.ts'
 import { deletion } from './deletion.ts'
+import { diagnostics } from './diagnostics.ts'
 import { dtypes } from './dtypes.ts'
 import { elements } from './elements.ts'
 import { folds } from './folds.ts'
@@ -43,6 +44,7 @@ const TOPICS = [
   folds,
   listing,
   about,
+  diagnostics,
   deletion,
 ]
 

@@ -30,6 +30,7 @@ conformance({
     return {
       backend,
       other,
+      store: served.store,
       flush: async (chain) => {
         if (chain instanceof HttpChain) await chain.flush()
       },

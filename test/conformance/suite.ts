@@ -8,7 +8,9 @@
  */
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { Backend, Chain, Run } from '../../src/core/interfaces.ts'
+import type { Store } from '../../src/core/store.ts'
 import type { mcbackend } from '../../src/core/wire/run-meta.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
 import { testUnless } from '../support/skip.ts'
 
 /** A backend that was opened for a test. */
@@ -16,6 +18,8 @@ export interface Opened {
   readonly backend: Backend
   /** Another way to the same storage: with caches of its own, or as a second client. */
   readonly other: Backend
+  /** The store behind a backend that is none of a store itself. */
+  readonly store?: Store
   /** Waits until the draws that `append` has buffered are stored; for backends that buffer. */
   flush?(chain: Chain): Promise<void>
   /** Rows of all kinds that the storage holds. */
@@ -82,6 +86,14 @@ export class Suite {
 
   get other(): Backend {
     return this.present.other
+  }
+
+  /** The store behind the backend: a server computes figures by itself, and no interface takes them. */
+  get store(): Store {
+    const { store, backend } = this.present
+    if (store !== undefined) return store
+    if (backend instanceof StoreBackend) return backend.store
+    throw new Error('the store behind the backend is not known')
   }
 
   /** A number of rounds as this backend can afford it, at least `least`. */

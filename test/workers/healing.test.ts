@@ -193,7 +193,16 @@ test('an older word never replaces a newer one', async () => {
     draws: 9,
     bytes: 0,
     version: 20,
-    ...{ shortest: 9, shown: '', folded: '', archived: 0, finished: 0, expected: null, terms: ['"t"'] },
+    ...{
+      shortest: 9,
+      shown: '',
+      folded: '',
+      archived: 0,
+      finished: 0,
+      expected: null,
+      diagnostics: null,
+      terms: ['"t"'],
+    },
   }
   await catalogue.put(entry)
   await catalogue.put({ ...entry, draws: 3, version: 19 })

@@ -2,7 +2,7 @@
 import { HttpBackend, HttpChain } from '../../src/client/index.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { conformance } from '../conformance/index.ts'
-import { countRows, fetchD1Worker } from './local.ts'
+import { countRows, fetchD1Worker, openBackend } from './local.ts'
 
 /** Storage that fails is not what this is about: it shows at once. */
 const open = () => new HttpBackend({ url: 'http://worker.test', fetch: fetchD1Worker, retry: { limit: 3_000 } })
@@ -15,6 +15,7 @@ conformance({
   open: async () => ({
     backend: open(),
     other: open(),
+    store: openBackend().store,
     flush: async (chain: Chain) => {
       if (chain instanceof HttpChain) await chain.flush()
     },

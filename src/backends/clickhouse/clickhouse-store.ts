@@ -1,5 +1,6 @@
 /** The runs of one tenant in ClickHouse, in tables that all tenants share (migrations/clickhouse). */
 
+import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../core/limits.ts'
@@ -28,6 +29,7 @@ import { chainSince, findChain, listChains, type RunKey, requireChain } from './
 import { WHEN_GONE } from './clickhouse-settings.ts'
 import { type Commits, commitsOf, type Inserts } from './commit.ts'
 import { type Connection, unavailable } from './connection.ts'
+import { changeDiagnostics } from './diagnostics.ts'
 import { readAt, readPage, readSince } from './read.ts'
 import { findAbout, listRuns } from './run-list.ts'
 import { endGeneration, type FoundRun, findRun, purgeRuns, registerRun, usageOf } from './runs.ts'
@@ -101,6 +103,10 @@ export class ClickHouseStore implements Store {
 
   setAbout(registration: string, change: AboutChange): Promise<boolean> {
     return retryable(async () => changeAbout(this.#connection, await this.runOf(registration), change))
+  }
+
+  setDiagnostics(registration: string, diagnostics: RunDiagnostics): Promise<void> {
+    return retryable(async () => changeDiagnostics(this.#connection, await this.runOf(registration), diagnostics))
   }
 
   createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {
@@ -218,7 +224,7 @@ export class ClickHouseStore implements Store {
       if (runs.length === 0) break
     }
     await retryable(async () => {
-      for (const table of ['chunks', 'about', 'runs']) {
+      for (const table of ['chunks', 'about', 'diagnostics', 'runs']) {
         const sql = `DELETE FROM ${table} WHERE tenant = {tenant:String} ${WHEN_GONE}`
         await this.#connection.command(sql, { tenant: this.tenant })
       }

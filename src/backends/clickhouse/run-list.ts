@@ -6,6 +6,7 @@ import { ridOf } from '../registration.ts'
 import { PRESENT, readShown } from './about.ts'
 import { ORDER } from './chains.ts'
 import type { Connection } from './connection.ts'
+import { FIGURES, readFigures } from './diagnostics.ts'
 import { RowReader } from './row-binary.ts'
 import { LIVE } from './runs.ts'
 
@@ -48,7 +49,7 @@ const LINES = ({
   WHERE ${['position < {before:UInt64}', ...conditions].join(' AND ')}
   ORDER BY position DESC LIMIT {limit:UInt32})
 SELECT rid, registration, position, toUnixTimestamp64Milli(created), variables, sample_stats,
-  revision, shown, archived, finished, expected, document, chains, draws, shortest, toUnixTimestamp64Milli(latest)
+  revision, shown, archived, finished, expected, document, chains, draws, shortest, toUnixTimestamp64Milli(latest), figures
 FROM page LEFT JOIN (
   SELECT registration, count() AS chains, toUInt64(sum(length)) AS draws, toUInt64(min(length)) AS shortest, max(time) AS latest
   FROM (
@@ -57,7 +58,7 @@ FROM page LEFT JOIN (
       ${APPENDS} ${ofRid} AND registration IN (SELECT registration FROM page)
       GROUP BY registration, chain, start)
     GROUP BY registration, chain)
-  GROUP BY registration) AS state USING registration
+  GROUP BY registration) AS state USING registration LEFT JOIN (${FIGURES(ofRid)}) AS diagnosed USING registration
 ORDER BY position DESC`
 
 const OF_RID = 'AND rid = {rid:String}'
@@ -170,6 +171,8 @@ function readLine(reader: RowReader): LineRow {
   const draws = Number(reader.uint64())
   const shortest = Number(reader.uint64())
   const updatedAt = new Date(Math.max(created, reader.int64()))
+  const diagnostics = readFigures(reader.string())
   const run = { rid, createdAt: new Date(created), updatedAt, variables, sampleStats, chains, draws, shortest }
-  return { registration, position, revision, document, line: { ...run, ...shown, archived, finished, expected } }
+  const line = { ...run, ...shown, archived, finished, expected, diagnostics }
+  return { registration, position, revision, document, line }
 }

@@ -150,7 +150,7 @@ export async function purgeRuns(
   if (ended.length === 0) return
   const params = { tenant, rid, registrations: ended.map(({ registration }) => registration) }
   const which = 'tenant = {tenant:String} AND rid = {rid:String} AND registration IN {registrations:Array(String)}'
-  for (const table of ['chunks', 'about', 'runs'])
+  for (const table of ['chunks', 'about', 'diagnostics', 'runs'])
     await connection.command(`DELETE FROM ${table} WHERE ${which} ${WHEN_GONE}`, params)
 }
 

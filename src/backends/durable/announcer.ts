@@ -132,7 +132,7 @@ export class Announcer {
   }
 
   private summary() {
-    const about = 'shown, folded, archived, finished, expected'
+    const about = 'shown, folded, archived, finished, expected, diagnostics'
     const run = this.row(
       `SELECT id, registration, created_at, variables, sample_stats, ${about}, ${RUN_BYTES} AS bytes FROM runs WHERE deleted = 0`,
     )
@@ -157,6 +157,7 @@ export class Announcer {
       archived: Number(run.archived),
       finished: Number(run.finished),
       expected: run.expected === null ? null : Number(run.expected),
+      diagnostics: run.diagnostics === null ? null : String(run.diagnostics),
     }
   }
 

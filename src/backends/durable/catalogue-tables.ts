@@ -26,6 +26,7 @@ export const catalogue = sqliteTable(
     archived: integer().notNull().default(0),
     finished: integer().notNull().default(0),
     expected: integer(),
+    diagnostics: text(),
     /** Length of the shortest chain. */
     shortest: integer().notNull().default(0),
   },

@@ -31,6 +31,7 @@ export interface CatalogueEntry {
   readonly archived: number
   readonly finished: number
   readonly expected: number | null
+  readonly diagnostics: string | null
   /** Terms by which the run is found; absent when the catalogue has them. */
   readonly terms?: readonly string[]
 }
@@ -89,7 +90,7 @@ export class SqlCatalogue implements Catalogue {
 const FORMER = 'tenant = ? AND rid = ? AND registration <> ? AND version < ?'
 const KEPT = [
   ...['updated_at', 'chains', 'draws', 'bytes', 'version', 'shortest'],
-  ...['shown', 'folded', 'archived', 'finished', 'expected'],
+  ...['shown', 'folded', 'archived', 'finished', 'expected', 'diagnostics'],
 ] as const
 const COLUMNS = ['tenant', 'rid', 'registration', 'created_at', 'variables', 'sample_stats', ...KEPT]
 const PUT_SQL =
@@ -107,7 +108,7 @@ function* putEntry(e: CatalogueEntry): Program<void> {
   const own = [e.tenant, e.rid, e.version]
   const head = [e.tenant, e.rid, e.registration, e.createdAt, e.variables, e.sampleStats]
   const kept = [e.updatedAt, e.chains, e.draws, e.bytes, e.version, e.shortest]
-  const about = [e.shown, e.folded, e.archived, e.finished, e.expected]
+  const about = [e.shown, e.folded, e.archived, e.finished, e.expected, e.diagnostics]
   const terms =
     e.terms === undefined
       ? []
@@ -138,5 +139,5 @@ const LIST: ListTables = {
   touched: 'r.updated_at',
   lines: (page) =>
     'SELECT r.id, r.rid, r.created_at, r.updated_at, r.variables, r.sample_stats, r.chains, r.draws, r.shown, r.archived, ' +
-    `r.finished, r.expected, r.shortest FROM (${page}) p CROSS JOIN catalogue r ON r.id = p.id ORDER BY r.id DESC`,
+    `r.finished, r.expected, r.diagnostics, r.shortest FROM (${page}) p CROSS JOIN catalogue r ON r.id = p.id ORDER BY r.id DESC`,
 }

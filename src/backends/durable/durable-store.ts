@@ -6,6 +6,7 @@
  *
  * https://developers.cloudflare.com/durable-objects/best-practices/error-handling/
  */
+import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import { McbError } from '../../core/errors.ts'
 import type {
   AboutChange,
@@ -66,6 +67,10 @@ export class DurableStore implements Store {
 
   setAbout(registration: string, change: AboutChange): Promise<boolean> {
     return this.callRun(registration, (object) => object.setAbout(this.tenant, registration, change))
+  }
+
+  setDiagnostics(registration: string, diagnostics: RunDiagnostics): Promise<void> {
+    return this.callRun(registration, (object) => object.setDiagnostics(this.tenant, registration, diagnostics))
   }
 
   createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {

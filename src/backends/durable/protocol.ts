@@ -1,5 +1,6 @@
 /** Messages between a Worker and the run objects: the methods of `Store`, with bytes as bytes and errors as data. */
 import type { WebSocket } from '@cloudflare/workers-types'
+import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import type {
   AboutChange,
   ChainState,
@@ -32,6 +33,7 @@ export interface RunStub {
   remove(tenant: string, rid: string): Promise<Outcome<boolean>>
   about(tenant: string, registration: string): Promise<Outcome<StoredAbout>>
   setAbout(tenant: string, registration: string, change: AboutChange): Promise<Outcome<boolean>>
+  setDiagnostics(tenant: string, registration: string, diagnostics: RunDiagnostics): Promise<Outcome<void>>
   createChain(
     tenant: string,
     registration: string,

@@ -8,6 +8,7 @@ import { DurableObject } from 'cloudflare:workers'
 import type { D1Database, DurableObjectState, WebSocket } from '@cloudflare/workers-types'
 import { drizzle } from 'drizzle-orm/durable-sqlite'
 import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
+import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import { McbError } from '../../core/errors.ts'
 import { type LimitVariables, limitsOf } from '../../core/limit-settings.ts'
 import { describeError } from '../../core/log-text.ts'
@@ -92,6 +93,10 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
 
   setAbout(tenant: string, registration: string, change: AboutChange) {
     return this.ask(tenant, (store) => store.setAbout(registration, change))
+  }
+
+  setDiagnostics(tenant: string, registration: string, diagnostics: RunDiagnostics) {
+    return this.ask(tenant, (store) => store.setDiagnostics(registration, diagnostics))
   }
 
   createChain(tenant: string, registration: string, chain: number) {

@@ -1,9 +1,10 @@
 /** Programs for names, tags, notes and facts of runs. */
+import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import { tagTerm } from '../../core/finding.ts'
 import type { AboutChange, StoredAbout } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import { numberIn, type Program, type Row, textIn } from '../../sql/program.ts'
-import { requireFound } from './chain.ts'
+import { requireFound, runIsThere } from './chain.ts'
 import { lineIn, readShown, writeShown } from './run-list.ts'
 import { LINES_SQL } from './runs.ts'
 import { insertTerms } from './terms.ts'
@@ -71,6 +72,17 @@ export function* changeAbout(runId: number, { revision, document, shown }: About
     ],
   }
   return true
+}
+
+/** See `Store.setDiagnostics`. @throws McbError `run_not_found` */
+export function* changeDiagnostics(runId: number, diagnostics: RunDiagnostics): Program<void> {
+  const [rows] = yield { reads: [runIsThere(runId)] }
+  requireFound(rows)
+  // Times of one form are in the order of their texts.
+  const sql =
+    'UPDATE runs SET diagnostics = ? WHERE id = ? AND deleted = 0 ' +
+    "AND (diagnostics IS NULL OR json_extract(diagnostics, '$.at') <= ?)"
+  yield { writes: [{ sql, params: [JSON.stringify(diagnostics), runId, diagnostics.at] }] }
 }
 
 function found(rows: readonly Row[] | undefined): Row {

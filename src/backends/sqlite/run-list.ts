@@ -1,5 +1,7 @@
 /** A page of the list of runs, newest first: from the tables of runs, or from the catalogue of run objects. */
 import type { ShownAbout } from '../../core/about.ts'
+import { readRunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
+import { parseJson } from '../../core/json.ts'
 import type { ListPage, ListQuery, RunLine } from '../../core/store.ts'
 import { numberIn, type Param, type Program, type Row, textIn } from '../../sql/program.ts'
 
@@ -156,6 +158,7 @@ export function lineIn(row: Row): RunLine {
     finished: row.finished === 1,
     expected: row.expected === null ? null : numberIn(row, 'expected'),
     shortest: numberIn(row, 'shortest'),
+    diagnostics: typeof row.diagnostics === 'string' ? readRunDiagnostics(parseJson(row.diagnostics)) : null,
   }
 }
 

@@ -69,7 +69,7 @@ export function* registerRun(
 
 /** Lines of the runs whose ids `page` has. */
 export const LINES_SQL = (page: string) =>
-  'SELECT r.id, r.rid, r.created_at, r.variables, r.sample_stats, r.shown, r.archived, r.finished, r.expected, ' +
+  'SELECT r.id, r.rid, r.created_at, r.variables, r.sample_stats, r.shown, r.archived, r.finished, r.expected, r.diagnostics, ' +
   'count(c.id) AS chains, coalesce(sum(c.length), 0) AS draws, coalesce(min(c.length), 0) AS shortest, ' +
   'max(r.created_at, coalesce(max(c.updated_at), 0)) AS updated_at ' +
   `FROM (${page}) p CROSS JOIN runs r ON r.id = p.id LEFT JOIN chains c ON c.run_id = r.id GROUP BY r.id ORDER BY r.id DESC`

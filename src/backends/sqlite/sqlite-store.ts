@@ -1,5 +1,6 @@
 /** A Store on any SQLite: the programs of this folder behind the interface, for one tenant. */
 
+import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
@@ -23,7 +24,7 @@ import { turn } from '../../core/turn.ts'
 import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { SqlDriver } from '../../sql/program.ts'
-import { aboutOf, changeAbout } from './about.ts'
+import { aboutOf, changeAbout, changeDiagnostics } from './about.ts'
 import { appendBatch } from './append.ts'
 import { findChain, requireChain, requireRun } from './chain.ts'
 import { readPage } from './read.ts'
@@ -108,6 +109,11 @@ export class SqliteStore implements Store {
   async setAbout(registration: string, change: AboutChange): Promise<boolean> {
     const { id } = await this.run(registration)
     return this.driver.run(() => changeAbout(id, change), change.document.length)
+  }
+
+  async setDiagnostics(registration: string, diagnostics: RunDiagnostics): Promise<void> {
+    const { id } = await this.run(registration)
+    return this.driver.run(() => changeDiagnostics(id, diagnostics))
   }
 
   async createChain(registration: string, chain: number): Promise<ChainState & { created: boolean }> {

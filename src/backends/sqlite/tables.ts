@@ -34,6 +34,8 @@ export const runs = sqliteTable(
     expected: integer(),
     /** Number of changes of the row in `about`. */
     revision: integer().notNull().default(0),
+    /** Figures that lists show, in JSON; null where they were never computed. */
+    diagnostics: text(),
     /** Bytes of the row in `about`. */
     aboutBytes: integer('about_bytes').notNull().default(0),
     /** A moment of the minute of the last write, or later: a list need not look at the chains of a run that is older. */

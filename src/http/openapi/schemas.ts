@@ -2,6 +2,7 @@
  * Schemas of runs, chains and draws in /openapi.json. A name is no other one with New, Get, Api or Request around it, which
  * generated clients use for their own.
  */
+import { STATUSES } from '../../core/diagnostics/checks/check.ts'
 import { ITEM_SIZE } from '../../core/draws/dtype.ts'
 import { CHECK_SCHEMAS } from './check-schemas.ts'
 import { MANAGEMENT_SCHEMAS } from './management-schemas.ts'
@@ -13,6 +14,18 @@ import type { JsonSchema, JsonSchemas } from './types.ts'
 const CREATED = '2026-11-25T21:09:05.075Z'
 const UPDATED = '2026-11-25T21:14:42.310Z'
 
+const DIAGNOSTICS = {
+  draws: 1000,
+  rhat: 1.02,
+  essBulk: 310.2,
+  essTail: 288.1,
+  divergences: 3,
+  bfmi: 0.71,
+  status: 'fail',
+  at: UPDATED,
+}
+
+const numberOrNull: JsonSchema = { type: ['number', 'null'] }
 const int64Texts = list({ type: 'string', format: 'int64', pattern: '^-?[0-9]+$' })
 
 const NAMES: JsonSchemas = {
@@ -44,8 +57,7 @@ const LINE: JsonSchemas = {
     description: 'done by its facts or its lengths, live when it was written within a minute, else silent',
   },
   diagnostics: {
-    type: ['object', 'null'],
-    additionalProperties: true,
+    oneOf: [ref('RunDiagnostics'), { type: 'null' }],
     description: 'As they were last computed; null where they never were',
   },
 }
@@ -77,13 +89,33 @@ const ANSWERS: JsonSchemas = {
             tags: ['paper'],
             archived: false,
             state: 'live',
-            diagnostics: null,
+            diagnostics: DIAGNOSTICS,
           },
         ],
         nextCursor: '17',
       },
     ],
   },
+  RunDiagnostics: object(
+    {
+      draws: { ...int32, description: 'Of each chain, behind warmup' },
+      rhat: { ...numberOrNull, description: 'The greatest of a scalar' },
+      essBulk: { ...numberOrNull, description: 'The least of a scalar' },
+      essTail: { ...numberOrNull, description: 'The least of a scalar' },
+      divergences: { type: ['integer', 'null'], description: 'Divergent draws of all chains' },
+      bfmi: { ...numberOrNull, description: 'The least E-BFMI of a chain' },
+      status: {
+        type: ['string', 'null'],
+        enum: [...STATUSES, null],
+        description: 'Of all checks together; null where they were not computed',
+      },
+      at: { ...time, description: 'The moment of the draws' },
+    },
+    {
+      description: 'The worst figures of a run; null stands for what nothing tells, or what is not finite',
+      examples: [DIAGNOSTICS],
+    },
+  ),
   RunLine: object(LINE, { description: 'A run in the list of runs' }),
   RunAbout: object(
     {

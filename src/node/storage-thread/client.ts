@@ -173,6 +173,10 @@ class ThreadStore implements Store {
     return this.call('setAbout', args)
   }
 
+  setDiagnostics(...args: Parameters<Store['setDiagnostics']>) {
+    return this.call('setDiagnostics', args)
+  }
+
   createChain(...args: Parameters<Store['createChain']>) {
     return this.call('createChain', args)
   }

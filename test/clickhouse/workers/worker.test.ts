@@ -2,11 +2,16 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { inject } from 'vitest'
+import { ClickHouseStore } from '../../../src/backends/clickhouse/clickhouse-store.ts'
+import { WebConnection } from '../../../src/backends/clickhouse/web-connection.ts'
 import { HttpBackend, HttpChain } from '../../../src/client/index.ts'
 import type { Chain } from '../../../src/core/interfaces.ts'
 import { createWorker } from '../../../src/worker/handler.ts'
 import { conformance } from '../../conformance/index.ts'
 import { DECIDED_BEHIND } from '../left-out.ts'
+
+const { CLICKHOUSE_URL: url, CLICKHOUSE_USER: user, ...rest } = inject('clickhouse')
+const options = { url, user, password: rest.CLICKHOUSE_PASSWORD, database: rest.CLICKHOUSE_DATABASE }
 
 const bindings = {
   DB: env.DB,
@@ -36,6 +41,7 @@ conformance({
   open: async () => ({
     backend: open(),
     other: open(),
+    store: new ClickHouseStore(new WebConnection(options), 'local'),
     flush: async (chain: Chain) => {
       if (chain instanceof HttpChain) await chain.flush()
     },

@@ -4,7 +4,8 @@
 export const CHECKS = ['progress', 'finite', 'stuck', 'divergences', 'rhat', 'ess', 'bfmi', 'treedepth'] as const
 export type CheckName = (typeof CHECKS)[number]
 
-export type Status = 'ok' | 'warn' | 'fail' | 'unknown'
+export const STATUSES = ['ok', 'warn', 'fail', 'unknown'] as const
+export type Status = (typeof STATUSES)[number]
 
 export interface ChainValue {
   readonly chain: number
