@@ -1,5 +1,6 @@
 /** A chain on the server: draws are gathered here and sent in batches, each stored exactly once. */
 
+import { type Deferred, deferred } from '../core/deferred.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
 import type { Elements } from '../core/draws/elements.ts'
 import type { NdArray } from '../core/draws/ndarray.ts'
@@ -11,7 +12,6 @@ import { JSON_TYPE } from '../core/media-types.ts'
 import { batchSegments, encodeSegments } from '../core/wire/write-batch.ts'
 import { DrawBuffer } from './buffer.ts'
 import { after, isTurnDue, nextTurn } from './clock.ts'
-import { type Deferred, deferred } from './deferred.ts'
 import { type ChainAnswer, readChain } from './json.ts'
 import type { FlushOptions } from './options.ts'
 import { queryOfColumn, queryOfElements } from './query.ts'

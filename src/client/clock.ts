@@ -1,5 +1,5 @@
 /** Time for a client on any platform: pauses that can be ended, and turns of the event loop. */
-import { deferred } from './deferred.ts'
+import { deferred } from '../core/deferred.ts'
 
 /** Calls back sooner than a timer, in the environments that have it. */
 declare const setImmediate: ((callback: () => void) => unknown) | undefined

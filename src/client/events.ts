@@ -3,7 +3,7 @@
  *
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
-import { deferred } from './deferred.ts'
+import { deferred } from '../core/deferred.ts'
 
 export interface ServerEvent {
   /** `message` for an event without a name. */

@@ -23,9 +23,13 @@ export type {
   Values,
 } from '../core/interfaces.ts'
 export type { JsonObject, JsonValue } from '../core/json.ts'
+export { summarise } from '../core/summary/of-run.ts'
+export type { SummaryOptions, SummarySelection } from '../core/summary/options.ts'
+export type { Summary, SummaryRow } from '../core/summary/summary.ts'
 export type { RunMeta } from '../core/wire/run-meta.ts'
 export { HttpBackend } from './backend.ts'
 export { HttpChain } from './chain.ts'
 export type { Fetch, FlushOptions, HttpBackendOptions, RetryOptions } from './options.ts'
 export { HttpRun } from './run.ts'
+export type { HttpSummaryOptions } from './summary.ts'
 export type { ChainGrowth, WatchOptions } from './watch.ts'

@@ -7,11 +7,14 @@ import type { Schema } from '../core/draws/columns.ts'
 import { McbError } from '../core/errors.ts'
 import type { AboutOptions, Run, RunAbout } from '../core/interfaces.ts'
 import { JSON_TYPE } from '../core/media-types.ts'
+import type { SummaryOptions } from '../core/summary/options.ts'
+import type { Summary } from '../core/summary/summary.ts'
 import type { ParsedMeta, RunMeta } from '../core/wire/run-meta.ts'
 import { HttpChain, type RunContext } from './chain.ts'
 import { finishAll } from './finish.ts'
 import { type ChainAnswer, readChain, readChains, readRunAbout } from './json.ts'
 import type { FlushOptions } from './options.ts'
+import { askSummary, type HttpSummaryOptions } from './summary.ts'
 import { queryOfTrace, readTrace } from './trace.ts'
 import type { Transport } from './transport.ts'
 import { type ChainGrowth, type WatchOptions, watchChains } from './watch.ts'
@@ -117,6 +120,28 @@ export class HttpRun extends RunDescription implements Run {
     const query = queryOfTrace(schema, question)
     const request = { method: 'GET', path: `${path}/trace?${query}`, headers, type: JSON_TYPE } as const
     return transport.send(request, (answer) => readTrace(answer, schema, question))
+  }
+
+  /**
+   * Means, intervals, Monte Carlo errors, ESS and R-hat of each scalar, of the draws that are durable and those that this client
+   * has taken. The server computes them; for one of an older release, or names that are too long for an address, they are
+   * computed here from its draws. A run that grows may be answered of a moment that has at least 0.8 of the draws.
+   *
+   * @example
+   * const { columns, rows, draws } = await run.summary({ sort: '-rhat', limit: 20 })
+   * for (const { label, figures } of rows) console.log(label, ...figures) // numbers, or the reason why there is none
+   * @throws McbError `unknown_variable`, `chain_not_found`, `invalid_parameter`; `payload_too_large` for more than 10⁶ scalars, and
+   *   for one of more draws than are computed at once; `run_not_found`, `run_replaced`
+   */
+  async summary(options: HttpSummaryOptions = {}): Promise<Summary> {
+    await this.flush()
+    return (await askSummary(this.context, options)) ?? this.summaryHere(options)
+  }
+
+  /** Loaded when it is needed: most servers compute summaries themselves. */
+  private async summaryHere(options: SummaryOptions): Promise<Summary> {
+    const { summarise } = await import('../core/summary/of-run.ts')
+    return summarise(this, options)
   }
 
   /** @throws McbError `run_not_found`, `run_replaced`; `not_found` from a server of an older release */

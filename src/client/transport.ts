@@ -1,9 +1,9 @@
 /** One request to the server as often as it takes: attempts, pauses between them, and errors. */
 
+import { deferred } from '../core/deferred.ts'
 import { McbError } from '../core/errors.ts'
 import { JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
 import { after, pause } from './clock.ts'
-import { deferred } from './deferred.ts'
 import { DEFAULT_RETRY, type Fetch, type HttpBackendOptions, type RetryOptions } from './options.ts'
 import { errorOf, type WholeAnswer } from './problem.ts'
 
@@ -19,6 +19,8 @@ export interface ApiRequest {
   readonly body?: Uint8Array<ArrayBuffer> | string
   /** The type that the answer must have; absent when its body does not matter. */
   readonly type?: typeof PROTOBUF | typeof JSON_TYPE
+  /** Ends the request and every wait for it; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A request as it goes out: its whole address, and the headers of every request. */
@@ -64,7 +66,7 @@ export class Transport {
    * @param refused gives the result for a refusal, or throws it; on a later attempt than the first, an earlier one
    *   whose answer was lost may be what it is about
    * @throws McbError of the server's refusal, or of the last failure when the time for retries is over
-   * @throws the reason of the client's signal
+   * @throws the reason of the client's signal, or of the request's
    */
   async send<T>(
     request: ApiRequest,
@@ -72,11 +74,12 @@ export class Transport {
     refused: (refusal: McbError, attempt: number) => T = raise,
   ): Promise<T> {
     const deadline = this.deadline()
+    const signal = either(this.signal, request.signal)
     for (let attempt = 1; ; attempt++) {
-      const outcome = await this.attempt(request, read)
+      const outcome = await this.attempt(request, read, signal)
       if ('value' in outcome) return outcome.value
       if (!outcome.isTransient) return refused(outcome.failure, attempt)
-      await pause(this.pauseAfter(attempt, outcome.failure, deadline), this.signal)
+      await pause(this.pauseAfter(attempt, outcome.failure, deadline), signal)
     }
   }
 
@@ -116,13 +119,17 @@ export class Transport {
     }
   }
 
-  private async attempt<T>(request: ApiRequest, read: (answer: WholeAnswer) => T): Promise<Outcome<T>> {
-    this.signal?.throwIfAborted()
+  private async attempt<T>(
+    request: ApiRequest,
+    read: (answer: WholeAnswer) => T,
+    signal: AbortSignal | undefined,
+  ): Promise<Outcome<T>> {
+    signal?.throwIfAborted()
     let answer: WholeAnswer
     try {
-      answer = await this.exchange(request)
+      answer = await this.exchange(request, signal)
     } catch (error) {
-      this.signal?.throwIfAborted()
+      signal?.throwIfAborted()
       return { failure: unreachable(this.url, error), isTransient: true }
     }
     const what = `${request.method} ${request.path}`
@@ -157,7 +164,7 @@ export class Transport {
   }
 
   /** Request and whole answer, within the time of one attempt; also where `fetch` does not heed signals. */
-  private async exchange(request: ApiRequest): Promise<WholeAnswer> {
+  private async exchange(request: ApiRequest, signal: AbortSignal | undefined): Promise<WholeAnswer> {
     const { timeout } = this.retry
     const controller = new AbortController()
     const ended = deferred<never>()
@@ -165,14 +172,14 @@ export class Transport {
       controller.abort(reason)
       ended.reject(reason)
     }
-    const onAbort = () => end(this.signal?.reason)
+    const onAbort = () => end(signal?.reason)
     const cancel = after(timeout, () => end(new McbError('storage_unavailable', `no answer within ${timeout} ms`)))
-    this.signal?.addEventListener('abort', onAbort)
+    signal?.addEventListener('abort', onAbort)
     try {
       return await Promise.race([this.takeAnswer(this.compose(request, controller.signal)), ended.promise])
     } finally {
       cancel()
-      this.signal?.removeEventListener('abort', onAbort)
+      signal?.removeEventListener('abort', onAbort)
     }
   }
 
@@ -181,6 +188,11 @@ export class Transport {
     const bytes = new Uint8Array(await response.arrayBuffer())
     return { status: response.status, headers: response.headers, bytes }
   }
+}
+
+/** A signal that is aborted with the first of two, where there are two. */
+function either(one: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : AbortSignal.any([one, other])
 }
 
 function messageOf({ url, ...init }: Outgoing): Request {

@@ -1,5 +1,5 @@
 /** The uploads of one chain: one at a time, in order, until one fails. */
-import { type Deferred, deferred } from './deferred.ts'
+import { type Deferred, deferred } from '../core/deferred.ts'
 
 /** Something to send; `send` resolves when the server has acknowledged it. */
 export interface Upload {

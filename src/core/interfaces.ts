@@ -9,6 +9,8 @@ import type { LabelArray, NdArray } from './draws/ndarray.ts'
 import type { Slice } from './draws/slice.ts'
 import type { RunFilter } from './finding.ts'
 import type { JsonValue } from './json.ts'
+import type { SummaryOptions } from './summary/options.ts'
+import type { Summary } from './summary/summary.ts'
 import type { mcbackend, RunMeta } from './wire/run-meta.ts'
 
 /**
@@ -91,6 +93,17 @@ export interface Run {
    *   what is not numbers of fixed shape; `payload_too_large` for more values than a server goes through at once
    */
   trace(question?: TraceQuestion): Promise<Trace>
+  /**
+   * Means, intervals, Monte Carlo errors, ESS and R-hat of each scalar, by default without warmup and of all chains that are long
+   * enough. All figures are of the same draws; a variable that is ragged or holds strings is left out, and named.
+   *
+   * @example
+   * const { columns, rows, draws } = await run.summary({ sort: '-rhat', limit: 20 })
+   * for (const { label, figures } of rows) console.log(label, ...figures) // numbers, or the reason why there is none
+   * @throws McbError `unknown_variable`, `chain_not_found`, `invalid_parameter`; `payload_too_large` for more than 10⁶ scalars, and
+   *   for one of more draws than are computed at once
+   */
+  summary(options?: SummaryOptions): Promise<Summary>
   /** Labels by dimension. */
   readonly coords: ReadonlyMap<string, LabelArray>
   /** Names of the dimensions of each variable and data variable that has them. */

@@ -12,6 +12,10 @@ declare class TextDecoder {
   decode(bytes?: ArrayBufferView | ArrayBuffer, options?: { readonly stream?: boolean }): string
 }
 
+interface AbortSignal {
+  throwIfAborted(): void
+}
+
 declare function setTimeout(run: () => void, milliseconds?: number): unknown
 declare function clearTimeout(timer: unknown): void
 declare const performance: { now(): number }

@@ -3,7 +3,7 @@ import { McbError } from '../core/errors.ts'
 import { jsonText } from '../core/json.ts'
 import { CSV_TYPE, JSON_TYPE } from '../core/media-types.ts'
 import type { SummaryQuestion } from '../core/summary/question.ts'
-import type { Summary } from '../core/summary/summaries.ts'
+import type { Summary } from '../core/summary/summary.ts'
 import { summaryCsv, summaryJson } from '../core/summary/text.ts'
 import type { AppContext } from '../http/context.ts'
 import { negotiateAmong } from '../http/negotiate.ts'
@@ -14,7 +14,7 @@ import { UNKNOWN_COLUMN } from '../http/openapi/problems.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
 import { withRun } from '../http/run-of-request.ts'
-import { summaryQuery, summarySpecs, waitOf } from '../http/summary-query.ts'
+import { summaryQuery, summarySpecsQuery, waitOf } from '../http/summary-query.ts'
 import type { StoreRun } from '../runs/backend.ts'
 import { drawSourceOf } from '../runs/draw-source.ts'
 
@@ -42,7 +42,7 @@ const getSummary: Operation = {
 async function summarise(c: AppContext, services: Services): Promise<Response> {
   const rid = ridParam(c)
   const query = summaryQuery(c)
-  const question = (run: StoreRun): SummaryQuestion => ({ ...query, ...summarySpecs(c, run.schema) })
+  const question = (run: StoreRun): SummaryQuestion => ({ ...query, ...summarySpecsQuery(c, run.schema) })
   const resource = async (run: StoreRun) => {
     question(run)
     await requireChains(run, query.chains)

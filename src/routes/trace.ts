@@ -59,7 +59,7 @@ async function trace(c: AppContext, { bounds }: Services): Promise<Response> {
 function traceQuery(c: AppContext): TraceQuestion {
   const { start, stop } = sliceQuery(c)
   if (c.req.queries('step') !== undefined) {
-    throw new McbError('invalid_parameter', 'a trace has no "step": it goes through all draws from "start" to "stop"')
+    throw new McbError('invalid_parameter', 'a trace has no "step": it is of all draws between "start" and "stop"')
   }
   return {
     variables: c.req.queries('var'),

@@ -29,6 +29,9 @@ import { LruMap } from '../core/lru.ts'
 import { Queues } from '../core/queues.ts'
 import { pieces, type Selection } from '../core/selection.ts'
 import type { ChainState, Question, ReadPage, RunWatcher, Store, StoredAbout } from '../core/store.ts'
+import type { SummaryOptions } from '../core/summary/options.ts'
+import { summariseSource } from '../core/summary/summarise.ts'
+import type { Summary } from '../core/summary/summary.ts'
 import { turn } from '../core/turn.ts'
 import {
   acceptRunMeta,
@@ -41,6 +44,7 @@ import {
   type RunMeta,
 } from '../core/wire/run-meta.ts'
 import { encodeBatch } from '../core/wire/write-batch.ts'
+import { drawSourceOf } from './draw-source.ts'
 import { conditionsOf, requireETag, summaryOf } from './lines.ts'
 import { Looks } from './looks.ts'
 import { MomentRead, PageRoom } from './pages.ts'
@@ -226,6 +230,10 @@ export class StoreRun extends RunDescription implements Run {
 
   async trace(question: TraceQuestion = {}): Promise<Trace> {
     return traceOf(this, question)
+  }
+
+  async summary(options: SummaryOptions = {}): Promise<Summary> {
+    return summariseSource(drawSourceOf(this), options)
   }
 
   async about(): Promise<RunAbout> {

@@ -1,11 +1,29 @@
 /** The draws of a stored run, as its diagnostics ask for them. */
 
+import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
+import type { Elements } from '../core/draws/elements.ts'
 import type { Bytes } from '../core/draws/segment.ts'
-import { pieces } from '../core/selection.ts'
+import type { Slice } from '../core/draws/slice.ts'
+import { pieces, type Selection } from '../core/selection.ts'
+import type { Store } from '../core/store.ts'
 import type { DrawRange, DrawSource } from '../core/summary/source.ts'
-import type { StoreRun } from './backend.ts'
+import type { RunMeta } from '../core/wire/run-meta.ts'
 
-export function drawSourceOf(run: StoreRun): DrawSource {
+/** The parts of a stored run that its diagnostics need. */
+export interface ReadableRun {
+  readonly rid: string
+  readonly registration: string
+  readonly meta: RunMeta
+  readonly schema: Schema
+  readonly store: Store
+  read(
+    chain: number,
+    columns: readonly ColumnSpec[],
+    asked: { readonly slice: Slice; readonly elements?: Elements | undefined },
+  ): Promise<Selection>
+}
+
+export function drawSourceOf(run: ReadableRun): DrawSource {
   const { rid, registration, meta, schema, store } = run
   return {
     rid,
@@ -17,7 +35,7 @@ export function drawSourceOf(run: StoreRun): DrawSource {
   }
 }
 
-async function* readDraws(run: StoreRun, chain: number, range: DrawRange): AsyncGenerator<Bytes> {
+async function* readDraws(run: ReadableRun, chain: number, range: DrawRange): AsyncGenerator<Bytes> {
   const {
     spec,
     elements: [from, to],

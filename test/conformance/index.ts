@@ -20,6 +20,7 @@ import { slices } from './slices.ts'
 import { stats } from './stats.ts'
 import { strings } from './strings.ts'
 import { conformanceOf, type Subject } from './suite.ts'
+import { summaries } from './summaries.ts'
 import { traces } from './traces.ts'
 
 export type { Opened, Subject } from './suite.ts'
@@ -35,6 +36,7 @@ const TOPICS = [
   slices,
   elements,
   traces,
+  summaries,
   lengths,
   appends,
   races,

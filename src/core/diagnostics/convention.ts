@@ -2,7 +2,8 @@
  * The two packages whose numbers these are: R's `posterior` (1.7) and `arviz-stats` (1.3). They agree where a chain has 4k draws,
  * at least 12, that are finite and not constant; docs/diagnostics.md lists where they do not.
  */
-export type Convention = 'posterior' | 'arviz'
+export const CONVENTIONS = ['posterior', 'arviz'] as const
+export type Convention = (typeof CONVENTIONS)[number]
 
 /** The reason for a number that there is not. */
 export type Reason = 'constant' | 'too_few' | 'nan' | 'infinite'

@@ -1,8 +1,9 @@
 /** Cursors of a summary: they carry the moment, so that all pages are of the same draws. */
 import { McbError } from '../errors.ts'
 import { isObject, type JsonValue, parseJson } from '../json.ts'
-import type { LeftOutChain, Moment } from './moment.ts'
+import type { Moment } from './moment.ts'
 import type { Sort } from './question.ts'
+import type { LeftOutChain } from './summary.ts'
 
 export interface SummaryCursor {
   readonly registration: string

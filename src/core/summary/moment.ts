@@ -5,22 +5,7 @@ import type { ChainState } from '../store.ts'
 import { warmupFlag, warmupIn } from '../warmup.ts'
 import type { WarmupChoice } from './question.ts'
 import type { DrawSource } from './source.ts'
-
-/** A chain of a summary. */
-export interface ChainPart {
-  readonly chain: number
-  /** Iteration of the first draw. */
-  readonly first: number
-  /** Draws by the choice of warmup. */
-  readonly draws: number
-  /** Warmup draws of the chain. */
-  readonly warmup: number
-}
-
-export interface LeftOutChain {
-  readonly chain: number
-  readonly reason: 'no_draws' | 'short'
-}
+import type { ChainPart, LeftOutChain } from './summary.ts'
 
 export interface Moment {
   readonly chains: readonly ChainPart[]

@@ -6,6 +6,7 @@ import type { ColumnSpec } from '../draws/columns.ts'
 
 export const WARMUP_CHOICES = ['exclude', 'include', 'only'] as const
 export type WarmupChoice = (typeof WARMUP_CHOICES)[number]
+export const INTERVAL_KINDS = ['eti', 'hdi'] as const
 
 export interface Sort {
   readonly column: Column

@@ -1,20 +1,12 @@
 /** Rows of a summary: scalars in the order of registration or of one of their figures. */
 
-import type { Reason } from '../diagnostics/convention.ts'
 import { type Column, type CredibleInterval, figureOf } from '../diagnostics/figures.ts'
 import { Sorter } from '../diagnostics/sort.ts'
 import type { RigidNumbers } from '../draws/columns.ts'
 import type { ElementNames } from '../draws/labels.ts'
 import type { Sort } from './question.ts'
 import type { Stock, Stretch } from './stock.ts'
-
-export interface SummaryRow {
-  readonly variable: string
-  /** Index along each axis, from 0. */
-  readonly index: readonly number[]
-  readonly label: string
-  readonly figures: readonly (number | Reason | 'pending')[]
-}
+import type { SummaryRow } from './summary.ts'
 
 /** Scalars of columns, or of some elements of one. */
 export class Scalars {

@@ -1,16 +1,16 @@
 /** Summaries of runs: computed once for all who ask, kept for as long as there is room, and of one moment. */
 
-import type { Convention } from '../diagnostics/convention.ts'
-import { type Column, type CredibleInterval, figureOf } from '../diagnostics/figures.ts'
+import { type Column, figureOf } from '../diagnostics/figures.ts'
 import type { ColumnSpec, RigidNumbers } from '../draws/columns.ts'
 import { ElementNames } from '../draws/labels.ts'
 import { McbError } from '../errors.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { type ChainPart, type LeftOutChain, type Moment, presentMoment, Warmups } from './moment.ts'
-import type { SummaryQuestion, WarmupChoice } from './question.ts'
-import { rowOf, Scalars, type SummaryRow, sorted } from './rows.ts'
+import { type Moment, presentMoment, Warmups } from './moment.ts'
+import type { SummaryQuestion } from './question.ts'
+import { rowOf, Scalars, sorted } from './rows.ts'
 import type { DrawSource } from './source.ts'
 import { Stock, type Stretch } from './stock.ts'
+import type { LeftOutVariable, Summary } from './summary.ts'
 import type { Job, Order, Workshop } from './workshop.ts'
 
 export interface SummaryLimits {
@@ -27,30 +27,6 @@ export const ISOLATE_SUMMARY_LIMITS: SummaryLimits = { values: 2e7, scalar: 1e6,
 
 /** Scalars that a page may be chosen of. */
 export const MOST_SCALARS = 1_000_000
-
-export interface LeftOutVariable {
-  readonly variable: string
-  readonly reason: 'ragged' | 'strings'
-}
-
-export interface Summary {
-  readonly rid: string
-  readonly registration: string
-  readonly convention: Convention
-  readonly ci: CredibleInterval
-  readonly warmup: WarmupChoice
-  /** False where a figure is pending. */
-  readonly complete: boolean
-  /** Share of the work that is done; absent when it is all. */
-  readonly progress?: number
-  readonly chains: readonly ChainPart[]
-  readonly leftOut: readonly (LeftOutChain | LeftOutVariable)[]
-  /** Draws of each chain. */
-  readonly draws: number
-  readonly columns: readonly Column[]
-  readonly rows: readonly SummaryRow[]
-  readonly nextCursor?: string
-}
 
 /** Milliseconds without a write after which a run counts as one that rests. */
 const RESTS_MS = 2000

@@ -1,7 +1,6 @@
 /** A summary as JSON and as CSV. */
 import type { JsonObject, JsonValue } from '../json.ts'
-import type { SummaryRow } from './rows.ts'
-import type { Summary } from './summaries.ts'
+import type { Summary, SummaryRow } from './summary.ts'
 
 export function summaryJson(summary: Summary): JsonObject {
   const { columns, rows, chains, leftOut, progress, nextCursor } = summary

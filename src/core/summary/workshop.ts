@@ -3,6 +3,7 @@
  * each has waiting. The next block is read while one is computed.
  */
 
+import { deferred } from '../deferred.ts'
 import type { Figure } from '../diagnostics/figures.ts'
 import { McbError } from '../errors.ts'
 import type { Bench, BlockWork } from './bench.ts'
@@ -46,7 +47,7 @@ export class Job {
   readonly blocks: Stretch[]
   done = 0
   atWork = 0
-  private readonly ending = Promise.withResolvers<void>()
+  private readonly ending = deferred<void>()
 
   constructor(order: Order, blocks: Stretch[]) {
     this.order = order
