@@ -243,9 +243,12 @@ describe('checks', () => {
     const api = await runOf({}, STAN, { summaries: new Summaries(workshop) })
     const early = await checksOf(api, { Prefer: 'wait=0' })
     expect(statuses(early)).toMatchObject({ finite: 'unknown', stuck: 'unknown', rhat: 'unknown', ess: 'unknown' })
+    expect(early).toMatchObject({ complete: false, progress: 0 })
     expect(early.checks[4]?.message).toContain('R-hat is not computed yet of 5 of 5 scalars')
     gate.resolve()
-    expect(statuses(await checksOf(api))).toMatchObject({ finite: 'ok', stuck: 'ok' })
+    const late = await checksOf(api)
+    expect(statuses(late)).toMatchObject({ finite: 'ok', stuck: 'ok' })
+    expect(Object.keys(late)).toEqual(['rid', 'registration', 'draws', 'status', 'checks'])
   })
 
   test('of more values than are computed at once go portion by portion', async () => {

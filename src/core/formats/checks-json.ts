@@ -2,9 +2,10 @@
 import type { RunChecks } from '../diagnostics/checks/check.ts'
 import type { JsonObject } from '../json.ts'
 
-export function checksJson({ rid, registration, draws, status, checks }: RunChecks): JsonObject {
+export function checksJson({ rid, registration, draws, status, checks, progress }: RunChecks): JsonObject {
   return {
     ...{ rid, registration, draws, status },
+    ...(progress !== undefined && { complete: false, progress }),
     checks: checks.map(({ check, status, message, advice, chains, worst }) => ({
       ...{ check, status, message, advice },
       ...(chains !== undefined && { chains: chains.map(({ chain, value }) => ({ chain, value })) }),

@@ -38,6 +38,18 @@ const GROWN = 1
 const LEAST_BLAMED = 1.01
 const MOST_GROWN = 100
 
+/** Share of the work that is done while some is left. */
+const MOST_PROGRESS = 0.999
+
+interface Causes {
+  readonly blame: readonly Blame[]
+  readonly growth: readonly Growth[]
+  /** True where nothing is left to look for. */
+  readonly isWhole: boolean
+}
+
+const NO_CAUSES: Causes = { blame: [], growth: [], isWhole: true }
+
 export class Examinations {
   private readonly summaries: Summaries
   private readonly now: () => number
@@ -60,7 +72,8 @@ export class Examinations {
     const stats = isJudged ? await this.statsWithin(source, run, desk, until) : PENDING_STATS
     if (isJudged) await this.fill(desk, scalars, stats, until)
     const found = await gather(desk, scalars)
-    const [blame, growth] = isJudged ? await causesOf(desk, scalars, found, until) : [[], []]
+    const { isWhole, ...causes } = isJudged ? await causesOf(desk, scalars, found, until) : NO_CAUSES
+    const isKnown = !isJudged || (isWhole && stats !== PENDING_STATS && found.inDraws.scalars === scalars.total)
     const names = new ElementNames(source.meta)
     const checks = checksOf({
       ...{ now: this.now(), isOver: run.state === 'done', progress: await progressOf(source, run) },
@@ -71,9 +84,11 @@ export class Examinations {
       },
       ...found,
       ...stats,
-      ...{ blame, growth, seconds: secondsOf(moment, run) },
+      ...causes,
+      seconds: secondsOf(moment, run),
     })
-    return { rid: source.rid, registration: source.registration, ...checks }
+    const progress = Math.min(MOST_PROGRESS, found.inDraws.scalars / Math.max(1, scalars.total))
+    return { rid: source.rid, registration: source.registration, ...checks, ...(!isKnown && { progress }) }
   }
 
   /** Evidence of stats, which are read once of a moment; pending where the time is over before. */
@@ -140,7 +155,7 @@ function portions(stretches: readonly Stretch[], most: number): Stretch[][] {
 }
 
 /** Causes of what is bad in the worst scalars, as far as there is time to look for them. */
-async function causesOf(desk: Desk, scalars: Scalars, found: Examined, until: number): Promise<[Blame[], Growth[]]> {
+async function causesOf(desk: Desk, scalars: Scalars, found: Examined, until: number): Promise<Causes> {
   const { chains } = desk.moment
   const worst = distribution(scalars.total, [found.rhat], 'largest', () => false).ranked
   const least = distribution(scalars.total, [found.essBulk], 'least', () => false).ranked
@@ -148,23 +163,23 @@ async function causesOf(desk: Desk, scalars: Scalars, found: Examined, until: nu
   const blamed = canBlame ? worst.filter(({ value }) => value > LEAST_BLAMED).slice(0, BLAMED) : []
   const grown = least.filter(({ value }) => value < MOST_GROWN * chains.length).slice(0, GROWN)
   const without = chains.map((_, position): Figure => `rhat_without:${position}`)
-  const fill = (rows: readonly Ranked[], figures: readonly Figure[]) =>
-    desk.fill({ stretches: scalars.stretches(rows.map(({ row }) => row)), figures }, until)
-  const isBlamed = blamed.length > 0 && (await fill(blamed, without)) === 1
-  const isGrown = grown.length > 0 && (await fill(grown, ['ess_first_half'])) === 1
+  const isFilled = async (rows: readonly Ranked[], figures: readonly Figure[]) =>
+    rows.length === 0 ||
+    (await desk.fill({ stretches: scalars.stretches(rows.map(({ row }) => row)), figures }, until)) === 1
   const at = (row: number, figure: Figure): number => {
     const { spec, element } = scalars.at(row)
     const value = desk.stock.at(spec, element, figure)
     return typeof value === 'number' ? value : value === 'infinite' ? Number.POSITIVE_INFINITY : Number.NaN
   }
-  return [
-    isBlamed
-      ? blamed.map(({ row, value }) => ({ row, rhat: value, without: without.map((each) => at(row, each)) }))
-      : [],
-    (isGrown ? grown : [])
-      .map(({ row, value }) => ({ row, half: at(row, 'ess_first_half'), all: value }))
-      .filter(({ half }) => Number.isFinite(half)),
-  ]
+  const isBlamed = await isFilled(blamed, without)
+  const isGrown = await isFilled(grown, ['ess_first_half'])
+  const blame = blamed.map(({ row, value }) => ({ row, rhat: value, without: without.map((each) => at(row, each)) }))
+  const growth = grown.map(({ row, value }) => ({ row, half: at(row, 'ess_first_half'), all: value }))
+  return {
+    blame: isBlamed ? blame : [],
+    growth: isGrown ? growth.filter(({ half }) => Number.isFinite(half)) : [],
+    isWhole: isBlamed && isGrown,
+  }
 }
 
 /** All chains; the usual pause of one is the mean time of a draw. */

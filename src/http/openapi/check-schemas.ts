@@ -1,6 +1,6 @@
 /** Schemas of checks in /openapi.json. */
 import { CHECKS } from '../../core/diagnostics/checks/check.ts'
-import { int64, list, object, partial, ref, text } from './schema-parts.ts'
+import { flag, int64, list, object, partial, ref, text } from './schema-parts.ts'
 import type { JsonSchema, JsonSchemas } from './types.ts'
 
 const status: JsonSchema = { type: 'string', enum: ['ok', 'warn', 'fail', 'unknown'] }
@@ -13,6 +13,36 @@ const required = object(
     advice: { ...text, description: 'Empty where there is nothing to do' },
   },
   { description: 'One finding' },
+)
+
+const checks = object(
+  {
+    rid: ref('RunId'),
+    registration: text,
+    draws: { ...int64, description: 'Draws of each chain that is judged, without warmup' },
+    status: { ...status, description: 'The worst of all checks; unknown counts as ok, unless all are' },
+    checks: list(ref('Check')),
+  },
+  {
+    examples: [
+      {
+        rid: 'eight-schools',
+        registration: '6f9619ff-8b86-d011-b42d-00cf4fc964ff',
+        draws: 1000,
+        status: 'fail',
+        checks: [
+          {
+            check: 'divergences',
+            status: 'fail',
+            message: '14 of 4000 draws diverged (0.35 %); they gather at small tau',
+            advice: 'Any divergence may bias the estimates: reparameterise the model where tau is small',
+            chains: [{ chain: 0, value: 9 }],
+            worst: [{ label: 'tau', value: 0.97, at: 'small' }],
+          },
+        ],
+      },
+    ],
+  },
 )
 
 export const CHECK_SCHEMAS: JsonSchemas = {
@@ -36,33 +66,12 @@ export const CHECK_SCHEMAS: JsonSchemas = {
       ),
     },
   },
-  RunChecks: object(
-    {
-      rid: ref('RunId'),
-      registration: text,
-      draws: { ...int64, description: 'Draws of each chain that is judged, without warmup' },
-      status: { ...status, description: 'The worst of all checks; unknown counts as ok, unless all are' },
-      checks: list(ref('Check')),
+  RunChecks: {
+    ...checks,
+    properties: {
+      ...checks.properties,
+      complete: { ...flag, description: 'False where numbers are pending; absent otherwise' },
+      progress: { type: 'number', minimum: 0, maximum: 1, description: 'Share that is done; absent when all is' },
     },
-    {
-      examples: [
-        {
-          rid: 'eight-schools',
-          registration: '6f9619ff-8b86-d011-b42d-00cf4fc964ff',
-          draws: 1000,
-          status: 'fail',
-          checks: [
-            {
-              check: 'divergences',
-              status: 'fail',
-              message: '14 of 4000 draws diverged (0.35 %); they gather at small tau',
-              advice: 'Any divergence may bias the estimates: reparameterise the model where tau is small',
-              chains: [{ chain: 0, value: 9 }],
-              worst: [{ label: 'tau', value: 0.97, at: 'small' }],
-            },
-          ],
-        },
-      ],
-    },
-  ),
+  },
 }

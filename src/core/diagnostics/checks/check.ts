@@ -45,6 +45,8 @@ export interface Checks {
 export interface RunChecks extends Checks {
   readonly rid: string
   readonly registration: string
+  /** Share of the work that is done; absent when it is all. */
+  readonly progress?: number
 }
 
 export function unknown(message: string, advice = ''): Finding {
