@@ -16,9 +16,9 @@ _CELL = f"text-align: left; padding: 0.15em 0.8em 0.15em 0; border: none; border
 _SUMMARY = "cursor: pointer; margin-top: 0.4em"
 
 
-def text(value: object) -> str:
-    """A value as escaped text."""
-    return html.escape(shown(str(value), _MOST_TEXT))
+def text(value: object, most: int = _MOST_TEXT) -> str:
+    """A value as escaped text, of at most so many characters."""
+    return html.escape(shown(str(value), most))
 
 
 def link(url: str, label: object) -> str:
@@ -28,19 +28,20 @@ def link(url: str, label: object) -> str:
     return f'<a href="{html.escape(url)}" target="_blank" rel="noopener noreferrer">{text(label)}</a>'
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], total: int | None = None) -> str:
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], total: int | None = None, *, most_text: int = _MOST_TEXT
+) -> str:
     """The first rows of a table.
 
     Parameters
     ----------
     total : number of all rows, if `rows` holds the first of them only.
+    most_text : characters of a cell.
     """
     total = len(rows) if total is None else total
     head = "".join(f'<th style="{_CELL}; opacity: 0.7; font-weight: normal">{text(name)}</th>' for name in columns)
-    body = "".join(
-        "<tr style='background: none'>" + "".join(f'<td style="{_CELL}">{text(value)}</td>' for value in row) + "</tr>"
-        for row in rows[:MOST_ROWS]
-    )
+    cells = ("".join(f'<td style="{_CELL}">{text(value, most_text)}</td>' for value in row) for row in rows[:MOST_ROWS])
+    body = "".join(f"<tr style='background: none'>{row}</tr>" for row in cells)
     more = total - min(len(rows), MOST_ROWS)
     note = f'<div style="opacity: 0.7">and {more:,} more</div>' if more > 0 else ""
     header = f"<thead><tr>{head}</tr></thead>" if any(columns) else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from .about import AboutPath, RunAbout
 from .chain_reading import ALL
+from .checks import RunChecks, read_checks
 from .elements import ElementIndex
 from .errors import McbError, UnknownVariableError
 from .events import Feed
@@ -212,6 +213,27 @@ class RunReading:
             columns = [("var", var) for var in rigid]
         question = TraceQuestion.of(columns, elements, chains, draws, buckets)
         return read_trace(self._transport, self.path, self.headers, question)
+
+    def checks(self, *, timeout: float | None = None) -> RunChecks:
+        """Findings that tell whether the run can be trusted, with the number, the threshold's source, and what to do.
+
+            print(run.checks())
+
+        The server judges convergence (R-hat, ESS), divergences and where they are, energies, tree depths, chains that
+        are silent or stuck, and values that are not finite; and says which chain is to blame. Draws that this process
+        has just appended count once they were sent (`Run.flush`).
+
+        Parameters
+        ----------
+        timeout : seconds after which checks whose numbers are not computed yet are ``unknown``; None waits for all.
+
+        Raises
+        ------
+        PayloadTooLargeError
+            For longer chains than a server judges.
+        NotFoundError, RunReplacedError, OldServerError
+        """
+        return read_checks(self._transport, self.path, self.headers, timeout)
 
     def to_inferencedata(self, **options: Any) -> Any:
         """The run as `arviz.InferenceData`; as DataTree where ArviZ is 1.x, which has no InferenceData.
