@@ -11,10 +11,10 @@ export interface ParetoFit {
 }
 
 /** @param tail exceedances over the cutoff, in rising order */
-export function fitPareto(tail: Float64Array): ParetoFit {
+export function fitPareto(tail: Float64Array, convention: Convention): ParetoFit {
   const size = tail.length
   const quartile = tail[Math.floor(size / 4 + 0.5) - 1] as number
-  if (!(quartile > (tail[0] as number))) return { k: Number.NaN, sigma: Number.NaN }
+  if (quartile <= (tail[0] as number)) return { k: Number.NaN, sigma: Number.NaN }
   const points = 30 + Math.floor(Math.sqrt(size))
   const theta = new Float64Array(points)
   const likelihood = new Float64Array(points)
@@ -24,17 +24,24 @@ export function fitPareto(tail: Float64Array): ParetoFit {
     theta[j] = each
     likelihood[j] = size * (Math.log(-each / k) - k - 1)
   }
-  const most = likelihood.reduce((a, b) => Math.max(a, b))
-  let [weights, weighted] = [0, 0]
-  for (let j = 0; j < points; j++) {
-    const weight = Math.exp((likelihood[j] as number) - most)
-    weights += weight
-    weighted += weight * (theta[j] as number)
-  }
-  const best = weighted / weights
+  const best = expectation(theta, likelihood, convention)
   const raw = meanLog(tail, best)
   const k = (raw * size + 0.5 * 10) / (size + 10)
   return Number.isNaN(k) ? { k: Number.POSITIVE_INFINITY, sigma: Number.NaN } : { k, sigma: -raw / best }
+}
+
+/** The mean of theta under weights that are proportional to the likelihoods. */
+function expectation(theta: Float64Array, logLikelihood: Float64Array, convention: Convention): number {
+  const most = logLikelihood.reduce((a, b) => Math.max(a, b))
+  // ArviZ leaves out small weights and NaN, which one theta of 0 makes all of them.
+  if (convention === 'arviz' && Number.isNaN(most)) return 0
+  let [weights, weighted] = [0, 0]
+  for (let j = 0; j < theta.length; j++) {
+    const weight = Math.exp((logLikelihood[j] as number) - most)
+    weights += weight
+    weighted += weight * (theta[j] as number)
+  }
+  return weighted / weights
 }
 
 function meanLog(tail: Float64Array, theta: number): number {
@@ -62,13 +69,16 @@ export const LEAST_TAIL = 5
  * they need more draws than anybody has.
  */
 export function paretoKhat(scalar: Scalar, tail: 'both' | 'left' | 'right' = 'both'): Statistic {
-  if (scalar.blemish !== undefined) return scalar.blemish
+  const { blemish } = scalar
+  // ArviZ fits tails of which one is infinite.
+  if (blemish === 'nan' || (blemish === 'infinite' && scalar.convention === 'posterior')) return blemish
   const length = lengthOfTail(scalar, tail)
   if (isReason(length)) return length
   const { sorted, convention } = scalar
   const sides = tail === 'both' ? (['left', 'right'] as const) : [tail]
   const shapes = sides.map((side) => shapeOf(side === 'left' ? mirrored(sorted) : sorted, length, convention))
-  return largest(shapes, length, convention)
+  const k = largest(shapes, length, convention)
+  return isReason(k) ? (blemish ?? k) : k
 }
 
 function lengthOfTail(scalar: Scalar, tail: 'both' | 'left' | 'right'): Statistic {
@@ -76,8 +86,9 @@ function lengthOfTail(scalar: Scalar, tail: 'both' | 'left' | 'right'): Statisti
   const size = scalar.values.length
   const ess = essTail(scalar, [0.05, 0.95])
   if (isReason(ess) && convention === 'posterior') return ess
-  // NaN, as ArviZ has it for too few draws, is not more than any bound.
-  const length = tailLength(size, isReason(ess) ? Number.NaN : ess / size)
+  // ArviZ takes the relative ESS, of the draws that half-chains have. NaN, its value for too few draws, is not more than any bound.
+  const draws = convention === 'arviz' ? scalar.halves.length : size
+  const length = tailLength(size, isReason(ess) ? Number.NaN : ess / draws)
   if (convention === 'arviz' && tail !== 'both') return length < LEAST_TAIL ? 'too_few' : length
   const least = Math.max(length, LEAST_TAIL)
   return (tail === 'both' && least > size / 2) || least >= size ? 'too_few' : least
@@ -92,7 +103,7 @@ function shapeOf(sorted: Float64Array, length: number, convention: Convention): 
   let cutoff = sorted[begin - 1] as number
   if (convention === 'posterior' && cutoff === least) cutoff -= 2 ** -52
   const tail = Float64Array.from(sorted.subarray(begin), (value) => value - cutoff)
-  return fitPareto(tail).k
+  return fitPareto(tail, convention).k
 }
 
 function mirrored(sorted: Float64Array): Float64Array {

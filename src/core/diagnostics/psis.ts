@@ -50,7 +50,7 @@ export class ParetoSmoother {
     if (at(size - 1) - at(begin) < LEAST_LOG_RANGE[convention]) return isArviz ? 'constant' : Number.POSITIVE_INFINITY
     const cutoff = Math.exp(at(begin - 1))
     for (let i = 0; i < length; i++) tail[i] = Math.exp(at(begin + i)) - cutoff
-    const fit = fitPareto(tail.subarray(0, length))
+    const fit = fitPareto(tail.subarray(0, length), convention)
     if (!Number.isFinite(fit.k)) return isArviz ? fit.k : Number.POSITIVE_INFINITY
     for (let i = 0; i < length; i++) {
       // No weight is larger than the largest was.
