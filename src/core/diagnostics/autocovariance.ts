@@ -5,7 +5,7 @@
 import FFT from 'fft.js'
 import type { Convention } from './convention.ts'
 import type { Autocovariances } from './geyer.ts'
-import { chainMean, varianceOfMeans } from './moments.ts'
+import { chainMean, type Parts, refinedMean, varianceOfMeans } from './moments.ts'
 
 /** Lags that are sums of products: as many cost as much as a transform. */
 const DIRECT = 64
@@ -17,6 +17,7 @@ export class Autocovariance implements Autocovariances {
   readonly chains: number
   readonly length: number
   between = 0
+  private readonly parts: Parts
   private readonly centred: Float64Array
   private readonly means: Float64Array
   private readonly lags: Float64Array
@@ -24,7 +25,8 @@ export class Autocovariance implements Autocovariances {
   private known = 0
   private transform: Transform | undefined
 
-  constructor(chains: number, length: number) {
+  constructor(chains: number, length: number, parts: Parts) {
+    this.parts = parts
     this.chains = chains
     this.length = length
     this.centred = new Float64Array(chains * length)
@@ -39,9 +41,11 @@ export class Autocovariance implements Autocovariances {
       const begin = chain * length
       const mean = chainMean(convention, values, begin, begin + length)
       means[chain] = mean
-      for (let i = begin; i < begin + length; i++) centred[i] = (values[i] as number) - mean
+      // R's mean, other than that of chains, adds in eighty bits and twice.
+      const centre = convention === 'posterior' ? refinedMean(values, mean, begin, begin + length) : mean
+      for (let i = begin; i < begin + length; i++) centred[i] = (values[i] as number) - centre
     }
-    this.between = varianceOfMeans(means)
+    this.between = varianceOfMeans(convention, means, this.parts)
     this.known = 0
     return this
   }

@@ -4,12 +4,13 @@ import { LEAST_RANGE, type Statistic, TAIL } from './convention.ts'
 import { essOf } from './geyer.ts'
 import { quantileOf } from './quantiles.ts'
 import { rangeOf } from './rhat.ts'
-import { lowerBound, type Scalar, upperBound } from './scalar.ts'
+import { type Blemish, lowerBound, type Scalar, upperBound } from './scalar.ts'
 import { isReason, statistic } from './statistic.ts'
 
 /** ESS of the z-scores: of location, also where there is no variance. */
 export function essBulk(scalar: Scalar): Statistic {
-  return unable(scalar, { mayBeInfinite: true }) ?? ofHalves(scalar, 'ranks', scalar.rangeOfRanks)
+  const { splitBlemish } = scalar
+  return unable(scalar, splitBlemish === 'nan' ? 'nan' : undefined) ?? ofHalves(scalar, 'ranks', scalar.rangeOfRanks)
 }
 
 /** The smaller ESS of two quantiles. */
@@ -22,12 +23,17 @@ export function essTail(scalar: Scalar, probabilities: readonly [number, number]
 
 /** ESS of the draws as they are: the one for the mean's Monte Carlo error. */
 export function essMean(scalar: Scalar): Statistic {
-  return unable(scalar) ?? ofHalves(scalar, 'draws', scalar.rangeOfHalves)
+  return unable(scalar, scalar.splitBlemish) ?? ofHalves(scalar, 'draws', scalar.rangeOfHalves)
 }
 
 /** ESS of squared distances from the mean of all draws. */
 export function essSd(scalar: Scalar): Statistic {
-  return unable(scalar) ?? ofHalves(scalar, 'squares', rangeOf(scalar.squares()))
+  const without = unable(scalar, scalar.blemish)
+  if (without !== undefined) return without
+  const range = rangeOf(scalar.squares())
+  // R's posterior looks for infinite values once more.
+  if (scalar.convention === 'posterior' && !Number.isFinite(range)) return 'infinite'
+  return ofHalves(scalar, 'squares', range)
 }
 
 /** ESS of the indicator of draws up to the quantile at `p`. */
@@ -51,13 +57,13 @@ export function essIdentity(scalar: Scalar): Statistic {
   if (draws < (convention === 'arviz' ? 4 : 3)) return 'too_few'
   const constant = constantEss(scalar, rangeOf(values), values.length)
   if (constant !== undefined) return constant
-  const acov = new Autocovariance(chains, draws).of(values, convention)
+  const acov = new Autocovariance(chains, draws, 'chains').of(values, convention)
   return statistic(scalar, essOf(acov, convention, new Float64Array(draws + 2)))
 }
 
-function unable(scalar: Scalar, { mayBeInfinite = false } = {}): Statistic | undefined {
-  const { blemish, convention, draws, workspace } = scalar
-  if (blemish === 'nan' || (blemish === 'infinite' && !mayBeInfinite)) return blemish
+/** The reason why draws have no ESS: `blemish`, or that they are too few. */
+function unable({ convention, draws, workspace }: Scalar, blemish: Blemish | undefined): Statistic | undefined {
+  if (blemish !== undefined) return blemish
   const isEnough = convention === 'arviz' ? draws >= 4 : draws >= 2 && workspace.half >= 3
   return isEnough ? undefined : 'too_few'
 }
@@ -70,13 +76,15 @@ function ofHalves(scalar: Scalar, what: 'ranks' | 'draws' | 'squares', range: nu
 
 /** ArviZ takes constant draws for independent ones, posterior for none. */
 function constantEss({ convention }: Scalar, range: number, size: number): Statistic | undefined {
-  if (range >= LEAST_RANGE[convention]) return undefined
+  // A range that is none, as of squares that overflow, is not less than any bound.
+  if (!(range < LEAST_RANGE[convention])) return undefined
   return convention === 'arviz' ? size : 'constant'
 }
 
 function ofIndicator(scalar: Scalar, bounds: () => readonly [number, number]): Statistic {
-  const { convention, workspace } = scalar
-  const without = unable(scalar, { mayBeInfinite: convention === 'arviz' })
+  const { convention, workspace, blemish } = scalar
+  const mayBeInfinite = convention === 'arviz'
+  const without = unable(scalar, blemish === 'infinite' && mayBeInfinite ? undefined : blemish)
   if (without !== undefined) return without
   if (convention === 'posterior' && rangeOfSorted(scalar.sorted) < LEAST_RANGE.posterior) return 'constant'
   const [low, high] = bounds()

@@ -15,6 +15,12 @@ export interface Autocovariances {
 const BOUND: Readonly<Record<Convention, number>> = { posterior: 5, arviz: 4 }
 
 /**
+ * A sum of autocorrelations that rounding makes of 0. Those of indicators are fractions with small denominators, and their sums are often 0:
+ * without this the order of chains would decide where a sequence ends, and in the packages the Fourier transform does.
+ */
+const TIE = 1e-14
+
+/**
  * The effective sample size: S / τ, with τ = -1 + 2 Σ ρ_t + ρ_T, at least 1 / log10 S.
  *
  * @param rho room for `length` autocorrelations; overwritten
@@ -23,6 +29,8 @@ const BOUND: Readonly<Record<Convention, number>> = { posterior: 5, arviz: 4 }
 export function essOf(acov: Autocovariances, convention: Convention, rho: Float64Array): number {
   const { chains, length } = acov
   const last = initialSequence(acov, convention, rho)
+  // ArviZ looks at all autocorrelations, R's sequence ends with NaN.
+  if (convention === 'arviz' && Number.isNaN(rho[1])) return Number.NaN
   monotone(rho, last)
   let sum = 0
   for (let t = 0; t < last; t++) sum += rho[t] as number
@@ -46,7 +54,7 @@ function initialSequence(acov: Autocovariances, convention: Convention, rho: Flo
   rho[0] = even
   rho[1] = odd
   let t = 0
-  while (t < most && even + odd > 0) {
+  while (t < most && even + odd > TIE) {
     t += 2
     even = 1 - (within - acov.at(t)) / total
     odd = 1 - (within - acov.at(t + 1)) / total

@@ -66,7 +66,7 @@ export class IndicatorAutocovariance implements Autocovariances {
       }
       means[chain] = sum / length
     }
-    this.between = varianceOfMeans(means)
+    this.between = varianceOfMeans('posterior', means, 'halves')
   }
 
   at(lag: number): number {

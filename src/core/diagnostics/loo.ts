@@ -146,7 +146,7 @@ function estimatesOf(
   for (let i = 0; i < values.length; i++) sums[i] = (values[i] as number) + (logWeights[i] as number)
   const elpd = logSumExp(sums)
   const p = logSumExp(values) - Math.log(values.length) - elpd
-  if (!Number.isFinite(p)) return Number.isNaN(p) ? 'nan' : 'infinite'
+  if (!Number.isFinite(p)) return Number.isNaN(p) ? 'constant' : 'infinite'
   const known = efficiency > 0 ? efficiency : 1
   let [squares, errors] = [0, 0]
   for (let i = 0; i < values.length; i++) {
@@ -175,7 +175,7 @@ function totals(
   const error = (values: Float64Array, factor = 1): Statistic =>
     values.length === 1 && convention === 'posterior'
       ? (reason ?? 'too_few')
-      : told(() => (values.length === 1 ? 0 : factor * Math.sqrt(values.length * varianceOf(values))))
+      : told(() => (values.length === 1 ? 0 : factor * Math.sqrt(values.length * varianceOf(convention, values))))
   return {
     elpdLoo: told(() => sum(elpd)),
     elpdLooSe: error(elpd),

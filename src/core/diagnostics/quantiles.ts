@@ -5,13 +5,19 @@ import { statistic } from './statistic.ts'
 
 /** The quantile at 0 ≤ p ≤ 1 of sorted numbers, rounded as the package rounds it: where it falls on a draw, ties decide much. */
 export function quantileOf(sorted: Float64Array, p: number, convention: Convention): number {
+  if (convention === 'posterior') {
+    // R counts from 1, which costs digits of the share.
+    const place = 1 + (sorted.length - 1) * p
+    const share = place - Math.floor(place)
+    const a = sorted[Math.floor(place) - 1] as number
+    const b = sorted[Math.ceil(place) - 1] as number
+    return a === b || share === 0 ? a : (1 - share) * a + share * b
+  }
   const place = (sorted.length - 1) * p
-  const low = Math.floor(place)
-  const share = place - low
-  const a = sorted[low] as number
-  const b = sorted[Math.ceil(place)] as number
-  if (a === b || share === 0) return a
-  if (convention === 'posterior') return (1 - share) * a + share * b
+  const share = place - Math.floor(place)
+  const a = sorted[Math.floor(place)] as number
+  // NumPy has NaN where the difference is none, as of two infinities.
+  const b = sorted[Math.min(Math.floor(place) + 1, sorted.length - 1)] as number
   return share < 0.5 ? a + (b - a) * share : b - (b - a) * (1 - share)
 }
 
@@ -32,13 +38,16 @@ export function sd(scalar: Scalar): Statistic {
 }
 
 export const median = (scalar: Scalar): Statistic =>
-  scalar.blemish === 'nan' ? 'nan' : statistic(scalar, medianOf(scalar.sorted))
+  scalar.blemish === 'nan' ? 'nan' : statistic(scalar, medianOf(scalar.sorted, scalar.convention))
 
 /** The median distance from the median; under `posterior` times 1.4826, which makes it the sd of normal draws. */
 export function mad(scalar: Scalar): Statistic {
   if (scalar.blemish === 'nan') return 'nan'
   const { sorted, convention } = scalar
-  return statistic(scalar, (convention === 'posterior' ? 1.4826 : 1) * medianDistance(sorted, medianOf(sorted)))
+  const middle = medianOf(sorted, convention)
+  // Infinite draws have no distance from an infinite median.
+  if (!Number.isFinite(middle)) return statistic(scalar, Number.NaN)
+  return statistic(scalar, (convention === 'posterior' ? 1.4826 : 1) * medianDistance(sorted, middle))
 }
 
 /** The median distance of sorted values from one among them: half of the way outwards from it. */

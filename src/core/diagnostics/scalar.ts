@@ -2,7 +2,7 @@
 import { Autocovariance } from './autocovariance.ts'
 import type { Convention } from './convention.ts'
 import { IndicatorAutocovariance } from './indicator.ts'
-import { meanOf, squaresOf } from './moments.ts'
+import { meanOfAll, squaresOf } from './moments.ts'
 import { rankScores } from './normal.ts'
 import { Sorter } from './sort.ts'
 
@@ -11,7 +11,7 @@ import { Sorter } from './sort.ts'
  *
  * @example
  * const workspace = new Workspace(4, 1000)
- * for (const values of scalars) rhat(workspace.scalar(values, 'posterior'))
+ * for (const values of scalars) rhat(new Scalar(workspace, values, 'posterior'))
  */
 export class Workspace {
   readonly chains: number
@@ -48,11 +48,14 @@ export class Workspace {
     this.z = new Float64Array(split)
     this.other = new Float64Array(size)
     this.foldedOrder = new Uint32Array(split)
-    this.rho = new Float64Array(draws + 2)
-    this.acov = new Autocovariance(this.splits, this.half)
+    this.rho = new Float64Array(this.half + 2)
+    this.acov = new Autocovariance(this.splits, this.half, 'halves')
     this.indicator = new IndicatorAutocovariance(this.splits, this.half)
   }
 }
+
+/** The worst of draws that are not finite. */
+export type Blemish = 'nan' | 'infinite'
 
 /** One scalar under one convention. Its workspace serves it until the next one begins. */
 export class Scalar {
@@ -61,7 +64,9 @@ export class Scalar {
   readonly values: Float64Array
   readonly convention: Convention
   /** A draw that is not finite, if there is one: NaN before infinity. */
-  readonly blemish: 'nan' | 'infinite' | undefined
+  readonly blemish: Blemish | undefined
+  /** The same of half-chains: the middle of an odd number of draws is in none. ArviZ looks for NaN among all draws nevertheless. */
+  readonly splitBlemish: Blemish | undefined
   /** The draws of half-chains, one after the other. */
   readonly halves: Float64Array
   private isSorted = false
@@ -78,6 +83,8 @@ export class Scalar {
     this.convention = convention
     this.blemish = blemishOf(values)
     this.halves = isWhole(workspace.draws) ? values : split(workspace, values)
+    const isOfAll = this.halves === values || (convention === 'arviz' && this.blemish === 'nan')
+    this.splitBlemish = isOfAll || this.blemish === undefined ? this.blemish : blemishOf(this.halves)
   }
 
   get chains(): number {
@@ -134,7 +141,7 @@ export class Scalar {
 
   /** The mean of all draws. */
   get mean(): number {
-    this.knownMean ??= meanOf(this.values)
+    this.knownMean ??= meanOfAll(this.convention, this.values)
     return this.knownMean
   }
 
@@ -165,10 +172,11 @@ export class Scalar {
     return target
   }
 
-  /** z-scores of the distances from the median. */
-  rankFolded(): Float64Array {
+  /** z-scores of the distances from the median; undefined where that is infinite, and some distances are none. */
+  rankFolded(): Float64Array | undefined {
     const { folded, foldedOrder, scores, other } = this.workspace
-    const median = medianOf(this.convention === 'posterior' ? this.sorted : this.sortedHalves)
+    const median = medianOf(this.convention === 'posterior' ? this.sorted : this.sortedHalves, this.convention)
+    if (!Number.isFinite(median)) return undefined
     fold(this.sortedHalves, this.order, median, folded, foldedOrder)
     const target = other.subarray(0, folded.length)
     scoreRanks(folded, foldedOrder, scores, target)
@@ -197,7 +205,7 @@ function split({ draws, chains, half, halves }: Workspace, values: Float64Array)
   return halves
 }
 
-function blemishOf(values: Float64Array): 'nan' | 'infinite' | undefined {
+function blemishOf(values: Float64Array): Blemish | undefined {
   let sum = 0
   // x - x is 0 for what is finite, and NaN for all else.
   for (let i = 0; i < values.length; i++) sum += (values[i] as number) - (values[i] as number)
@@ -205,11 +213,14 @@ function blemishOf(values: Float64Array): 'nan' | 'infinite' | undefined {
   return values.some(Number.isNaN) ? 'nan' : 'infinite'
 }
 
-/** The mean of the middle two of an even number of sorted values, as both packages round it. */
-export function medianOf(sorted: Float64Array): number {
+/** The mean of the middle two of an even number of sorted values, as both packages round it. Sums of doubles overflow in NumPy alone. */
+export function medianOf(sorted: Float64Array, convention: Convention): number {
   const { length } = sorted
   const high = sorted[length >> 1] as number
-  return length % 2 === 1 ? high : ((sorted[(length >> 1) - 1] as number) + high) / 2
+  if (length % 2 === 1) return high
+  const sum = (sorted[(length >> 1) - 1] as number) + high
+  if (Number.isFinite(sum) || convention === 'arviz') return sum / 2
+  return (sorted[(length >> 1) - 1] as number) / 2 + high / 2
 }
 
 /** Gives each value the score of its average rank. */
