@@ -2,16 +2,11 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { resolve } from 'node:path'
 import { essBulk, essMean, essTail } from '../src/core/diagnostics/ess.ts'
-import {
-  COLUMNS,
-  computeFigures,
-  type Figure as FigureName,
-  figureOf,
-  type Plan,
-} from '../src/core/diagnostics/figures.ts'
+import { computeFigures, type Figure as FigureName, figureOf, type Plan } from '../src/core/diagnostics/figures.ts'
 import { rhat } from '../src/core/diagnostics/rhat.ts'
 import { Scalar, Workspace } from '../src/core/diagnostics/scalar.ts'
 import { ScalarBlock } from '../src/core/diagnostics/scalar-block.ts'
+import { COLUMNS } from '../src/core/diagnostics/summary-columns.ts'
 import { DEFAULT_COLUMNS, DEFAULT_INTERVAL } from '../src/core/summary/question.ts'
 import { ThreadBench } from '../src/node/diagnostics-thread/bench.ts'
 import { Tally } from '../src/node/tally.ts'

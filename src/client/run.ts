@@ -7,14 +7,13 @@ import type { Schema } from '../core/draws/columns.ts'
 import { McbError } from '../core/errors.ts'
 import type { AboutOptions, Run, RunAbout } from '../core/interfaces.ts'
 import { JSON_TYPE } from '../core/media-types.ts'
-import type { SummaryOptions } from '../core/summary/options.ts'
 import type { Summary } from '../core/summary/summary.ts'
 import type { ParsedMeta, RunMeta } from '../core/wire/run-meta.ts'
 import { HttpChain, type RunContext } from './chain.ts'
 import { finishAll } from './finish.ts'
 import { type ChainAnswer, readChain, readChains, readRunAbout } from './json.ts'
 import type { FlushOptions } from './options.ts'
-import { askSummary, type HttpSummaryOptions } from './summary.ts'
+import type { HttpSummaryOptions } from './summary.ts'
 import { queryOfTrace, readTrace } from './trace.ts'
 import type { Transport } from './transport.ts'
 import { type ChainGrowth, type WatchOptions, watchChains } from './watch.ts'
@@ -135,11 +134,10 @@ export class HttpRun extends RunDescription implements Run {
    */
   async summary(options: HttpSummaryOptions = {}): Promise<Summary> {
     await this.flush()
-    return (await askSummary(this.context, options)) ?? this.summaryHere(options)
-  }
-
-  /** Loaded when it is needed: most servers compute summaries themselves. */
-  private async summaryHere(options: SummaryOptions): Promise<Summary> {
+    // Both are loaded when they are needed: most programs ask for no summary, and most servers compute them.
+    const { askSummary } = await import('./summary.ts')
+    const answered = await askSummary(this.context, options)
+    if (answered !== undefined) return answered
     const { summarise } = await import('../core/summary/of-run.ts')
     return summarise(this, options)
   }

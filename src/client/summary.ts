@@ -19,8 +19,8 @@ export interface HttpSummaryOptions extends SummaryOptions {
 
 /** Characters of a query; servers refuse addresses beyond 8 to 16 KiB. */
 const QUERY_CHARACTERS = 6000
-/** Seconds that a server may take for an answer at most; the first ones are sooner. */
-const MOST_WAIT = 10
+/** Seconds that a server may take for an answer, where it is not left to it; where progress is told, the first ones are sooner. */
+const WAIT = 10
 /** Factor by which a page has fewer rows that is more than a server computes at once. */
 const FEWER = 10
 
@@ -90,11 +90,12 @@ async function wholePage(asked: Asked, limit: number, cursor: string | undefined
   const { context, settings, query, options } = asked
   const { transport, headers, path } = context
   const page = [query, `limit=${limit}`, ...(cursor === undefined ? [] : [`cursor=${encodeURIComponent(cursor)}`])]
-  for (let wait = 1; ; wait = Math.min(MOST_WAIT, 2 * wait)) {
+  // The first question leaves the time to the server: one of an older release refuses the header to pages of other origins.
+  for (let wait = options.onProgress === undefined ? undefined : 1; ; wait = Math.min(WAIT, 2 * (wait ?? WAIT))) {
     const request = {
       method: 'GET',
       path: `${path}/summary?${page.join('&')}`,
-      headers: { ...headers, Prefer: `wait=${wait}` },
+      headers: wait === undefined ? headers : { ...headers, Prefer: `wait=${wait}` },
       type: JSON_TYPE,
       signal: options.signal,
     } as const

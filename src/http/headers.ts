@@ -32,6 +32,7 @@ export const CORS_HEADERS = {
     'If-None-Match',
     'Last-Event-ID',
     'Mcb-Registration',
+    'Prefer',
     'X-Request-Id',
   ],
   exposeHeaders: [

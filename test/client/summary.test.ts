@@ -132,8 +132,9 @@ describe('a summary through the client', () => {
     const { client, asked } = open(store, { isOld: true })
     const run = await runOf(client)
     expect(await run.summary({ ...FEW, limit: 50 })).toEqual(await summarise(run, { ...FEW, limit: 50 }))
-    expect(asked).toHaveLength(1)
     await expect(run.summary({ chains: [5] })).rejects.toMatchObject({ code: 'chain_not_found' })
+    // Pages of other origins may not send it there.
+    expect(asked.map(({ prefer }) => prefer)).toEqual([null, null])
   })
 
   test('is computed here where the names do not fit into an address', async () => {

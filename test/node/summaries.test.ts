@@ -1,6 +1,7 @@
 /** Figures that a thread computes: the same as here, and out of the way of appends. */
 import { afterEach, describe, expect, test } from 'vitest'
-import { COLUMNS, figureOf, type Plan } from '../../src/core/diagnostics/figures.ts'
+import { figureOf, type Plan } from '../../src/core/diagnostics/figures.ts'
+import { COLUMNS } from '../../src/core/diagnostics/summary-columns.ts'
 import { type Bench, LocalBench } from '../../src/core/summary/bench.ts'
 import { ThreadBench } from '../../src/node/diagnostics-thread/bench.ts'
 import { Rests } from '../../src/node/diagnostics-thread/rests.ts'

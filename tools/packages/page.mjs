@@ -6,7 +6,10 @@ import { gzipSync } from 'node:zlib'
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript' }
 
-/** Bundles a page for production; the bytes of its script, gzipped. */
+/**
+ * Bundles a page for production. Gives the bytes of its scripts, gzipped: of those that the page loads at once, and of the others, which
+ * a part of the client loads when it needs them.
+ */
 export async function bundle(root, outDir) {
   const { build } = await import('vite')
   await build({
@@ -15,9 +18,22 @@ export async function bundle(root, outDir) {
     logLevel: 'error',
     build: { outDir, emptyOutDir: true, modulePreload: false },
   })
-  const scripts = readdirSync(join(outDir, 'assets')).filter((name) => name.endsWith('.js'))
-  const sizes = scripts.map((name) => gzipSync(readFileSync(join(outDir, 'assets', name)), { level: 9 }).length)
-  return sizes.reduce((sum, size) => sum + size, 0)
+  const folder = join(outDir, 'assets')
+  const texts = new Map(
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.js'))
+      .map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+  )
+  const first = new Set(namesIn(readFileSync(join(outDir, 'index.html'), 'utf8'), /src="[^"]*\/([^"/]+\.js)"/g))
+  for (const name of first) {
+    for (const more of namesIn(texts.get(name), /\b(?:from|import)\s*"\.\/([^"]+\.js)"/g)) first.add(more)
+  }
+  const sizeOf = (names) => names.reduce((sum, name) => sum + gzipSync(texts.get(name), { level: 9 }).length, 0)
+  return { first: sizeOf([...first]), later: sizeOf([...texts.keys()].filter((name) => !first.has(name))) }
+}
+
+function namesIn(text, pattern) {
+  return [...text.matchAll(pattern)].map(([, name]) => name)
 }
 
 /** Serves a folder on a free port of this machine, as a page that may run its own scripts and no `eval`. */

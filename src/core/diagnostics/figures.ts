@@ -12,30 +12,7 @@ import { eti, hdi, mad, mean, median, sd } from './quantiles.ts'
 import { rhat } from './rhat.ts'
 import { Scalar, Workspace } from './scalar.ts'
 import type { ScalarBlock } from './scalar-block.ts'
-
-/** Columns of a summary, in their order. */
-export const COLUMNS = [
-  'mean',
-  'sd',
-  'median',
-  'mad',
-  'lb',
-  'ub',
-  'mcse_mean',
-  'mcse_sd',
-  'ess_bulk',
-  'ess_tail',
-  'rhat',
-  'pareto_khat',
-] as const
-export type Column = (typeof COLUMNS)[number]
-
-export interface CredibleInterval {
-  /** Equal tails, or the highest density. */
-  readonly kind: 'eti' | 'hdi'
-  /** 0 < prob < 1 */
-  readonly prob: number
-}
+import type { Column, CredibleInterval } from './summary-columns.ts'
 
 /** Figures of a look at the draws, in numbers. */
 export const LOOK_FIGURES = ['non_finite', 'non_finite_in', 'repeats', 'repeats_in', 'still_in', 'auc'] as const

@@ -1,7 +1,7 @@
 /** Options of a summary as callers give them, and the question that they make: all defaults and checks are here. */
 
 import { CONVENTIONS, type Convention } from '../diagnostics/convention.ts'
-import { COLUMNS, type Column, type CredibleInterval } from '../diagnostics/figures.ts'
+import { COLUMNS, type Column, type CredibleInterval } from '../diagnostics/summary-columns.ts'
 import { namedColumns, type Schema } from '../draws/columns.ts'
 import { type Elements, resolveElements } from '../draws/elements.ts'
 import { McbError } from '../errors.ts'

@@ -1,7 +1,7 @@
 /** Questions for a summary (docs/protocol.md §8), as they are parsed once. */
 
 import type { Convention } from '../diagnostics/convention.ts'
-import type { Column, CredibleInterval } from '../diagnostics/figures.ts'
+import type { Column, CredibleInterval } from '../diagnostics/summary-columns.ts'
 import type { ColumnSpec } from '../draws/columns.ts'
 
 export const WARMUP_CHOICES = ['exclude', 'include', 'only'] as const

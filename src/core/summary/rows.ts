@@ -1,7 +1,8 @@
 /** Rows of a summary: scalars in the order of registration or of one of their figures. */
 
-import { type Column, type CredibleInterval, figureOf } from '../diagnostics/figures.ts'
+import { figureOf } from '../diagnostics/figures.ts'
 import { Sorter } from '../diagnostics/sort.ts'
+import type { Column, CredibleInterval } from '../diagnostics/summary-columns.ts'
 import type { RigidNumbers } from '../draws/columns.ts'
 import type { ElementNames } from '../draws/labels.ts'
 import type { Sort } from './question.ts'

@@ -1,6 +1,7 @@
 /** Summaries of runs: computed once for all who ask, kept for as long as there is room, and of one moment. */
 
-import { type Column, figureOf } from '../diagnostics/figures.ts'
+import { figureOf } from '../diagnostics/figures.ts'
+import type { Column } from '../diagnostics/summary-columns.ts'
 import type { ColumnSpec, RigidNumbers } from '../draws/columns.ts'
 import { ElementNames } from '../draws/labels.ts'
 import { McbError } from '../errors.ts'

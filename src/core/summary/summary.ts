@@ -1,7 +1,7 @@
 /** Summaries as they are answered: figures of scalars, and the draws that they are of. */
 
 import type { Convention, Reason } from '../diagnostics/convention.ts'
-import type { Column, CredibleInterval } from '../diagnostics/figures.ts'
+import type { Column, CredibleInterval } from '../diagnostics/summary-columns.ts'
 import type { WarmupChoice } from './question.ts'
 
 /** A chain of a summary. */

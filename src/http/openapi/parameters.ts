@@ -1,5 +1,5 @@
 /** Parameters of paths and queries, for /openapi.json. */
-import { COLUMNS } from '../../core/diagnostics/figures.ts'
+import { COLUMNS } from '../../core/diagnostics/summary-columns.ts'
 import { DEFAULT_COLUMNS, DEFAULT_LIMIT, MAX_LIMIT, WARMUP_CHOICES } from '../../core/summary/question.ts'
 import { ref } from './schema-parts.ts'
 import type { Parameter } from './types.ts'

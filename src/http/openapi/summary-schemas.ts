@@ -1,5 +1,5 @@
 /** Schemas of diagnostics in /openapi.json. */
-import { COLUMNS } from '../../core/diagnostics/figures.ts'
+import { COLUMNS } from '../../core/diagnostics/summary-columns.ts'
 import { WARMUP_CHOICES } from '../../core/summary/question.ts'
 import { flag, int64, list, object, partial, ref, text } from './schema-parts.ts'
 import type { JsonSchema, JsonSchemas } from './types.ts'

@@ -45,6 +45,20 @@ export async function useClient(url) {
   expectSame('word', [...(await read.getDraws('word', { start: 7, stop: 0, step: -3 })).data], [7, 4, 1].map(wordOf))
   expectSame('tune', [...(await read.getStats('tune', { start: 499, stop: 501 })).data], [1, 0])
 
+  const asked = { variables: ['theta'], columns: ['mean', 'ess_bulk', 'rhat'] }
+  const summary = await seen.summary(asked)
+  expectSame(
+    'draws of the summary',
+    [summary.draws, summary.rows.map(({ label }) => label)],
+    [2000, ['theta[0]', 'theta[1]']],
+  )
+  expectSame('mean', Math.abs(summary.rows[0].figures[0] - 1499.5 / 7) < 1e-9, true)
+  const { fetch } = globalThis
+  // A server of an older release has no summaries: the client computes the same ones.
+  const older = (request) => fetch(request.url.includes('/summary?') ? `${url}/older` : request)
+  const run2 = await new HttpBackend({ url, fetch: older }).getRun(run.rid)
+  expectSame('summary that is computed here', await run2.summary(asked), summary)
+
   const failure = await reader.initRun({ rid: run.rid, variables: [] }).catch((error) => error)
   expectSame('error', [failure instanceof McbError, failure.code], [true, 'run_conflict'])
   expectSame('deletion', await reader.deleteRun(run.rid), true)

@@ -12,6 +12,8 @@ import {
   type NdArray,
   type RunMeta,
   type Slice,
+  type Summary,
+  summarise,
 } from 'mcbackend-edge-client'
 
 const backend: HttpBackend = new HttpBackend({ url: 'http://127.0.0.1:8787', flush: { count: 10 } })
@@ -27,6 +29,11 @@ export async function use(slice: Slice, onGrowth: (growth: ChainGrowth) => void)
   const chain: HttpChain = await run.initChain(0)
   await chain.append({ theta: new Float64Array(1) })
   const at: Map<string, NdArray> = await chain.getDrawsAt(0, names)
+  const summary: Summary = await run.summary({ variables: names, sort: '-rhat', ci: { prob: 0.94 } })
+  const worst: number | string | undefined = summary.rows[0]?.figures[0]
+  await summarise(run, { columns: ['mean'], convention: worst === 'constant' ? 'arviz' : 'posterior' })
+  // @ts-expect-error: no such column
+  await run.summary({ columns: ['mode'] })
   for await (const growth of run.watch()) onGrowth(growth)
   // @ts-expect-error: a URL is needed
   new HttpBackend({})
