@@ -4,6 +4,7 @@ import { ARCHIVE_COMMANDS } from './commands/archives.ts'
 import { draws } from './commands/draws.ts'
 import { KEY_COMMANDS, SHARE_COMMANDS } from './commands/keys.ts'
 import { RUN_COMMANDS } from './commands/runs.ts'
+import { summary } from './commands/summary.ts'
 import { TENANT_COMMANDS } from './commands/tenants.ts'
 import { watch } from './commands/watch.ts'
 
@@ -11,6 +12,7 @@ export const COMMANDS: readonly Command[] = [
   ...RUN_COMMANDS,
   ...ARCHIVE_COMMANDS,
   draws,
+  summary,
   watch,
   ...SHARE_COMMANDS,
   ...KEY_COMMANDS,

@@ -58,6 +58,15 @@ export function countIn(given: Given, option: string, most: number = Number.MAX_
   throw new UsageError(`--${option} must be a whole number from 0 to ${most}`)
 }
 
+/** One of some choices; undefined when nothing is given. */
+export function choiceIn<const T extends string>(given: Given, option: string, choices: readonly T[]): T | undefined {
+  const text = textOf(given, option)
+  if (text === undefined) return undefined
+  const choice = choices.find((each) => each === text)
+  if (choice !== undefined) return choice
+  throw new UsageError(`--${option} must be ${choices.join(' or ')}`)
+}
+
 /** An index of a slice, of any size and sign; undefined when nothing is given. */
 export function indexIn(given: Given, option: string): bigint | undefined {
   const text = textOf(given, option)

@@ -75,13 +75,14 @@ function sentence(message: string, names: readonly string[]): string {
   return `option ${option.replace(/,$/, '')}: ${isMissing ? 'its value is missing' : 'it takes no value'}; see --help`
 }
 
-/** Negative numbers as values: `--start -20` is `--start=-20`, which the parser would take for an option. */
+/** Values that begin with a dash, which the parser would take for options: `--start -20` is `--start=-20`, and so is `--sort -rhat`. */
 function joined(args: readonly string[], options: ParseArgsOptionsConfig): string[] {
   const all: string[] = []
   for (const arg of args) {
     const last = all.at(-1)
     const takes = last?.startsWith('--') === true && options[last.slice(2)]?.type === 'string'
-    if (takes && /^-\d+$/.test(arg)) all[all.length - 1] = `${last}=${arg}`
+    const isValue = /^-\d+$/.test(arg) || (last === '--sort' && /^-[a-z]/.test(arg))
+    if (takes && isValue) all[all.length - 1] = `${last}=${arg}`
     else all.push(arg)
   }
   return all

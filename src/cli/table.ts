@@ -6,17 +6,23 @@ export type Cell = string | number | boolean | null | undefined
 /** Columns of the terminal that a cell takes at most. */
 const CELL = 128
 
-/** @param most columns of each cell, where it may take fewer than a rid has characters */
+/**
+ * @param most columns of each cell, where it may take fewer than a rid has characters
+ * @param right columns of texts that end at the right, as numbers do
+ */
 export function table(
   heads: readonly string[],
   rows: readonly (readonly Cell[])[],
   most: readonly (number | undefined)[] = [],
+  right: readonly number[] = [],
 ): string {
   if (rows.length === 0) return 'none'
   const shownRows = rows.map((row) => row.map((cell, column) => textOf(cell, most[column] ?? CELL)))
   const texts = [heads.map((head) => shown(head, CELL)), ...shownRows]
   const widths = heads.map((_, column) => Math.max(...texts.map((row) => widthOf(row[column] ?? ''))))
-  const isNumber = heads.map((_, column) => rows.every((row) => typeof row[column] === 'number'))
+  const isNumber = heads.map(
+    (_, column) => right.includes(column) || rows.every((row) => typeof row[column] === 'number'),
+  )
   const line = (row: readonly string[]) =>
     row
       .map((text, column) => filled(text, widths[column] ?? 0, isNumber[column] ? 'left' : 'right'))

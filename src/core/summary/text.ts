@@ -28,14 +28,14 @@ function rowJson({ variable, index, label, figures }: SummaryRow, columns: reado
   return Object.keys(reasons).length === 0 ? row : { ...row, reasons }
 }
 
-/** RFC 4180, with a head. A figure that is not there is an empty cell. */
-export function summaryCsv({ columns, rows }: Summary): string {
+/** RFC 4180, with a head; shells want another end of lines. A figure that is not there is an empty cell. */
+export function summaryCsv({ columns, rows }: Summary, end: '\r\n' | '\n' = '\r\n'): string {
   const lines = [['variable', 'index', 'label', ...columns].join()]
   for (const { variable, index, label, figures } of rows) {
     const cells = figures.map((figure) => (typeof figure === 'number' ? String(figure) : ''))
     lines.push([cell(variable), cell(index.join()), cell(label), ...cells].join())
   }
-  return `${lines.join('\r\n')}\r\n`
+  return lines.join(end) + end
 }
 
 function cell(text: string): string {
