@@ -3,8 +3,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { figureOf, type Plan } from '../../src/core/diagnostics/figures.ts'
 import { COLUMNS } from '../../src/core/diagnostics/summary-columns.ts'
 import { type Bench, LocalBench } from '../../src/core/summary/bench.ts'
+import { Rests } from '../../src/core/summary/rests.ts'
 import { ThreadBench } from '../../src/node/diagnostics-thread/bench.ts'
-import { Rests } from '../../src/node/diagnostics-thread/rests.ts'
 import { Tally } from '../../src/node/tally.ts'
 
 const SHAPE = { elements: 3, chains: 2, draws: 500 }
@@ -67,7 +67,10 @@ describe('a thread that computes figures', () => {
 test('rests last three times as long as the work, while draws are stored', () => {
   const tally = new Tally()
   let now = 0
-  const rests = new Rests(tally, () => now)
+  const rests = new Rests(
+    () => tally.draws,
+    () => now,
+  )
   expect(rests.after(10)).toBe(0)
   tally.appended(1, 100)
   expect(rests.after(10)).toBe(30)

@@ -4,7 +4,7 @@ import { computeFigures, type FigureTable, type Plan } from '../diagnostics/figu
 import { type BlockShape, ScalarBlock } from '../diagnostics/scalar-block.ts'
 import type { NumericDtype } from '../draws/dtype.ts'
 import type { Bytes } from '../draws/segment.ts'
-import { turn } from '../turn.ts'
+import { Pace, turn } from '../turn.ts'
 
 /** A block of scalars that is filled and then computed. */
 export interface BlockWork {
@@ -20,27 +20,53 @@ export interface Bench {
   begin(shape: BlockShape): BlockWork
 }
 
-/** Milliseconds of computing between two turns of the event loop. */
-const TURN_MS = 8
+/** Steps of work, a draw of a figure each. No clock measures work here: those of Workers stand still while one computes. */
+export type Effort = number
+
+/** Effort of a millisecond, about: of one that others work in, too. */
+export const MS_EFFORT: Effort = 25_000
+/** Effort between two turns of the event loop. */
+export const TURN_EFFORT: Effort = 8 * MS_EFFORT
+/** Effort for a scalar of few draws. */
+const LEAST: Effort = 2000
+/** Figures that cost as much as R-hat alone. */
+const LEAST_FIGURES = 4
+
+export interface LocalBenchOptions {
+  /** Lets others have their turn behind so much work, and resolves when it may go on. */
+  readonly pause?: (effort: Effort) => Promise<void>
+}
 
 /** Computes where it is, with turns of the event loop in between. */
 export class LocalBench implements Bench {
+  private readonly pause: (effort: Effort) => Promise<void>
+
+  constructor({ pause = turn }: LocalBenchOptions = {}) {
+    this.pause = pause
+  }
+
   begin(shape: BlockShape): BlockWork {
     const block = new ScalarBlock(shape)
     return {
       put: (chain, first, bytes, dtype) => block.put(chain, first, bytes, dtype),
-      figures: (plan) => inShortTurns(computeFigures(block, plan)),
+      figures: (plan) => this.compute(block, plan),
       drop: () => {},
+    }
+  }
+
+  private async compute(block: ScalarBlock, plan: Plan): Promise<FigureTable> {
+    const effort = effortOf(block.shape, plan)
+    const steps = computeFigures(block, plan)
+    const pace = new Pace(TURN_EFFORT)
+    for (;;) {
+      const { done, value } = steps.next()
+      if (done) return value
+      if (pace.isDue(effort)) await this.pause(Math.max(TURN_EFFORT, effort))
     }
   }
 }
 
-async function inShortTurns<T>(steps: Generator<void, T>): Promise<T> {
-  for (let since = Date.now(); ; ) {
-    const { done, value } = steps.next()
-    if (done) return value
-    if (Date.now() - since < TURN_MS) continue
-    await turn()
-    since = Date.now()
-  }
+/** Effort for one scalar. */
+function effortOf({ chains, draws }: BlockShape, { figures }: Plan): Effort {
+  return Math.max(LEAST, chains * draws * Math.max(LEAST_FIGURES, figures.length))
 }

@@ -62,9 +62,9 @@ export class Examinations {
   }
 
   /** @throws McbError `payload_too_large`, `overloaded`, `run_not_found` */
-  async examine(source: DrawSource, run: Circumstances, { owner, waitMs }: Asking): Promise<RunChecks> {
-    const until = performance.now() + waitMs
-    const desk = await this.summaries.desk(source, { warmup: 'exclude', convention: 'posterior' }, owner)
+  async examine(source: DrawSource, run: Circumstances, asking: Asking): Promise<RunChecks> {
+    const until = performance.now() + asking.waitMs
+    const desk = await this.summaries.desk(source, { warmup: 'exclude', convention: 'posterior' }, asking)
     const scalars = new Scalars([...source.schema.draws.values()].filter(isNumbers))
     if (scalars.total > MOST_SCALARS) throw tooMany(scalars.total)
     const { moment } = desk

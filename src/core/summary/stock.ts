@@ -15,13 +15,16 @@ export interface Stretch {
 /** Elements of one part of a column: a value may have very many, of which a few are asked for. */
 const PART = 4096
 
+/** Bytes that a moment takes for a chain, about. */
+const CHAIN_BYTES = 100
+
 export class Stock {
   /** Name among all stocks. */
   readonly key: string
   readonly moment: Moment
   readonly convention: Convention
-  /** Bytes of all figures. */
-  weight = 0
+  /** Bytes of the moment and of all figures. */
+  weight: number
   /** R-hat as it was at an earlier moment: the worst is computed first. */
   readonly hints: Stock | undefined
   private readonly parts = new Map<string, FigureColumn>()
@@ -31,6 +34,7 @@ export class Stock {
     this.moment = moment
     this.convention = convention
     this.hints = hints
+    this.weight = CHAIN_BYTES * (moment.chains.length + moment.leftOut.length)
   }
 
   at(spec: RigidNumbers, element: number, figure: Figure): number | Reason | 'pending' {

@@ -6,11 +6,12 @@ import type { ColumnSpec, RigidNumbers } from '../draws/columns.ts'
 import { ElementNames } from '../draws/labels.ts'
 import { McbError } from '../errors.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { type Moment, presentMoment, Warmups } from './moment.ts'
+import { SummaryMemory } from './memory.ts'
+import { type Moment, presentMoment } from './moment.ts'
 import type { SummaryQuestion } from './question.ts'
 import { rowOf, Scalars, sorted } from './rows.ts'
 import type { DrawSource } from './source.ts'
-import { Stock, type Stretch } from './stock.ts'
+import type { Stock, Stretch } from './stock.ts'
 import type { LeftOutVariable, Summary } from './summary.ts'
 import type { Job, Order, Workshop } from './workshop.ts'
 
@@ -24,7 +25,8 @@ export interface SummaryLimits {
 }
 
 export const SUMMARY_LIMITS: SummaryLimits = { values: 2e8, scalar: 1e7, keptBytes: 64 * 1024 * 1024 }
-export const ISOLATE_SUMMARY_LIMITS: SummaryLimits = { values: 2e7, scalar: 1e6, keptBytes: 8 * 1024 * 1024 }
+/** Computing takes 70 bytes for each value of a scalar, beside 16 MiB, and an isolate has 128 MB for everything. */
+export const ISOLATE_SUMMARY_LIMITS: SummaryLimits = { values: 2e7, scalar: 5e5, keptBytes: 8 * 1024 * 1024 }
 
 /** Scalars that a page may be chosen of. */
 export const MOST_SCALARS = 1_000_000
@@ -34,16 +36,17 @@ const RESTS_MS = 2000
 /** Share of a growing run's draws that an answer has at least: figures are computed anew when a run has grown by a quarter. */
 const ENOUGH = 0.8
 
-/** Moments and stocks that are remembered at most. */
-const MOMENTS = 1000
-const STOCKS = 1000
-
 export interface Asking {
   /** Those who share turns at computing: a tenant. */
   readonly owner: object
   /** Milliseconds that the answer may take; the figures that are not known then are pending. */
   readonly waitMs: number
+  /** Resolves when nothing more is computed for this answer. */
+  readonly over?: Promise<void>
 }
+
+/** Those who ask, and the end of all work for them. */
+type Asker = Pick<Asking, 'owner' | 'over'>
 
 /** Choices that decide which draws figures are of, and how they are defined. */
 export type MomentChoice = Pick<SummaryQuestion, 'warmup' | 'chains' | 'convention'>
@@ -63,16 +66,13 @@ export interface Desk {
 export class Summaries {
   readonly workshop: Workshop
   readonly limits: SummaryLimits
-  private readonly warmups = new Warmups()
-  /** Stocks by what they are made of, the one that was used last at the end. */
-  private readonly stocks = new Map<string, Stock>()
-  /** Moments that were computed last, by run and choice. */
-  private readonly latest = new Map<string, Moment>()
+  private readonly memory: SummaryMemory
   private readonly jobs = new Map<string, Job>()
 
-  constructor(workshop: Workshop, limits: SummaryLimits = SUMMARY_LIMITS) {
+  constructor(workshop: Workshop, limits = SUMMARY_LIMITS, memory = new SummaryMemory(limits.keptBytes)) {
     this.workshop = workshop
     this.limits = limits
+    this.memory = memory
   }
 
   /** @throws McbError `chain_not_found`, `invalid_parameter`, `run_replaced`, `payload_too_large`, `overloaded` */
@@ -84,17 +84,16 @@ export class Summaries {
     const scalars = new Scalars(numbers, question.elements)
     if (scalars.total > MOST_SCALARS) throw tooMuch(scalars.total, MOST_SCALARS, 'scalars')
     const stock = this.stock(source, moment, question)
-    const fill = (stretches: readonly Stretch[], wanted: readonly Column[]) =>
-      this.fill(
-        { source, stock, stretches, figures: wanted.map((column) => figureOf(column, ci)), owner: asking.owner },
-        until,
-      )
+    const fill = (stretches: readonly Stretch[], wanted: readonly Column[]) => {
+      const figures = wanted.map((column) => figureOf(column, ci))
+      return this.fill({ source, stock, stretches, figures, owner: asking.owner }, until, asking.over)
+    }
     let known = sort === undefined ? 1 : await fill(scalars.allStretches(), [sort.column])
     const order = sort === undefined ? undefined : sorted(scalars, stock, sort, ci)
     const end = Math.min(scalars.total, offset + limit)
     const rows = Array.from({ length: Math.max(0, end - offset) }, (_, i) => order?.[offset + i] ?? offset + i)
     if (known === 1) known = await fill(scalars.stretches(rows), columns)
-    this.trim()
+    this.memory.trim()
     const names = new ElementNames(source.meta)
     const { rid, registration } = source
     const next = { registration, moment, sort, offset: end }
@@ -116,12 +115,12 @@ export class Summaries {
    *
    * @throws McbError `chain_not_found`
    */
-  async desk(source: DrawSource, choice: MomentChoice, owner: object): Promise<Desk> {
+  async desk(source: DrawSource, choice: MomentChoice, { owner, over }: Asker): Promise<Desk> {
     const moment = await this.moment(source, choice)
     const stock = this.stock(source, moment, choice)
     const fill: Desk['fill'] = async (work, until) => {
-      const known = await this.fill({ ...work, source, stock, owner }, until)
-      this.trim()
+      const known = await this.fill({ ...work, source, stock, owner }, until, over)
+      this.memory.trim()
       return known
     }
     return { moment, stock, fill }
@@ -141,33 +140,21 @@ export class Summaries {
 
   /** The present moment, or of a run that grows the one before, if that has enough of the draws. */
   private async moment(source: DrawSource, { warmup, chains, convention }: MomentChoice): Promise<Moment> {
-    const present = await presentMoment(source, this.warmups, warmup, chains)
+    const present = await presentMoment(source, this.memory.warmups, warmup, chains)
     const key = [source.registration, warmup, convention, chains?.join() ?? ''].join('/')
-    const before = this.latest.get(key)
+    const before = this.memory.latest.get(key)
     const grows = Date.now() - present.updatedAt < RESTS_MS
     const moment = before !== undefined && grows && isEnough(before, present) ? before : present
-    this.latest.delete(key)
-    this.latest.set(key, moment)
-    for (const oldest of this.latest.keys()) if (this.latest.size > MOMENTS) this.latest.delete(oldest)
+    this.memory.latest.set(key, moment)
     return moment
   }
 
   private stock({ registration }: DrawSource, moment: Moment, { warmup, convention }: MomentChoice): Stock {
-    const chains = moment.chains.map(({ chain, first }) => `${chain}:${first}`).join()
-    const family = [registration, warmup, convention].join('/')
-    const key = `${family}/${moment.draws}/${chains}`
-    let stock = this.stocks.get(key)
-    if (stock === undefined) {
-      const earlier = [...this.stocks.values()].findLast((each) => each.key.startsWith(`${family}/`))
-      stock = new Stock(key, moment, convention, earlier?.rhats)
-    }
-    this.stocks.delete(key)
-    this.stocks.set(key, stock)
-    return stock
+    return this.memory.stock([registration, warmup, convention].join('/'), moment, convention)
   }
 
   /** Waits until the figures are known, or the time is over; the share of the work that is done. */
-  private async fill(order: Order, until: number): Promise<number> {
+  private async fill(order: Order, until: number, over?: Promise<void>): Promise<number> {
     const { stock, figures } = order
     const isLacking = (stretch: Stretch) => stock.missing(stretch, figures).length > 0
     const stretches = order.stretches.filter(isLacking)
@@ -178,7 +165,14 @@ export class Summaries {
       stretches,
       urgency: ({ spec, from, to }) => worstRhat(stock.hints, spec, from, to),
     })
-    await settledWithin(job.ended, until - performance.now())
+    job.waiting++
+    try {
+      const ended = over === undefined ? job.ended : Promise.race([job.ended, over])
+      await settledWithin(ended, until - performance.now())
+    } finally {
+      job.waiting--
+      if (job.waiting === 0) this.workshop.leave(job)
+    }
     return stretches.some(isLacking) ? Math.min(0.999, job.progress) : 1
   }
 
@@ -188,10 +182,12 @@ export class Summaries {
     const parts = stretches.map(({ spec, from, to }) => `${spec.index}:${from}:${to}`)
     const key = [stock.key, figures.join(), parts.join()].join('/')
     const running = this.jobs.get(key)
-    if (running !== undefined) return running
+    if (running !== undefined && !running.isGivenUp) return running
     const job = this.workshop.start(order)
     this.jobs.set(key, job)
-    const forget = () => void this.jobs.delete(key)
+    const forget = () => {
+      if (this.jobs.get(key) === job) this.jobs.delete(key)
+    }
     void job.ended.then(forget, forget)
     return job
   }
@@ -201,17 +197,6 @@ export class Summaries {
     if (scalar > this.limits.scalar) throw tooMuch(scalar, this.limits.scalar, 'draws of a scalar')
     const values = stretches.reduce((n, { from, to }) => n + (to - from) * scalar, 0)
     if (values > this.limits.values) throw tooMuch(values, this.limits.values, 'values')
-  }
-
-  /** Forgets the stocks that were used longest ago. */
-  private trim(): void {
-    let weight = 0
-    for (const stock of this.stocks.values()) weight += stock.weight
-    for (const [key, stock] of this.stocks) {
-      if ((weight <= this.limits.keptBytes && this.stocks.size <= STOCKS) || this.stocks.size === 1) return
-      this.stocks.delete(key)
-      weight -= stock.weight
-    }
   }
 }
 

@@ -13,14 +13,19 @@ import type { Stock, Stretch } from './stock.ts'
 export interface WorkshopOptions {
   /** Bytes of a block, as doubles; one scalar may have more. Each block of a wide variable reads all of its rows. */
   readonly blockBytes?: number
-  /** Rests behind some milliseconds of reading, for as long as others need the storage. */
-  readonly rest?: (milliseconds: number) => Promise<void>
+  /** Rests behind some milliseconds of reading so many bytes of draws, for as long as others need the storage. */
+  readonly rest?: (milliseconds: number, bytes: number) => Promise<void>
+  /** Blocks that are read or computed at a time. */
+  readonly blocks?: number
+  /** `stop` gives up a job when the last one who waited for it has left; the figures of its blocks stay. `go on` by default. */
+  readonly unattended?: 'go on' | 'stop'
+  /** Resolves when there is room for a block, to a function that gives it back. */
+  readonly admit?: () => Promise<() => void>
 }
 
 const BLOCK_BYTES = 64 * 1024 * 1024
 /** Elements that one read of a store may name. */
 const BLOCK_ELEMENTS = 10_000
-/** Blocks that are read or computed at a time. */
 const BLOCKS = 2
 /** Jobs of one owner that wait or are at work. */
 const JOBS = 32
@@ -45,14 +50,19 @@ export class Job {
   /** Settles when all figures are known, or one cannot be. */
   readonly ended: Promise<void>
   readonly blocks: Stretch[]
-  done = 0
+  done: number
   atWork = 0
+  /** Those who wait for the figures. */
+  waiting = 0
+  isGivenUp = false
   private readonly ending = deferred<void>()
 
-  constructor(order: Order, blocks: Stretch[]) {
+  /** @param done elements whose figures are known already */
+  constructor(order: Order, blocks: Stretch[], done: number) {
     this.order = order
     this.blocks = blocks
-    this.total = blocks.reduce((n, { from, to }) => n + to - from, 0)
+    this.done = done
+    this.total = done + sizeOf(blocks)
     this.ended = this.ending.promise
     this.ended.catch(() => {})
   }
@@ -66,36 +76,54 @@ export class Job {
     if (this.blocks.length === 0 && this.atWork === 0) this.ending.resolve()
   }
 
+  giveUp(): void {
+    this.isGivenUp = true
+    this.blocks.length = 0
+    this.settle()
+  }
+
   fail(error: unknown): void {
     this.blocks.length = 0
     this.ending.reject(error)
   }
 }
 
+function sizeOf(stretches: readonly Stretch[]): number {
+  return stretches.reduce((n, { from, to }) => n + to - from, 0)
+}
+
 export class Workshop {
   private readonly bench: Bench
   private readonly blockBytes: number
-  private readonly rest: (milliseconds: number) => Promise<void>
+  private readonly blocks: number
+  private readonly rest: (milliseconds: number, bytes: number) => Promise<void>
+  private readonly unattended: 'go on' | 'stop'
+  private readonly admit: () => Promise<() => void>
   /** Jobs that have blocks left, by owner, the next one first. */
   private readonly waiting = new Map<object, Job[]>()
   private atWork = 0
 
-  constructor(bench: Bench, { blockBytes = BLOCK_BYTES, rest = async () => {} }: WorkshopOptions = {}) {
+  constructor(bench: Bench, options: WorkshopOptions = {}) {
+    const { blockBytes = BLOCK_BYTES, rest = async () => {}, blocks = BLOCKS, unattended = 'go on' } = options
     this.bench = bench
     this.blockBytes = blockBytes
+    this.blocks = blocks
     this.rest = rest
+    this.unattended = unattended
+    this.admit = options.admit ?? (async () => () => {})
   }
 
   /** @throws McbError `overloaded` */
   start(order: Order): Job {
-    const { owner, stretches, stock, urgency } = order
-    const blocks = stretches.flatMap((stretch) => this.cut(stretch, stock))
+    const { owner, stretches, stock, figures, urgency } = order
+    const all = stretches.flatMap((stretch) => this.cut(stretch, stock))
+    const blocks = all.filter((block) => stock.missing(block, figures).length > 0)
     if (urgency !== undefined) {
       const urgencies = new Map(blocks.map((block) => [block, urgency(block)]))
       blocks.sort((a, b) => (urgencies.get(b) ?? 0) - (urgencies.get(a) ?? 0))
     }
-    const job = new Job(order, blocks)
-    const jobs = this.waiting.get(owner) ?? []
+    const job = new Job(order, blocks, sizeOf(all) - sizeOf(blocks))
+    const jobs = (this.waiting.get(owner) ?? []).filter((each) => each.blocks.length > 0)
     if (jobs.length >= JOBS) {
       const detail = `${JOBS} summaries are being computed for this tenant; send the request again`
       throw new McbError('overloaded', detail, { limit: JOBS, retryAfter: 5 })
@@ -104,6 +132,11 @@ export class Workshop {
     else job.settle()
     this.goOn()
     return job
+  }
+
+  /** Tells that nobody waits for a job any more. */
+  leave(job: Job): void {
+    if (this.unattended === 'stop') job.giveUp()
   }
 
   private cut({ spec, from, to }: Stretch, { moment }: Stock): Stretch[] {
@@ -115,7 +148,7 @@ export class Workshop {
   }
 
   private goOn(): void {
-    while (this.atWork < BLOCKS) {
+    while (this.atWork < this.blocks) {
       const next = this.next()
       if (next === undefined) return
       const { job, block } = next
@@ -145,15 +178,25 @@ export class Workshop {
 
   private async work(job: Job, block: Stretch): Promise<void> {
     try {
-      const { stock, figures, source, divergent } = job.order
-      const missing = stock.missing(block, figures)
-      if (missing.length > 0) {
-        const filled = await this.fill(source, stock, block)
-        stock.place(block, await filled.figures({ convention: stock.convention, figures: missing, divergent }))
-      }
+      await this.compute(job.order, block)
       job.done += block.to - block.from
     } catch (error) {
       job.fail(error)
+    }
+  }
+
+  private async compute({ source, stock, divergent, ...order }: Order, block: Stretch): Promise<void> {
+    const isLacking = () => stock.missing(block, order.figures).length > 0
+    if (!isLacking()) return
+    const leave = await this.admit()
+    try {
+      // Another one may have computed it meanwhile.
+      if (!isLacking()) return
+      const filled = await this.fill(source, stock, block)
+      const figures = stock.missing(block, order.figures)
+      stock.place(block, await filled.figures({ convention: stock.convention, figures, divergent }))
+    } finally {
+      leave()
     }
   }
 
@@ -169,7 +212,8 @@ export class Workshop {
           const read = bytes.length / (to - from) / spec.itemSize
           work.put(position, done, bytes, spec.dtype)
           done += read
-          await this.rest(performance.now() - since)
+          // Rows are read whole, whatever is wanted of them.
+          await this.rest(performance.now() - since, read * spec.stride)
           since = performance.now()
         }
         if (done < draws) throw new McbError('run_not_found', 'the run was deleted while its summary was computed')

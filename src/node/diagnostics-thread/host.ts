@@ -2,14 +2,15 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { computeFigures, type FigureTable } from '../../core/diagnostics/figures.ts'
 import { ScalarBlock } from '../../core/diagnostics/scalar-block.ts'
+import { Rests } from '../../core/summary/rests.ts'
 import { Tally } from '../tally.ts'
 import type { Compute, Computed, ComputerOptions, Task } from './protocol.ts'
-import { Rests } from './rests.ts'
 
 if (parentPort === null) throw new Error('this module runs in a worker thread')
 const port = parentPort
 const options: ComputerOptions = workerData
-const rests = new Rests(new Tally(options.counts))
+const tally = new Tally(options.counts)
+const rests = new Rests(() => tally.draws)
 const blocks = new Map<number, ScalarBlock>()
 /** A cell that nobody wakes: waiting for it is sleeping. */
 const asleep = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))

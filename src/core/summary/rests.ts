@@ -1,10 +1,5 @@
 /** Rests of work that must not be in the way of appends: three quarters of the time, for as long as draws are stored. */
 
-/** Counts of draws that are stored. */
-interface Counts {
-  readonly draws: number
-}
-
 /** Milliseconds without a new draw after which nobody is in need of the processor. */
 const QUIET_MS = 1000
 /** Rest for each millisecond of work. */
@@ -12,23 +7,24 @@ const SHARE = 3
 const MOST_MS = 100
 
 export class Rests {
-  private readonly counts: Counts
+  private readonly count: () => number
   private readonly now: () => number
   private seen: number
   private grownAt = Number.NEGATIVE_INFINITY
 
-  constructor(counts: Counts, now: () => number = () => performance.now()) {
-    this.counts = counts
+  /** @param count number of draws, or of appends, that grows with each append */
+  constructor(count: () => number, now: () => number = () => performance.now()) {
+    this.count = count
     this.now = now
-    this.seen = counts.draws
+    this.seen = count()
   }
 
   /** Milliseconds of the rest behind some milliseconds of work; 0 while nothing is stored. */
   after(worked: number): number {
-    const { draws } = this.counts
+    const count = this.count()
     const now = this.now()
-    if (draws !== this.seen) {
-      this.seen = draws
+    if (count !== this.seen) {
+      this.seen = count
       this.grownAt = now
     }
     return now - this.grownAt < QUIET_MS ? Math.min(MOST_MS, SHARE * worked) : 0
