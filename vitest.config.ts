@@ -11,7 +11,7 @@ const UNIT = [
   'test/runs/**/*.test.ts',
   'test/http/{codes,draws,json-in,elements,held,negotiation,openapi,order,protocol,runs,summary,trace,checks}.test.ts',
   'test/{comments,docs,generated}.test.ts',
-  'test/client/{append,backend,failure,read,retry}*.test.ts',
+  'test/client/{append,backend,checks,failure,read,retry}*.test.ts',
   'test/conformance/{memory,null}.test.ts',
   'test/tenants/{attacks,bodies,bounds,failures,limits,management,matrix,one-run,shared-page}.test.ts',
 ]

@@ -2,6 +2,7 @@
 
 import { type AboutPatch, isMadeBy, patchText, plainPatch } from '../core/about.ts'
 import { RunDescription } from '../core/description.ts'
+import type { RunChecks } from '../core/diagnostics/checks/check.ts'
 import type { Trace, TraceQuestion } from '../core/diagnostics/traced.ts'
 import type { Schema } from '../core/draws/columns.ts'
 import { McbError } from '../core/errors.ts'
@@ -10,6 +11,7 @@ import { JSON_TYPE } from '../core/media-types.ts'
 import type { Summary } from '../core/summary/summary.ts'
 import type { ParsedMeta, RunMeta } from '../core/wire/run-meta.ts'
 import { HttpChain, type RunContext } from './chain.ts'
+import type { HttpCheckOptions } from './checks.ts'
 import { finishAll } from './finish.ts'
 import { type ChainAnswer, readChain, readChains, readRunAbout } from './json.ts'
 import type { FlushOptions } from './options.ts'
@@ -140,6 +142,26 @@ export class HttpRun extends RunDescription implements Run {
     if (answered !== undefined) return answered
     const { summarise } = await import('../core/summary/of-run.ts')
     return summarise(this, options)
+  }
+
+  /**
+   * Findings that tell whether the run can be trusted, of the draws that are durable and those that this client has taken: always the
+   * same checks in the same order, each with a status, a sentence that has the number and the source of its threshold, and what to do.
+   * The server computes them; for one of an older release, they are computed here from its draws.
+   *
+   * @example
+   * const { status, checks } = await run.checks()
+   * for (const { check, status, message, advice } of checks) if (status !== 'ok') console.log(check, message, advice)
+   * @throws McbError `payload_too_large` for more than 10⁶ scalars, and for one of more draws than are computed at once;
+   *   `run_not_found`, `run_replaced`
+   */
+  async checks(options: HttpCheckOptions = {}): Promise<RunChecks> {
+    await this.flush()
+    const { askChecks } = await import('./checks.ts')
+    const answered = await askChecks(this.context, options)
+    if (answered !== undefined) return answered
+    const { examine } = await import('../core/summary/of-run.ts')
+    return examine(this, options)
   }
 
   /** @throws McbError `run_not_found`, `run_replaced`; `not_found` from a server of an older release */

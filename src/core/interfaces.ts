@@ -1,6 +1,7 @@
 /** The three interfaces of McBackend: a Backend holds runs, a Run holds chains, a Chain holds draws and sampler stats. */
 
 import type { About, AboutPatch, RunState } from './about.ts'
+import type { RunChecks } from './diagnostics/checks/check.ts'
 import type { RunDiagnostics } from './diagnostics/run-diagnostics.ts'
 import type { Trace, TraceQuestion } from './diagnostics/traced.ts'
 import type { Schema } from './draws/columns.ts'
@@ -9,6 +10,7 @@ import type { LabelArray, NdArray } from './draws/ndarray.ts'
 import type { Slice } from './draws/slice.ts'
 import type { RunFilter } from './finding.ts'
 import type { JsonValue } from './json.ts'
+import type { CheckOptions } from './summary/check-options.ts'
 import type { SummaryOptions } from './summary/options.ts'
 import type { Summary } from './summary/summary.ts'
 import type { mcbackend, RunMeta } from './wire/run-meta.ts'
@@ -104,6 +106,16 @@ export interface Run {
    *   for one of more draws than are computed at once
    */
   summary(options?: SummaryOptions): Promise<Summary>
+  /**
+   * Findings that tell whether the run can be trusted, always the same checks in the same order: each with a status, a sentence that has
+   * the number and the source of its threshold, and what to do. The status of all is the worst of them.
+   *
+   * @example
+   * const { status, checks } = await run.checks()
+   * for (const { check, status, message, advice } of checks) if (status !== 'ok') console.log(check, message, advice)
+   * @throws McbError `payload_too_large` for more than 10⁶ scalars, and for one of more draws than are computed at once
+   */
+  checks(options?: CheckOptions): Promise<RunChecks>
   /** Labels by dimension. */
   readonly coords: ReadonlyMap<string, LabelArray>
   /** Names of the dimensions of each variable and data variable that has them. */

@@ -3,6 +3,7 @@
 import { type AboutPatch, applyPatch, plainPatch, readAbout, shownOf, utf8Length, writeAbout } from '../core/about.ts'
 import { plainAttributes } from '../core/attributes.ts'
 import { RunDescription } from '../core/description.ts'
+import type { RunChecks } from '../core/diagnostics/checks/check.ts'
 import type { Trace, TraceQuestion } from '../core/diagnostics/traced.ts'
 import type { ColumnSpec, Schema } from '../core/draws/columns.ts'
 import { type Elements, elementsColumn, resolveElements } from '../core/draws/elements.ts'
@@ -29,6 +30,8 @@ import { LruMap } from '../core/lru.ts'
 import { Queues } from '../core/queues.ts'
 import { pieces, type Selection } from '../core/selection.ts'
 import type { ChainState, Question, ReadPage, RunWatcher, Store, StoredAbout } from '../core/store.ts'
+import type { CheckOptions } from '../core/summary/check-options.ts'
+import { examineSource } from '../core/summary/examine.ts'
 import type { SummaryOptions } from '../core/summary/options.ts'
 import { summariseSource } from '../core/summary/summarise.ts'
 import type { Summary } from '../core/summary/summary.ts'
@@ -234,6 +237,10 @@ export class StoreRun extends RunDescription implements Run {
 
   async summary(options: SummaryOptions = {}): Promise<Summary> {
     return summariseSource(drawSourceOf(this), options)
+  }
+
+  async checks(options: CheckOptions = {}): Promise<RunChecks> {
+    return examineSource(drawSourceOf(this), await this.about(), options)
   }
 
   async about(): Promise<RunAbout> {

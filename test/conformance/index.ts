@@ -1,6 +1,7 @@
 /** All topics of the conformance suite in one function. */
 import { about } from './about.ts'
 import { appends } from './appends.ts'
+import { checks } from './checks.ts'
 import { deletion } from './deletion.ts'
 import { diagnostics } from './diagnostics.ts'
 import { dtypes } from './dtypes.ts'
@@ -37,6 +38,7 @@ const TOPICS = [
   elements,
   traces,
   summaries,
+  checks,
   lengths,
   appends,
   races,

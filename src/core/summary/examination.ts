@@ -183,9 +183,11 @@ async function causesOf(desk: Desk, scalars: Scalars, found: Examined, until: nu
 }
 
 /** All chains; the usual pause of one is the mean time of a draw. */
-async function progressOf(source: DrawSource, { createdAt }: Circumstances): Promise<ChainProgress[]> {
-  return (await source.states()).map(({ chain, length, updatedAt }) => {
-    const pause = (updatedAt - createdAt.getTime()) / 1000 / length
+async function progressOf(source: DrawSource, run: Circumstances): Promise<ChainProgress[]> {
+  return (await source.states()).map(({ chain, length, updatedAt: written }) => {
+    // A source that does not know when a chain was written says 0.
+    const updatedAt = written === 0 ? run.updatedAt.getTime() : written
+    const pause = (updatedAt - run.createdAt.getTime()) / 1000 / length
     return { chain, length, updatedAt, ...(length > 0 && pause > 0 && { pause }) }
   })
 }

@@ -1,11 +1,14 @@
-/** Summaries of a `Run` of any backend: its draws come through the three interfaces. */
+/** Summaries and checks of a `Run` of any backend: its draws come through the three interfaces. */
 
+import type { RunChecks } from '../diagnostics/checks/check.ts'
 import { bytesOf } from '../draws/dtype.ts'
 import type { Bytes } from '../draws/segment.ts'
 import { isDrawList } from '../draws/values.ts'
 import { McbError } from '../errors.ts'
 import type { Chain, Run } from '../interfaces.ts'
 import type { ChainState } from '../store.ts'
+import type { CheckOptions } from './check-options.ts'
+import { examineSource } from './examine.ts'
 import type { SummaryOptions } from './options.ts'
 import type { DrawRange, DrawSource } from './source.ts'
 import { summariseSource } from './summarise.ts'
@@ -28,6 +31,16 @@ const ASKED = 8
  */
 export async function summarise(run: Run, options: SummaryOptions = {}): Promise<Summary> {
   return summariseSource(sourceOf(run), options)
+}
+
+/**
+ * Findings that tell whether a run can be trusted, computed here from its draws of one moment: the same as `run.checks()`, of a run of
+ * any backend. These interfaces do not tell when a chain was written, so that silence is that of the whole run.
+ *
+ * @throws McbError `payload_too_large` for a scalar of more than 10⁸ draws and for more than 10⁶ scalars
+ */
+export async function examine(run: Run, options: CheckOptions = {}): Promise<RunChecks> {
+  return examineSource(sourceOf(run), await run.about(), options)
 }
 
 function sourceOf(run: Run): DrawSource {

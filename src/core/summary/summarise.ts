@@ -18,15 +18,19 @@ const LIMITS = { values: Number.POSITIVE_INFINITY, scalar: 1e8, keptBytes: 0 }
  */
 export async function summariseSource(source: DrawSource, options: SummaryOptions = {}): Promise<Summary> {
   const question = { ...summarySettings(options), ...summarySpecs(source.schema, options) }
-  const summaries = new Summaries(new Workshop(new LocalBench()), LIMITS)
+  const summaries = summariesHere()
   return summaries.answer(abortable(source, options.signal), question, {
     owner: summaries,
     waitMs: Number.POSITIVE_INFINITY,
   })
 }
 
+export function summariesHere(): Summaries {
+  return new Summaries(new Workshop(new LocalBench()), LIMITS)
+}
+
 /** A source that gives nothing more when the signal is aborted. */
-function abortable(source: DrawSource, signal: AbortSignal | undefined): DrawSource {
+export function abortable(source: DrawSource, signal: AbortSignal | undefined): DrawSource {
   if (signal === undefined) return source
   return {
     ...source,

@@ -1,9 +1,9 @@
 /** Schemas of checks in /openapi.json. */
-import { CHECKS } from '../../core/diagnostics/checks/check.ts'
+import { CHECKS, STATUSES } from '../../core/diagnostics/checks/check.ts'
 import { flag, int64, list, object, partial, ref, text } from './schema-parts.ts'
 import type { JsonSchema, JsonSchemas } from './types.ts'
 
-const status: JsonSchema = { type: 'string', enum: ['ok', 'warn', 'fail', 'unknown'] }
+const status: JsonSchema = { type: 'string', enum: STATUSES }
 
 const required = object(
   {
