@@ -1,4 +1,4 @@
-/** Values of R's posterior and of arviz-stats for chains that are hard to judge, read in place; nothing of them is committed. */
+/** Values of R's posterior and of arviz-stats for chains that are hard to judge. */
 import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import type { Convention } from '../../src/core/diagnostics/convention.ts'
@@ -16,9 +16,18 @@ export interface DiagnosticCase {
 
 const PATH = `${SHARED_DATA}/diagnostics/cases.json.gz`
 
-/** All cases, or undefined where the file is absent. */
-export function diagnosticCases(): readonly DiagnosticCase[] | undefined {
-  return existsSync(PATH) ? JSON.parse(gunzipSync(readFileSync(PATH)).toString('utf8')) : undefined
+/** Cases that are read in place, and of which nothing is committed; undefined where the file is absent. */
+export function sharedCases(): readonly DiagnosticCase[] | undefined {
+  return existsSync(PATH) ? casesIn(PATH) : undefined
+}
+
+/** Random cases of the same kind, which test/core/diagnostics/cases-golden/make.py has written down. */
+export function randomCases(): readonly DiagnosticCase[] {
+  return casesIn(new URL('../core/diagnostics/cases-golden/cases.json.gz', import.meta.url))
+}
+
+function casesIn(path: string | URL): readonly DiagnosticCase[] {
+  return JSON.parse(gunzipSync(readFileSync(path)).toString('utf8'))
 }
 
 /** The draws of a case, chain after chain. */
