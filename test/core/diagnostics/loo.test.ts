@@ -1,4 +1,4 @@
-/** LOO against the results of R's loo and of arviz-stats, which loo-golden/make.py has written down. */
+/** LOO against the results of R's loo and of arviz-stats, which test/core/diagnostics/loo-golden/make.py has written down. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
