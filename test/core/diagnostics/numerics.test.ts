@@ -1,4 +1,4 @@
-/** What the statistics rest on, against plain arithmetic and against SciPy's and NumPy's numbers (test/core/diagnostics/numerics-golden/make.py). */
+/** Sums, orders and quantiles, which all statistics rest on, against plain arithmetic, SciPy and NumPy (test/core/diagnostics/numerics-golden/make.py). */
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
