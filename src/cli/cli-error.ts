@@ -3,6 +3,8 @@ import { isMcbError } from '../core/errors.ts'
 
 export class CliError extends Error {
   override readonly name: string = 'CliError'
+  /** Exit code of the process. */
+  readonly exitCode: number = 1
   /** Code of the protocol, where a server has refused. */
   readonly code: string | undefined
 
@@ -12,9 +14,10 @@ export class CliError extends Error {
   }
 }
 
-/** Arguments that cannot be meant: exit code 2, where a failure has 1. */
+/** Arguments that cannot be meant. */
 export class UsageError extends CliError {
   override readonly name = 'UsageError'
+  override readonly exitCode = 2
 }
 
 const ADVICE: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@
 import { loggable } from '../core/log-text.ts'
 import { VERSION } from '../version.ts'
 import { printedJson } from './answers.ts'
-import { toldError, UsageError } from './cli-error.ts'
+import { toldError } from './cli-error.ts'
 import type { Command } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { login, logout } from './login.ts'
@@ -28,7 +28,7 @@ environment
   MCB_TOKEN      a key, or the operator's token
   MCB_PROFILE    the file of "mcb login"   [~/.config/mcb/profile.json]
 
-exit code: 0 when it is done, 1 when it has failed, 2 when the arguments cannot be meant`
+exit code: 0 when it is done, 1 when it has failed, 2 when the arguments cannot be meant; "mcb check" has its own`
 
 function helpOf({ usage, about, optionHelp = [], examples }: Command): string {
   const lines = [...optionHelp, '--json               the answer of the server as it is'].map((line) => `  ${line}`)
@@ -61,5 +61,5 @@ try {
   const told = toldError(error)
   if (told === undefined) throw error
   console.error(`mcb: ${loggable(told.message)}`)
-  process.exitCode = told instanceof UsageError ? 2 : 1
+  process.exitCode = told.exitCode
 }
