@@ -18,10 +18,12 @@ from .names import check_rid
 from .ndarray import Array
 from .schema import RunMeta, Variable
 from .shown_run import GLANCE_TIMEOUT, Glance, run_html
+from .summary import Convention, IntervalKind, SummaryQuestion, Warmup, read_summary
 from .traces import Trace, TraceQuestion, read_trace
 from .transport import Transport
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
 
 
@@ -205,14 +207,87 @@ class RunReading:
             For more values than a server goes through at once.
         OldServerError
         """
-        variables, stats = ([names] if isinstance(names, str) else list(names) for names in (var_names, stat_names))
-        columns = [("var", self._known(name, self.variables, "variable")) for name in dict.fromkeys(variables)]
-        columns += [("stat", self._known(name, self.sample_stats, "sampler stat")) for name in dict.fromkeys(stats)]
+        columns = self._columns(var_names, stat_names)
         if not columns:
             rigid = (var for var in self.variables.values() if var.is_rigid and var.dtype != "str")
             columns = [("var", var) for var in rigid]
         question = TraceQuestion.of(columns, elements, chains, draws, buckets)
         return read_trace(self._transport, self.path, self.headers, question)
+
+    def summary(
+        self,
+        var_names: str | Sequence[str] | None = None,
+        *,
+        stat_names: str | Sequence[str] | None = None,
+        elements: Iterable[ElementIndex] | None = None,
+        chains: Sequence[int] | None = None,
+        warmup: Warmup = "exclude",
+        convention: Convention = "posterior",
+        ci_kind: IntervalKind = "eti",
+        ci_prob: float = 0.89,
+        columns: str | Sequence[str] | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+        progress: bool | None = None,
+    ) -> pandas.DataFrame:
+        """Means, intervals, Monte Carlo errors, ESS and R-hat of each scalar: a row a scalar, under its label.
+
+            run.summary(sort="-rhat", limit=20)
+            run.summary("theta", convention="arviz", ci_kind="hdi", ci_prob=0.94).loc["theta[Choate]", "ess_bulk"]
+
+        The server computes them, also while the run is sampled: all figures are of the same draws, the first ones of
+        the chains that are long enough. Draws that this process has just appended count once they were sent
+        (`Run.flush`).
+
+        Parameters
+        ----------
+        var_names, stat_names : variables and sampler stats; without any, all variables of numbers of fixed shape.
+        elements : indices into the flattened value of the one that is named, and slices of such, as in
+            `Chain.get_draws`.
+        chains : their numbers; if not given, those that have at least half as many draws as the median chain.
+        warmup : "exclude", "include" or "only".
+        convention : definitions of R's posterior, or of arviz-stats, where the two differ.
+        ci_kind, ci_prob : the interval of the columns ``lb`` and ``ub``: "eti" or "hdi", and its probability.
+        columns : those of the result, of which no others are computed: ``mean``, ``sd``, ``median``, ``mad``, ``lb``,
+            ``ub``, ``mcse_mean``, ``mcse_sd``, ``ess_bulk``, ``ess_tail``, ``rhat``, ``pareto_khat``; if not given, all
+            but ``mad`` and ``pareto_khat``.
+        sort : one of the columns, with ``-`` before it for the greatest first.
+        limit : rows at most; all if not given.
+        timeout : seconds after which figures that are not computed yet are NaN; None waits for all.
+        progress : draw a progress bar; if not given, only where somebody is looking.
+
+        Returns
+        -------
+        A DataFrame of float64. A figure that does not exist is NaN. Its ``attrs`` tell ``rid``, ``registration``,
+        ``convention``, ``ci``, ``warmup``, ``chains`` (draws by number), ``draws`` (those of each chain that are
+        used), ``left_out`` (reasons by chain and variable), ``complete`` and ``reasons`` (of NaN: by label and column,
+        ``constant``, ``too_few``, ``nan``, ``infinite`` or ``pending``).
+
+        Raises
+        ------
+        UnknownVariableError
+        TypeError, ValueError, IndexError
+            If the arguments make no sense; `NotFoundError` for a chain that is not there.
+        ImportError
+            If pandas is not installed, which comes with xarray.
+        PayloadTooLargeError
+            For more values than a server computes at once, such as those that rows are sorted by.
+        OldServerError
+        """
+        question = SummaryQuestion.of(
+            self._columns(var_names or (), stat_names or ()),
+            elements,
+            chains,
+            columns,
+            limit,
+            warmup=warmup,
+            convention=convention,
+            ci_kind=ci_kind,
+            ci_prob=ci_prob,
+            sort=sort,
+        )
+        return read_summary(self._transport, self.path, self.headers, question, timeout=timeout, progress=progress)
 
     def checks(self, *, timeout: float | None = None) -> RunChecks:
         """Findings that tell whether the run can be trusted, with the number, the threshold's source, and what to do.
@@ -252,6 +327,13 @@ class RunReading:
         each.
         """
         return to_datatree(self, **options)
+
+    def _columns(self, var_names: str | Sequence[str], stat_names: str | Sequence[str]) -> list[tuple[str, Variable]]:
+        """Variables and sampler stats that are named, each once, with ``var`` or ``stat``."""
+        variables, stats = ([names] if isinstance(names, str) else list(names) for names in (var_names, stat_names))
+        columns = [("var", self._known(name, self.variables, "variable")) for name in dict.fromkeys(variables)]
+        columns += [("stat", self._known(name, self.sample_stats, "sampler stat")) for name in dict.fromkeys(stats)]
+        return columns
 
     def _known(self, name: str, known: Mapping[str, Variable], what: str) -> Variable:
         try:
