@@ -217,7 +217,7 @@ def _content(answer: Answer) -> dict[str, Any]:
 
 
 def _attributes(page: Mapping[str, Any], reasons: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """What the rows are of."""
+    """The chains, draws and convention that the rows are of."""
     interval = page["ci"]
     chains = {_length(chain["chain"]): _length(chain["draws"]) for chain in page["chains"]}
     return {
