@@ -10,7 +10,7 @@ import { type Bounds, DEFAULT_BOUNDS, DEFAULT_LIMITS, type Limits } from './core
 import { oneLine, reportLine } from './core/log-text.ts'
 import { withoutKeys } from './core/redaction.ts'
 import { LocalBench } from './core/summary/bench.ts'
-import { Examinations } from './core/summary/examination.ts'
+import { type Diagnostics, diagnosticsOf } from './core/summary/diagnostics.ts'
 import { Summaries } from './core/summary/summaries.ts'
 import { Workshop } from './core/summary/workshop.ts'
 import { keyedAccess, openAccess } from './http/access.ts'
@@ -99,6 +99,8 @@ export interface AppOptions {
   readonly requireSpace?: () => void
   /** Computes summaries of runs; in the thread of the requests by default. */
   readonly summaries?: Summaries
+  /** A platform's way to compute summaries and checks; by `summaries` when absent. */
+  readonly diagnostics?: Diagnostics
   /** Learns of defects and of storage that fails; the client is told only their code. */
   readonly report?: (requestId: string, error: unknown) => void
   /** Learns of every change of tenants and keys. */
@@ -175,8 +177,9 @@ function servicesOf(options: AppOptions): Services {
     whenAnswered = () => false,
     bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes }),
     openAnswers = new OpenAnswers(bounds),
-    summaries = new Summaries(new Workshop(new LocalBench())),
     now = Date.now,
+    summaries = new Summaries(new Workshop(new LocalBench())),
+    diagnostics = diagnosticsOf(summaries, now),
   } = options
   const management = managementOf(options, limits, now)
   return {
@@ -188,8 +191,7 @@ function servicesOf(options: AppOptions): Services {
     whenAnswered,
     authorize: counted(authorizeWith(options, management), openAnswers, whenAnswered),
     quotas: new Quotas(now),
-    summaries,
-    examinations: new Examinations(summaries, now),
+    diagnostics,
     management,
     openBackend,
     meter: options.meter,

@@ -2,8 +2,7 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Quotas } from '../access/quotas.ts'
 import type { Bounds, Limits } from '../core/limits.ts'
-import type { Examinations } from '../core/summary/examination.ts'
-import type { Summaries } from '../core/summary/summaries.ts'
+import type { Diagnostics } from '../core/summary/diagnostics.ts'
 import type { StoreBackend } from '../runs/backend.ts'
 import type { BodyBudget } from './body-budget.ts'
 import type { AppContext, AppEnv, ReadBody, WhenAnswered } from './context.ts'
@@ -56,10 +55,8 @@ export interface Services {
   readonly whenAnswered: WhenAnswered
   readonly bounds: Bounds
   readonly quotas: Quotas
-  /** Computes summaries of runs, for all tenants. */
-  readonly summaries: Summaries
-  /** Checks runs, on figures that summaries keep as well. */
-  readonly examinations: Examinations
+  /** Computes summaries and checks of runs, for all tenants. */
+  readonly diagnostics: Diagnostics
   /** Gives a request its caller and that caller's backend: the one place where that happens. */
   readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun' | 'answer'>) => MiddlewareHandler<AppEnv>
   /** Management of tenants and keys; absent where there are none. */

@@ -9,7 +9,7 @@ import type { Operation, Resources, Services } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
 import { withRun } from '../http/run-of-request.ts'
 import { waitOf } from '../http/summary-query.ts'
-import { drawSourceOf } from '../runs/draw-source.ts'
+import { check } from '../runs/diagnose.ts'
 
 const getChecks: Operation = {
   needs: 'read',
@@ -21,14 +21,14 @@ const getChecks: Operation = {
     responses: { 200: packedResponse('As of one moment', 'RunChecks') },
     errors: ['run_not_found', 'run_replaced', 'payload_too_large', 'overloaded'],
   }),
-  handler: check,
+  handler: answerChecks,
 }
 
-async function check(c: AppContext, { examinations }: Services): Promise<Response> {
+async function answerChecks(c: AppContext, { diagnostics }: Services): Promise<Response> {
   const asking = { owner: c.get('backend'), waitMs: waitOf(c) }
   const text = await withRun(c, ridParam(c), {}, async (run) => {
     if (c.req.method === 'HEAD') return null
-    return jsonText(checksJson(await examinations.examine(drawSourceOf(run), await run.about(), asking)))
+    return jsonText(checksJson(await check(run, diagnostics, asking)))
   })
   const headers = { 'Content-Type': JSON_TYPE }
   return text === null ? c.body(null, 200, headers) : c.body(text, 200, headers)

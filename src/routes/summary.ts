@@ -16,7 +16,7 @@ import { ridParam } from '../http/params.ts'
 import { withRun } from '../http/run-of-request.ts'
 import { summaryQuery, summarySpecsQuery, waitOf } from '../http/summary-query.ts'
 import type { StoreRun } from '../runs/backend.ts'
-import { drawSourceOf } from '../runs/draw-source.ts'
+import { summarise } from '../runs/diagnose.ts'
 
 const getSummary: Operation = {
   needs: 'read',
@@ -36,10 +36,10 @@ const getSummary: Operation = {
       'overloaded',
     ],
   }),
-  handler: summarise,
+  handler: answerSummary,
 }
 
-async function summarise(c: AppContext, services: Services): Promise<Response> {
+async function answerSummary(c: AppContext, services: Services): Promise<Response> {
   const rid = ridParam(c)
   const query = summaryQuery(c)
   const question = (run: StoreRun): SummaryQuestion => ({ ...query, ...summarySpecsQuery(c, run.schema) })
@@ -60,9 +60,8 @@ async function summarise(c: AppContext, services: Services): Promise<Response> {
   return c.body(summaryCsv(found.summary), 200, { ...headers, ...linkTo(c, found.summary) })
 }
 
-function answer(c: AppContext, { summaries }: Services, run: StoreRun, question: SummaryQuestion): Promise<Summary> {
-  const asking = { owner: c.get('backend'), waitMs: waitOf(c) }
-  return summaries.answer(drawSourceOf(run), question, asking)
+function answer(c: AppContext, { diagnostics }: Services, run: StoreRun, question: SummaryQuestion): Promise<Summary> {
+  return summarise(run, diagnostics, question, { owner: c.get('backend'), waitMs: waitOf(c) })
 }
 
 /** @throws McbError `chain_not_found` */

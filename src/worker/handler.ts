@@ -26,6 +26,7 @@ import { StoreBackend } from '../runs/backend.ts'
 import { D1Driver } from '../sql/d1.ts'
 import { drain, readWorkersBody } from './body.ts'
 import { toWorkersResponse, withClientEncoding } from './http.ts'
+import { IsolateDiagnostics } from './isolate-diagnostics.ts'
 
 /**
  * Looks that a stream of events takes at a run before its reader has to connect again: the free plan allows a request 50
@@ -134,6 +135,7 @@ function openApp(env: Env): Hono<AppEnv> {
     limits,
     bounds: setUp(() => workerBoundsOf(env)),
     readBody: readWorkersBody,
+    diagnostics: new IsolateDiagnostics(),
   })
 }
 

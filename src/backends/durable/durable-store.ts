@@ -6,6 +6,8 @@
  *
  * https://developers.cloudflare.com/durable-objects/best-practices/error-handling/
  */
+
+import type { RunChecks } from '../../core/diagnostics/checks/check.ts'
 import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import { McbError } from '../../core/errors.ts'
 import type {
@@ -18,11 +20,14 @@ import type {
   ReadCursor,
   Registration,
   RunWatcher,
-  Store,
   StoredAbout,
   StoredRun,
   Usage,
 } from '../../core/store.ts'
+import type { DiagnosingStore } from '../../core/summary/diagnosing-store.ts'
+import type { Circumstances } from '../../core/summary/examination.ts'
+import type { SummaryQuestion } from '../../core/summary/question.ts'
+import type { Summary } from '../../core/summary/summary.ts'
 import { type Outcome, resultOf } from '../outcome.ts'
 import { ridOf } from '../registration.ts'
 import type { SqlCatalogue } from './catalogue.ts'
@@ -32,7 +37,7 @@ import { watchSocket } from './watchers.ts'
 /** Objects that are asked at once to empty themselves; a Worker waits for six connections at a time. */
 const CLEARED_TOGETHER = 6
 
-export class DurableStore implements Store {
+export class DurableStore implements DiagnosingStore {
   readonly writersElsewhere = true
   /** Private to the language as well: printing a store would call methods of every name on the objects. */
   readonly #objects: RunNamespace
@@ -94,6 +99,31 @@ export class DurableStore implements Store {
     return receiveRead(
       await this.callRun(registration, (object) => object.read(this.tenant, registration, chain, question, cursor)),
     )
+  }
+
+  summarise(registration: string, { specs, ...question }: SummaryQuestion, waitMs: number): Promise<Summary> {
+    const sent = { ...question, specs: specs.map(({ index }) => index) }
+    return this.inShifts(registration, waitMs, (object, left) =>
+      object.summarise(this.tenant, registration, sent, left),
+    )
+  }
+
+  check(registration: string, run: Circumstances, waitMs: number): Promise<RunChecks> {
+    return this.inShifts(registration, waitMs, (object, left) => object.check(this.tenant, registration, run, left))
+  }
+
+  /** Asks the run's object shift after shift, each of which has a request's time of its processor. */
+  private async inShifts<T extends { readonly progress?: number }>(
+    registration: string,
+    waitMs: number,
+    ask: (object: RunStub, leftMs: number) => Promise<Outcome<T>>,
+  ): Promise<T> {
+    const until = performance.now() + waitMs
+    for (;;) {
+      const left = Math.max(0, until - performance.now())
+      const answer = await this.callRun(registration, (object) => ask(object, left))
+      if (answer.progress === undefined || performance.now() >= until) return answer
+    }
   }
 
   usage(): Promise<Usage> {

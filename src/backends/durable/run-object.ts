@@ -13,6 +13,7 @@ import { McbError } from '../../core/errors.ts'
 import { type LimitVariables, limitsOf } from '../../core/limit-settings.ts'
 import { describeError } from '../../core/log-text.ts'
 import type { AboutChange, Question, ReadCursor, Registration } from '../../core/store.ts'
+import type { Circumstances } from '../../core/summary/examination.ts'
 import { D1Driver } from '../../sql/d1.ts'
 import { newestUnknown } from '../../sql/migrated.ts'
 import { DurableDriver } from '../../sql/object.ts'
@@ -23,6 +24,7 @@ import { indexRuns, purgeHidden, SqliteStore } from '../sqlite/sqlite-store.ts'
 import { Announcer } from './announcer.ts'
 import { type Catalogue, SqlCatalogue } from './catalogue.ts'
 import { journal, migrations } from './generated/migrations.ts'
+import { ObjectDiagnostics, type SentQuestion } from './object-diagnostics.ts'
 import { gather, type RunStub, sendRead } from './protocol.ts'
 import { Watchers } from './watchers.ts'
 
@@ -51,6 +53,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   private readonly announcer: Announcer
   private readonly watchers: Watchers
   private readonly stores = new Map<string, SqliteStore>()
+  private readonly diagnostics: ObjectDiagnostics
   /** True once the tables are there, and of this version. */
   private prepared = false
   /** The newest migration that this version does not know: such an object is left as it is. */
@@ -62,6 +65,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     this.announcer = new Announcer(ctx.storage, () => this.catalogue)
     this.driver = new DurableDriver(ctx.storage, () => this.announcer.mark())
     this.watchers = new Watchers(ctx)
+    this.diagnostics = new ObjectDiagnostics(limitsOf(env))
     void ctx.blockConcurrencyWhile(() => this.wake())
   }
 
@@ -125,12 +129,23 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       const bytes = body instanceof Uint8Array ? body : await gather(body)
       const length = await store.append(registration, chain, bytes)
       this.watchers.grown(chain, length)
+      this.diagnostics.appends++
       return length
     })
   }
 
   read(tenant: string, registration: string, chain: number, question: Question, cursor?: ReadCursor) {
     return this.ask(tenant, async (store) => sendRead(await store.read(registration, chain, question, cursor)))
+  }
+
+  /** A summary as far as one shift of computing gets; see `DurableStore.summarise`. */
+  summarise(tenant: string, registration: string, question: SentQuestion, waitMs: number) {
+    return this.ask(tenant, (store) => this.diagnostics.summarise(store, registration, question, waitMs))
+  }
+
+  /** The checks as far as one shift gets. */
+  check(tenant: string, registration: string, run: Circumstances, waitMs: number) {
+    return this.ask(tenant, (store) => this.diagnostics.check(store, registration, run, waitMs))
   }
 
   /** A WebSocket that tells how the run grows; see `watchUrl`. */

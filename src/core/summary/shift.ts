@@ -23,6 +23,7 @@ export class Shift {
   private readonly rest: (worked: number) => number
   private left: Effort = 0
   private waiting = 0
+  private isClosed = false
   /** Resolves when the shift of those who wait is over. */
   private ending = deferred<void>()
   /** Resolves when the next shift begins. */
@@ -44,17 +45,28 @@ export class Shift {
     }
   }
 
-  /** A turn for others behind work, and the rest that they need; resolves when work may go on. */
+  /** Ends all work for good: it does not stand still, but fails. */
+  close(): void {
+    this.isClosed = true
+    this.next.resolve()
+  }
+
+  /**
+   * A turn for others behind work, and the rest that they need; resolves when work may go on.
+   *
+   * @throws Error when it never may
+   */
   async pause(effort: Effort): Promise<void> {
     this.left -= effort
     // A Worker's clock moves only in turns; what others did in this one is no work.
     await turn()
     const rest = this.rest(Math.min(performance.now() - this.since, (SLOW * effort) / MS_EFFORT))
     if (rest > 0) await new Promise<void>((resolve) => setTimeout(resolve, rest))
-    while (this.waiting === 0 || this.left <= 0) {
+    while (!this.isClosed && (this.waiting === 0 || this.left <= 0)) {
       if (this.left <= 0) this.ending.resolve()
       await this.next.promise
     }
+    if (this.isClosed) throw new Error('nobody waits for this work any more')
     this.since = performance.now()
   }
 
