@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,10 +16,11 @@ import mcbackend_edge as mcb
 from mcbackend_edge import Client, Variable, summary
 
 from .gate import Gate, Reply
-from .server import RunningServer
+from .server import REPOSITORY, RunningServer
 
 pytest.importorskip("pandas", reason="pandas is not installed: pip install mcbackend-edge[datatree]")
 
+DIAGNOSTICS = REPOSITORY / "docs" / "diagnostics.md"
 CHAINS, DRAWS, WARMUP = 4, 400, 50
 DEFAULT = ["mean", "sd", "median", "lb", "ub", "mcse_mean", "mcse_sd", "ess_bulk", "ess_tail", "rhat"]
 LABELS = ["mu", *(f"theta[{school}]" for school in ("Choate", "Deerfield", "Andover")), "k"]
@@ -134,6 +136,20 @@ def test_arviz_of_before_computes_the_same_where_its_definitions_are_those_of_po
     }.items():
         theirs = [float(computed["mu"]), *computed["theta"].values.tolist()]
         np.testing.assert_allclose(ours[column].to_numpy(), theirs, rtol=1e-9, err_msg=column)
+
+
+@pytest.mark.skipif(not DIAGNOSTICS.exists(), reason="the page lies in the repository")
+def test_the_lines_of_the_page_on_diagnostics_run(
+    run: mcb.Run, server: RunningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = DIAGNOSTICS.read_text(encoding="utf-8")
+    [code] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert "my-run" in code
+    code = code.replace("http://127.0.0.1:8787", server.url).replace("my-run", run.rid)
+    exec(compile(code, "diagnostics.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed.count("theta[Choate]") >= 2
+    assert "divergences" in printed
 
 
 @pytest.mark.parametrize(
