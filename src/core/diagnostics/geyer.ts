@@ -58,7 +58,7 @@ function initialSequence(acov: Autocovariances, convention: Convention, rho: Flo
     t += 2
     even = 1 - (within - acov.at(t)) / total
     odd = 1 - (within - acov.at(t + 1)) / total
-    const isPositive = even + odd >= 0
+    const isPositive = even + odd >= -TIE
     rho[t] = isPositive ? even : 0
     rho[t + 1] = isPositive ? odd : 0
   }
