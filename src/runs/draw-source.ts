@@ -6,7 +6,7 @@ import type { Bytes } from '../core/draws/segment.ts'
 import type { Slice } from '../core/draws/slice.ts'
 import { pieces, type Selection } from '../core/selection.ts'
 import type { Store } from '../core/store.ts'
-import type { DrawRange, DrawSource } from '../core/summary/source.ts'
+import { type DrawRange, type DrawSource, hasAllElements } from '../core/summary/source.ts'
 import type { RunMeta } from '../core/wire/run-meta.ts'
 
 /** The parts of a stored run that its diagnostics need. */
@@ -36,13 +36,7 @@ export function drawSourceOf(run: ReadableRun): DrawSource {
 }
 
 async function* readDraws(run: ReadableRun, chain: number, range: DrawRange): AsyncGenerator<Bytes> {
-  const {
-    spec,
-    elements: [from, to],
-    first,
-    count,
-  } = range
-  const isWhole = from === 0 && to === spec.elements
-  const asked = { slice: { start: first, stop: first + count }, ...(!isWhole && { elements: [[from, to] as const] }) }
+  const { spec, elements, first, count } = range
+  const asked = { slice: { start: first, stop: first + count }, ...(!hasAllElements(range) && { elements }) }
   for await (const { data } of pieces(await run.read(chain, [spec], asked))) yield data
 }

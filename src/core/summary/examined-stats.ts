@@ -90,7 +90,7 @@ async function readColumn(
 ): Promise<Float64Array> {
   const block = new ScalarBlock({ elements: 1, chains: 1, draws })
   let done = 0
-  for await (const bytes of source.read(chain, { spec, elements: [0, 1], first, count: draws })) {
+  for await (const bytes of source.read(chain, { spec, elements: [[0, 1]], first, count: draws })) {
     block.put(0, done, bytes, spec.dtype)
     done += bytes.length / spec.itemSize
   }

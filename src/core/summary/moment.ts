@@ -41,7 +41,7 @@ export class Warmups {
     while (!warmup.isOver && warmup.draws < length) {
       const count = Math.min(FLAGS, length - warmup.draws)
       let found = 0
-      for await (const flags of source.read(chain, { spec, elements: [0, 1], first: warmup.draws, count })) {
+      for await (const flags of source.read(chain, { spec, elements: [[0, 1]], first: warmup.draws, count })) {
         const more = warmupIn(flags)
         found += more
         if (more < flags.length) break

@@ -10,7 +10,7 @@ import type { ChainState } from '../store.ts'
 import type { CheckOptions } from './check-options.ts'
 import { examineSource } from './examine.ts'
 import type { SummaryOptions } from './options.ts'
-import type { DrawRange, DrawSource } from './source.ts'
+import { type DrawRange, type DrawSource, elementCount, hasAllElements } from './source.ts'
 import { summariseSource } from './summarise.ts'
 import type { Summary } from './summary.ts'
 
@@ -79,15 +79,9 @@ async function statesOf(chains: readonly Chain[]): Promise<ChainState[]> {
 }
 
 async function* readDraws(chain: Chain, range: DrawRange): AsyncGenerator<Bytes> {
-  const {
-    spec,
-    elements: [from, to],
-    first,
-    count,
-  } = range
-  const isWhole = from === 0 && to === spec.elements
-  const elements = isWhole ? undefined : [[from, to] as const]
-  const each = Math.max(1, Math.floor(READ_BYTES / Math.max(1, (to - from) * spec.itemSize)))
+  const { spec, first, count } = range
+  const elements = hasAllElements(range) ? undefined : range.elements
+  const each = Math.max(1, Math.floor(READ_BYTES / Math.max(1, elementCount(range) * spec.itemSize)))
   for (let done = 0; done < count; done += each) {
     const slice = { start: first + done, stop: first + Math.min(count, done + each) }
     const read = spec.group === 'draws' ? chain.getDraws.bind(chain) : chain.getStats.bind(chain)

@@ -4,14 +4,26 @@ import type { Bytes } from '../draws/segment.ts'
 import type { ChainState } from '../store.ts'
 import type { RunMeta } from '../wire/run-meta.ts'
 
+export type ElementRange = readonly [from: number, to: number]
+
 /** Consecutive draws of some elements. */
 export interface DrawRange {
   readonly spec: RigidNumbers
-  /** Half-open range of elements. */
-  readonly elements: readonly [from: number, to: number]
+  /** Half-open ranges of elements, in rising order. */
+  readonly elements: readonly ElementRange[]
   /** Iteration of the first draw. */
   readonly first: number
   readonly count: number
+}
+
+/** Number of elements of a range of draws. */
+export function elementCount({ elements }: Pick<DrawRange, 'elements'>): number {
+  return elements.reduce((n, [from, to]) => n + to - from, 0)
+}
+
+/** True where all elements of the column are asked for. */
+export function hasAllElements(range: Pick<DrawRange, 'spec' | 'elements'>): boolean {
+  return elementCount(range) === range.spec.elements
 }
 
 export interface DrawSource {

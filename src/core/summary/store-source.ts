@@ -4,7 +4,7 @@ import type { Bytes } from '../draws/segment.ts'
 import { resolveSlice } from '../draws/slice.ts'
 import { pieces } from '../selection.ts'
 import type { Question, ReadCursor, Store, Stretch } from '../store.ts'
-import type { DrawRange, DrawSource } from './source.ts'
+import { type DrawRange, type DrawSource, elementCount, hasAllElements } from './source.ts'
 
 /** `states` and `read` throw `run_not_found` where the registration is gone. */
 export function sourceOfStore(store: Store, run: Omit<DrawSource, 'states' | 'read'>): DrawSource {
@@ -16,15 +16,10 @@ export function sourceOfStore(store: Store, run: Omit<DrawSource, 'states' | 're
   }
 }
 
-async function* readDraws(
-  store: Store,
-  registration: string,
-  chain: number,
-  { spec, elements: [from, to], first, count }: DrawRange,
-): AsyncGenerator<Bytes> {
+async function* readDraws(store: Store, registration: string, chain: number, range: DrawRange): AsyncGenerator<Bytes> {
+  const { spec, first, count } = range
   const slice = { start: first, stop: first + count }
-  const isWhole = from === 0 && to === spec.elements
-  const elements = isWhole ? undefined : { ranges: [[from, to]] as const, count: to - from }
+  const elements = hasAllElements(range) ? undefined : { ranges: range.elements, count: elementCount(range) }
   const question = { columns: [spec.index], slice, elements }
   const selection = {
     chain,

@@ -44,12 +44,15 @@ export interface Order {
   readonly urgency?: (stretch: Stretch) => number
 }
 
+/** Stretches of one column, in rising order, that are read and computed together: reading a wide value costs the same for few elements as for one. */
+export type Block = readonly [Stretch, ...Stretch[]]
+
 export class Job {
   readonly order: Order
   readonly total: number
   /** Settles when all figures are known, or one cannot be. */
   readonly ended: Promise<void>
-  readonly blocks: Stretch[]
+  readonly blocks: Block[]
   done: number
   atWork = 0
   /** Those who wait for the figures. */
@@ -58,11 +61,11 @@ export class Job {
   private readonly ending = deferred<void>()
 
   /** @param done elements whose figures are known already */
-  constructor(order: Order, blocks: Stretch[], done: number) {
+  constructor(order: Order, blocks: Block[], done: number) {
     this.order = order
     this.blocks = blocks
     this.done = done
-    this.total = done + sizeOf(blocks)
+    this.total = done + sizeOf(blocks.flat())
     this.ended = this.ending.promise
     this.ended.catch(() => {})
   }
@@ -92,6 +95,11 @@ function sizeOf(stretches: readonly Stretch[]): number {
   return stretches.reduce((n, { from, to }) => n + to - from, 0)
 }
 
+/** Figures that an element of the block lacks. */
+function lacksIn(stock: Stock, block: Block, figures: readonly Figure[]): Figure[] {
+  return figures.filter((figure) => block.some((stretch) => stock.missing(stretch, [figure]).length > 0))
+}
+
 export class Workshop {
   private readonly bench: Bench
   private readonly blockBytes: number
@@ -116,13 +124,16 @@ export class Workshop {
   /** @throws McbError `overloaded` */
   start(order: Order): Job {
     const { owner, stretches, stock, figures, urgency } = order
-    const all = stretches.flatMap((stretch) => this.cut(stretch, stock))
-    const blocks = all.filter((block) => stock.missing(block, figures).length > 0)
+    const lacking = stretches.filter((stretch) => stock.missing(stretch, figures).length > 0)
+    const all = this.cut(lacking, stock)
+    const blocks = all.filter((block) => lacksIn(stock, block, figures).length > 0)
     if (urgency !== undefined) {
-      const urgencies = new Map(blocks.map((block) => [block, urgency(block)]))
+      const urgencies = new Map(
+        blocks.map((block) => [block, block.reduce((most, each) => Math.max(most, urgency(each)), 0)]),
+      )
       blocks.sort((a, b) => (urgencies.get(b) ?? 0) - (urgencies.get(a) ?? 0))
     }
-    const job = new Job(order, blocks, sizeOf(all) - sizeOf(blocks))
+    const job = new Job(order, blocks, sizeOf(stretches) - sizeOf(blocks.flat()))
     const jobs = (this.waiting.get(owner) ?? []).filter((each) => each.blocks.length > 0)
     if (jobs.length >= JOBS) {
       const detail = `${JOBS} summaries are being computed for this tenant; send the request again`
@@ -139,11 +150,25 @@ export class Workshop {
     if (this.unattended === 'stop') job.giveUp()
   }
 
-  private cut({ spec, from, to }: Stretch, { moment }: Stock): Stretch[] {
+  /** Blocks of as many elements as are read at once; neighbours of one column share a block while there is room in it. */
+  private cut(stretches: readonly Stretch[], { moment }: Stock): Block[] {
     const scalar = Math.max(1, moment.chains.length * moment.draws * Float64Array.BYTES_PER_ELEMENT)
     const each = Math.min(BLOCK_ELEMENTS, Math.max(1, Math.floor(this.blockBytes / scalar)))
-    const blocks: Stretch[] = []
-    for (let begin = from; begin < to; begin += each) blocks.push({ spec, from: begin, to: Math.min(to, begin + each) })
+    const blocks: [Stretch, ...Stretch[]][] = []
+    let room = 0
+    for (const { spec, from, to } of stretches) {
+      if (blocks.at(-1)?.[0].spec !== spec) room = 0
+      for (let begin = from; begin < to; ) {
+        const isFull = room === 0
+        if (isFull) room = each
+        const end = Math.min(to, begin + room)
+        const stretch = { spec, from: begin, to: end }
+        if (isFull) blocks.push([stretch])
+        else blocks.at(-1)?.push(stretch)
+        room -= end - begin
+        begin = end
+      }
+    }
     return blocks
   }
 
@@ -164,7 +189,7 @@ export class Workshop {
   }
 
   /** The next block of the owner whose turn it is, who then waits behind the others; so does the job among the owner's. */
-  private next(): { job: Job; block: Stretch } | undefined {
+  private next(): { job: Job; block: Block } | undefined {
     for (const [owner, jobs] of this.waiting) {
       this.waiting.delete(owner)
       const job = jobs.shift()
@@ -176,40 +201,49 @@ export class Workshop {
     return undefined
   }
 
-  private async work(job: Job, block: Stretch): Promise<void> {
+  private async work(job: Job, block: Block): Promise<void> {
     try {
       await this.compute(job.order, block)
-      job.done += block.to - block.from
+      job.done += sizeOf(block)
     } catch (error) {
       job.fail(error)
     }
   }
 
-  private async compute({ source, stock, divergent, ...order }: Order, block: Stretch): Promise<void> {
-    const isLacking = () => stock.missing(block, order.figures).length > 0
+  private async compute({ source, stock, divergent, ...order }: Order, block: Block): Promise<void> {
+    const isLacking = () => lacksIn(stock, block, order.figures).length > 0
     if (!isLacking()) return
     const leave = await this.admit()
     try {
       // Another one may have computed it meanwhile.
       if (!isLacking()) return
       const filled = await this.fill(source, stock, block)
-      const figures = stock.missing(block, order.figures)
-      stock.place(block, await filled.figures({ convention: stock.convention, figures, divergent }))
+      const figures = lacksIn(stock, block, order.figures)
+      const table = await filled.figures({ convention: stock.convention, figures, divergent })
+      let row = 0
+      for (const stretch of block) {
+        const begin = row
+        row += stretch.to - stretch.from
+        stock.place(stretch, new Map([...table].map(([figure, column]) => [figure, column.slice(begin, row)])))
+      }
     } finally {
       leave()
     }
   }
 
   /** Reads the draws of a block. */
-  private async fill(source: DrawSource, { moment }: Stock, { spec, from, to }: Stretch): Promise<BlockWork> {
+  private async fill(source: DrawSource, { moment }: Stock, block: Block): Promise<BlockWork> {
     const { chains, draws } = moment
-    const work = this.bench.begin({ elements: to - from, chains: chains.length, draws })
+    const [{ spec }] = block
+    const elements = block.map(({ from, to }) => [from, to] as const)
+    const count = sizeOf(block)
+    const work = this.bench.begin({ elements: count, chains: chains.length, draws })
     try {
       for (const [position, { chain, first }] of chains.entries()) {
         let done = 0
         let since = performance.now()
-        for await (const bytes of source.read(chain, { spec, elements: [from, to], first, count: draws })) {
-          const read = bytes.length / (to - from) / spec.itemSize
+        for await (const bytes of source.read(chain, { spec, elements, first, count: draws })) {
+          const read = bytes.length / count / spec.itemSize
           work.put(position, done, bytes, spec.dtype)
           done += read
           // Rows are read whole, whatever is wanted of them.

@@ -20,7 +20,7 @@ function spec(): RigidNumbers {
 }
 
 function newSource() {
-  const reads: (readonly [number, number])[] = []
+  const reads: (readonly (readonly [number, number])[])[] = []
   const source: DrawSource = {
     rid: 'r',
     registration: 'one',
@@ -29,8 +29,9 @@ function newSource() {
     states: async () => [{ chain: 0, length: DRAWS, updatedAt: 0 }],
     async *read(_chain, { elements, count }) {
       reads.push(elements)
-      const values = Float64Array.from({ length: (elements[1] - elements[0]) * count }, (_, i) => Math.sin(i * i))
-      yield new Uint8Array(values.buffer)
+      const all = elements.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i))
+      const values = Array.from({ length: count }, (_, draw) => all.map((element) => Math.sin(draw * draw + element)))
+      yield new Uint8Array(Float64Array.from(values.flat()).buffer)
     },
   }
   return { source, reads }
@@ -70,15 +71,11 @@ test('is given up behind its block, whose figures stay', async () => {
   gate.resolve()
   await job.ended
   expect([job.isGivenUp, job.progress]).toEqual([true, 1 / 3])
-  expect(reads).toEqual([[0, 2]])
+  expect(reads).toEqual([[[0, 2]]])
   const next = workshop.start(order)
   expect(next.progress).toBe(1 / 3)
   await next.ended
-  expect(reads).toEqual([
-    [0, 2],
-    [2, 4],
-    [4, 6],
-  ])
+  expect(reads).toEqual([[[0, 2]], [[2, 4]], [[4, 6]]])
   expect([next.progress, stock.missing({ spec: spec(), from: 0, to: ELEMENTS }, ['mean'])]).toEqual([1, []])
 })
 
@@ -90,6 +87,33 @@ test('goes on where that is the way of the workshop', async () => {
   workshop.leave(job)
   await job.ended
   expect(reads).toHaveLength(3)
+})
+
+test('elements that are apart are read together, and have the figures that they have alone', async () => {
+  const workshop = new Workshop(new LocalBench(), { blockBytes: 3 * DRAWS * 8 })
+  const { source, reads } = newSource()
+  const stock = newStock()
+  const stretches = [5, 0, 2, 3].sort().map((from) => ({ spec: spec(), from, to: from + 1 }))
+  const order = { owner: source, source, figures: ['mean', 'sd'] as const }
+  const job = workshop.start({ ...order, stock, stretches })
+  await job.ended
+  expect(reads).toEqual([
+    [
+      [0, 1],
+      [2, 3],
+      [3, 4],
+    ],
+    [[5, 6]],
+  ])
+  expect(job.progress).toBe(1)
+  const alone = newStock()
+  for (const stretch of stretches) await workshop.start({ ...order, stock: alone, stretches: [stretch] }).ended
+  for (let element = 0; element < ELEMENTS; element++) {
+    for (const figure of order.figures) {
+      expect(stock.at(spec(), element, figure)).toEqual(alone.at(spec(), element, figure))
+    }
+  }
+  expect([1, 4].map((element) => stock.at(spec(), element, 'mean'))).toEqual(['pending', 'pending'])
 })
 
 test('a block has its place until it is computed, or has failed', async () => {
