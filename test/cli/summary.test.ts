@@ -102,6 +102,7 @@ describe('mcb summary', () => {
     const worst = await mcb('my-run', '--sort', '-rhat', '--limit', '2')
     expect(await mcb('my-run', '--sort=-r_hat', '--limit', '2')).toEqual(worst)
     expect(cellsOf(worst.out.split('\n'))[3]?.[0]).toBe('wide[7]')
+    expect(worst.out).toMatch(/\n… and 61 more: --limit N, or --all\n$/)
     const { out } = await mcb('my-run', '--var', 'k', '--sort', 'khat', '--columns', 'mean,eti89_lb,r_hat')
     expect(cellsOf(out.trimEnd().split('\n').slice(2))).toEqual([
       ['label', 'mean', 'lb', 'rhat', 'pareto_khat'],

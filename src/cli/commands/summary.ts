@@ -71,7 +71,10 @@ export const summary: Command = {
       })
       .finally(() => progress.end())
     if (given.csv !== true)
-      return { json: summaryJson(found), text: textOfSummary(found, totalOf(run.schema, options)) }
+      return {
+        json: summaryJson(found),
+        text: textOfSummary(found, leftIn(found, totalOf(run.schema, options), options)),
+      }
     await printed(summaryCsv(found, '\n'))
     return undefined
   },
@@ -138,13 +141,20 @@ function totalOf(schema: Parameters<typeof summarySpecs>[0], options: SummaryOpt
   return specs.reduce((n, spec) => n + (spec.kind === 'rigid-numbers' ? (elements?.length ?? spec.elements) : 0), 0)
 }
 
-function textOfSummary(found: Summary, total: number): string {
+/** A line about the rows that are not shown; none where there are no such. */
+function leftIn({ rows }: Summary, total: number, { sort }: SummaryOptions): string[] {
+  const left = total - rows.length
+  if (left === 0) return []
+  const ways = sort === undefined ? '--limit N, --all, or --sort -rhat for the worst first' : '--limit N, or --all'
+  return [`… and ${left} more: ${ways}`]
+}
+
+function textOfSummary(found: Summary, left: readonly string[]): string {
   const { columns, rows } = found
   const cells = rows.map(({ label, figures }) => [
     label,
     ...columns.map((column, i) => figureText(column, figures[i] ?? 'pending')),
   ])
-  const left = total - rows.length
   return [
     ...headOf(found),
     table(
@@ -153,7 +163,7 @@ function textOfSummary(found: Summary, total: number): string {
       [],
       columns.map((_, i) => i + 1),
     ),
-    ...(left > 0 ? [`… and ${left} more: --limit N, --all, or --sort -rhat for the worst first`] : []),
+    ...left,
   ].join('\n')
 }
 
