@@ -36,6 +36,7 @@ export const CORS_HEADERS = {
     'X-Request-Id',
   ],
   exposeHeaders: [
+    'Link',
     'Content-Length',
     'ETag',
     'Location',
