@@ -4,7 +4,6 @@ import type { RunState } from '../about.ts'
 import { type Blame, MOST_BLAMED } from '../diagnostics/checks/blame.ts'
 import type { RunChecks } from '../diagnostics/checks/check.ts'
 import { checksOf, LEAST_DRAWS } from '../diagnostics/checks/checks.ts'
-import { distribution } from '../diagnostics/checks/distribution.ts'
 import { samplingSeconds } from '../diagnostics/checks/eta.ts'
 import type { ChainProgress } from '../diagnostics/checks/evidence.ts'
 import type { Growth } from '../diagnostics/checks/growth.ts'
@@ -14,12 +13,13 @@ import type { ColumnSpec, RigidNumbers } from '../draws/columns.ts'
 import { ElementNames } from '../draws/labels.ts'
 import { McbError } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
-import { type Examined, gather } from './examined-draws.ts'
+import { LruMap } from '../lru.ts'
+import { type Examined, gather, portions } from './examined-draws.ts'
 import { PENDING_STATS, readStats, type StatEvidence } from './examined-stats.ts'
 import type { Moment } from './moment.ts'
 import { Scalars } from './rows.ts'
 import type { DrawSource } from './source.ts'
-import type { Stock, Stretch } from './stock.ts'
+import type { Stock } from './stock.ts'
 import { type Asking, type Desk, MOST_SCALARS, type Summaries, settledWithin } from './summaries.ts'
 
 /** All that is known of a run beside its draws. */
@@ -38,6 +38,8 @@ const GROWN = 1
 const LEAST_BLAMED = 1.01
 const MOST_GROWN = 100
 
+/** Moments of runs whose evidence is kept. */
+const JUDGED = 200
 /** Share of the work that is done while some is left. */
 const MOST_PROGRESS = 0.999
 
@@ -48,12 +50,24 @@ interface Causes {
   readonly isWhole: boolean
 }
 
+/** Evidence of one moment. */
+interface Judged extends Omit<StatEvidence, 'divergent'>, Examined, Causes {}
+
+interface Work {
+  readonly desk: Desk
+  readonly scalars: Scalars
+  /** On the clock of `performance.now()`. */
+  readonly until: number
+}
+
 const NO_CAUSES: Causes = { blame: [], growth: [], isWhole: true }
 
 export class Examinations {
   private readonly summaries: Summaries
   private readonly now: () => number
   private readonly stats = new WeakMap<Stock, Promise<StatEvidence>>()
+  /** By the key of their stock: they are small, and outlive its figures. */
+  private readonly judged = new LruMap<string, Judged>(JUDGED)
 
   /** @param now milliseconds since 1970 */
   constructor(summaries: Summaries, now: () => number = Date.now) {
@@ -67,13 +81,9 @@ export class Examinations {
     const desk = await this.summaries.desk(source, { warmup: 'exclude', convention: 'posterior' }, asking)
     const scalars = new Scalars([...source.schema.draws.values()].filter(isNumbers))
     if (scalars.total > MOST_SCALARS) throw tooMany(scalars.total)
-    const { moment } = desk
-    const isJudged = moment.draws * moment.chains.length >= LEAST_DRAWS
-    const stats = isJudged ? await this.statsWithin(source, run, desk, until) : PENDING_STATS
-    if (isJudged) await this.fill(desk, scalars, stats, until)
-    const found = await gather(desk, scalars)
-    const { isWhole, ...causes } = isJudged ? await causesOf(desk, scalars, found, until) : NO_CAUSES
-    const isKnown = !isJudged || (isWhole && stats !== PENDING_STATS && found.inDraws.scalars === scalars.total)
+    const { moment, stock } = desk
+    const { isWhole, ...found } =
+      this.judged.get(stock.key) ?? (await this.judge(source, run, { desk, scalars, until }))
     const names = new ElementNames(source.meta)
     const checks = checksOf({
       ...{ now: this.now(), isOver: run.state === 'done', progress: await progressOf(source, run) },
@@ -83,12 +93,26 @@ export class Examinations {
         return names.of(spec, element).label
       },
       ...found,
-      ...stats,
-      ...causes,
       seconds: secondsOf(moment, run),
     })
     const progress = Math.min(MOST_PROGRESS, found.inDraws.scalars / Math.max(1, scalars.total))
-    return { rid: source.rid, registration: source.registration, ...checks, ...(!isKnown && { progress }) }
+    return { rid: source.rid, registration: source.registration, ...checks, ...(!isWhole && { progress }) }
+  }
+
+  /** Gathers the evidence of a moment; once it is whole, it is kept. */
+  private async judge(source: DrawSource, run: Circumstances, { desk, scalars, until }: Work): Promise<Judged> {
+    const { moment, stock } = desk
+    if (moment.draws * moment.chains.length < LEAST_DRAWS) {
+      return { ...PENDING_STATS, ...(await gather(desk, new Scalars([]))), ...NO_CAUSES }
+    }
+    const { divergent, ...stats } = await this.statsWithin(source, run, desk, until)
+    await this.fill(desk, scalars, divergent, until)
+    const found = await gather(desk, scalars)
+    const causes = await causesOf(desk, scalars, found, until)
+    const isWhole = causes.isWhole && stats.divergences !== 'pending' && found.inDraws.scalars === scalars.total
+    const judged = { ...stats, ...found, ...causes, isWhole }
+    if (isWhole) this.judged.set(stock.key, judged)
+    return judged
   }
 
   /** Evidence of stats, which are read once of a moment; pending where the time is over before. */
@@ -115,7 +139,7 @@ export class Examinations {
   }
 
   /** Fills in the figures of all scalars, as many at a time as may be asked for at once. */
-  private async fill(desk: Desk, scalars: Scalars, { divergent }: StatEvidence, until: number): Promise<void> {
+  private async fill(desk: Desk, scalars: Scalars, divergent: Uint8Array | undefined, until: number): Promise<void> {
     const { chains, draws } = desk.moment
     const most = Math.max(1, Math.floor(this.summaries.limits.values / (chains.length * draws)))
     const figures: Figure[] = ['rhat', 'ess_bulk', 'ess_tail', ...LOOK_FIGURES]
@@ -135,33 +159,12 @@ function tooMany(scalars: number): McbError {
   return new McbError('payload_too_large', detail, { limit: MOST_SCALARS })
 }
 
-/** Stretches of `most` elements together. */
-function portions(stretches: readonly Stretch[], most: number): Stretch[][] {
-  const found: Stretch[][] = []
-  let room = 0
-  for (const { spec, from, to } of stretches) {
-    for (let begin = from; begin < to; ) {
-      if (room === 0) {
-        found.push([])
-        room = most
-      }
-      const end = Math.min(to, begin + room)
-      found.at(-1)?.push({ spec, from: begin, to: end })
-      room -= end - begin
-      begin = end
-    }
-  }
-  return found
-}
-
 /** Causes of what is bad in the worst scalars, as far as there is time to look for them. */
 async function causesOf(desk: Desk, scalars: Scalars, found: Examined, until: number): Promise<Causes> {
   const { chains } = desk.moment
-  const worst = distribution(scalars.total, [found.rhat], 'largest', () => false).ranked
-  const least = distribution(scalars.total, [found.essBulk], 'least', () => false).ranked
   const canBlame = chains.length > 1 && chains.length <= MOST_BLAMED
-  const blamed = canBlame ? worst.filter(({ value }) => value > LEAST_BLAMED).slice(0, BLAMED) : []
-  const grown = least.filter(({ value }) => value < MOST_GROWN * chains.length).slice(0, GROWN)
+  const blamed = canBlame ? found.rhat.ranked.filter(({ value }) => value > LEAST_BLAMED).slice(0, BLAMED) : []
+  const grown = found.essBulk.ranked.filter(({ value }) => value < MOST_GROWN * chains.length).slice(0, GROWN)
   const without = chains.map((_, position): Figure => `rhat_without:${position}`)
   const isFilled = async (rows: readonly Ranked[], figures: readonly Figure[]) =>
     rows.length === 0 ||

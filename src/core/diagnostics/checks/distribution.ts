@@ -1,42 +1,42 @@
 /** The distribution of a figure over all scalars: the worst of them, and how many are beyond a threshold. */
 import type { Reason } from '../convention.ts'
-import type { FigureOfRows } from './evidence.ts'
 import { type Ranked, rank } from './ranked.ts'
 
-export interface Distribution {
-  /** The worst scalars, each with the worst of its figures; infinity is the largest of all. */
-  readonly ranked: readonly Ranked[]
-  /** Scalars with a number, and those with one beyond the threshold. */
-  readonly known: number
-  readonly beyond: number
-  readonly pending: number
-  /** Reasons for none, and how often: `3 constant`. */
-  readonly without: string
-}
+/** A figure of a scalar, as far as it is known. */
+export type FigureValue = number | Reason | 'pending'
 
-/** @param figures all that a scalar has, the worst of which counts */
-export function distribution(
-  scalars: number,
-  figures: readonly FigureOfRows[],
-  worst: 'largest' | 'least',
-  isBeyond: (value: number) => boolean,
-): Distribution {
-  const sign = worst === 'largest' ? 1 : -1
-  const ranked: Ranked[] = []
-  const reasons = new Map<Reason, number>()
-  let [known, beyond, pending] = [0, 0, 0]
-  for (let row = 0; row < scalars; row++) {
-    const value = worstAt(figures, row, sign)
-    if (value === 'pending') pending++
-    else if (typeof value === 'string') reasons.set(value, (reasons.get(value) ?? 0) + 1)
+export class Distribution {
+  /** The worst scalars, the worst first; infinity is the largest of all. */
+  readonly ranked: Ranked[] = []
+  /** Scalars with a number, and those with one beyond the threshold. */
+  known = 0
+  beyond = 0
+  pending = 0
+  private readonly sign: 1 | -1
+  private readonly threshold: number
+  private readonly reasons = new Map<Reason, number>()
+
+  constructor(worst: 'largest' | 'least', threshold: number) {
+    this.sign = worst === 'largest' ? 1 : -1
+    this.threshold = threshold
+  }
+
+  add(row: number, figure: FigureValue): void {
+    // R-hat of chains that are each constant is infinite.
+    const value = figure === 'infinite' && this.sign === 1 ? Number.POSITIVE_INFINITY : figure
+    if (value === 'pending') this.pending++
+    else if (typeof value === 'string') this.reasons.set(value, (this.reasons.get(value) ?? 0) + 1)
     else {
-      known++
-      if (isBeyond(value)) beyond++
-      rank(ranked, { row, value }, (each) => sign * each)
+      this.known++
+      if (this.sign * value > this.sign * this.threshold) this.beyond++
+      rank(this.ranked, { row, value }, (each) => this.sign * each)
     }
   }
-  const without = [...reasons].map(([reason, count]) => `${count} ${WORDS[reason]}`).join(', ')
-  return { ranked, known, beyond, pending, without }
+
+  /** The reasons why scalars have no number, and how often: `3 constant`. */
+  get without(): string {
+    return [...this.reasons].map(([reason, count]) => `${count} ${WORDS[reason]}`).join(', ')
+  }
 }
 
 const WORDS: Readonly<Record<Reason, string>> = {
@@ -46,14 +46,9 @@ const WORDS: Readonly<Record<Reason, string>> = {
   infinite: 'infinite',
 }
 
-/** The worst number of a scalar, or the reason why it has none; R-hat of chains that are each constant is infinite. */
-function worstAt(figures: readonly FigureOfRows[], row: number, sign: 1 | -1): number | Reason | 'pending' {
-  let worst: number | Reason | 'pending' = 'constant'
-  for (const figure of figures) {
-    const given = figure.at(row)
-    if (given === 'pending') return given
-    const value = given === 'infinite' && sign === 1 ? Number.POSITIVE_INFINITY : given
-    if (typeof worst === 'string' || (typeof value === 'number' && sign * value > sign * worst)) worst = value
-  }
-  return worst
+/** The smaller of two figures of a scalar; one alone where the other is no number. */
+export function smaller(a: FigureValue, b: FigureValue): FigureValue {
+  if (a === 'pending' || b === 'pending') return 'pending'
+  if (typeof a !== 'number') return typeof b === 'number' ? b : a
+  return typeof b === 'number' ? Math.min(a, b) : a
 }

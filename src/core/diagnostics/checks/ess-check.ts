@@ -1,6 +1,6 @@
 /** Effective sample sizes of all scalars, their growth, and the time until they suffice. */
 import { type Finding, unknown } from './check.ts'
-import { distribution } from './distribution.ts'
+import { Distribution } from './distribution.ts'
 import { secondsToEss } from './eta.ts'
 import type { Evidence } from './evidence.ts'
 import { LEAST_GROWTH } from './growth.ts'
@@ -10,17 +10,19 @@ import { count, figure, percent, span } from './words.ts'
 const WARN = 100
 const FAIL = 25
 
+/** @param chains number of the chains that are judged */
+export const essDistribution = (chains: number): Distribution => new Distribution('least', WARN * chains)
+
 export function essCheck(evidence: Evidence): Finding {
-  const { scalars, essBulk, essTail, label, chains } = evidence
+  const { scalars, ess: found, essBulk, label, chains } = evidence
   if (scalars === 0) return unknown('the run has no numeric variable of fixed shape')
   const target = WARN * chains.length
-  const found = distribution(scalars, [essBulk, essTail], 'least', (value) => value < target)
   const [worst] = found.ranked
   if (found.pending > 0 && !(worst !== undefined && worst.value < target)) {
     return unknown(`ESS is not computed yet of ${found.pending} of ${scalars} scalars`)
   }
   if (worst === undefined) return unknown(`no scalar has an ESS: ${found.without}`)
-  const kind = essBulk.at(worst.row) === worst.value ? 'bulk' : 'tail'
+  const kind = essBulk.ranked[0]?.value === worst.value ? 'bulk' : 'tail'
   const named = found.ranked.map(({ row, value }) => ({ label: label(row), value }))
   const threshold = `${target}, ${WARN} a chain (Vehtari et al. 2021)`
   const least = `the least ${kind} ESS is ${figure(worst.value)} (${label(worst.row)})`
@@ -62,8 +64,8 @@ function growthOf({ growth, label }: Evidence): { readonly text: string; readonl
 }
 
 /** The time until the threshold is reached where the run goes on, and the draws that it takes else. */
-function moreDraws({ isOver, seconds, rhat, scalars, draws }: Evidence, ess: number, target: number): string {
-  const [largest] = distribution(scalars, [rhat], 'largest', () => false).ranked
+function moreDraws({ isOver, seconds, rhat, draws }: Evidence, ess: number, target: number): string {
+  const [largest] = rhat.ranked
   const rest = isOver || largest === undefined ? undefined : secondsToEss({ ess, rhat: largest.value, seconds }, target)
   if (rest !== undefined)
     return `go on: at ${figure(ess / seconds)} effective draws a second ${target} are reached in about ${span(rest)}`

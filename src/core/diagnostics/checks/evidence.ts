@@ -1,14 +1,10 @@
 /** Evidence on which a run is judged: figures of its scalars, of its draws and of its sampler stats, as far as they are known. */
-import type { Reason, Statistic } from '../convention.ts'
+import type { Statistic } from '../convention.ts'
 import type { Blame } from './blame.ts'
+import type { Distribution } from './distribution.ts'
 import type { DrawEvidence } from './draw-evidence.ts'
 import type { Growth } from './growth.ts'
 import type { TreeDepthLimit } from './tree-depth.ts'
-
-/** One figure of all scalars, by their row. */
-export interface FigureOfRows {
-  at(row: number): number | Reason | 'pending'
-}
 
 export interface ChainProgress {
   readonly chain: number
@@ -50,9 +46,10 @@ export interface Evidence {
   /** Scalars that are judged: rows count from 0. */
   readonly scalars: number
   readonly label: (row: number) => string
-  readonly rhat: FigureOfRows
-  readonly essBulk: FigureOfRows
-  readonly essTail: FigureOfRows
+  readonly rhat: Distribution
+  /** Bulk ESS, and the smaller of bulk and tail ESS. */
+  readonly essBulk: Distribution
+  readonly ess: Distribution
   /** Evidence of as many scalars as it says; absent while there is none. */
   readonly inDraws?: DrawEvidence
   readonly divergences: Known<Marked>

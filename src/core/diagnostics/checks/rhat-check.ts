@@ -1,7 +1,7 @@
 /** R-hat of all scalars, and the chain that is to blame. */
 import { chainToBlame } from './blame.ts'
 import { type Finding, type NamedValue, unknown } from './check.ts'
-import { type Distribution, distribution } from './distribution.ts'
+import { Distribution } from './distribution.ts'
 import type { Evidence } from './evidence.ts'
 import type { Ranked } from './ranked.ts'
 import { count, percent, rhatText } from './words.ts'
@@ -14,10 +14,11 @@ const MANY = 1000
 const FEW = 0.01
 const NOT_FAR = 1.02
 
+export const rhatDistribution = (): Distribution => new Distribution('largest', WARN)
+
 export function rhatCheck(evidence: Evidence): Finding {
-  const { scalars, rhat } = evidence
+  const { scalars, rhat: found } = evidence
   if (scalars === 0) return unknown('the run has no numeric variable of fixed shape')
-  const found = distribution(scalars, [rhat], 'largest', (value) => value > WARN)
   const [worst] = found.ranked
   const isBeyond = worst !== undefined && worst.value > WARN
   if (found.pending > 0 && !isBeyond)

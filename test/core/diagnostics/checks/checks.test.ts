@@ -1,17 +1,15 @@
 /** Every row of the table of checks (the contract, section 8), on either side of each threshold. */
 import { describe, expect, it, test } from 'vitest'
 import type { Check, CheckName, Status } from '../../../../src/core/diagnostics/checks/check.ts'
-import { checksOf } from '../../../../src/core/diagnostics/checks/checks.ts'
+import { checksOf as checksOfEvidence } from '../../../../src/core/diagnostics/checks/checks.ts'
+import { type FigureValue, smaller } from '../../../../src/core/diagnostics/checks/distribution.ts'
 import { type DrawEvidence, noEvidence } from '../../../../src/core/diagnostics/checks/draw-evidence.ts'
-import type { ChainProgress, Evidence, FigureOfRows } from '../../../../src/core/diagnostics/checks/evidence.ts'
-import type { Reason } from '../../../../src/core/diagnostics/convention.ts'
+import { essDistribution } from '../../../../src/core/diagnostics/checks/ess-check.ts'
+import type { ChainProgress, Evidence } from '../../../../src/core/diagnostics/checks/evidence.ts'
+import { rhatDistribution } from '../../../../src/core/diagnostics/checks/rhat-check.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 const CHAINS = [0, 1, 2, 3]
-
-const figures = (values: readonly (number | Reason | 'pending')[]): FigureOfRows => ({
-  at: (row) => values[row] ?? 'pending',
-})
 
 function chain(number: number, length: number, silence = 1, pause = 1): ChainProgress {
   return { chain: number, length, updatedAt: NOW - 1000 * silence, pause }
@@ -21,8 +19,32 @@ function inDraws(change: Partial<DrawEvidence> = {}): DrawEvidence {
   return { ...noEvidence(4), scalars: 2, varying: 2, ...change }
 }
 
+/** Evidence with the figures of each scalar, of which it has distributions. */
+interface Given extends Omit<Evidence, 'rhat' | 'essBulk' | 'ess'> {
+  readonly rhat: readonly FigureValue[]
+  readonly essBulk: readonly FigureValue[]
+  readonly essTail: readonly FigureValue[]
+}
+
+function evidenceOf({ essTail, ...given }: Given): Evidence {
+  const [rhat, essBulk, ess] = [
+    rhatDistribution(),
+    essDistribution(given.chains.length),
+    essDistribution(given.chains.length),
+  ]
+  for (let row = 0; row < given.scalars; row++) {
+    const bulk = given.essBulk[row] ?? 'pending'
+    rhat.add(row, given.rhat[row] ?? 'pending')
+    essBulk.add(row, bulk)
+    ess.add(row, smaller(bulk, essTail[row] ?? 'pending'))
+  }
+  return { ...given, rhat, essBulk, ess }
+}
+
+const checksOf = (given: Given) => checksOfEvidence(evidenceOf(given))
+
 /** A run of two scalars, mu and tau, of which nothing is wrong. */
-const GOOD: Evidence = {
+const GOOD: Given = {
   now: NOW,
   isOver: false,
   progress: CHAINS.map((number) => chain(number, 2000)),
@@ -30,9 +52,9 @@ const GOOD: Evidence = {
   draws: 1000,
   scalars: 2,
   label: (row) => ['mu', 'tau'][row] ?? `theta[${row}]`,
-  rhat: figures([1.001, 1.003]),
-  essBulk: figures([3900, 1200]),
-  essTail: figures([3800, 1300]),
+  rhat: [1.001, 1.003],
+  essBulk: [3900, 1200],
+  essTail: [3800, 1300],
   inDraws: inDraws(),
   divergences: { marked: [0, 0, 0, 0], draws: 1000 },
   bfmi: [0.9, 1.1, 0.8, 1],
@@ -42,7 +64,7 @@ const GOOD: Evidence = {
   seconds: 60,
 }
 
-function check(name: CheckName, change: Partial<Evidence>): Check {
+function check(name: CheckName, change: Partial<Given>): Check {
   const found = checksOf({ ...GOOD, ...change }).checks.find((each) => each.check === name)
   if (found === undefined) throw new Error(`there is no check ${name}`)
   return found
@@ -88,14 +110,14 @@ describe('all checks', () => {
 
   it('are as bad as the worst of them, of which unknown is none', () => {
     expect(checksOf({ ...GOOD, bfmi: 'absent' }).status).toBe('ok')
-    expect(checksOf({ ...GOOD, bfmi: 'absent', rhat: figures([1.02, 1]) }).status).toBe('warn')
-    const bad = { divergences: { marked: [0, 1, 0, 0], draws: 1000 }, rhat: figures([1.02, 1]) }
+    expect(checksOf({ ...GOOD, bfmi: 'absent', rhat: [1.02, 1] }).status).toBe('warn')
+    const bad = { divergences: { marked: [0, 1, 0, 0], draws: 1000 }, rhat: [1.02, 1] }
     expect(checksOf({ ...GOOD, ...bad }).status).toBe('fail')
   })
 })
 
 /** A row: a check, how it is told, what of the good run is different, and the status. */
-type Row = readonly [CheckName, string, Partial<Evidence>, Status]
+type Row = readonly [CheckName, string, Partial<Given>, Status]
 
 const withLengths = (...lengths: number[]) => ({ progress: lengths.map((length, i) => chain(i, length)) })
 const silent = (silence: number, pause: number) => ({ progress: [chain(0, 2000), chain(1, 2000, silence, pause)] })
@@ -149,25 +171,25 @@ const ROWS: readonly Row[] = [
   ['divergences', 'one', { divergences: marks(1) }, 'fail'],
   ['divergences', 'no such stat', { divergences: 'absent' }, 'unknown'],
   ['divergences', 'not counted yet', { divergences: 'pending' }, 'unknown'],
-  ['rhat', '1.01', { rhat: figures([1.01, 1]) }, 'ok'],
-  ['rhat', 'above 1.01', { rhat: figures([1.0101, 1]) }, 'warn'],
-  ['rhat', '1.05', { rhat: figures([1.05, 1]) }, 'warn'],
-  ['rhat', 'above 1.05', { rhat: figures([1, 1.0501]) }, 'fail'],
-  ['rhat', 'infinite', { rhat: figures([1, 'infinite']) }, 'fail'],
-  ['rhat', 'a constant is left out', { rhat: figures([1, 'constant']) }, 'ok'],
-  ['rhat', 'constants alone', { rhat: figures(['constant', 'constant']) }, 'unknown'],
-  ['rhat', 'not all computed', { rhat: figures([1, 'pending']) }, 'unknown'],
-  ['rhat', 'not all computed, but some above', { rhat: figures([1.02, 'pending']) }, 'warn'],
+  ['rhat', '1.01', { rhat: [1.01, 1] }, 'ok'],
+  ['rhat', 'above 1.01', { rhat: [1.0101, 1] }, 'warn'],
+  ['rhat', '1.05', { rhat: [1.05, 1] }, 'warn'],
+  ['rhat', 'above 1.05', { rhat: [1, 1.0501] }, 'fail'],
+  ['rhat', 'infinite', { rhat: [1, 'infinite'] }, 'fail'],
+  ['rhat', 'a constant is left out', { rhat: [1, 'constant'] }, 'ok'],
+  ['rhat', 'constants alone', { rhat: ['constant', 'constant'] }, 'unknown'],
+  ['rhat', 'not all computed', { rhat: [1, 'pending'] }, 'unknown'],
+  ['rhat', 'not all computed, but some above', { rhat: [1.02, 'pending'] }, 'warn'],
   ['rhat', 'no scalars', { scalars: 0 }, 'unknown'],
-  ['ess', '400 of four chains', { essBulk: figures([400, 4000]) }, 'ok'],
-  ['ess', 'less bulk ESS', { essBulk: figures([399.9, 4000]) }, 'warn'],
-  ['ess', 'less tail ESS', { essTail: figures([399.9, 4000]) }, 'warn'],
-  ['ess', '100 of four chains', { essTail: figures([100, 4000]) }, 'warn'],
-  ['ess', 'less than 100', { essTail: figures([99.9, 4000]) }, 'fail'],
-  ['ess', '100 of one chain', { chains: [7], draws: 4000, essBulk: figures([100, 4000]) }, 'ok'],
-  ['ess', 'not all computed', { essBulk: figures([4000, 'pending']) }, 'unknown'],
-  ['ess', 'not all computed, but some below', { essBulk: figures([50, 'pending']) }, 'fail'],
-  ['ess', 'tails of indicators that are constant', { essTail: figures(['constant', 'constant']) }, 'ok'],
+  ['ess', '400 of four chains', { essBulk: [400, 4000] }, 'ok'],
+  ['ess', 'less bulk ESS', { essBulk: [399.9, 4000] }, 'warn'],
+  ['ess', 'less tail ESS', { essTail: [399.9, 4000] }, 'warn'],
+  ['ess', '100 of four chains', { essTail: [100, 4000] }, 'warn'],
+  ['ess', 'less than 100', { essTail: [99.9, 4000] }, 'fail'],
+  ['ess', '100 of one chain', { chains: [7], draws: 4000, essBulk: [100, 4000] }, 'ok'],
+  ['ess', 'not all computed', { essBulk: [4000, 'pending'] }, 'unknown'],
+  ['ess', 'not all computed, but some below', { essBulk: [50, 'pending'] }, 'fail'],
+  ['ess', 'tails of indicators that are constant', { essTail: ['constant', 'constant'] }, 'ok'],
   ['bfmi', '0.3', { bfmi: [1, 0.3, 1, 1] }, 'ok'],
   ['bfmi', 'below 0.3', { bfmi: [1, 0.2999, 1, 1] }, 'warn'],
   ['bfmi', '0.2', { bfmi: [1, 0.2, 1, 1] }, 'warn'],
@@ -388,7 +410,7 @@ describe('divergences', () => {
 describe('R-hat', () => {
   it('blames the chain without which it is good', () => {
     const blame = [{ row: 1, rhat: 1.4, without: [1.45, 1.42, 1.002, 1.5] }]
-    expect(check('rhat', { rhat: figures([1.02, 1.4]), blame })).toMatchInlineSnapshot(`
+    expect(check('rhat', { rhat: [1.02, 1.4], blame })).toMatchInlineSnapshot(`
       {
         "advice": "Look at chain 2: its trace, its starting point, its step size; start it again, and longer, before trusting the others: it may have found a mode that they have not",
         "chains": [
@@ -428,7 +450,7 @@ describe('R-hat', () => {
 
   it('tells the share of scalars above the threshold', () => {
     const values = Array.from({ length: 10_008 }, (_, row) => (row < 12 ? 1.012 : 1.001))
-    const { message, worst } = check('rhat', { scalars: values.length, rhat: figures(values) })
+    const { message, worst } = check('rhat', { scalars: values.length, rhat: values })
     expect(message).toBe(
       'R-hat is up to 1.012 (mu); 12 of 10008 scalars (0.12 %) exceed 1.01, the threshold of Vehtari et al. 2021; of so many, a few exceed it by chance',
     )
@@ -436,7 +458,7 @@ describe('R-hat', () => {
   })
 
   it('of chains that are each constant has no number', () => {
-    const { message, worst } = check('rhat', { rhat: figures([1, 'infinite']) })
+    const { message, worst } = check('rhat', { rhat: [1, 'infinite'] })
     expect(message).toContain('R-hat is up to infinite (tau)')
     expect(worst?.[0]).toEqual({ label: 'tau', value: null })
   })
@@ -447,7 +469,7 @@ describe('R-hat', () => {
 })
 
 describe('ESS', () => {
-  const low = { essBulk: figures([3900, 210]) }
+  const low = { essBulk: [3900, 210] }
 
   it('grows with the draws, and its time is told', () => {
     const growth = [{ row: 1, half: 100, all: 210 }]
@@ -479,11 +501,11 @@ describe('ESS', () => {
   })
 
   it('is not foretold where R-hat is bad', () => {
-    expect(check('ess', { ...low, rhat: figures([1.2, 1]) }).advice).not.toContain('a second')
+    expect(check('ess', { ...low, rhat: [1.2, 1] }).advice).not.toContain('a second')
   })
 
   it('says of two figures the worse', () => {
-    expect(check('ess', { essTail: figures([3800, 77]) }).message).toContain('the least tail ESS is 77 (tau)'.slice(4))
+    expect(check('ess', { essTail: [3800, 77] }).message).toContain('the least tail ESS is 77 (tau)'.slice(4))
   })
 })
 
