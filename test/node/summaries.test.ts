@@ -78,4 +78,10 @@ test('rests last three times as long as the work, while draws are stored', () =>
   expect([rests.after(5), rests.after(1000)]).toEqual([15, 100])
   now = 1100
   expect(rests.after(5)).toBe(0)
+  tally.appended(1, 100)
+  now = 2100
+  expect(rests.after(5)).toBe(0)
+  tally.appended(1, 100)
+  now = 2200
+  expect(rests.after(5)).toBe(15)
 })

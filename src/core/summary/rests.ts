@@ -11,22 +11,24 @@ export class Rests {
   private readonly now: () => number
   private seen: number
   private grownAt = Number.NEGATIVE_INFINITY
+  private lookedAt: number
 
   /** @param count number of draws, or of appends, that grows with each append */
   constructor(count: () => number, now: () => number = () => performance.now()) {
     this.count = count
     this.now = now
     this.seen = count()
+    this.lookedAt = now()
   }
 
   /** Milliseconds of the rest behind some milliseconds of work; 0 while nothing is stored. */
   after(worked: number): number {
     const count = this.count()
     const now = this.now()
-    if (count !== this.seen) {
-      this.seen = count
-      this.grownAt = now
-    }
+    // Growth since a look that is long ago may be as old as that.
+    if (count !== this.seen && now - this.lookedAt < QUIET_MS) this.grownAt = now
+    this.seen = count
+    this.lookedAt = now
     return now - this.grownAt < QUIET_MS ? Math.min(MOST_MS, SHARE * worked) : 0
   }
 }
