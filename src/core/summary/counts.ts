@@ -40,7 +40,7 @@ export class Counts {
       const begin = first + counters.draws
       const count = length - begin
       if (count > 0) {
-        const range = { spec, elements: [0, spec.elements], first: begin, count } as const
+        const range = { spec, elements: [[0, spec.elements]], first: begin, count } as const
         for await (const bytes of source.read(chain, range)) counters.add(bytes, spec.dtype)
       }
     } catch (error) {
