@@ -1,6 +1,6 @@
 /** The generalised Pareto fit of tails (Zhang and Stephens 2009), and Pareto smoothing (Vehtari et al. 2024, arXiv:1507.02646). */
 import { type Convention, LEAST_RANGE, type Statistic } from './convention.ts'
-import { essTail } from './ess.ts'
+import { essQuantile, essTail } from './ess.ts'
 import type { Scalar } from './scalar.ts'
 import { isReason } from './statistic.ts'
 
@@ -84,14 +84,31 @@ export function paretoKhat(scalar: Scalar, tail: 'both' | 'left' | 'right' = 'bo
 function lengthOfTail(scalar: Scalar, tail: 'both' | 'left' | 'right'): Statistic {
   const { convention } = scalar
   const size = scalar.values.length
-  const ess = essTail(scalar, [0.05, 0.95])
-  if (isReason(ess) && convention === 'posterior') return ess
-  // ArviZ takes the relative ESS, of the draws that half-chains have. NaN, its value for too few draws, is not more than any bound.
-  const draws = convention === 'arviz' ? scalar.halves.length : size
-  const length = tailLength(size, isReason(ess) ? Number.NaN : ess / draws)
+  const efficiency = convention === 'arviz' ? relativeEss(scalar) : perDraw(essTail(scalar, TAILS), size)
+  if (isReason(efficiency)) return efficiency
+  const length = tailLength(size, efficiency)
   if (convention === 'arviz' && tail !== 'both') return length < LEAST_TAIL ? 'too_few' : length
   const least = Math.max(length, LEAST_TAIL)
   return (tail === 'both' && least > size / 2) || least >= size ? 'too_few' : least
+}
+
+const TAILS = [0.05, 0.95] as const
+
+function perDraw(ess: Statistic, draws: number): Statistic {
+  return isReason(ess) ? ess : ess / draws
+}
+
+/**
+ * ArviZ's relative ESS of the tails, of the draws that half-chains have; that of a constant indicator it forgets to divide. NaN, its value for
+ * too few draws, is not more than any bound.
+ */
+function relativeEss(scalar: Scalar): number {
+  const draws = scalar.halves.length
+  const [low, high] = TAILS.map((p) => {
+    const ess = essQuantile(scalar, p)
+    return isReason(ess) ? Number.NaN : ess === draws ? draws : ess / draws
+  })
+  return Math.min(low as number, high as number)
 }
 
 /** Shape of the upper tail; undefined where its draws are equal, NaN where many are. */
