@@ -1,7 +1,7 @@
 /** All statistics of a scalar, by the names that the cases of both packages give them. */
 import type { Statistic } from '../../src/core/diagnostics/convention.ts'
 import { bfmi } from '../../src/core/diagnostics/energy.ts'
-import { essBulk, essIdentity, essMean, essQuantile, essSd, essTail } from '../../src/core/diagnostics/ess.ts'
+import { essBulk, essIdentity, essLocal, essMean, essQuantile, essSd, essTail } from '../../src/core/diagnostics/ess.ts'
 import { mcseMean, mcseQuantile, mcseSd } from '../../src/core/diagnostics/mcse.ts'
 import { paretoKhat } from '../../src/core/diagnostics/pareto.ts'
 import { eti, hdi, mad, mean, median, quantile, sd } from '../../src/core/diagnostics/quantiles.ts'
@@ -34,6 +34,8 @@ export const STATISTICS: Readonly<Record<string, (scalar: Scalar) => Statistic>>
   mcse_q95: (scalar) => mcseQuantile(scalar, 0.95),
   khat: (scalar) => paretoKhat(scalar),
   khat_right: (scalar) => paretoKhat(scalar, 'right'),
+  khat_left: (scalar) => paretoKhat(scalar, 'left'),
+  ess_local: (scalar) => essLocal(scalar, 0.2, 0.4),
   q05: (scalar) => quantile(scalar, 0.05),
   q95: (scalar) => quantile(scalar, 0.95),
   mean,

@@ -2,9 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Statistic } from '../../../src/core/diagnostics/convention.ts'
 import { bfmi } from '../../../src/core/diagnostics/energy.ts'
-import { essLocal, essQuantile } from '../../../src/core/diagnostics/ess.ts'
+import { essQuantile } from '../../../src/core/diagnostics/ess.ts'
 import { mcseQuantile } from '../../../src/core/diagnostics/mcse.ts'
-import { paretoKhat } from '../../../src/core/diagnostics/pareto.ts'
 import { eti, hdi, quantile } from '../../../src/core/diagnostics/quantiles.ts'
 import { rhatNested } from '../../../src/core/diagnostics/rhat.ts'
 import { Scalar, Workspace } from '../../../src/core/diagnostics/scalar.ts'
@@ -22,10 +21,8 @@ const MORE: Readonly<Record<string, (scalar: Scalar) => Statistic>> = {
     ),
   ess_q0: (scalar) => essQuantile(scalar, 0),
   ess_q1: (scalar) => essQuantile(scalar, 1),
-  ess_local: (scalar) => essLocal(scalar, 0.2, 0.4),
   mcse_q0: (scalar) => mcseQuantile(scalar, 0),
   mcse_q1: (scalar) => mcseQuantile(scalar, 1),
-  khat_left: (scalar) => paretoKhat(scalar, 'left'),
   q0: (scalar) => quantile(scalar, 0),
   q1: (scalar) => quantile(scalar, 1),
   eti_lb: (scalar) => eti(scalar, 1e-9)[0],

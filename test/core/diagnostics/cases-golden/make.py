@@ -117,6 +117,8 @@ def arviz(x: np.ndarray) -> dict[str, float | str]:
         "mcse_q95": lambda: stats.mcse(x, method="quantile", prob=0.95),
         "khat": lambda: stats._pareto_khat(x)[1],
         "khat_right": lambda: stats._pareto_khat(x, tail="right")[1],
+        "khat_left": lambda: stats._pareto_khat(x, tail="left")[1],
+        "ess_local": lambda: stats.ess(x, method="local", prob=(0.2, 0.4)),
         "q05": lambda: np.quantile(x, 0.05),
         "q95": lambda: np.quantile(x, 0.95),
         "mean": lambda: np.mean(x),
@@ -152,10 +154,10 @@ def in_r(cases: dict[str, np.ndarray]) -> dict[str, dict[str, float | str]]:
 
 
 def for_r(value: float) -> str:
-    """A double as R reads it."""
+    """A double as R reads it: decimals it takes for a neighbour at times."""
     if np.isnan(value):
         return "NaN"
-    return repr(float(value)) if np.isfinite(value) else ("Inf" if value > 0 else "-Inf")
+    return float(value).hex() if np.isfinite(value) else ("Inf" if value > 0 else "-Inf")
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ statistics <- list(
   mcse_q95 = function(x) mcse_quantile(x, 0.95),
   khat = khat,
   khat_right = function(x) khat(x, tail = "right"),
+  khat_left = function(x) khat(x, tail = "left"),
   q05 = function(x) quantile(x, 0.05, names = FALSE),
   q95 = function(x) quantile(x, 0.95, names = FALSE),
   mean = mean,

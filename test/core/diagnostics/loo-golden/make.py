@@ -84,7 +84,8 @@ def in_r(values: np.ndarray, efficiency: list[float]) -> dict[str, object]:
     """Results of R's loo (loo.R)."""
     observations, chains, draws = values.shape
     # R's first index runs fastest: draw, chain, observation are the order of C backwards.
-    lines = [f"{observations} {chains} {draws}", *map(repr, map(float, [*efficiency, *values.ravel()]))]
+    # R takes decimals for a neighbour at times, and hexadecimal numbers for themselves.
+    lines = [f"{observations} {chains} {draws}", *(float(value).hex() for value in [*efficiency, *values.ravel()])]
     script = ["Rscript", str(HERE / "loo.R")]
     return json.loads(subprocess.run(script, input="\n".join(lines), capture_output=True, text=True, check=True).stdout)
 
