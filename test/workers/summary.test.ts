@@ -203,7 +203,6 @@ describe('a wide run', () => {
     expect(leftOut[0].chain).toBe(9)
     expect(rows).toEqual((await summaryOf(memory, 'wide', '?sort=-rhat&limit=10000')).rows)
     waits.sort((a, b) => a - b)
-    console.log(`appends: ${waits.length}, median ${waits[waits.length >> 1]} ms, longest ${waits.at(-1)} ms`)
     expect(waits.length).toBeGreaterThan(10)
     expect(waits[waits.length >> 1]).toBeLessThan(300)
     expect(waits.at(-1)).toBeLessThan(1500)
