@@ -48,6 +48,7 @@ import { tenantRoutes } from './routes/tenants.ts'
 import { traceRoutes } from './routes/trace.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import type { StoreBackend } from './runs/backend.ts'
+import { type Diagnosed, Diagnoses } from './runs/diagnoses.ts'
 import { VERSION } from './version.ts'
 
 export { LOCAL_TENANT }
@@ -101,6 +102,8 @@ export interface AppOptions {
   readonly summaries?: Summaries
   /** A platform's way to compute summaries and checks; by `summaries` when absent. */
   readonly diagnostics?: Diagnostics
+  /** Runs of which diagnostics are kept: by default also those that somebody watches, behind all requests. */
+  readonly diagnosed?: Diagnosed
   /** Learns of defects and of storage that fails; the client is told only their code. */
   readonly report?: (requestId: string, error: unknown) => void
   /** Learns of every change of tenants and keys. */
@@ -177,6 +180,7 @@ function servicesOf(options: AppOptions): Services {
     whenAnswered = () => false,
     bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes }),
     openAnswers = new OpenAnswers(bounds),
+    diagnosed = 'watched',
     now = Date.now,
     summaries = new Summaries(new Workshop(new LocalBench())),
     diagnostics = diagnosticsOf(summaries, now),
@@ -191,7 +195,7 @@ function servicesOf(options: AppOptions): Services {
     whenAnswered,
     authorize: counted(authorizeWith(options, management), openAnswers, whenAnswered),
     quotas: new Quotas(now),
-    diagnostics,
+    diagnoses: new Diagnoses(diagnostics, diagnosed),
     management,
     openBackend,
     meter: options.meter,

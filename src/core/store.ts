@@ -161,7 +161,7 @@ export interface Store {
   /** Replaces the document; false, and nothing is changed, when the revision that it replaces is not the present one. */
   setAbout(registration: string, change: AboutChange): Promise<boolean>
   /**
-   * Keeps the figures that the run's line shows; those of an earlier moment than the present ones change nothing. No revision
+   * Keeps the figures that the run's line shows; those that were asked for before the present ones change nothing. No revision
    * and no time of a last write moves. @throws McbError `run_not_found`
    */
   setDiagnostics(registration: string, diagnostics: RunDiagnostics): Promise<void>

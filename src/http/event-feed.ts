@@ -2,10 +2,11 @@
  * The events of one watcher of a run, as text/event-stream.
  *
  * However fast chains grow and however slowly the watcher reads, a feed keeps one length a chain: a length that has not
- * been taken yet is replaced by the present one.
+ * been taken yet is replaced by the present one, and so are diagnostics.
  *
  * https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
+import type { RunDiagnostics } from '../core/diagnostics/run-diagnostics.ts'
 import type { RunWatcher } from '../core/store.ts'
 
 /** Milliseconds between two events of one chain: at most 10 a second. */
@@ -25,6 +26,9 @@ export class EventFeed implements RunWatcher {
   /** Times from which on chains may be told of again, by chain. */
   private readonly rests = new Map<number, number>()
   private readonly registration: string
+  /** Text of the diagnostics that the watcher knows, and of those that it must still be told. */
+  private knownDiagnostics = ''
+  private newDiagnostics = ''
   private draws = 0
   private end: 'deleted' | 'lost' | undefined
   private wake: () => void = () => {}
@@ -37,6 +41,12 @@ export class EventFeed implements RunWatcher {
     if (length <= (this.told.get(chain) ?? -1) || length <= (this.news.get(chain) ?? -1)) return
     this.news.set(chain, length)
     this.wake()
+  }
+
+  diagnosed(diagnostics: RunDiagnostics): void {
+    const text = JSON.stringify(diagnostics)
+    this.newDiagnostics = text === this.knownDiagnostics ? '' : text
+    if (this.newDiagnostics !== '') this.wake()
   }
 
   deleted(): void {
@@ -104,7 +114,15 @@ export class EventFeed implements RunWatcher {
       this.tell(chain, length)
       text += this.event(chain, length)
     }
-    return text
+    return text + this.takeDiagnostics()
+  }
+
+  /** No id: a watcher that connects again is told them again. */
+  private takeDiagnostics(): string {
+    if (this.newDiagnostics === '') return ''
+    this.knownDiagnostics = this.newDiagnostics
+    this.newDiagnostics = ''
+    return `event: diagnostics\ndata: ${this.knownDiagnostics}\n\n`
   }
 
   private dueTimes(): number[] {

@@ -2,8 +2,8 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Quotas } from '../access/quotas.ts'
 import type { Bounds, Limits } from '../core/limits.ts'
-import type { Diagnostics } from '../core/summary/diagnostics.ts'
 import type { StoreBackend } from '../runs/backend.ts'
+import type { Diagnoses } from '../runs/diagnoses.ts'
 import type { BodyBudget } from './body-budget.ts'
 import type { AppContext, AppEnv, ReadBody, WhenAnswered } from './context.ts'
 import type { Management } from './management.ts'
@@ -55,8 +55,8 @@ export interface Services {
   readonly whenAnswered: WhenAnswered
   readonly bounds: Bounds
   readonly quotas: Quotas
-  /** Computes summaries and checks of runs, for all tenants. */
-  readonly diagnostics: Diagnostics
+  /** Computes summaries and checks of runs, for all tenants, and keeps what lists show of them. */
+  readonly diagnoses: Diagnoses
   /** Gives a request its caller and that caller's backend: the one place where that happens. */
   readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun' | 'answer'>) => MiddlewareHandler<AppEnv>
   /** Management of tenants and keys; absent where there are none. */

@@ -9,7 +9,6 @@ import type { Operation, Resources, Services } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
 import { withRun } from '../http/run-of-request.ts'
 import { waitOf } from '../http/summary-query.ts'
-import { check } from '../runs/diagnose.ts'
 
 const getChecks: Operation = {
   needs: 'read',
@@ -24,11 +23,11 @@ const getChecks: Operation = {
   handler: answerChecks,
 }
 
-async function answerChecks(c: AppContext, { diagnostics }: Services): Promise<Response> {
+async function answerChecks(c: AppContext, { diagnoses }: Services): Promise<Response> {
   const asking = { owner: c.get('backend'), waitMs: waitOf(c) }
   const text = await withRun(c, ridParam(c), {}, async (run) => {
     if (c.req.method === 'HEAD') return null
-    return jsonText(checksJson(await check(run, diagnostics, asking)))
+    return jsonText(checksJson(await diagnoses.check(run, asking)))
   })
   const headers = { 'Content-Type': JSON_TYPE }
   return text === null ? c.body(null, 200, headers) : c.body(text, 200, headers)

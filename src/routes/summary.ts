@@ -16,7 +16,6 @@ import { ridParam } from '../http/params.ts'
 import { withRun } from '../http/run-of-request.ts'
 import { summaryQuery, summarySpecsQuery, waitOf } from '../http/summary-query.ts'
 import type { StoreRun } from '../runs/backend.ts'
-import { summarise } from '../runs/diagnose.ts'
 
 const getSummary: Operation = {
   needs: 'read',
@@ -60,8 +59,8 @@ async function answerSummary(c: AppContext, services: Services): Promise<Respons
   return c.body(summaryCsv(found.summary), 200, { ...headers, ...linkTo(c, found.summary) })
 }
 
-function answer(c: AppContext, { diagnostics }: Services, run: StoreRun, question: SummaryQuestion): Promise<Summary> {
-  return summarise(run, diagnostics, question, { owner: c.get('backend'), waitMs: waitOf(c) })
+function answer(c: AppContext, { diagnoses }: Services, run: StoreRun, question: SummaryQuestion): Promise<Summary> {
+  return diagnoses.summarise(run, question, { owner: c.get('backend'), waitMs: waitOf(c) })
 }
 
 /** @throws McbError `chain_not_found` */

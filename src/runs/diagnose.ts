@@ -1,7 +1,8 @@
 /** Diagnostics of stored runs: computed where the draws are, if their store does that, or else by this server. */
-import type { RunChecks } from '../core/diagnostics/checks/check.ts'
+import type { RunAbout } from '../core/interfaces.ts'
 import { isDiagnosing } from '../core/summary/diagnosing-store.ts'
 import type { Diagnostics } from '../core/summary/diagnostics.ts'
+import type { Examination } from '../core/summary/examination.ts'
 import type { SummaryQuestion } from '../core/summary/question.ts'
 import type { Asking } from '../core/summary/summaries.ts'
 import type { Summary } from '../core/summary/summary.ts'
@@ -21,9 +22,9 @@ export function summarise(
 }
 
 /** @throws McbError as `Diagnostics.check` */
-export async function check(run: StoreRun, diagnostics: Diagnostics, asking: Asking): Promise<RunChecks> {
+export function check(run: StoreRun, about: RunAbout, diagnostics: Diagnostics, asking: Asking): Promise<Examination> {
   const { store, registration } = run
-  const { createdAt, updatedAt, state, facts, attributes } = await run.about()
+  const { createdAt, updatedAt, state, facts, attributes } = about
   const circumstances = { createdAt, updatedAt, state, facts, attributes }
   if (isDiagnosing(store)) return store.check(registration, circumstances, asking.waitMs)
   return diagnostics.check(drawSourceOf(run), circumstances, asking)

@@ -30,11 +30,11 @@ import { IsolateDiagnostics } from './isolate-diagnostics.ts'
 
 /**
  * Looks that a stream of events takes at a run before its reader has to connect again: the free plan allows a request 50
- * queries of D1, of which a look takes two.
+ * queries of D1, of which a look takes two, and the beginning of the stream some ten.
  *
  * https://developers.cloudflare.com/d1/platform/limits/
  */
-const LOOKS_PER_WATCH = 20
+const LOOKS_PER_WATCH = 19
 
 /** Tenants whose backends an isolate keeps at a time. */
 const BACKENDS = 1000
@@ -136,6 +136,8 @@ function openApp(env: Env): Hono<AppEnv> {
     bounds: setUp(() => workerBoundsOf(env)),
     readBody: readWorkersBody,
     diagnostics: new IsolateDiagnostics(),
+    // Nothing runs behind a request for long.
+    diagnosed: 'asked',
   })
 }
 

@@ -4,9 +4,8 @@
  * Requests of an isolate share memory, and nothing else: what one has begun, its timers and reads, ends with it, and another
  * would wait for it for ever.
  */
-import type { RunChecks } from '../core/diagnostics/checks/check.ts'
 import { type Diagnostics, diagnosticsOf } from '../core/summary/diagnostics.ts'
-import type { Circumstances } from '../core/summary/examination.ts'
+import type { Circumstances, Examination } from '../core/summary/examination.ts'
 import { LEAST_WAIT_MS, SHIFT_EFFORT, summariesInShifts } from '../core/summary/isolate.ts'
 import { SummaryMemory } from '../core/summary/memory.ts'
 import type { SummaryQuestion } from '../core/summary/question.ts'
@@ -25,7 +24,7 @@ export class IsolateDiagnostics implements Diagnostics {
     return this.inShift(asking, (diagnostics, inShift) => diagnostics.summarise(source, question, inShift))
   }
 
-  check(source: DrawSource, run: Circumstances, asking: Asking): Promise<RunChecks> {
+  check(source: DrawSource, run: Circumstances, asking: Asking): Promise<Examination> {
     return this.inShift(asking, (diagnostics, inShift) => diagnostics.check(source, run, inShift))
   }
 

@@ -24,6 +24,49 @@ test('a watcher that does not read costs one length a chain', async () => {
   expect(await next(text)).toContain('event: deleted')
 })
 
+const FIGURES = {
+  ...{ rhat: 1.02, essBulk: 310.5, essTail: 288, divergences: 3, bfmi: null, status: 'fail' as const },
+  ...{ draws: 100, at: '2026-11-29T05:30:00.000Z' },
+}
+
+test('diagnostics come behind the state, without an id, and a slow reader is told the last alone', async () => {
+  const feed = new EventFeed('r')
+  feed.diagnosed(FIGURES)
+  feed.grown(0, 5)
+  const text = feed.text(undefined)
+  await next(text)
+  expect(await next(text)).toContain('event: state')
+  expect(await next(text)).toContain('data: {"chain":0,"length":5}')
+  expect(await next(text)).toBe(`event: diagnostics\ndata: ${JSON.stringify(FIGURES)}\n\n`)
+  for (let draws = 101; draws <= 100_000; draws++) feed.diagnosed({ ...FIGURES, draws })
+  feed.grown(0, 6)
+  const piece = await next(text)
+  expect(piece.match(/event: .*|data: .*/g)).toEqual([
+    'data: {"chain":0,"length":6}',
+    'event: diagnostics',
+    `data: ${JSON.stringify({ ...FIGURES, draws: 100_000 })}`,
+  ])
+  // The same once more is no event.
+  feed.diagnosed({ ...FIGURES, draws: 100_000 })
+  feed.deleted()
+  expect(await next(text)).toContain('event: deleted')
+})
+
+test('a watcher that connects again is told diagnostics again, and keeps its id', async () => {
+  const open = (lastEventId?: string) => {
+    const feed = new EventFeed('r')
+    feed.grown(0, 5)
+    feed.diagnosed(FIGURES)
+    return feed.text(lastEventId)
+  }
+  const first = open()
+  let id = ''
+  for (let pieces = 0; pieces < 4; pieces++) id = /^id: (.*)$/m.exec(await next(first))?.[1] ?? id
+  const again = open(id)
+  await next(again)
+  expect(await next(again)).toMatch(/^event: diagnostics\ndata: /)
+})
+
 test('a state that was not told to its end is told again', async () => {
   const opened = (lastEventId?: string) => {
     const feed = new EventFeed('r')
@@ -84,7 +127,8 @@ test('a watcher that goes leaves no timer behind', async () => {
   for (let pieces = 0; pieces < 3; pieces++) await reader.read()
   const waiting = reader.read()
   await vi.advanceTimersByTimeAsync(10)
-  expect(vi.getTimerCount()).toBe(1)
+  // One for the next comment, one for diagnostics.
+  expect(vi.getTimerCount()).toBe(2)
   await reader.cancel()
   await waiting
   await vi.advanceTimersByTimeAsync(1)

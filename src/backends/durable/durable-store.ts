@@ -7,7 +7,6 @@
  * https://developers.cloudflare.com/durable-objects/best-practices/error-handling/
  */
 
-import type { RunChecks } from '../../core/diagnostics/checks/check.ts'
 import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import { McbError } from '../../core/errors.ts'
 import type {
@@ -25,7 +24,7 @@ import type {
   Usage,
 } from '../../core/store.ts'
 import type { DiagnosingStore } from '../../core/summary/diagnosing-store.ts'
-import type { Circumstances } from '../../core/summary/examination.ts'
+import type { Circumstances, Examination } from '../../core/summary/examination.ts'
 import type { SummaryQuestion } from '../../core/summary/question.ts'
 import type { Summary } from '../../core/summary/summary.ts'
 import { type Outcome, resultOf } from '../outcome.ts'
@@ -103,26 +102,27 @@ export class DurableStore implements DiagnosingStore {
 
   summarise(registration: string, { specs, ...question }: SummaryQuestion, waitMs: number): Promise<Summary> {
     const sent = { ...question, specs: specs.map(({ index }) => index) }
-    return this.inShifts(registration, waitMs, (object, left) =>
-      object.summarise(this.tenant, registration, sent, left),
-    )
+    const ask = (object: RunStub, left: number) => object.summarise(this.tenant, registration, sent, left)
+    return this.inShifts(registration, waitMs, ask, (summary) => summary)
   }
 
-  check(registration: string, run: Circumstances, waitMs: number): Promise<RunChecks> {
-    return this.inShifts(registration, waitMs, (object, left) => object.check(this.tenant, registration, run, left))
+  check(registration: string, run: Circumstances, waitMs: number): Promise<Examination> {
+    const ask = (object: RunStub, left: number) => object.check(this.tenant, registration, run, left)
+    return this.inShifts(registration, waitMs, ask, ({ checks }) => checks)
   }
 
   /** Asks the run's object shift after shift, each of which has a request's time of its processor. */
-  private async inShifts<T extends { readonly progress?: number }>(
+  private async inShifts<T>(
     registration: string,
     waitMs: number,
     ask: (object: RunStub, leftMs: number) => Promise<Outcome<T>>,
+    told: (answer: T) => { readonly progress?: number },
   ): Promise<T> {
     const until = performance.now() + waitMs
     for (;;) {
       const left = Math.max(0, until - performance.now())
       const answer = await this.callRun(registration, (object) => ask(object, left))
-      if (answer.progress === undefined || performance.now() >= until) return answer
+      if (told(answer).progress === undefined || performance.now() >= until) return answer
     }
   }
 

@@ -5,12 +5,11 @@
  * has more time asks again, and leaves three quarters of the time to appends.
  */
 
-import type { RunChecks } from '../../core/diagnostics/checks/check.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { type Diagnostics, diagnosticsOf } from '../../core/summary/diagnostics.ts'
-import type { Circumstances } from '../../core/summary/examination.ts'
+import type { Circumstances, Examination } from '../../core/summary/examination.ts'
 import { LEAST_WAIT_MS, SHIFT_EFFORT, summariesInShifts } from '../../core/summary/isolate.ts'
 import { SummaryMemory } from '../../core/summary/memory.ts'
 import type { SummaryQuestion } from '../../core/summary/question.ts'
@@ -52,7 +51,7 @@ export class ObjectDiagnostics {
   }
 
   /** The checks, likewise. */
-  async check(store: Store, registration: string, run: Circumstances, waitMs: number): Promise<RunChecks> {
+  async check(store: Store, registration: string, run: Circumstances, waitMs: number): Promise<Examination> {
     const source = await this.sourceOf(store, registration)
     return this.inShift(waitMs, (asking) => this.diagnostics.check(source, run, asking))
   }

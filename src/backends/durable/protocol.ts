@@ -1,6 +1,5 @@
 /** Messages between a Worker and the run objects: the methods of `Store`, with bytes as bytes and errors as data. */
 import type { WebSocket } from '@cloudflare/workers-types'
-import type { RunChecks } from '../../core/diagnostics/checks/check.ts'
 import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import type {
   AboutChange,
@@ -12,7 +11,7 @@ import type {
   StoredAbout,
   StoredRun,
 } from '../../core/store.ts'
-import type { Circumstances } from '../../core/summary/examination.ts'
+import type { Circumstances, Examination } from '../../core/summary/examination.ts'
 import type { Summary } from '../../core/summary/summary.ts'
 import type { Outcome } from '../outcome.ts'
 import { type PackedRead, packedBytes, packRead, unpackRead } from '../packing.ts'
@@ -59,7 +58,7 @@ export interface RunStub {
     cursor?: ReadCursor,
   ): Promise<Outcome<PackedRead | StreamedRead>>
   summarise(tenant: string, registration: string, question: SentQuestion, waitMs: number): Promise<Outcome<Summary>>
-  check(tenant: string, registration: string, run: Circumstances, waitMs: number): Promise<Outcome<RunChecks>>
+  check(tenant: string, registration: string, run: Circumstances, waitMs: number): Promise<Outcome<Examination>>
   /** Opens a WebSocket at a `watchUrl`; 404 when the run is not there. */
   fetch(
     url: string,

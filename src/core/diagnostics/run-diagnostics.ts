@@ -17,7 +17,7 @@ export type RunDiagnostics = {
   readonly bfmi: number | null
   /** The worst status of all checks; null where they were not computed. */
   readonly status: Status | null
-  /** The moment of the draws (RFC 3339, UTC, milliseconds): figures of an earlier one never replace those of a later one. */
+  /** The moment at which they were asked for (RFC 3339, UTC, milliseconds): earlier ones never replace later ones. */
   readonly at: string
 }
 
@@ -39,4 +39,11 @@ export function readRunDiagnostics(value: JsonValue | undefined): RunDiagnostics
 function numberOrNull(value: JsonObject, name: string): number | null {
   const member = value[name]
   return typeof member === 'number' ? member : null
+}
+
+/** True where figures tell more than those before: others, or of other draws. */
+export function isNews(before: RunDiagnostics | null, after: RunDiagnostics): boolean {
+  if (before === null) return true
+  if (before.draws === after.draws && before.status !== null && after.status === null) return false
+  return JSON.stringify({ ...before, at: '' }) !== JSON.stringify({ ...after, at: '' })
 }

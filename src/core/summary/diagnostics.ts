@@ -1,6 +1,5 @@
 /** Diagnostics of runs, as a server answers them: summaries of their draws, and checks. */
-import type { RunChecks } from '../diagnostics/checks/check.ts'
-import { type Circumstances, Examinations } from './examination.ts'
+import { type Circumstances, type Examination, Examinations } from './examination.ts'
 import type { SummaryQuestion } from './question.ts'
 import type { DrawSource } from './source.ts'
 import type { Asking, Summaries } from './summaries.ts'
@@ -11,7 +10,7 @@ export interface Diagnostics {
   /** @throws McbError `chain_not_found`, `invalid_parameter`, `run_replaced`, `payload_too_large`, `overloaded` */
   summarise(source: DrawSource, question: SummaryQuestion, asking: Asking): Promise<Summary>
   /** @throws McbError `payload_too_large`, `overloaded`, `run_not_found` */
-  check(source: DrawSource, run: Circumstances, asking: Asking): Promise<RunChecks>
+  check(source: DrawSource, run: Circumstances, asking: Asking): Promise<Examination>
 }
 
 /** @param now milliseconds since 1970 */

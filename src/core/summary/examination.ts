@@ -5,10 +5,12 @@ import { type Blame, MOST_BLAMED } from '../diagnostics/checks/blame.ts'
 import type { RunChecks } from '../diagnostics/checks/check.ts'
 import { checksOf, LEAST_DRAWS } from '../diagnostics/checks/checks.ts'
 import { samplingSeconds } from '../diagnostics/checks/eta.ts'
-import type { ChainProgress } from '../diagnostics/checks/evidence.ts'
+import type { ChainProgress, Evidence } from '../diagnostics/checks/evidence.ts'
 import type { Growth } from '../diagnostics/checks/growth.ts'
 import type { Ranked } from '../diagnostics/checks/ranked.ts'
+import { worstFigures } from '../diagnostics/checks/worst-figures.ts'
 import { type Figure, LOOK_FIGURES } from '../diagnostics/figures.ts'
+import type { RunDiagnostics } from '../diagnostics/run-diagnostics.ts'
 import type { ColumnSpec, RigidNumbers } from '../draws/columns.ts'
 import { ElementNames } from '../draws/labels.ts'
 import { McbError } from '../errors.ts'
@@ -62,6 +64,12 @@ interface Work {
 
 const NO_CAUSES: Causes = { blame: [], growth: [], isWhole: true }
 
+export interface Examination {
+  readonly checks: RunChecks
+  /** Figures that lists show; undefined while those of a scalar are pending. */
+  readonly diagnostics: RunDiagnostics | undefined
+}
+
 export class Examinations {
   private readonly summaries: Summaries
   private readonly now: () => number
@@ -76,7 +84,8 @@ export class Examinations {
   }
 
   /** @throws McbError `payload_too_large`, `overloaded`, `run_not_found` */
-  async examine(source: DrawSource, run: Circumstances, asking: Asking): Promise<RunChecks> {
+  async examine(source: DrawSource, run: Circumstances, asking: Asking): Promise<Examination> {
+    const at = this.now()
     const until = performance.now() + asking.waitMs
     const desk = await this.summaries.desk(source, { warmup: 'exclude', convention: 'posterior' }, asking)
     const scalars = new Scalars([...source.schema.draws.values()].filter(isNumbers))
@@ -85,7 +94,7 @@ export class Examinations {
     const { isWhole, ...found } =
       this.judged.get(stock.key) ?? (await this.judge(source, run, { desk, scalars, until }))
     const names = new ElementNames(source.meta)
-    const checks = checksOf({
+    const evidence: Evidence = {
       ...{ now: this.now(), isOver: run.state === 'done', progress: await progressOf(source, run) },
       ...{ chains: moment.chains.map(({ chain }) => chain), draws: moment.draws, scalars: scalars.total },
       label: (row) => {
@@ -94,9 +103,13 @@ export class Examinations {
       },
       ...found,
       seconds: secondsOf(moment, run),
-    })
+    }
+    const checks = checksOf(evidence)
     const progress = Math.min(MOST_PROGRESS, found.inDraws.scalars / Math.max(1, scalars.total))
-    return { rid: source.rid, registration: source.registration, ...checks, ...(!isWhole && { progress }) }
+    return {
+      checks: { rid: source.rid, registration: source.registration, ...checks, ...(!isWhole && { progress }) },
+      diagnostics: worstFigures(evidence, checks, at),
+    }
   }
 
   /** Gathers the evidence of a moment; once it is whole, it is kept. */

@@ -13,8 +13,6 @@ export async function examineSource(
   { signal }: CheckOptions = {},
 ): Promise<RunChecks> {
   const examinations = new Examinations(summariesHere())
-  return examinations.examine(abortable(source, signal), run, {
-    owner: examinations,
-    waitMs: Number.POSITIVE_INFINITY,
-  })
+  const asking = { owner: examinations, waitMs: Number.POSITIVE_INFINITY }
+  return (await examinations.examine(abortable(source, signal), run, asking)).checks
 }

@@ -14,6 +14,7 @@ import type { Desk } from './summaries.ts'
 export interface Examined {
   readonly rhat: Distribution
   readonly essBulk: Distribution
+  readonly essTail: Distribution
   /** The smaller of bulk and tail ESS. */
   readonly ess: Distribution
   readonly inDraws: DrawEvidence
@@ -28,6 +29,7 @@ export async function gather({ stock, moment }: Desk, scalars: Scalars): Promise
   const found = {
     rhat: rhatDistribution(),
     essBulk: essDistribution(chains),
+    essTail: essDistribution(chains),
     ess: essDistribution(chains),
     inDraws: noEvidence(chains),
   }
@@ -48,6 +50,7 @@ function addRows(found: Examined, first: number, column: (figure: Figure) => Fig
     const row = first + i
     found.rhat.add(row, rhat.at(i))
     found.essBulk.add(row, bulk.at(i))
+    found.essTail.add(row, tail.at(i))
     found.ess.add(row, smaller(bulk.at(i), tail.at(i)))
     const look = lookOf((figure) => looks[figure]?.at(i))
     if (look !== undefined) addLook(found.inDraws, row, look)

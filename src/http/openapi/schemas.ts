@@ -109,7 +109,7 @@ const ANSWERS: JsonSchemas = {
         enum: [...STATUSES, null],
         description: 'Of all checks together; null where they were not computed',
       },
-      at: { ...time, description: 'The moment of the draws' },
+      at: { ...time, description: 'When they were asked for' },
     },
     {
       description: 'The worst figures of a run; null stands for what nothing tells, or what is not finite',

@@ -47,8 +47,9 @@ export interface Evidence {
   readonly scalars: number
   readonly label: (row: number) => string
   readonly rhat: Distribution
-  /** Bulk ESS, and the smaller of bulk and tail ESS. */
+  /** Bulk ESS, tail ESS, and the smaller of both. */
   readonly essBulk: Distribution
+  readonly essTail: Distribution
   readonly ess: Distribution
   /** Evidence of as many scalars as it says; absent while there is none. */
   readonly inDraws?: DrawEvidence

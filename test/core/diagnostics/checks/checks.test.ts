@@ -20,25 +20,28 @@ function inDraws(change: Partial<DrawEvidence> = {}): DrawEvidence {
 }
 
 /** Evidence with the figures of each scalar, of which it has distributions. */
-interface Given extends Omit<Evidence, 'rhat' | 'essBulk' | 'ess'> {
+interface Given extends Omit<Evidence, 'rhat' | 'essBulk' | 'essTail' | 'ess'> {
   readonly rhat: readonly FigureValue[]
   readonly essBulk: readonly FigureValue[]
   readonly essTail: readonly FigureValue[]
 }
 
-function evidenceOf({ essTail, ...given }: Given): Evidence {
-  const [rhat, essBulk, ess] = [
+function evidenceOf(given: Given): Evidence {
+  const [rhat, essBulk, essTail, ess] = [
     rhatDistribution(),
+    essDistribution(given.chains.length),
     essDistribution(given.chains.length),
     essDistribution(given.chains.length),
   ]
   for (let row = 0; row < given.scalars; row++) {
     const bulk = given.essBulk[row] ?? 'pending'
+    const tail = given.essTail[row] ?? 'pending'
     rhat.add(row, given.rhat[row] ?? 'pending')
     essBulk.add(row, bulk)
-    ess.add(row, smaller(bulk, essTail[row] ?? 'pending'))
+    essTail.add(row, tail)
+    ess.add(row, smaller(bulk, tail))
   }
-  return { ...given, rhat, essBulk, ess }
+  return { ...given, rhat, essBulk, essTail, ess }
 }
 
 const checksOf = (given: Given) => checksOfEvidence(evidenceOf(given))
