@@ -3,6 +3,7 @@
 
 export type { About, AboutPatch, RunState } from '../core/about.ts'
 export type { Check, CheckName, NamedValue, RunChecks, Status } from '../core/diagnostics/checks/check.ts'
+export type { RunDiagnostics } from '../core/diagnostics/run-diagnostics.ts'
 export type { Trace, TracedChain, TracedElement, TraceQuestion } from '../core/diagnostics/traced.ts'
 export type { Elements } from '../core/draws/elements.ts'
 export { decodeNdArray, encodeNdArray, type LabelArray, type NdArray } from '../core/draws/ndarray.ts'

@@ -221,7 +221,7 @@ export class HttpRun extends RunDescription implements Run {
 
   /**
    * The chains of this run as they grow, by any writer: first all of them, then each that has grown. Ends when the
-   * run is deleted, and reconnects when the connection breaks.
+   * run is deleted, and reconnects when the connection breaks. `onDiagnostics` is told the worst figures, while the run is watched.
    *
    * @example
    * for await (const { chain, length } of run.watch()) console.log(`chain ${chain} has ${length} draws`)

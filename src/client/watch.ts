@@ -1,6 +1,8 @@
 /** Watching a run on the server: its chains as they grow, through connections that may break. */
 
+import { type RunDiagnostics, readRunDiagnostics } from '../core/diagnostics/run-diagnostics.ts'
 import { McbError } from '../core/errors.ts'
+import { parseJson } from '../core/json.ts'
 import { EVENT_STREAM } from '../core/media-types.ts'
 import { pause } from './clock.ts'
 import { readEvents } from './events.ts'
@@ -16,6 +18,8 @@ export interface ChainGrowth {
 export interface WatchOptions {
   /** Ends the watch, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal
+  /** Called with the diagnostics of the run, once they are known and whenever they change. An error of it ends the watch. */
+  readonly onDiagnostics?: (diagnostics: RunDiagnostics) => void
 }
 
 interface Watched {
@@ -35,8 +39,9 @@ const GONE: ReadonlySet<string> = new Set(['run_not_found', 'run_replaced'])
 export async function* watchChains(
   transport: Transport,
   { path, headers }: Watched,
-  { signal }: WatchOptions,
+  options: WatchOptions,
 ): AsyncGenerator<ChainGrowth> {
+  const { signal } = options
   const seen: Seen = {
     lengths: new Map(),
     lastId: undefined,
@@ -52,7 +57,7 @@ export async function* watchChains(
       if (seen.lastId !== undefined && GONE.has(failure.code)) return
       if (!opened.isTransient) throw failure
     } else {
-      failure = yield* growthsIn(opened.value, seen, () => transport.deadline(), { path, signal })
+      failure = yield* growthsIn(opened.value, seen, () => transport.deadline(), { path, ...options })
       if (seen.isDeleted) return
     }
     await pause(transport.pauseAfter(seen.attempt, failure, seen.deadline), signal)
@@ -80,7 +85,7 @@ async function* growthsIn(
   stream: ReadableStream<Uint8Array>,
   seen: Seen,
   nextDeadline: () => number,
-  { path, signal }: { readonly path: string; readonly signal: AbortSignal | undefined },
+  { path, signal, onDiagnostics }: WatchOptions & { readonly path: string },
 ): AsyncGenerator<ChainGrowth, McbError> {
   try {
     for await (const { type, data, id } of readEvents(stream)) {
@@ -89,17 +94,42 @@ async function* growthsIn(
       seen.isDeleted = type === 'deleted'
       if (seen.isDeleted) break
       seen.lastId = id ?? seen.lastId
-      const growth = type === 'message' ? growthIn(data) : undefined
-      if (growth === undefined || growth.length <= (seen.lengths.get(growth.chain) ?? -1)) continue
-      seen.lengths.set(growth.chain, growth.length)
-      yield growth
+      if (type === 'diagnostics') tell(data, onDiagnostics)
+      const growth = type === 'message' ? newGrowth(data, seen) : undefined
+      if (growth !== undefined) yield growth
     }
     return new McbError('storage_unavailable', `GET ${path} ended`)
   } catch (error) {
     signal?.throwIfAborted()
+    if (error instanceof ListenerFailed) throw error.cause
     if (error instanceof McbError) throw error
     return new McbError('storage_unavailable', `GET ${path} broke off`, {}, { cause: error })
   }
+}
+
+function tell(data: string, onDiagnostics: WatchOptions['onDiagnostics']): void {
+  const diagnostics = readRunDiagnostics(parseJson(data))
+  if (diagnostics === null) return
+  try {
+    onDiagnostics?.(diagnostics)
+  } catch (error) {
+    throw new ListenerFailed({ cause: error })
+  }
+}
+
+/** An error of the caller's own function, which is no fault of the connection. */
+class ListenerFailed extends Error {
+  constructor(options: { readonly cause: unknown }) {
+    super('a listener failed', options)
+  }
+}
+
+/** Growth that the watcher has not been told of. */
+function newGrowth(data: string, { lengths }: Seen): ChainGrowth | undefined {
+  const growth = growthIn(data)
+  if (growth === undefined || growth.length <= (lengths.get(growth.chain) ?? -1)) return undefined
+  lengths.set(growth.chain, growth.length)
+  return growth
 }
 
 /** Undefined for a comment. */

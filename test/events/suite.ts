@@ -1,7 +1,7 @@
 /** Promises of `GET /v1/runs/{rid}/events` and `run.watch()`, on any server. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { readEvents, type ServerEvent } from '../../src/client/events.ts'
-import { type ChainGrowth, type Fetch, HttpBackend } from '../../src/client/index.ts'
+import { type ChainGrowth, type Fetch, HttpBackend, type RunDiagnostics } from '../../src/client/index.ts'
 import type { Chain, Run } from '../../src/core/interfaces.ts'
 
 export interface EventsServer {
@@ -214,6 +214,48 @@ export function events(open: () => EventsSubject): void {
       await write
       expect(connections).toBeGreaterThan(open().looks ? 1 : 2)
       expect(lengths).toEqual([...new Set(lengths)].sort((a, b) => a - b))
+    })
+
+    test('tells diagnostics, which the run itself has as well', async () => {
+      const run = await newRun()
+      for (const number of [0, 1]) {
+        const data = Float64Array.from({ length: 60 }, (_, i) => Math.sin(7 * i * i + number))
+        const x = { dtype: 'float64', shape: [60], data } as const
+        await (await run.initChain(number)).appendBatch({ start: 0, count: 60, draws: new Map([['x', x]]) })
+      }
+      const watched = await seen(run)
+      const { url, fetch } = open()
+      const checks = await fetch(new Request(`${url}/v1/runs/${run.rid}/checks`))
+      expect(checks.status).toBe(200)
+      const { status } = (await checks.json()) as { readonly status: string }
+      const told: RunDiagnostics[] = []
+      const watching = (async () => {
+        const growths: ChainGrowth[] = []
+        const onDiagnostics = (diagnostics: RunDiagnostics) => void told.push(diagnostics)
+        for await (const growth of watched.watch({ onDiagnostics })) growths.push(growth)
+        return growths
+      })()
+      await expect.poll(() => told.length, { timeout: 20_000 }).toBeGreaterThan(0)
+      expect(told[0]).toMatchObject({ draws: 60, status, divergences: null })
+      expect(told[0]?.essBulk).toBeGreaterThan(10)
+      // Their time moves once more when the run rests, which is no news.
+      expect((await watched.about()).diagnostics).toEqual({ ...told.at(-1), at: expect.any(String) })
+      await backend().deleteRun(run.rid)
+      expect(await watching).toHaveLength(2)
+    })
+
+    test("an error of the caller's own function ends the watch", async () => {
+      const run = await newRun()
+      await appendTo(await run.initChain(0), 0, 200)
+      const { url, fetch } = open()
+      await fetch(new Request(`${url}/v1/runs/${run.rid}/checks`))
+      const failed = () => {
+        throw new Error('my own')
+      }
+      const watching = (async () => {
+        for await (const _ of (await seen(run)).watch({ onDiagnostics: failed }));
+      })()
+      await expect(watching).rejects.toThrow('my own')
     })
 
     test('ends when its signal says so, and rejects for a run that is gone', async () => {

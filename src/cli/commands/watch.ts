@@ -1,6 +1,6 @@
 /** `mcb watch`: a line a chain with its length and its rate, while the run grows. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { HttpBackend, type HttpRun } from '../../client/index.ts'
+import { HttpBackend, type HttpRun, type RunDiagnostics } from '../../client/index.ts'
 import { isMcbError } from '../../core/errors.ts'
 import type { RunAbout } from '../../core/interfaces.ts'
 import { isObject } from '../../core/json.ts'
@@ -48,6 +48,8 @@ class Watch {
   private readonly untilDone: boolean
   private readonly chains = new Map<number, Seen>()
   private about: RunAbout | undefined
+  private diagnostics: RunDiagnostics | undefined
+  private toldDiagnostics = ''
   private lines = 0
 
   constructor(run: HttpRun, untilDone: boolean) {
@@ -85,7 +87,10 @@ class Watch {
   }
 
   private async gather(signal: AbortSignal): Promise<void> {
-    for await (const { chain, length } of this.run.watch({ signal })) {
+    const onDiagnostics = (diagnostics: RunDiagnostics) => {
+      this.diagnostics = diagnostics
+    }
+    for await (const { chain, length } of this.run.watch({ signal, onDiagnostics })) {
       const seen = this.chains.get(chain) ?? { length, points: [], hasGrown: true }
       seen.length = length
       seen.hasGrown = true
@@ -110,15 +115,22 @@ class Watch {
     if (process.stdout.isTTY) return this.redraw()
     const grown = this.sorted().filter(([, seen]) => seen.hasGrown)
     for (const [, seen] of grown) seen.hasGrown = false
-    await printed(grown.map(([chain, seen]) => `${this.lineOf(chain, seen)}\n`).join(''))
+    const figures = figuresOf(this.diagnostics)
+    const news = figures === this.toldDiagnostics ? [] : [figures]
+    this.toldDiagnostics = figures
+    await printed(
+      [...grown.map(([chain, seen]) => this.lineOf(chain, seen)), ...news].map((line) => `${line}\n`).join(''),
+    )
   }
 
   /** Writes over the lines of before. */
   private redraw(): void {
-    const most = (process.stdout.rows ?? LINES + 3) - 3
+    const figures = figuresOf(this.diagnostics)
+    const most = (process.stdout.rows ?? LINES + 4) - (figures === '' ? 3 : 4)
     const columns = (process.stdout.columns ?? 80) - 1
     const chains = this.sorted()
-    const lines = [this.headOf(), ...chains.slice(0, most).map(([chain, seen]) => this.lineOf(chain, seen))]
+    const heads = figures === '' ? [this.headOf()] : [this.headOf(), figures]
+    const lines = [...heads, ...chains.slice(0, most).map(([chain, seen]) => this.lineOf(chain, seen))]
     if (chains.length > most) lines.push(`… and ${chains.length - most} more chains`)
     const up = this.lines === 0 ? '' : `\u001b[${this.lines}A`
     this.lines = lines.length
@@ -143,6 +155,18 @@ class Watch {
     const of = expected === undefined ? '' : ` of ${expected}`
     return `chain ${filled(String(chain), 4, 'right')} ${filled(`${length}${of} draws`, 20, 'left')} ${filled(`${rate.toFixed(1)}/s`, 12, 'left')}  ${state}`
   }
+}
+
+/** The worst figures in short, as far as they are known: `R-hat 1.02  ESS 310  divergences 3`; empty before. */
+function figuresOf(diagnostics: RunDiagnostics | undefined): string {
+  if (diagnostics === undefined) return ''
+  const { rhat, essBulk, essTail, divergences } = diagnostics
+  const ess = [essBulk, essTail].filter((value) => value !== null)
+  return [
+    ...(rhat === null ? [] : [`R-hat ${rhat.toFixed(2)}`]),
+    ...(ess.length === 0 ? [] : [`ESS ${Math.floor(Math.min(...ess))}`]),
+    ...(divergences === null ? [] : [`divergences ${divergences}`]),
+  ].join('  ')
 }
 
 /** Draws a second over the window; the points that it no longer needs are dropped. */
