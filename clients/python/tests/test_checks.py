@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from mcbackend_edge import Client, Variable
 
 from .gate import Gate, Reply
 from .server import RunningServer
+from .tailing import store
 
 NAMES = ["progress", "finite", "stuck", "divergences", "rhat", "ess", "bfmi", "treedepth"]
 
@@ -152,3 +154,19 @@ def test_an_infinite_number_is_one(server: RunningServer, make_client: Callable[
     body = json.dumps(with_check(worst=[{"label": "x", "value": None}])).encode()
     with Gate(server.port, lambda _, path: Reply(200, body) if "/checks" in path else None) as gate:
         assert make_client(gate.url).run(run.rid).checks()["rhat"].worst[0].value == float("inf")
+
+
+def test_the_depth_of_trees_is_that_of_cmdstans_settings(
+    server: RunningServer, client: Client, shared_data: Path
+) -> None:
+    """CmdStan's `diagnose` counts the same in this file."""
+    path = shared_data / "cmdstan" / "corr_gauss_depth8-1.csv"
+    rid = mcb.new_rid()
+    store(client, rid, path)
+    header, *lines = (line for line in path.read_text().splitlines() if line and not line.startswith("#"))
+    place = header.split(",").index("treedepth__")
+    hits = sum(float(line.split(",")[place]) >= 8 for line in lines)
+    found = client.run(rid).checks()["treedepth"]
+    assert found.status == "warn"
+    assert [(each.chain, each.value) for each in found.chains] == [(0, hits)]
+    assert f"{hits} of 1000 draws (42 %) reached the maximum depth of the tree of 8 (255 steps)" in found.message
