@@ -2,12 +2,13 @@
  * The events of one watcher of a run, as text/event-stream.
  *
  * However fast chains grow and however slowly the watcher reads, a feed keeps one length a chain: a length that has not
- * been taken yet is replaced by the present one, and so are diagnostics.
+ * been taken yet is replaced by the present one, and so are diagnostics and counts.
  *
  * https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 import type { RunDiagnostics } from '../core/diagnostics/run-diagnostics.ts'
 import type { RunWatcher } from '../core/store.ts'
+import type { RunCounts } from '../core/summary/run-counts.ts'
 
 /** Milliseconds between two events of one chain: at most 10 a second. */
 const REST_MS = 100
@@ -18,6 +19,9 @@ const RETRY_MS = 1000
 /** Chains that are told in one piece. */
 const CHAINS_PER_PIECE = 1000
 
+/** Events of which a watcher needs the last alone. */
+type Named = 'diagnostics' | 'counts'
+
 export class EventFeed implements RunWatcher {
   /** Lengths as the watcher knows them. */
   private readonly told = new Map<number, number>()
@@ -26,9 +30,9 @@ export class EventFeed implements RunWatcher {
   /** Times from which on chains may be told of again, by chain. */
   private readonly rests = new Map<number, number>()
   private readonly registration: string
-  /** Text of the diagnostics that the watcher knows, and of those that it must still be told. */
-  private knownDiagnostics = ''
-  private newDiagnostics = ''
+  /** Text of named events: the last one that the watcher knows, and the one that it must still be told. */
+  private readonly known = new Map<Named, string>()
+  private readonly newest = new Map<Named, string>()
   private draws = 0
   private end: 'deleted' | 'lost' | undefined
   private wake: () => void = () => {}
@@ -44,9 +48,20 @@ export class EventFeed implements RunWatcher {
   }
 
   diagnosed(diagnostics: RunDiagnostics): void {
-    const text = JSON.stringify(diagnostics)
-    this.newDiagnostics = text === this.knownDiagnostics ? '' : text
-    if (this.newDiagnostics !== '') this.wake()
+    this.name('diagnostics', JSON.stringify(diagnostics))
+  }
+
+  counted(counts: RunCounts): void {
+    this.name('counts', JSON.stringify(counts))
+  }
+
+  private name(event: Named, text: string): void {
+    if (text === this.known.get(event)) {
+      this.newest.delete(event)
+      return
+    }
+    this.newest.set(event, text)
+    this.wake()
   }
 
   deleted(): void {
@@ -114,15 +129,18 @@ export class EventFeed implements RunWatcher {
       this.tell(chain, length)
       text += this.event(chain, length)
     }
-    return text + this.takeDiagnostics()
+    return text + this.takeNamed()
   }
 
   /** No id: a watcher that connects again is told them again. */
-  private takeDiagnostics(): string {
-    if (this.newDiagnostics === '') return ''
-    this.knownDiagnostics = this.newDiagnostics
-    this.newDiagnostics = ''
-    return `event: diagnostics\ndata: ${this.knownDiagnostics}\n\n`
+  private takeNamed(): string {
+    let text = ''
+    for (const [event, data] of this.newest) {
+      this.known.set(event, data)
+      text += `event: ${event}\ndata: ${data}\n\n`
+    }
+    this.newest.clear()
+    return text
   }
 
   private dueTimes(): number[] {

@@ -6,13 +6,18 @@ import type { RunChecks } from '../core/diagnostics/checks/check.ts'
 import { isNews, type RunDiagnostics } from '../core/diagnostics/run-diagnostics.ts'
 import type { RunAbout } from '../core/interfaces.ts'
 import { Queues } from '../core/queues.ts'
+import { Counts } from '../core/summary/counts.ts'
 import type { Diagnostics } from '../core/summary/diagnostics.ts'
 import { figuresOfRun } from '../core/summary/figures-of-run.ts'
+import { Warmups } from '../core/summary/moment.ts'
 import type { SummaryQuestion } from '../core/summary/question.ts'
+import { countRun } from '../core/summary/run-counts.ts'
 import type { Asking } from '../core/summary/summaries.ts'
 import type { Summary } from '../core/summary/summary.ts'
 import type { StoreRun } from './backend.ts'
+import { Counted, type CountsWatcher } from './counted.ts'
 import { check, summarise } from './diagnose.ts'
+import { drawSourceOf } from './draw-source.ts'
 import { type DiagnosticsWatcher, Followed, isOfAllDraws } from './followed.ts'
 
 /**
@@ -33,6 +38,9 @@ export class Diagnoses {
   private readonly diagnosed: Diagnosed
   /** Runs that are watched, by registration. */
   private readonly followed = new Map<string, Followed>()
+  private readonly counted = new Map<string, Counted>()
+  private readonly counts = new Counts()
+  private readonly warmups = new Warmups()
   /** Computations for those who watch: one at a time for each who share turns. */
   private readonly turns = new WeakMap<object, Queues>()
 
@@ -61,16 +69,33 @@ export class Diagnoses {
   }
 
   /** Tells a watcher the diagnostics of a run as they are now, and as they change. */
-  follow(run: StoreRun, owner: object, watcher: DiagnosticsWatcher): Following {
+  follow(run: StoreRun, owner: object, watcher: DiagnosticsWatcher & CountsWatcher): Following {
     const { registration } = run
     const followed = this.followed.get(registration) ?? this.begin(run, owner)
+    const counted = this.counted.get(registration) ?? this.beginCounts(run)
     followed.join(watcher)
+    counted?.join(watcher)
     return {
-      grown: (chain, length) => followed.grown(chain, length),
+      grown: (chain, length) => {
+        followed.grown(chain, length)
+        counted?.grown()
+      },
       stop: () => {
-        if (followed.leave(watcher) && this.followed.get(registration) === followed) this.followed.delete(registration)
+        counted?.leave(watcher)
+        if (!followed.leave(watcher) || this.followed.get(registration) !== followed) return
+        this.followed.delete(registration)
+        this.counted.delete(registration)
       },
     }
+  }
+
+  /** Nothing is counted where nothing may run behind a request. */
+  private beginCounts(run: StoreRun): Counted | undefined {
+    if (this.diagnosed === 'asked') return undefined
+    const source = drawSourceOf(run)
+    const counted = new Counted(() => countRun(source, this.warmups, this.counts))
+    this.counted.set(run.registration, counted)
+    return counted
   }
 
   private begin(run: StoreRun, owner: object): Followed {

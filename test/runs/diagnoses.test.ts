@@ -6,6 +6,7 @@ import { McbError } from '../../src/core/errors.ts'
 import { LocalBench } from '../../src/core/summary/bench.ts'
 import { type Diagnostics, diagnosticsOf } from '../../src/core/summary/diagnostics.ts'
 import { DEFAULT_COLUMNS, DEFAULT_INTERVAL, type SummaryQuestion } from '../../src/core/summary/question.ts'
+import type { RunCounts } from '../../src/core/summary/run-counts.ts'
 import { Summaries } from '../../src/core/summary/summaries.ts'
 import { Workshop } from '../../src/core/summary/workshop.ts'
 import { StoreBackend, type StoreRun } from '../../src/runs/backend.ts'
@@ -88,14 +89,18 @@ async function grow(run: StoreRun, start: number, count: number): Promise<void> 
 /** Watches a run as a stream of events does. */
 async function watch(run: StoreRun, diagnoses: Diagnoses) {
   const told: RunDiagnostics[] = []
-  const following = diagnoses.follow(run, OWNER, { diagnosed: (diagnostics) => void told.push(diagnostics) })
+  const counts: RunCounts[] = []
+  const following = diagnoses.follow(run, OWNER, {
+    diagnosed: (diagnostics) => void told.push(diagnostics),
+    counted: (each) => void counts.push(each),
+  })
   const end = await run.watch({ grown: following.grown, deleted: () => {}, lost: () => {} })
   const stop = () => {
     end()
     following.stop()
   }
   onTestFinished(stop)
-  return { told, stop }
+  return { told, counts, stop }
 }
 
 const stored = async (run: StoreRun) => (await run.about()).diagnostics
@@ -113,6 +118,24 @@ function question({ schema }: StoreRun, change: Partial<SummaryQuestion> = {}): 
     ...change,
   }
 }
+
+test('counts are exact with all that was appended', async () => {
+  const { run, diagnoses } = await open()
+  await grow(run, 0, 60)
+  const { counts } = await watch(run, diagnoses)
+  await expect.poll(() => counts.at(-1)?.draws).toBe(120)
+  expect(counts.at(-1)).toMatchObject({ warmup: 0, divergences: 2, stats: { diverging: { least: 0, greatest: 1 } } })
+  for (const start of [60, 70, 80]) await grow(run, start, 10)
+  await expect.poll(() => counts.at(-1)?.draws, { timeout: 10_000 }).toBe(180)
+  expect(counts.at(-1)?.divergences).toBe(8)
+  const [mu, theta] = [counts.at(-1)?.variables.mu, counts.at(-1)?.variables.theta]
+  const values = await Promise.all([0, 1].map(async (chain) => (await run.getChain(chain))?.getDraws('mu')))
+  const all = values.flatMap((draws) => (draws !== undefined && 'data' in draws ? Array.from(draws.data, Number) : []))
+  expect(all).toHaveLength(180)
+  expect(mu).toMatchObject({ least: Math.min(...all), greatest: Math.max(...all), notFinite: 0 })
+  expect(mu?.mean).toBeCloseTo(all.reduce((a, b) => a + b, 0) / 180, 12)
+  expect(theta).toBeUndefined()
+})
 
 test('checks keep the figures', async () => {
   const { run, diagnoses, backend } = await open()

@@ -16,7 +16,7 @@ export class Counters {
   /** Draws of each element that are not 0: of a flag, how often it was set. */
   readonly notZero: Uint32Array
   private readonly sums: Float64Array
-  /** Digits that the sums have lost (Neumaier 1974): a mean is exact also behind a million draws. */
+  /** Digits that the sums have lost (Neumaier 1974): a sum is exact also behind a million draws. */
   private readonly lost: Float64Array
 
   constructor(elements: number) {
@@ -45,10 +45,9 @@ export class Counters {
     this.draws += count
   }
 
-  /** The mean of an element's finite draws; NaN where there is none. */
-  mean(element: number): number {
-    const finite = this.draws - (this.notFinite[element] ?? 0)
-    return ((this.sums[element] ?? 0) + (this.lost[element] ?? 0)) / finite
+  /** The sum of an element's finite draws. */
+  total(element: number): number {
+    return (this.sums[element] ?? 0) + (this.lost[element] ?? 0)
   }
 
   private count(element: number, value: number): void {
