@@ -124,7 +124,7 @@ async function threadSeconds(benches: readonly ThreadBench[], block: ScalarBlock
         const scalar = block.scalar(from + element)
         for (let draw = 0; draw < draws; draw++) bytes[draw * count + element] = scalar[chain * draws + draw] ?? 0
       }
-      work.put(chain, 0, new Uint8Array(bytes.buffer), 'float64')
+      work.put({ chain, first: 0, from: 0, elements: count }, new Uint8Array(bytes.buffer), 'float64')
     }
   }
   const begun = performance.now()

@@ -6,7 +6,13 @@ import type { Bytes } from '../core/draws/segment.ts'
 import type { Slice } from '../core/draws/slice.ts'
 import { pieces, type Selection } from '../core/selection.ts'
 import type { Store } from '../core/store.ts'
-import { type DrawRange, type DrawSource, hasAllElements } from '../core/summary/source.ts'
+import {
+  type ColumnPiece,
+  type ColumnsRange,
+  type DrawRange,
+  type DrawSource,
+  hasAllElements,
+} from '../core/summary/source.ts'
 import type { RunMeta } from '../core/wire/run-meta.ts'
 
 /** The parts of a stored run that its diagnostics need. */
@@ -32,7 +38,16 @@ export function drawSourceOf(run: ReadableRun): DrawSource {
     schema,
     states: () => store.chains(registration),
     read: (chain, range) => readDraws(run, chain, range),
+    readColumns: (chain, range) => readColumns(run, chain, range),
   }
+}
+
+async function* readColumns(
+  run: ReadableRun,
+  chain: number,
+  { specs, first, count }: ColumnsRange,
+): AsyncGenerator<ColumnPiece> {
+  yield* pieces(await run.read(chain, specs, { slice: { start: first, stop: first + count } }))
 }
 
 async function* readDraws(run: ReadableRun, chain: number, range: DrawRange): AsyncGenerator<Bytes> {

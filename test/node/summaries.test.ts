@@ -22,11 +22,11 @@ function drawsOf(chain: number, from: number, to: number): Uint8Array<ArrayBuffe
 async function figuresOf(bench: Bench) {
   const work = bench.begin(SHAPE)
   for (const chain of [0, 1]) {
-    work.put(chain, 0, drawsOf(chain, 0, 200), 'float64')
+    work.put({ chain, first: 0, from: 0, elements: 3 }, drawsOf(chain, 0, 200), 'float64')
     // A view on memory that others use as well.
     const shared = new Uint8Array(16 + 300 * 24)
     shared.set(drawsOf(chain, 200, 500), 16)
-    work.put(chain, 200, shared.subarray(16), 'float64')
+    work.put({ chain, first: 200, from: 0, elements: 3 }, shared.subarray(16), 'float64')
     expect(shared.length).toBe(16 + 300 * 24)
   }
   const table = await work.figures(PLAN)

@@ -9,6 +9,17 @@ export interface BlockShape {
   readonly draws: number
 }
 
+/** Place of some draws in a block. */
+export interface Place {
+  /** Position among the chains. */
+  readonly chain: number
+  /** Number of the first draw. */
+  readonly first: number
+  /** The first of the elements, and how many they are. */
+  readonly from: number
+  readonly elements: number
+}
+
 /** Elements that are written at once: as many doubles as a line of the cache holds. */
 const TILE = 8
 
@@ -24,16 +35,14 @@ export class ScalarBlock {
   /**
    * Puts consecutive draws of a chain in their place.
    *
-   * @param chain position among the chains
-   * @param first number of the first draw
-   * @param bytes draws of all elements, one draw after the other, as the wire has them
+   * @param bytes draws of the elements, one draw after the other, as the wire has them
    */
-  put(chain: number, first: number, bytes: Bytes, dtype: NumericDtype): void {
-    const { elements, chains, draws } = this.shape
+  put({ chain, first, from, elements }: Place, bytes: Bytes, dtype: NumericDtype): void {
+    const { chains, draws } = this.shape
     const source = numbersOf(dtype, bytes)
     const count = elements === 0 ? 0 : source.length / elements
     const scalar = chains * draws
-    const begin = chain * draws + first
+    const begin = from * scalar + chain * draws + first
     if (elements === 1) {
       this.values.set(source, begin)
       return

@@ -1,15 +1,15 @@
 /** Places where figures are computed: here, or in a thread of their own. */
 
 import { computeFigures, type FigureTable, type Plan } from '../diagnostics/figures.ts'
-import { type BlockShape, ScalarBlock } from '../diagnostics/scalar-block.ts'
+import { type BlockShape, type Place, ScalarBlock } from '../diagnostics/scalar-block.ts'
 import type { NumericDtype } from '../draws/dtype.ts'
 import type { Bytes } from '../draws/segment.ts'
 import { Pace, turn } from '../turn.ts'
 
 /** A block of scalars that is filled and then computed. */
 export interface BlockWork {
-  /** Puts consecutive draws of a chain, by its position, in their place; see `ScalarBlock.put`. */
-  put(chain: number, first: number, bytes: Bytes, dtype: NumericDtype): void
+  /** Puts consecutive draws in their place; see `ScalarBlock.put`. */
+  put(place: Place, bytes: Bytes, dtype: NumericDtype): void
   /** Computes the figures; nothing is put behind this. */
   figures(plan: Plan): Promise<FigureTable>
   /** Gives the block up. */
@@ -48,7 +48,7 @@ export class LocalBench implements Bench {
   begin(shape: BlockShape): BlockWork {
     const block = new ScalarBlock(shape)
     return {
-      put: (chain, first, bytes, dtype) => block.put(chain, first, bytes, dtype),
+      put: (place, bytes, dtype) => block.put(place, bytes, dtype),
       figures: (plan) => this.compute(block, plan),
       drop: () => {},
     }

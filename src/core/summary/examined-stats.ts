@@ -91,7 +91,7 @@ async function readColumn(
   const block = new ScalarBlock({ elements: 1, chains: 1, draws })
   let done = 0
   for await (const bytes of source.read(chain, { spec, elements: [[0, 1]], first, count: draws })) {
-    block.put(0, done, bytes, spec.dtype)
+    block.put({ chain: 0, first: done, from: 0, elements: 1 }, bytes, spec.dtype)
     done += bytes.length / spec.itemSize
   }
   if (done < draws) throw new McbError('run_not_found', 'the run was deleted while it was examined')

@@ -35,4 +35,20 @@ export interface DrawSource {
   states(): Promise<readonly ChainState[]>
   /** Draws of a chain that has them, piece by piece: numbers of the elements, draw after draw. */
   read(chain: number, range: DrawRange): AsyncIterable<Bytes>
+  /** Draws of several whole columns, one column after the other, where one question reads them; absent where none does. */
+  readColumns?(chain: number, range: ColumnsRange): AsyncIterable<ColumnPiece>
+}
+
+/** Consecutive draws of some columns. */
+export interface ColumnsRange {
+  readonly specs: readonly RigidNumbers[]
+  readonly first: number
+  readonly count: number
+}
+
+/** Draws of one column: all elements, draw after draw. */
+export interface ColumnPiece {
+  /** Position among the columns. */
+  readonly position: number
+  readonly data: Bytes
 }

@@ -13,6 +13,12 @@ export function sourceOfStore(store: Store, run: Omit<DrawSource, 'states' | 're
     ...run,
     states: () => store.chains(registration),
     read: (chain, range) => readDraws(store, registration, chain, range),
+    readColumns: (chain, { specs, first, count }) => {
+      const slice = { start: first, stop: first + count }
+      const question = { columns: specs.map(({ index }) => index), slice }
+      const read = () => stretchesOf(store, registration, chain, question)
+      return pieces({ chain, columns: specs, slice: resolveSlice(slice, first + count), read })
+    },
   }
 }
 

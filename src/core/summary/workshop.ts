@@ -5,9 +5,10 @@
 
 import { deferred } from '../deferred.ts'
 import type { Figure } from '../diagnostics/figures.ts'
+import type { RigidNumbers } from '../draws/columns.ts'
 import { McbError } from '../errors.ts'
 import type { Bench, BlockWork } from './bench.ts'
-import type { DrawSource } from './source.ts'
+import type { ColumnPiece, DrawSource, ElementRange } from './source.ts'
 import type { Stock, Stretch } from './stock.ts'
 
 export interface WorkshopOptions {
@@ -44,7 +45,10 @@ export interface Order {
   readonly urgency?: (stretch: Stretch) => number
 }
 
-/** Stretches of one column, in rising order, that are read and computed together: reading a wide value costs the same for few elements as for one. */
+/**
+ * Stretches that are read and computed together: of one column, in rising order, since reading a wide value costs the same for few elements as
+ * for one, or several whole columns.
+ */
 export type Block = readonly [Stretch, ...Stretch[]]
 
 export class Job {
@@ -125,7 +129,7 @@ export class Workshop {
   start(order: Order): Job {
     const { owner, stretches, stock, figures, urgency } = order
     const lacking = stretches.filter((stretch) => stock.missing(stretch, figures).length > 0)
-    const all = this.cut(lacking, stock)
+    const all = this.cut(lacking, order)
     const blocks = all.filter((block) => lacksIn(stock, block, figures).length > 0)
     if (urgency !== undefined) {
       const urgencies = new Map(
@@ -150,14 +154,23 @@ export class Workshop {
     if (this.unattended === 'stop') job.giveUp()
   }
 
-  /** Blocks of as many elements as are read at once; neighbours of one column share a block while there is room in it. */
-  private cut(stretches: readonly Stretch[], { moment }: Stock): Block[] {
-    const scalar = Math.max(1, moment.chains.length * moment.draws * Float64Array.BYTES_PER_ELEMENT)
+  /**
+   * Blocks of as many elements as are read at once. Neighbours share a block while there is room in it: those of one column, and whole
+   * columns where several are read together.
+   */
+  private cut(stretches: readonly Stretch[], { stock, source }: Order): Block[] {
+    const { chains, draws } = stock.moment
+    const scalar = Math.max(1, chains.length * draws * Float64Array.BYTES_PER_ELEMENT)
     const each = Math.min(BLOCK_ELEMENTS, Math.max(1, Math.floor(this.blockBytes / scalar)))
     const blocks: [Stretch, ...Stretch[]][] = []
     let room = 0
-    for (const { spec, from, to } of stretches) {
-      if (blocks.at(-1)?.[0].spec !== spec) room = 0
+    for (const whole of stretches) {
+      const { spec, from, to } = whole
+      const last = blocks.at(-1)
+      const isOfLast = last?.[0].spec === spec
+      const joins =
+        source.readColumns !== undefined && to - from <= room && last !== undefined && areTogether(last, whole)
+      if (!isOfLast && !joins) room = 0
       for (let begin = from; begin < to; ) {
         const isFull = room === 0
         if (isFull) room = each
@@ -234,28 +247,80 @@ export class Workshop {
   /** Reads the draws of a block. */
   private async fill(source: DrawSource, { moment }: Stock, block: Block): Promise<BlockWork> {
     const { chains, draws } = moment
-    const [{ spec }] = block
-    const elements = block.map(({ from, to }) => [from, to] as const)
-    const count = sizeOf(block)
-    const work = this.bench.begin({ elements: count, chains: chains.length, draws })
+    const work = this.bench.begin({ elements: sizeOf(block), chains: chains.length, draws })
+    const columns = columnsIn(block)
     try {
       for (const [position, { chain, first }] of chains.entries()) {
-        let done = 0
+        const done = columns.map(() => 0)
         let since = performance.now()
-        for await (const bytes of source.read(chain, { spec, elements, first, count: draws })) {
-          const read = bytes.length / count / spec.itemSize
-          work.put(position, done, bytes, spec.dtype)
-          done += read
+        for await (const piece of draw(source, chain, columns, { first, count: draws })) {
+          const column = columns[piece.position]
+          if (column === undefined) continue
+          const { spec, from, elements } = column
+          const before = done[piece.position] ?? 0
+          const read = piece.data.length / elements / spec.itemSize
+          work.put({ chain: position, first: before, from, elements }, piece.data, spec.dtype)
+          done[piece.position] = before + read
           // Rows are read whole, whatever is wanted of them.
           await this.rest(performance.now() - since, read * spec.stride)
           since = performance.now()
         }
-        if (done < draws) throw new McbError('run_not_found', 'the run was deleted while its summary was computed')
+        if (done.some((count) => count < draws)) {
+          throw new McbError('run_not_found', 'the run was deleted while its summary was computed')
+        }
       }
       return work
     } catch (error) {
       work.drop()
       throw error
     }
+  }
+}
+
+/** Columns that one block has at most: while it is computed, the next one is read. */
+const COLUMNS = 64
+
+/** True where a stretch and those of a block are whole columns, which one question reads. */
+function areTogether(block: Block, stretch: Stretch): boolean {
+  return block.length < COLUMNS && isWhole(stretch) && block.every(isWhole)
+}
+
+function isWhole({ spec, from, to }: Stretch): boolean {
+  return from === 0 && to === spec.elements
+}
+
+/** Elements of one column in a block. */
+interface BlockColumn {
+  readonly spec: RigidNumbers
+  readonly ranges: readonly ElementRange[]
+  /** The first of its elements in the block, and how many they are. */
+  readonly from: number
+  readonly elements: number
+}
+
+function columnsIn(block: Block): BlockColumn[] {
+  const columns: BlockColumn[] = []
+  let from = 0
+  for (const spec of new Set(block.map((stretch) => stretch.spec))) {
+    const stretches = block.filter((stretch) => stretch.spec === spec)
+    const elements = sizeOf(stretches)
+    columns.push({ spec, ranges: stretches.map((stretch) => [stretch.from, stretch.to]), from, elements })
+    from += elements
+  }
+  return columns
+}
+
+async function* draw(
+  source: DrawSource,
+  chain: number,
+  columns: readonly BlockColumn[],
+  draws: { readonly first: number; readonly count: number },
+): AsyncGenerator<ColumnPiece> {
+  if (columns.length > 1 && source.readColumns !== undefined) {
+    yield* source.readColumns(chain, { specs: columns.map(({ spec }) => spec), ...draws })
+    return
+  }
+  for (const [position, { spec, ranges }] of columns.entries()) {
+    for await (const data of source.read(chain, { spec, elements: ranges, ...draws })) yield { position, data }
   }
 }

@@ -32,7 +32,7 @@ export class ThreadBench implements Bench {
     const send = (task: Task, transfer: ArrayBuffer[] = []) => worker.postMessage(task, transfer)
     send({ block, begin: shape })
     return {
-      put: (chain, first, bytes, dtype) => put(send, { block, chain, first, bytes, dtype }),
+      put: (place, bytes, dtype) => put(send, { block, place, bytes, dtype }),
       figures: (plan) => this.compute(worker, block, plan),
       drop: () => {
         send({ block, drop: true })

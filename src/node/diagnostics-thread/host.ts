@@ -48,7 +48,7 @@ port.on('message', (task: Task) => {
   }
   const block = blocks.get(task.block)
   if (block === undefined) return
-  if ('bytes' in task) block.put(task.chain, task.first, task.bytes, task.dtype)
+  if ('bytes' in task) block.put(task.place, task.bytes, task.dtype)
   else {
     blocks.delete(task.block)
     if ('plan' in task) port.postMessage(answer(task, block))

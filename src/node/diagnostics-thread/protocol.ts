@@ -1,6 +1,6 @@
 /** Messages between the thread that serves HTTP and the one that computes figures. */
 import type { Figure, Plan } from '../../core/diagnostics/figures.ts'
-import type { BlockShape } from '../../core/diagnostics/scalar-block.ts'
+import type { BlockShape, Place } from '../../core/diagnostics/scalar-block.ts'
 import type { NumericDtype } from '../../core/draws/dtype.ts'
 
 export interface ComputerOptions {
@@ -18,8 +18,7 @@ export interface Begin extends OfBlock {
   readonly begin: BlockShape
 }
 export interface Put extends OfBlock {
-  readonly chain: number
-  readonly first: number
+  readonly place: Place
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly dtype: NumericDtype
 }

@@ -95,7 +95,7 @@ test('computing pauses behind some effort, whatever the clock says', async () =>
   const work = bench.begin({ elements: 40, chains: 4, draws: 1000 })
   for (const chain of [0, 1, 2, 3]) {
     const draws = Float64Array.from({ length: 40_000 }, (_, i) => Math.sin(i * i + chain))
-    work.put(chain, 0, new Uint8Array(draws.buffer), 'float64')
+    work.put({ chain, first: 0, from: 0, elements: 40 }, new Uint8Array(draws.buffer), 'float64')
   }
   await work.figures({ convention: 'posterior', figures: ['mean', 'sd', 'rhat', 'ess_bulk', 'ess_tail'] })
   // 40 scalars of 4,000 draws and 5 figures are 800,000 steps.
