@@ -102,10 +102,11 @@ export class Transport {
   async open(request: ApiRequest, signal: AbortSignal | undefined): Promise<Outcome<ReadableStream<Uint8Array>>> {
     const timeout = new AbortController()
     const cancel = after(this.retry.timeout, () => timeout.abort(new Error('no answer in time')))
-    const signals = [timeout.signal, signal, this.signal].flatMap((given) => given ?? [])
+    const lasting = [signal, this.signal].flatMap((given) => given ?? [])
+    const signals = [timeout.signal, ...lasting]
     try {
       const response = await this.fetch(messageOf(this.compose(request, AbortSignal.any(signals))))
-      if (response.status === 200 && response.body !== null) return { value: response.body }
+      if (response.status === 200 && response.body !== null) return { value: endedBy(lasting, response.body) }
       const { status, headers } = response
       const bytes = new Uint8Array(await response.arrayBuffer())
       const failure = errorOf({ status, headers, bytes }, `${request.method} ${request.path}`)
@@ -193,6 +194,42 @@ export class Transport {
 /** A signal that is aborted with the first of two, where there are two. */
 function either(one: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
   return one === undefined || other === undefined ? (one ?? other) : AbortSignal.any([one, other])
+}
+
+/**
+ * A body that ends with its signals. Node forgets which of them end a request when it has collected the Request as garbage, while
+ * its answer is still read.
+ */
+function endedBy(signals: readonly AbortSignal[], body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  let forget = () => {}
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const end = () => {
+        const reason = signals.find(({ aborted }) => aborted)?.reason
+        controller.error(reason)
+        reader.cancel(reason).catch(() => undefined)
+      }
+      for (const signal of signals) signal.addEventListener('abort', end, { once: true })
+      forget = () => {
+        for (const signal of signals) signal.removeEventListener('abort', end)
+      }
+    },
+    async pull(controller) {
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        forget()
+        throw error
+      })
+      if (signals.some(({ aborted }) => aborted)) return
+      if (!done) return controller.enqueue(value)
+      forget()
+      controller.close()
+    },
+    cancel(reason) {
+      forget()
+      return reader.cancel(reason)
+    },
+  })
 }
 
 function messageOf({ url, ...init }: Outgoing): Request {

@@ -1,6 +1,9 @@
 /** Events from the Node server over a socket. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createApp } from '../../src/app.ts'
+import { HttpBackend } from '../../src/client/index.ts'
 import { readNodeBody } from '../../src/node/body.ts'
 import { type Listening, listen } from '../../src/node/server.ts'
 import { openStorage, type Storage } from '../../src/node/storage.ts'
@@ -18,6 +21,26 @@ beforeAll(async () => {
 })
 
 events(() => ({ name: 'Node', url: server.url, fetch: (request) => fetch(request) }))
+
+test('a signal ends a watch that has lasted long', async () => {
+  const backend = new HttpBackend({ url: server.url, signal: new AbortController().signal })
+  const run = await backend.initRun({ rid: 'lasting', variables: [{ name: 'x', dtype: 'int8' }] })
+  await run.initChain(0)
+  const controller = new AbortController()
+  const watched = run.watch({ signal: controller.signal })
+  expect(await watched.next()).toMatchObject({ value: { chain: 0, length: 0 } })
+  const waiting = watched.next()
+  waiting.catch(() => undefined)
+  // Garbage is collected while it waits.
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  for (let i = 0; i < 5; i++) {
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  controller.abort(new Error('enough'))
+  await expect(waiting).rejects.toThrow('enough')
+}, 10_000)
 
 test('a server that stops ends what watches', async () => {
   const backend = storage.openBackend('local')
