@@ -55,6 +55,19 @@ def test_a_run_is_watched(client: Client) -> None:
     assert seen == sorted(set(seen))
 
 
+def test_diagnostics_are_no_lengths(client: Client) -> None:
+    run = client.create_run(variables={"x": 0.0})
+    run.init_chain(0).extend({"x": np.sin(np.arange(200.0) ** 2)})
+    shown = client.run(run.rid)
+    shown.checks()
+    seen = list(shown.watch(idle=4.0))
+    assert seen == [{0: 200}]
+    diagnostics = shown.about().diagnostics
+    assert diagnostics is not None
+    assert diagnostics["draws"] == 200
+    assert diagnostics["essBulk"] > 10
+
+
 def test_new_chains_are_seen_and_the_end_too(client: Client) -> None:
     run = client.create_run(variables={"x": 0.0})
     seen = []
