@@ -184,9 +184,9 @@ function diagnosticsOf({ diagnostics }: JsonObject): string | null {
   const { status, rhat, essBulk, divergences } = recordOf(diagnostics)
   if (status === undefined) return null
   const texts = { rhat, 'bulk ESS': essBulk, divergences }
-  return [cell(status), ...Object.entries(texts).map(([name, value]) => `${name} ${String(cell(value) ?? '-')}`)].join(
-    ', ',
-  )
+  // A summary alone tells no status.
+  const told = status === null ? [] : [cell(status)]
+  return [...told, ...Object.entries(texts).map(([name, value]) => `${name} ${String(cell(value) ?? '-')}`)].join(', ')
 }
 
 function valuesOf(about: JsonObject, member: 'attributes' | 'facts'): string[] {
