@@ -1,11 +1,12 @@
 /** /v1/runs/{rid}/summary: figures of the draws, and how far they can be trusted. */
 import { McbError } from '../core/errors.ts'
-import { jsonText } from '../core/json.ts'
 import { CSV_TYPE, JSON_TYPE } from '../core/media-types.ts'
 import type { SummaryQuestion } from '../core/summary/question.ts'
 import type { Summary } from '../core/summary/summary.ts'
-import { summaryCsv, summaryJson } from '../core/summary/text.ts'
+import { summaryCsv, summaryText } from '../core/summary/text.ts'
+import { inTurns } from '../core/turn.ts'
 import type { AppContext } from '../http/context.ts'
+import { countDocument } from '../http/document.ts'
 import { negotiateAmong } from '../http/negotiate.ts'
 import { describe, summaryResponse } from '../http/openapi/describe.ts'
 import { prefer, registration } from '../http/openapi/described-headers.ts'
@@ -55,12 +56,20 @@ async function answerSummary(c: AppContext, services: Services): Promise<Respons
   })
   const headers = { 'Content-Type': found.type === JSON_TYPE ? JSON_TYPE : `${CSV_TYPE}; charset=utf-8` }
   if (found.summary === undefined) return c.body(null, 200, headers)
-  if (found.type === JSON_TYPE) return c.body(jsonText(summaryJson(found.summary)), 200, headers)
-  return c.body(summaryCsv(found.summary), 200, { ...headers, ...linkTo(c, found.summary) })
+  if (found.type === CSV_TYPE)
+    return send(c, services, summaryCsv(found.summary), { ...headers, ...linkTo(c, found.summary) })
+  return send(c, services, await inTurns(summaryText(found.summary)), headers)
 }
 
 function answer(c: AppContext, { diagnoses }: Services, run: StoreRun, question: SummaryQuestion): Promise<Summary> {
   return diagnoses.summarise(run, question, { owner: c.get('backend'), waitMs: waitOf(c) })
+}
+
+/** @throws McbError `overloaded` when answers that nobody has taken yet leave no room for it */
+function send(c: AppContext, services: Services, text: string, headers: Record<string, string>): Response {
+  const bytes = new TextEncoder().encode(text)
+  countDocument(c, services, bytes.length)
+  return c.body(bytes, 200, headers)
 }
 
 /** @throws McbError `chain_not_found` */

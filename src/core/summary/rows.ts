@@ -1,8 +1,8 @@
 /** Rows of a summary: scalars in the order of registration or of one of their figures. */
 
-import { figureOf } from '../diagnostics/figures.ts'
+import { type Figure, FigureColumn, figureOf } from '../diagnostics/figures.ts'
 import { Sorter } from '../diagnostics/sort.ts'
-import type { Column, CredibleInterval } from '../diagnostics/summary-columns.ts'
+import type { CredibleInterval } from '../diagnostics/summary-columns.ts'
 import type { RigidNumbers } from '../draws/columns.ts'
 import type { ElementNames } from '../draws/labels.ts'
 import type { Sort } from './question.ts'
@@ -48,6 +48,18 @@ export class Scalars {
     return this.stretches(Array.from({ length: this.total }, (_, scalar) => scalar))
   }
 
+  /** One figure of all scalars, in their order. */
+  figure(stock: Stock, figure: Figure): FigureColumn {
+    if (this.elements === undefined) return stock.column(this.allStretches(), figure)
+    const column = FigureColumn.pending(this.total)
+    for (let scalar = 0; scalar < this.total; scalar++) {
+      const { spec, element } = this.at(scalar)
+      const value = stock.at(spec, element, figure)
+      if (value !== 'pending') column.put(scalar, value)
+    }
+    return column
+  }
+
   /** Stretches that hold some of the scalars, each once. */
   stretches(scalars: Iterable<number>): Stretch[] {
     const found = [...new Set(scalars)].map((scalar) => this.at(scalar))
@@ -64,7 +76,7 @@ export class Scalars {
 
 /** Scalars by rising numbers of the order: those without a figure that says anything come last. */
 export function sorted(scalars: Scalars, stock: Stock, sort: Sort, ci: CredibleInterval): Uint32Array {
-  const figure = figureOf(sort.column, ci)
+  const column = scalars.figure(stock, figureOf(sort.column, ci))
   const worst = sort.column.startsWith('ess') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   const sign = sort.order === 'falling' ? -1 : 1
   const keys = new Float64Array(scalars.total)
@@ -72,8 +84,7 @@ export function sorted(scalars: Scalars, stock: Stock, sort: Sort, ci: CredibleI
   const silent: number[] = []
   let count = 0
   for (let scalar = 0; scalar < scalars.total; scalar++) {
-    const { spec, element } = scalars.at(scalar)
-    const value = stock.at(spec, element, figure)
+    const value = column.at(scalar)
     if (value === 'constant' || value === 'too_few' || value === 'pending') {
       silent.push(scalar)
       continue
@@ -91,10 +102,8 @@ export function sorted(scalars: Scalars, stock: Stock, sort: Sort, ci: CredibleI
 export function rowOf(
   { spec, element }: { readonly spec: RigidNumbers; readonly element: number },
   stock: Stock,
-  columns: readonly Column[],
-  ci: CredibleInterval,
+  figures: readonly Figure[],
   names: ElementNames,
 ): SummaryRow {
-  const figures = columns.map((column) => stock.at(spec, element, figureOf(column, ci)))
-  return { ...names.of(spec, element), figures }
+  return { ...names.of(spec, element), figures: figures.map((figure) => stock.at(spec, element, figure)) }
 }

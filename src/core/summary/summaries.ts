@@ -5,14 +5,16 @@ import type { Column } from '../diagnostics/summary-columns.ts'
 import type { ColumnSpec, RigidNumbers } from '../draws/columns.ts'
 import { ElementNames } from '../draws/labels.ts'
 import { McbError } from '../errors.ts'
+import { Pace, turn } from '../turn.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { SummaryMemory } from './memory.ts'
 import { type Moment, presentMoment } from './moment.ts'
 import type { SummaryQuestion } from './question.ts'
 import { rowOf, Scalars, sorted } from './rows.ts'
+import { ROWS_PER_TURN } from './rows-per-turn.ts'
 import type { DrawSource } from './source.ts'
 import type { Stock, Stretch } from './stock.ts'
-import type { LeftOutVariable, Summary } from './summary.ts'
+import type { LeftOutVariable, Summary, SummaryRow } from './summary.ts'
 import type { Job, Order, Workshop } from './workshop.ts'
 
 export interface SummaryLimits {
@@ -94,7 +96,12 @@ export class Summaries {
     const rows = Array.from({ length: Math.max(0, end - offset) }, (_, i) => order?.[offset + i] ?? offset + i)
     if (known === 1) known = await fill(scalars.stretches(rows), columns)
     this.memory.trim()
-    const names = new ElementNames(source.meta)
+    const shown = await this.rows(
+      source,
+      rows.map((scalar) => scalars.at(scalar)),
+      stock,
+      question,
+    )
     const { rid, registration } = source
     const next = { registration, moment, sort, offset: end }
     return {
@@ -105,9 +112,27 @@ export class Summaries {
       leftOut: [...moment.leftOut, ...leftOut],
       draws: moment.draws,
       columns,
-      rows: rows.map((scalar) => rowOf(scalars.at(scalar), stock, columns, ci, names)),
+      rows: shown,
       ...(end < scalars.total && { nextCursor: encodeCursor(next) }),
     }
+  }
+
+  /** Rows of a page, with turns for others in between. */
+  private async rows(
+    source: DrawSource,
+    scalars: readonly { readonly spec: RigidNumbers; readonly element: number }[],
+    stock: Stock,
+    { columns, ci }: SummaryQuestion,
+  ): Promise<SummaryRow[]> {
+    const names = new ElementNames(source.meta)
+    const figures = columns.map((column) => figureOf(column, ci))
+    const pace = new Pace(ROWS_PER_TURN)
+    const rows: SummaryRow[] = []
+    for (const scalar of scalars) {
+      rows.push(rowOf(scalar, stock, figures, names))
+      if (pace.isDue(1)) await turn()
+    }
+    return rows
   }
 
   /**
@@ -236,8 +261,9 @@ function isEnough(before: Moment, present: Moment): boolean {
 function worstRhat(hints: Stock | undefined, spec: RigidNumbers, from: number, to: number): number {
   if (hints === undefined) return 0
   let worst = 0
-  for (let element = from; element < to; element++) {
-    const value = hints.at(spec, element, 'rhat')
+  const column = hints.column([{ spec, from, to }], 'rhat')
+  for (let row = 0; row < to - from; row++) {
+    const value = column.at(row)
     if (typeof value === 'number') worst = Math.max(worst, value)
     else if (value === 'infinite' || value === 'nan') return Number.POSITIVE_INFINITY
   }

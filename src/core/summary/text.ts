@@ -1,9 +1,34 @@
 /** A summary as JSON and as CSV. */
-import type { JsonObject, JsonValue } from '../json.ts'
+import { type JsonObject, type JsonValue, jsonText } from '../json.ts'
+import { Pace, type Steps } from '../turn.ts'
+import { ROWS_PER_TURN } from './rows-per-turn.ts'
 import type { Summary, SummaryRow } from './summary.ts'
 
 export function summaryJson(summary: Summary): JsonObject {
-  const { columns, rows, chains, leftOut, progress, nextCursor } = summary
+  const { columns, rows, nextCursor } = summary
+  return {
+    ...head(summary),
+    rows: rows.map((row) => rowJson(row, columns)),
+    ...(nextCursor !== undefined && { nextCursor }),
+  }
+}
+
+/** The text of a summary's JSON, row by row; stops every now and then. */
+export function* summaryText(summary: Summary): Steps<string> {
+  const { columns, rows, nextCursor } = summary
+  const pace = new Pace(ROWS_PER_TURN)
+  const texts: string[] = []
+  for (const row of rows) {
+    texts.push(jsonText(rowJson(row, columns)))
+    if (pace.isDue(1)) yield
+  }
+  const next = nextCursor === undefined ? '' : `,"nextCursor":${JSON.stringify(nextCursor)}`
+  return `${jsonText(head(summary)).slice(0, -1)},"rows":[${texts.join()}]${next}}`
+}
+
+/** All but the rows, and what is behind them. */
+function head(summary: Summary): JsonObject {
+  const { columns, chains, leftOut, progress } = summary
   const { rid, registration, convention, ci, warmup, complete, draws } = summary
   return {
     ...{ rid, registration, convention, ci: { kind: ci.kind, prob: ci.prob }, warmup, complete },
@@ -12,8 +37,6 @@ export function summaryJson(summary: Summary): JsonObject {
     leftOut: leftOut.map((each) => ({ ...each })),
     draws,
     columns,
-    rows: rows.map((row) => rowJson(row, columns)),
-    ...(nextCursor !== undefined && { nextCursor }),
   }
 }
 
