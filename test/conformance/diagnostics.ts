@@ -54,6 +54,7 @@ export const diagnostics: Topic = {
       expect(after).toEqual({ ...before, diagnostics: FIGURES, state: after.state })
       await listed(run.rid).toEqual(FIGURES)
       expect((await lineOf(run.rid))?.updatedAt).toEqual(before.updatedAt)
+      await listed(neighbour.rid).toBeNull()
       expect(await suite.other.getRun(neighbour.rid).then((found) => found?.about())).toMatchObject({
         diagnostics: null,
       })
@@ -76,6 +77,9 @@ export const diagnostics: Topic = {
       expect(named).toMatchObject({ name: 'named', diagnostics: FIGURES })
       await suite.store.setDiagnostics(run.registration, LATER)
       expect(await run.about()).toMatchObject({ name: 'named', tags: ['a'], etag: named.etag, diagnostics: LATER })
+      // Rows are counted in what follows: the list must have learned of this run.
+      await expect.poll(async () => (await lineOf(run.rid))?.tags, { timeout: LAG_MS, interval: 100 }).toEqual(['a'])
+      await listed(run.rid).toEqual(LATER)
     })
 
     test('they go with the run', async () => {

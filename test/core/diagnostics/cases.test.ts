@@ -15,7 +15,10 @@ import { STATISTICS } from '../../support/statistics.ts'
 const shared = sharedCases()
 
 describe('cases of both packages', () => {
-  it.skipIf(shared !== undefined)('are absent: ../shared/data/diagnostics is not here', ({ skip }) => skip())
+  it('of the shared data are 53', ({ skip }) => {
+    if (shared === undefined) return skip('../shared/data/diagnostics is absent')
+    expect(shared).toHaveLength(53)
+  })
   for (const each of shared ?? []) testCase(each)
 })
 
