@@ -9,11 +9,11 @@ const PATIENCE = { hookTimeout: 300_000, expect: { poll: { timeout: 30_000 } } }
 const UNIT = [
   'test/core/**/*.test.ts',
   'test/runs/**/*.test.ts',
-  'test/http/{codes,draws,json-in,elements,held,negotiation,openapi,order,protocol,runs,summary,trace,checks}.test.ts',
+  'test/http/{codes,draws,json-in,elements,held,negotiation,openapi,order,page,protocol,runs,summary,trace,checks}.test.ts',
   'test/{comments,docs,generated}.test.ts',
   'test/client/{append,backend,checks,failure,read,retry}*.test.ts',
   'test/conformance/{memory,null}.test.ts',
-  'test/tenants/{attacks,bodies,bounds,failures,limits,management,matrix,one-run,shared-page}.test.ts',
+  'test/tenants/{attacks,bodies,bounds,failures,limits,management,matrix,one-run}.test.ts',
 ]
 
 /** Tests that take long and are about little have names that end in `.slow.test.ts`: scripts/test.mjs leaves them out. */

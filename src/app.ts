@@ -22,6 +22,7 @@ import type { AddressOf, AppContext, AppEnv, IsLocal, ReadBody, WhenAnswered } f
 import { counted } from './http/counted.ts'
 import { announceLength } from './http/head.ts'
 import { CORS_HEADERS, setHeaders } from './http/headers.ts'
+import { leadBrowsers } from './http/lead-browsers.ts'
 import type { Management } from './http/management.ts'
 import type { Meter } from './http/meter.ts'
 import { metered } from './http/metered.ts'
@@ -30,6 +31,7 @@ import { mount } from './http/mount.ts'
 import { OpenAnswers } from './http/open-answers.ts'
 import { openApiOf } from './http/openapi/openapi-document.ts'
 import type { Resources, Services } from './http/operation.ts'
+import type { PageFiles } from './http/page-files.ts'
 import { handleErrors, handleNotFound } from './http/problem.ts'
 import { aboutRoutes } from './routes/about.ts'
 import { chainRoutes } from './routes/chains.ts'
@@ -40,8 +42,8 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { pageRoutes } from './routes/page.ts'
 import { runRoutes } from './routes/runs.ts'
-import { sharedRoutes } from './routes/shared.ts'
 import { shareRoutes } from './routes/shares.ts'
 import { summaryRoutes } from './routes/summary.ts'
 import { tenantRoutes } from './routes/tenants.ts'
@@ -108,6 +110,8 @@ export interface AppOptions {
   readonly report?: (requestId: string, error: unknown) => void
   /** Learns of every change of tenants and keys. */
   readonly audit?: (entry: AuditEntry) => void
+  /** The files of the page at /ui/; without them, that address says that they are missing. */
+  readonly page?: PageFiles
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -126,13 +130,14 @@ const RESOURCES: Resources = {
   ...whoamiRoutes,
   ...keyRoutes,
   ...tenantRoutes,
-  ...sharedRoutes,
+  ...pageRoutes,
   ...docsRoutes,
 }
 
 export function createApp(options: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   prepare(app, options)
+  app.use('/', leadBrowsers)
   mount(app, servicesOf(options), options.meter === undefined ? RESOURCES : { ...RESOURCES, ...metricsRoutes })
   return app
 }
@@ -201,6 +206,7 @@ function servicesOf(options: AppOptions): Services {
     meter: options.meter,
     requireSpace: options.requireSpace ?? (() => {}),
     version: VERSION,
+    page: options.page,
     openApi: () => openApiOf({ ...RESOURCES, ...metricsRoutes }, VERSION),
   }
 }

@@ -8,6 +8,8 @@ import { describeError } from './core/log-text.ts'
 import type { Summaries } from './core/summary/summaries.ts'
 import { BodyBudget } from './http/body-budget.ts'
 import { OpenAnswers } from './http/open-answers.ts'
+import type { PageFiles } from './http/page-files.ts'
+import { PAGE_PLACE } from './http/page-headers.ts'
 import { readNodeBody } from './node/body.ts'
 import { summariesBeside } from './node/diagnostics-thread/summaries.ts'
 import { FreeDisk } from './node/free-disk.ts'
@@ -17,6 +19,7 @@ import { Log } from './node/log.ts'
 import { makeFolder } from './node/make-folder.ts'
 import { NodeMeter } from './node/metrics.ts'
 import { createMetricsApp, type MetricsSettings } from './node/metrics-server.ts'
+import { readPage } from './node/page.ts'
 import { reportTo } from './node/report.ts'
 import { type Listening, type ListenOptions, listen, whenNodeAnswered } from './node/server.ts'
 import { readSettings, type Settings } from './node/settings.ts'
@@ -158,6 +161,7 @@ async function diskOf({ folder, kind, leastFree }: Settings, { reusable }: Stora
 type Surroundings = Parameters<typeof createStartingApp>[0] & {
   readonly meter?: NodeMeter
   readonly summaries: Summaries
+  readonly page?: PageFiles
 }
 
 async function appOf(settings: Settings, storage: Storage, log: Log, surroundings: Surroundings): Promise<Fetching> {
@@ -213,18 +217,28 @@ async function main(): Promise<void> {
   const early = await listenEarly(front, place, options)
   const tally = meter?.tally ?? new Tally()
   const storage = await openOrFail(settings, log, tally)
-  front.lead(await appOf(settings, storage, log, { ...surroundings, summaries: summariesBeside(tally) }))
+  const page = readPage()
+  const summaries = summariesBeside(tally)
+  front.lead(await appOf(settings, storage, log, { ...surroundings, summaries, ...(page && { page }) }))
   const server = early ?? (await listenOrFail(front, place, options))
   const figures = meter && (await listenForFigures(metrics, meter, log))
   log.takeConsole()
   const keys = operatorToken === undefined ? 'no keys' : 'with keys'
-  const more = figures === undefined ? '' : `; figures: ${figures.url}/metrics`
-  log.say(`McBackend Edge listening on ${server.url} (storage: ${kind}; ${keys}; docs: ${server.url}/docs${more})`)
+  log.say(
+    `McBackend Edge listening on ${server.url} (${placesOf(server, { page, figures })}; storage: ${kind}; ${keys})`,
+  )
   if (operatorToken !== undefined) sweepAgainAndAgain(storage, log)
   else if (!isLoopback(host)) {
     log.say('MCB_AUTH=open: whoever reaches this address reads, writes and deletes everything.')
   }
   endWith(storage, server, log)
+}
+
+/** The addresses at which there is something to see. */
+function placesOf({ url }: Listening, { page, figures }: { page?: unknown; figures?: Listening | undefined }): string {
+  const places = [page === undefined ? 'the page is not built' : `page: ${url}${PAGE_PLACE}`, `docs: ${url}/docs`]
+  if (figures !== undefined) places.push(`figures: ${figures.url}/metrics`)
+  return places.join('; ')
 }
 
 /** Gives the figures on their own port, where that is asked for. */

@@ -8,18 +8,20 @@ import type { AppContext } from './context.ts'
 const OFFERED = [PROTOBUF, PROTOBUF_ALIAS, JSON_TYPE] as const
 export type AnswerType = (typeof OFFERED)[number]
 
-interface Range {
-  readonly type: string
+/** An item of a header such as `Accept`, in lower case, and how much it is wished for, from 0 to 1. */
+interface Weighted {
+  readonly name: string
   readonly q: number
 }
 
-function parseAccept(header: string): Range[] {
+/** The items of a header such as `Accept` with their weights (RFC 9110, 12.4.2). */
+export function parseWeights(header: string): Weighted[] {
   return header.split(',').flatMap((item) => {
-    const [type = '', ...parameters] = item.split(';').map((part) => part.trim())
-    if (type === '') return []
+    const [name = '', ...parameters] = item.split(';').map((part) => part.trim())
+    if (name === '') return []
     const weight = parameters.find((parameter) => /^q=/i.test(parameter))?.slice(2)
     const q = weight === undefined ? 1 : Number(weight)
-    return [{ type: type.toLowerCase(), q: Number.isFinite(q) ? Math.min(1, Math.max(0, q)) : 0 }]
+    return [{ name: name.toLowerCase(), q: Number.isFinite(q) ? Math.min(1, Math.max(0, q)) : 0 }]
   })
 }
 
@@ -31,10 +33,10 @@ function specificity(range: string, type: string): number {
 }
 
 /** The most specific range that covers a type decides its q. */
-function weigh(ranges: readonly Range[], type: string): { q: number; rank: number } {
+function weigh(ranges: readonly Weighted[], type: string): { q: number; rank: number } {
   let best = { q: 0, rank: -1 }
   for (const range of ranges) {
-    const rank = specificity(range.type, type)
+    const rank = specificity(range.name, type)
     if (rank > best.rank) best = { q: range.q, rank }
   }
   return best
@@ -52,7 +54,7 @@ export function negotiate(accept: string | undefined): AnswerType {
  */
 export function negotiateAmong<T extends string>(offered: readonly [T, ...T[]], accept: string | undefined): T {
   if (accept === undefined || accept.trim() === '') return offered[0]
-  const ranges = parseAccept(accept)
+  const ranges = parseWeights(accept)
   let chosen: { type: T; q: number; rank: number } | undefined
   for (const type of offered) {
     const { q, rank } = weigh(ranges, type)
@@ -61,6 +63,14 @@ export function negotiateAmong<T extends string>(offered: readonly [T, ...T[]], 
   }
   if (chosen !== undefined) return chosen.type
   throw new McbError('not_acceptable', `"${accept}" cannot be met; this answers ${offered.join(', ')}`)
+}
+
+/** True for a request that would rather have a page than JSON: that of a browser, which names the type. */
+export function prefersPage(accept: string | undefined): boolean {
+  const ranges = parseWeights(accept ?? '')
+  const page = weigh(ranges, 'text/html')
+  const json = weigh(ranges, JSON_TYPE)
+  return page.q > json.q || (page.q > 0 && page.q === json.q && page.rank > json.rank)
 }
 
 /** True when the request's `If-None-Match` covers this ETag. */

@@ -9,6 +9,7 @@ import type { AppContext, AppEnv, ReadBody, WhenAnswered } from './context.ts'
 import type { Management } from './management.ts'
 import type { Meter } from './meter.ts'
 import type { Description, OpenApi } from './openapi/types.ts'
+import type { PageFiles } from './page-files.ts'
 
 /**
  * The need of an operation: `nothing` needs no key, and for `key` any key will do; the others are scopes of a key, or the
@@ -67,6 +68,8 @@ export interface Services {
   readonly meter: Meter | undefined
   /** Refuses what would make the data grow. @throws McbError `storage_unavailable` while there is too little space */
   readonly requireSpace: () => void
+  /** The files of the page at /ui/; absent where it was not built. */
+  readonly page: PageFiles | undefined
   /** Version of this software. */
   readonly version: string
   /** Makes the description of all routes. */

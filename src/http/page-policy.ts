@@ -2,25 +2,36 @@
 
 const policies = new Map<string, Promise<string>>()
 
-/** The Content-Security-Policy of a page with one style and, if it has any, one script. */
-export function pagePolicy({ style, script }: { readonly style: string; readonly script?: string }): Promise<string> {
-  const key = `${style}\n${script ?? ''}`
-  let policy = policies.get(key)
+/** The Content-Security-Policy of a page with one style and nothing else. */
+export function pagePolicy(style: string): Promise<string> {
+  let policy = policies.get(style)
   if (policy === undefined) {
-    policy = compose(style, script)
-    policies.set(key, policy)
+    policy = compose(style)
+    policies.set(style, policy)
   }
   return policy
 }
 
+/** The policy of the page at /ui/ and of all its files, since a worker's script has a policy of its own. */
+export const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "worker-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' blob:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
 /** The policy of answers that are no pages. */
 export const NOTHING_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-async function compose(style: string, script: string | undefined): Promise<string> {
+async function compose(style: string): Promise<string> {
   return [
     "default-src 'none'",
     `style-src '${await digestOf(style)}'`,
-    ...(script === undefined ? [] : [`script-src '${await digestOf(script)}'`, "connect-src 'self'"]),
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

@@ -22,7 +22,7 @@ const getDocs: Operation = {
   needs: 'nothing',
   describe: 'hidden',
   handler: async (c, { openApi }) => {
-    c.header('Content-Security-Policy', await pagePolicy({ style: STYLE }))
+    c.header('Content-Security-Policy', await pagePolicy(STYLE))
     return c.html(page(openApi()))
   },
 }

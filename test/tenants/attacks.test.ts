@@ -178,7 +178,18 @@ test('a deletion while the lab writes: nothing is left, and nobody gets in again
 
 test('answers and pages carry what keeps browsers from helping an attacker', async () => {
   const world = newWorld()
-  for (const path of ['/healthz', '/docs', '/shared/r', '/v1/runs', '/nothing']) {
+  for (const path of [
+    '/healthz',
+    '/docs',
+    '/',
+    '/ui',
+    '/ui/',
+    '/ui/runs/r',
+    '/ui/assets/x.js',
+    '/shared/r',
+    '/v1/runs',
+    '/nothing',
+  ]) {
     const { headers } = await world.api.get(path)
     expect(headers.get('X-Content-Type-Options')).toBe('nosniff')
     expect(headers.get('Referrer-Policy')).toBe('no-referrer')
@@ -189,17 +200,12 @@ test('answers and pages carry what keeps browsers from helping an attacker', asy
   }
 })
 
-test.each(['/docs', '/shared/r'])(
-  'the policy of %s allows the style and the script that are in it, and no others',
-  async (path) => {
-    const answer = await newWorld().api.get(path)
-    const policy = answer.headers.get('Content-Security-Policy') ?? ''
-    const parts = [...(await answer.text()).matchAll(/<(style|script)>([\s\S]*?)<\/\1>/g)]
-    expect(parts.length).toBeGreaterThan(0)
-    for (const [, kind, content = ''] of parts) {
-      const digest = Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(content)))
-      expect(policy).toContain(`${kind}-src 'sha256-${digest.toString('base64')}'`)
-    }
-    expect(policy).not.toContain('unsafe')
-  },
-)
+test('the policy of /docs allows the style that is in it, and nothing else', async () => {
+  const answer = await newWorld().api.get('/docs')
+  const policy = answer.headers.get('Content-Security-Policy') ?? ''
+  const [style, ...more] = [...(await answer.text()).matchAll(/<style>([\s\S]*?)<\/style>/g)]
+  expect(more).toEqual([])
+  const digest = Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(style?.[1])))
+  expect(policy).toContain(`style-src 'sha256-${digest.toString('base64')}'`)
+  expect(policy).not.toMatch(/unsafe|script-src/)
+})

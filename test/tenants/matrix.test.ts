@@ -4,6 +4,7 @@ import { newKey } from '../../src/access/key-format.ts'
 import { NodeMeter } from '../../src/node/metrics.ts'
 import { type Body, drawBatch, iterations, jsonOf, META, newApp, PROTOBUF, runMeta } from '../http/api.ts'
 import { expectDescribed } from '../http/described.ts'
+import { pageOf } from '../support/page.ts'
 import { bearer, makeKey, newLab, newRun, newWorld, OPERATOR, type World } from './world.ts'
 
 /** Callers that are let in, beside the rules that all routes have in common. */
@@ -30,7 +31,9 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /metrics': { rule: 'operator', path: '/metrics', ok: 200 },
   'GET /openapi.json': { rule: 'public', path: '/openapi.json', ok: 200 },
   'GET /docs': { rule: 'public', path: '/docs', ok: 200 },
-  'GET /shared/:rid': { rule: 'public', path: '/shared/r', ok: 200 },
+  'GET /ui': { rule: 'public', path: '/ui', ok: 308 },
+  'GET /ui/*': { rule: 'public', path: '/ui/runs/r', ok: 200 },
+  'GET /shared/:rid': { rule: 'public', path: '/shared/r', ok: 308 },
   'GET /v1/runs': { rule: 'read', path: '/v1/runs', ok: 200 },
   'POST /v1/runs': { rule: 'write', path: '/v1/runs', body: 'meta without rid', ok: 201, oneRun: 403 },
   'GET /v1/runs/:rid': { rule: 'read', path: '/v1/runs/r', ok: 200 },
@@ -137,7 +140,7 @@ let tokens: Readonly<Record<Credential, string | undefined>>
 let made = 0
 
 beforeAll(async () => {
-  world = newWorld({ meter: new NodeMeter() })
+  world = newWorld({ meter: new NodeMeter(), page: await pageOf({ 'index.html': '<p>a page</p>' }) })
   const lab = await newLab(world, 'lab')
   await newLab(world, 'other')
   await newLab(world, 'suspended')
@@ -206,7 +209,7 @@ async function ask(name: string, route: Route, credential: Credential): Promise<
 
 test('no route is missing from the table', () => {
   const mounted = world.app.routes
-    .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/') && !path.includes('*'))
+    .filter(({ method, path }) => method !== 'ALL' && path !== '/*' && path !== '*')
     .map(({ method, path }) => `${method} ${path}`)
   expect([...new Set(mounted)].sort()).toEqual(Object.keys(ROUTES).sort())
 })
@@ -215,7 +218,7 @@ test('no route is missing from the document', () => {
   const documented = Object.entries<object>(DOCUMENT.paths).flatMap(([path, item]) =>
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
   )
-  const known = Object.keys(ROUTES).filter((name) => !/openapi|docs|shared/.test(name))
+  const known = Object.keys(ROUTES).filter((name) => !/openapi|docs|shared|\/ui/.test(name))
   const shown = known.flatMap((name) => (name.startsWith('GET') ? [name, name.replace('GET', 'HEAD')] : [name]))
   expect(documented.sort()).toEqual(shown.sort())
 })
