@@ -1,10 +1,13 @@
 /** The painter on a canvas. */
 import { FONT, type Ink, type Painter, type PathSink, type Stroke, TEXT_SIZE, type TextStyle } from './painter.ts'
 
-export class CanvasPainter implements Painter {
-  private readonly context: CanvasRenderingContext2D
+/** A canvas of the page, or one that is none of it. */
+type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D
 
-  constructor(context: CanvasRenderingContext2D) {
+export class CanvasPainter implements Painter {
+  private readonly context: Context
+
+  constructor(context: Context) {
     this.context = context
   }
 

@@ -1,0 +1,217 @@
+/** One run that is open: its facts as signals, kept up to date by events, and its draws. */
+import { batch, computed, effect, type ReadonlySignal, signal, untracked } from '@preact/signals'
+import { ApiProblem } from '../api/http.ts'
+import { getAbout, getChains, getChecks, getMeta } from '../api/run.ts'
+import type { About, Checks, Counts, Diagnostics } from '../api/shapes.ts'
+import { place } from '../app/navigate.ts'
+import type { RunView } from '../app/place.ts'
+import { FIRST_VIEW } from '../app/place.ts'
+import { key } from '../app/session.ts'
+import { type DrawsLink, openDraws } from '../draws/link.ts'
+import type { Brush, Choice } from '../draws/questions.ts'
+import { watchRun } from '../live/link.ts'
+import type { LiveEvent } from '../live/protocol.ts'
+import { Rates } from './rates.ts'
+import { RunSchema } from './schema.ts'
+
+/** Milliseconds for which news are gathered before the page looks at them. */
+const DEBOUNCE_MS = 250
+/** Seconds that an answer to checks may take; what is not ready then is asked for again. */
+const CHECKS_WAIT = 2
+
+export type Stage =
+  | { readonly stage: 'opening' }
+  | { readonly stage: 'open' }
+  /** Deleted, or replaced by another registration, while it was open. */
+  | { readonly stage: 'gone' }
+  | { readonly stage: 'refused'; readonly problem: ApiProblem }
+
+export interface ChainNow {
+  readonly chain: number
+  readonly length: number
+}
+
+export class RunModel {
+  readonly rid: string
+  readonly stage = signal<Stage>({ stage: 'opening' })
+  /** False while the server does not answer. */
+  readonly isConnected = signal(true)
+  readonly about = signal<About | undefined>(undefined)
+  readonly schema = signal<RunSchema | undefined>(undefined)
+  readonly registration = signal('')
+  /** Chains as they are shown: they stay as they are while `isFrozen`. */
+  readonly chains = signal<readonly ChainNow[]>([])
+  readonly diagnostics = signal<Diagnostics | null>(null)
+  readonly counts = signal<Counts | null>(null)
+  readonly checks = signal<Checks | undefined>(undefined)
+  /** True while news are not shown, so that somebody can look. */
+  readonly isFrozen = signal(false)
+  /** Draws that are lit up in all plots. */
+  readonly brush = signal<Brush | undefined>(undefined)
+  /** Rises whenever draws are shown that were not: plots ask again. */
+  readonly moment = signal(0)
+  readonly rates = new Rates()
+  readonly draws = signal<DrawsLink | undefined>(undefined)
+  /** The view that the address names. */
+  readonly view: ReadonlySignal<RunView>
+  /** Draws that count, by the address. */
+  readonly choice: ReadonlySignal<Choice>
+  private readonly lengths = new Map<number, number>()
+  private readonly ended = new AbortController()
+  private unwatch: () => void = () => {}
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private checksOf = ''
+  private isChecking = false
+
+  constructor(rid: string) {
+    this.rid = rid
+    this.view = computed(() => {
+      const at = place.value
+      return at.screen === 'run' && at.rid === rid ? at.view : FIRST_VIEW
+    })
+    this.choice = computed(() => {
+      const { chains, warmup, draws } = this.view.value
+      return { ...(chains.length > 0 && { chains }), warmup, ...draws }
+    })
+    void this.open()
+    const stop = effect(() => {
+      if (!this.isFrozen.value) untracked(() => this.look())
+    })
+    this.ended.signal.addEventListener('abort', stop)
+  }
+
+  /** Chains that are there, or those of the view. */
+  readonly shownChains: ReadonlySignal<readonly ChainNow[]> = computed(() => {
+    const { chains } = this.view.value
+    return chains.length === 0 ? this.chains.value : this.chains.value.filter(({ chain }) => chains.includes(chain))
+  })
+
+  close(): void {
+    this.ended.abort()
+    this.unwatch()
+    clearTimeout(this.timer)
+    this.draws.value?.close()
+  }
+
+  /** Asks for name, tags and facts again, as after a change. */
+  async refreshAbout(): Promise<void> {
+    try {
+      this.about.value = await getAbout(this.rid, this.asking())
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  private asking() {
+    return { key: key.value, signal: this.ended.signal }
+  }
+
+  private async open(): Promise<void> {
+    try {
+      const asking = this.asking()
+      const [found, line, chains] = await Promise.all([
+        getMeta(this.rid, asking),
+        getAbout(this.rid, asking),
+        getChains(this.rid, asking),
+      ])
+      const schema = new RunSchema(found.meta)
+      for (const { chain, length, updatedAt } of chains) {
+        this.lengths.set(chain, length)
+        this.rates.note(chain, length, Date.parse(updatedAt))
+      }
+      batch(() => {
+        this.schema.value = schema
+        this.registration.value = found.registration
+        this.about.value = line
+        this.diagnostics.value = line.diagnostics
+        this.draws.value = openDraws(schema.opened(this.rid, found.registration, key.value))
+        this.stage.value = { stage: 'open' }
+        this.look()
+      })
+      this.unwatch = watchRun({ rid: this.rid, key: key.value }, (event) => this.hear(event))
+    } catch (error) {
+      this.fail(error)
+      // A server that is away comes back.
+      if (this.stage.value.stage === 'opening') this.timer = setTimeout(() => void this.open(), 2000)
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (this.ended.signal.aborted) return
+    if (!(error instanceof ApiProblem)) throw error
+    if (error.isPassing) this.isConnected.value = false
+    else if (error.code === 'run_not_found' || error.code === 'run_replaced') {
+      const wasOpen = this.stage.value.stage === 'open'
+      this.stage.value = wasOpen ? { stage: 'gone' } : { stage: 'refused', problem: error }
+    } else this.stage.value = { stage: 'refused', problem: error }
+  }
+
+  private hear(event: LiveEvent): void {
+    switch (event.type) {
+      case 'chains':
+        for (const { chain, length } of event.chains) {
+          if (length !== this.lengths.get(chain)) this.rates.note(chain, length, Date.now())
+          this.lengths.set(chain, length)
+        }
+        this.timer ??= setTimeout(() => {
+          this.timer = undefined
+          if (!this.isFrozen.value) this.look()
+        }, DEBOUNCE_MS)
+        return
+      case 'diagnostics':
+        if (!this.isFrozen.value) this.diagnostics.value = event.diagnostics
+        return
+      case 'counts':
+        if (!this.isFrozen.value) this.counts.value = event.counts
+        return
+      case 'connected':
+      case 'away':
+        this.isConnected.value = event.type === 'connected'
+        return
+      case 'deleted':
+        this.stage.value = { stage: 'gone' }
+        return
+      case 'refused':
+        this.fail(new ApiProblem(event.status, event.code, event.detail))
+    }
+  }
+
+  /** Shows what is known by now. */
+  private look(): void {
+    const chains = [...this.lengths].map(([chain, length]) => ({ chain, length })).sort((a, b) => a.chain - b.chain)
+    const isNew = chains.some(({ chain, length }, i) => {
+      const before = this.chains.value[i]
+      return before?.chain !== chain || before.length !== length
+    })
+    if (!isNew && chains.length === this.chains.value.length && this.moment.value > 0) return
+    batch(() => {
+      this.chains.value = chains
+      this.draws.value?.grow(this.lengths)
+      this.moment.value++
+    })
+    void this.check()
+  }
+
+  /** Asks for checks of what is shown, one question at a time, until all is known. */
+  private async check(): Promise<void> {
+    const shown = () => JSON.stringify(this.chains.value)
+    if (this.isChecking || this.stage.value.stage !== 'open' || this.checksOf === shown()) return
+    this.isChecking = true
+    try {
+      for (let progress: number | undefined = 0; progress !== undefined; ) {
+        this.checksOf = shown()
+        const asking = { ...this.asking(), registration: this.registration.value, wait: CHECKS_WAIT }
+        const answer = await getChecks(this.rid, asking)
+        progress = answer.progress
+        if (!this.isFrozen.value || this.checks.value === undefined) this.checks.value = answer
+      }
+    } catch (error) {
+      this.checksOf = ''
+      this.fail(error)
+    } finally {
+      this.isChecking = false
+    }
+    // While it grows, checks follow at a distance: the server has others to serve.
+    if (this.checksOf !== shown()) setTimeout(() => void this.check(), 3 * DEBOUNCE_MS)
+  }
+}
