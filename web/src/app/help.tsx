@@ -1,4 +1,5 @@
 /** The list of keys that do something on this screen. */
+import { Fragment } from 'preact'
 import { Dialog } from '../parts/dialog.tsx'
 import { shortcuts } from './shortcuts.ts'
 
@@ -14,14 +15,14 @@ export function Help({ onClose }: { readonly onClose: () => void }) {
     <Dialog title="Keyboard" onClose={onClose}>
       <dl class="keys">
         {rows.map(([keys, does]) => (
-          <>
+          <Fragment key={keys}>
             <dt>
               {keys.split(' ').map((each) => (
                 <kbd key={each}>{each}</kbd>
               ))}
             </dt>
             <dd>{does}</dd>
-          </>
+          </Fragment>
         ))}
       </dl>
       <p class="quiet-text">

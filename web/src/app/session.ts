@@ -106,3 +106,6 @@ function keep(value: string | undefined): void {
     // A browser that keeps nothing: the key lasts until the page is loaded again.
   }
 }
+
+// Another link to a shared run in the address bar changes the fragment alone, and loads nothing by itself.
+addEventListener('hashchange', () => location.reload())

@@ -22,9 +22,10 @@ export function Shell() {
   }, [])
   return (
     <>
-      <a class="skip" href="#main">
+      {/* No link to #main: the fragment has the key of a shared run. */}
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         To the content
-      </a>
+      </button>
       <Head onHelp={() => (isHelping.value = true)} />
       <main id="main" tabIndex={-1}>
         <Content />

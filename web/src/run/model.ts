@@ -138,8 +138,13 @@ export class RunModel {
 
   private fail(error: unknown): void {
     if (this.ended.signal.aborted) return
-    if (!(error instanceof ApiProblem)) throw error
-    if (error.isPassing) this.isConnected.value = false
+    if (!(error instanceof ApiProblem)) {
+      const said = error instanceof Error ? error.message : String(error)
+      this.stage.value = {
+        stage: 'refused',
+        problem: new ApiProblem(0, 'unreadable', `an answer cannot be read: ${said}`),
+      }
+    } else if (error.isPassing) this.isConnected.value = false
     else if (error.code === 'run_not_found' || error.code === 'run_replaced') {
       const wasOpen = this.stage.value.stage === 'open'
       this.stage.value = wasOpen ? { stage: 'gone' } : { stage: 'refused', problem: error }
