@@ -70,6 +70,7 @@ export default defineConfig(async () => ({
           provide: { reference: JSON.stringify(referenceDraws() ?? null) },
           include: ['test/workers/**/*.test.ts'],
           exclude: LEFT_OUT,
+          globalSetup: ['./test/support/built-page.ts'],
           setupFiles: ['./test/workers/setup.ts'],
           testTimeout: 180_000,
           ...PATIENCE,

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 
 const HELP = `usage: npm run page [-- --start] [--to FOLDER]
@@ -157,7 +157,7 @@ async function main({ start: isStart, to }) {
     console.log(`The page is built: ${described}; ${((performance.now() - begun) / 1000).toFixed(1)} s.`)
     return 0
   } catch (error) {
-    console.error(`mcbackend-edge: the page cannot be built (${error.message}).`)
+    console.error(`mcbackend-edge: the page cannot be built (${stripVTControlCharacters(error.message).trim()}).`)
     return isStart ? 0 : 1
   }
 }

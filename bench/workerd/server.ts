@@ -47,7 +47,7 @@ function build(entry: string, folder: string): string {
   if (!existsSync(built)) {
     const args = ['deploy', entry, '--dry-run', '--outdir', out, '--config', join(ROOT, 'wrangler.toml')]
     const env = { ...process.env, CI: 'true', WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true' }
-    execFileSync(process.execPath, [join(WRANGLER, 'bin/wrangler.js'), ...args], { env, stdio: 'pipe' })
+    execFileSync(process.execPath, [join(WRANGLER, 'bin/wrangler.js'), ...args], { cwd: ROOT, env, stdio: 'pipe' })
   }
   return readFileSync(built, 'utf8')
 }

@@ -27,6 +27,7 @@ import { D1Driver } from '../sql/d1.ts'
 import { drain, readWorkersBody } from './body.ts'
 import { toWorkersResponse, withClientEncoding } from './http.ts'
 import { IsolateDiagnostics } from './isolate-diagnostics.ts'
+import { type AssetFiles, pageOf } from './page.ts'
 
 /**
  * Looks that a stream of events takes at a run before its reader has to connect again: the free plan allows a request 50
@@ -44,6 +45,8 @@ export interface Env extends LimitVariables, AccessVariables {
   readonly DB: D1Database
   /** The run objects; where they are not bound, D1 holds the draws as well. */
   readonly RUNS?: RunNamespace
+  /** The page's files; without them, /ui/ says that they are missing. */
+  readonly ASSETS?: AssetFiles
   /** `clickhouse`: ClickHouse holds everything; see docs/clickhouse.md. */
   readonly MCB_STORAGE?: string
   readonly CLICKHOUSE_URL?: string
@@ -135,6 +138,7 @@ function openApp(env: Env): Hono<AppEnv> {
     limits,
     bounds: setUp(() => workerBoundsOf(env)),
     readBody: readWorkersBody,
+    ...(env.ASSETS !== undefined && { page: pageOf(env.ASSETS) }),
     diagnostics: new IsolateDiagnostics(),
     // Nothing runs behind a request for long.
     diagnosed: 'asked',

@@ -1,25 +1,22 @@
 /** The page as its build makes it, from a real start. */
-import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { brotliDecompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readPage } from '../../src/node/page.ts'
+import { buildPage } from '../support/built-page.ts'
 import { type ServerProcess, startServer } from '../support/process.ts'
 import { raw } from '../support/raw.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
 
-const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PAGE = join(ROOT, 'dist/page')
-const build = (...options: string[]) => run(process.execPath, [join(ROOT, 'scripts/page.mjs'), ...options])
 
 let folder: string
 let server: ServerProcess
 beforeAll(async () => {
-  await build()
+  await buildPage()
   folder = newFolder()
   server = await startServer({ MCB_DATA_DIR: folder, MCB_LOG: 'requests' })
 })
@@ -32,24 +29,26 @@ const files = () => readdirSync(join(PAGE, 'ui/assets')).filter((name) => !/\.(b
 
 test('several that build at once leave one whole page', async () => {
   const to = join(folder, 'built/page')
-  const told = await Promise.all([1, 2, 3].map(() => build('--to', to)))
+  const told = await Promise.all([1, 2, 3].map(() => buildPage('--to', to)))
   for (const { stdout } of told) expect(stdout).toMatch(/The page is built: \d+ files, [\d.]+ KiB of script, gzipped; /)
   expect(readdirSync(join(folder, 'built'))).toEqual(['page'])
   expect(readdirSync(to, { recursive: true }).sort()).toEqual(readdirSync(PAGE, { recursive: true }).sort())
 })
 
 test('what is built is not built again', async () => {
-  expect((await build()).stdout).toMatch(/^The page is built already: \d+ files, [\d.]+ KiB of script, gzipped\.\n$/)
-  expect((await build('--start')).stdout).toBe('')
-  expect((await build('--help')).stdout).toMatch(/^usage: npm run page/)
+  expect((await buildPage()).stdout).toMatch(
+    /^The page is built already: \d+ files, [\d.]+ KiB of script, gzipped\.\n$/,
+  )
+  expect((await buildPage('--start')).stdout).toBe('')
+  expect((await buildPage('--help')).stdout).toMatch(/^usage: npm run page/)
 })
 
 test('a start goes on where the page cannot be built, and says so', async () => {
   const to = join(folder, 'a-file')
   writeFileSync(to, '')
-  const { stderr } = await build('--start', '--to', join(to, 'page'))
+  const { stderr } = await buildPage('--start', '--to', join(to, 'page'))
   expect(stderr).toMatch(/^mcbackend-edge: the page cannot be built \(.*a-file.*\)\.\n$/)
-  await expect(build('--to', join(to, 'page'))).rejects.toThrow('cannot be built')
+  await expect(buildPage('--to', join(to, 'page'))).rejects.toThrow('cannot be built')
 })
 
 test('the server says where its page is', () => {
