@@ -19,14 +19,23 @@ export function Menu({ label, sign = '⋯', items }: MenuProps) {
   const [isOpen, setOpen] = useState(false)
   const root = useRef<HTMLDivElement>(null)
   const button = useRef<HTMLButtonElement>(null)
+  const [place, setPlace] = useState<Place>({})
   useEffect(() => {
     if (!isOpen) return
     root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus()
     const away = (event: Event) => {
       if (event.target instanceof Node && !root.current?.contains(event.target)) setOpen(false)
     }
+    const letGo = () => setOpen(false)
     addEventListener('pointerdown', away)
-    return () => removeEventListener('pointerdown', away)
+    // It does not go along with what scrolls.
+    addEventListener('scroll', letGo, { capture: true, passive: true })
+    addEventListener('resize', letGo)
+    return () => {
+      removeEventListener('pointerdown', away)
+      removeEventListener('scroll', letGo, { capture: true })
+      removeEventListener('resize', letGo)
+    }
   }, [isOpen])
   const close = () => {
     setOpen(false)
@@ -41,12 +50,22 @@ export function Menu({ label, sign = '⋯', items }: MenuProps) {
         aria-label={label}
         aria-haspopup="menu"
         aria-expanded={isOpen}
-        onClick={() => setOpen(!isOpen)}
+        onClick={() => {
+          if (!isOpen && button.current !== null) setPlace(besides(button.current))
+          setOpen(!isOpen)
+        }}
       >
         {sign}
       </button>
       {isOpen && (
-        <div class="menu-list" role="menu" aria-label={label} tabIndex={-1} onKeyDown={(event) => walk(event, close)}>
+        <div
+          class="menu-list"
+          style={place}
+          role="menu"
+          aria-label={label}
+          tabIndex={-1}
+          onKeyDown={(event) => walk(event, close)}
+        >
           {items.map((item) => (
             <button
               key={item.label}
@@ -65,6 +84,23 @@ export function Menu({ label, sign = '⋯', items }: MenuProps) {
       )}
     </div>
   )
+}
+
+type Place = {
+  readonly top?: string
+  readonly bottom?: string
+  readonly left?: string
+  readonly right?: string
+}
+
+/** A place on the screen, on the side of the button where there is more room: nothing that scrolls cuts it off. */
+function besides(button: HTMLElement): Place {
+  const { top, bottom, left, right } = button.getBoundingClientRect()
+  const { clientWidth, clientHeight } = document.documentElement
+  return {
+    ...(bottom <= clientHeight / 2 ? { top: `${bottom}px` } : { bottom: `${clientHeight - top}px` }),
+    ...(left >= clientWidth / 2 ? { right: `${clientWidth - right}px` } : { left: `${left}px` }),
+  }
 }
 
 const STEPS: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1 }
