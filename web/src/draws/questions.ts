@@ -90,7 +90,15 @@ export interface Cloud {
     readonly at: Uint32Array
   }
   /** A two-dimensional histogram: `counts[row * columns + column]`, rows from the bottom. */
-  readonly grid?: { readonly columns: number; readonly rows: number; readonly counts: Float64Array }
+  readonly grid?: {
+    readonly columns: number
+    readonly rows: number
+    readonly counts: Float64Array
+    /** Axes along which cells are even in the logarithm. */
+    readonly log?: readonly ('x' | 'y')[] | undefined
+  }
+  /** Draws of the brush that was asked about, where there is a grid: at most 20,000, evenly thinned. */
+  readonly brushed?: { readonly x: Float64Array; readonly y: Float64Array } | undefined
   readonly x: readonly [least: number, greatest: number]
   readonly y: readonly [least: number, greatest: number]
   /** Draws that diverged, always one by one. */
@@ -147,7 +155,18 @@ export interface Questions {
     ask: { scalar: ScalarRef; choice: Choice; convention: Convention; points: number }
     answer: Curve & { readonly mean: number; readonly sd: number }
   }
-  cloud: { ask: { x: ScalarRef; y: ScalarRef; choice: Choice; bins: number }; answer: Cloud }
+  /** `log`: axes of positive scalars along which cells are even in the logarithm. */
+  cloud: {
+    ask: {
+      x: ScalarRef
+      y: ScalarRef
+      choice: Choice
+      bins: number
+      log?: readonly ('x' | 'y')[] | undefined
+      brush?: Brush | undefined
+    }
+    answer: Cloud
+  }
   sparks: { ask: { scalars: readonly ScalarRef[]; choice: Choice; width: number }; answer: readonly Spark[] }
   quantiles: {
     ask: { scalars: readonly ScalarRef[]; choice: Choice; probabilities: readonly number[] }
