@@ -15,6 +15,8 @@ export interface Iteration {
   readonly stepSize: number
   /** Leapfrog steps. */
   readonly steps: number
+  /** Potential and kinetic energy where the iteration has ended, up to a constant. */
+  readonly energy: number
 }
 
 export interface HmcOptions {
@@ -55,13 +57,15 @@ export function* sampleHmc(
     const proposed = leapfrog(logDensity, proposal, stepSize, steps)
     const change = proposed - kinetic(proposal.momentum) - before
     const acceptanceRate = Number.isNaN(change) ? 0 : Math.min(1, Math.exp(change))
-    if (random.uniform() < acceptanceRate) {
+    const isAccepted = random.uniform() < acceptanceRate
+    if (isAccepted) {
       q.set(proposal.q)
       gradient.set(proposal.gradient)
       lp = proposed
     }
     if (isWarmup) adaptation.update(acceptanceRate)
-    yield { q, lp, acceptanceRate, isDiverging: !(change > -DIVERGENCE), isWarmup, stepSize, steps }
+    const energy = -(isAccepted ? before + change : before)
+    yield { q, lp, acceptanceRate, isDiverging: !(change > -DIVERGENCE), isWarmup, stepSize, steps, energy }
   }
 }
 

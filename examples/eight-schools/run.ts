@@ -1,5 +1,6 @@
 /** Four chains of the eight schools model, streamed to a server while they are sampled. */
 import { encodeNdArray, type HttpBackend, type HttpChain, type HttpRun } from '../../src/client/index.ts'
+import { constrainCentered, logDensityCentered } from './centered.ts'
 import { sampleHmc } from './hmc.ts'
 import { constrain, DIMENSION, logDensity, SCHOOLS, SIGMA, Y } from './model.ts'
 import { createRandom } from './random.ts'
@@ -11,7 +12,23 @@ export interface SamplingOptions {
   /** Iterations of each chain after that. */
   readonly draws: number
   readonly seed: number
+  /** The non-centered one when absent. */
+  readonly form?: Form | undefined
+  /** Acceptance rate that the step size is adapted to. */
+  readonly target?: number | undefined
+  /** Iterations of each chain in a second, at most; as fast as they come when absent. */
+  readonly perSecond?: number | undefined
+  /** Ends the chains where they are. */
+  readonly signal?: AbortSignal | undefined
 }
+
+/** How the schools hang on their mean: the posterior is the same, and for a sampler it is another one. */
+export type Form = 'non-centered' | 'centered'
+
+const FORMS = {
+  'non-centered': { logDensity, constrain },
+  centered: { logDensity: logDensityCentered, constrain: constrainCentered },
+} as const
 
 export interface Progress {
   readonly chain: number
@@ -22,20 +39,30 @@ export interface Progress {
 }
 
 /** Registers the run: its variables, sampler stats, coordinates and data. */
-export function registerRun(backend: HttpBackend, { seed }: Pick<SamplingOptions, 'seed'>): Promise<HttpRun> {
+export function registerRun(
+  backend: HttpBackend,
+  { rid, seed, form = 'non-centered' }: Pick<SamplingOptions, 'seed' | 'form'> & { readonly rid?: string },
+): Promise<HttpRun> {
   const dims = ['school']
   const shape = [SCHOOLS.length]
+  const schools = { name: 'theta', dtype: 'float64', shape, dims }
   return backend.initRun({
+    ...(rid !== undefined && { rid }),
     variables: [
       { name: 'mu', dtype: 'float64' },
       { name: 'tau', dtype: 'float64' },
-      { name: 'theta_t', dtype: 'float64', shape, dims },
-      { name: 'theta', dtype: 'float64', shape, dims, isDeterministic: true },
+      ...(form === 'centered'
+        ? [schools]
+        : [
+            { ...schools, name: 'theta_t' },
+            { ...schools, isDeterministic: true },
+          ]),
     ],
     sampleStats: [
       { name: 'tune', dtype: 'bool' },
       { name: 'lp', dtype: 'float64' },
       { name: 'acceptance_rate', dtype: 'float64' },
+      { name: 'energy', dtype: 'float64' },
       { name: 'diverging', dtype: 'bool' },
       { name: 'step_size', dtype: 'float64' },
       { name: 'n_steps', dtype: 'int32' },
@@ -46,7 +73,7 @@ export function registerRun(backend: HttpBackend, { seed }: Pick<SamplingOptions
       { name: 'sigma', value: encodeNdArray({ dtype: 'float64', shape, data: SIGMA }), dims },
     ],
     attributes: {
-      model: { kind: 'stringValue', stringValue: 'eight schools, non-centered' },
+      model: { kind: 'stringValue', stringValue: `eight schools, ${form}` },
       seed: { kind: 'numberValue', numberValue: seed },
     },
   })
@@ -65,20 +92,26 @@ export async function sampleRun(
 
 async function sampleChain(
   chain: HttpChain,
-  { warmup, draws, seed }: SamplingOptions,
+  { warmup, draws, seed, form = 'non-centered', target, perSecond, signal }: SamplingOptions,
   report: (progress: Progress) => void,
 ): Promise<void> {
+  const { logDensity, constrain } = FORMS[form]
   const total = warmup + draws
   const random = createRandom(seed * 1000 + chain.number)
   let done = 0
   let divergences = 0
-  for (const iteration of sampleHmc(logDensity, { dimension: DIMENSION, warmup, draws }, random)) {
+  const begun = performance.now()
+  const options = { dimension: DIMENSION, warmup, draws, ...(target !== undefined && { target }) }
+  for (const iteration of sampleHmc(logDensity, options, random)) {
+    if (signal?.aborted) break
+    if (perSecond !== undefined) await until(begun + (1000 * done) / perSecond)
     await chain.append(
       { ...constrain(iteration.q) },
       {
         tune: iteration.isWarmup,
         lp: iteration.lp,
         acceptance_rate: iteration.acceptanceRate,
+        energy: iteration.energy,
         diverging: iteration.isDiverging,
         step_size: iteration.stepSize,
         n_steps: iteration.steps,
@@ -89,4 +122,9 @@ async function sampleChain(
     if (done % Math.ceil(total / 4) === 0 || done === total) report({ chain: chain.number, done, total, divergences })
   }
   await chain.close()
+}
+
+async function until(moment: number): Promise<void> {
+  const early = moment - performance.now()
+  if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
 }
