@@ -41,7 +41,18 @@ export default defineConfig(async () => ({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: [...UNIT, ...LEFT_OUT, 'test/workers/**', 'test/clickhouse/**'],
+          exclude: [...UNIT, ...LEFT_OUT, 'test/workers/**', 'test/clickhouse/**', 'test/page/browser/**'],
+          testTimeout: 120_000,
+          ...PATIENCE,
+        },
+      },
+      {
+        extends: true as const,
+        test: {
+          name: 'page',
+          include: ['test/page/browser/*.test.ts'],
+          exclude: LEFT_OUT,
+          globalSetup: ['./test/page/support/built.ts'],
           testTimeout: 120_000,
           ...PATIENCE,
         },

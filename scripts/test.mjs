@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 
 const HELP = `usage: npm run test:fast               formatting, lint, types and the tests that need no server: for who writes code
        npm test                        also the tests with servers on Node and in workerd: for who has cloned it
-       npm run test:all                everything, with the slow tests, ClickHouse and the Python package: for CI
+       npm run test:all                everything, with the slow tests, Chromium, ClickHouse and the Python package: for CI
        npm test -- VITEST ARGUMENTS    some tests: npm test -- test/http`
 
 const PACKAGE = 'clients/python'
@@ -101,6 +101,7 @@ const STEPS = [
     ...vitest('clickhouse', 'yes', ...projects('clickhouse', 'workers-clickhouse')),
   },
   { name: 'Tests, with the slow ones', in: ['all'], ...vitest('all', 'yes', ...ON_NODE_AND_WORKERD) },
+  { name: 'The page, in Chromium', in: ['all'], ...vitest('page', 'yes', ...projects('page')) },
   { name: `Python package, on ${PYTHONS[0]}`, in: ['all'], ...pythonPackage(PYTHONS[0]) },
   // Without the tests of network and disk, which meet none of the libraries that a newer Python has.
   { name: `Python package, on ${PYTHONS[1]}`, in: ['all'], ...pythonPackage(PYTHONS[1], '--lean') },

@@ -1,43 +1,19 @@
-// A Chromium to test with: the one that is installed, or Debian's.
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { run } from './programs.mjs'
+// A page in Chromium, for a bundle of the client.
+import { CHROMIUM_FLAGS, chromiumPath, installChromium } from '../../scripts/chromium.ts'
 import { Skipped } from './steps.mjs'
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
-
-function onPath(names) {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable)
-}
-
-function isExecutable(file) {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** Installs Debian's Chromium where there is none and this may do so. */
-export async function installChromium() {
-  if (onPath(NAMES) !== undefined) return
-  if (process.getuid?.() !== 0) throw new Skipped('there is no Chromium, and only root can install one')
-  if (onPath(['apt-get']) === undefined) throw new Skipped('there is no Chromium, and no apt-get to install one')
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  // Others may be installing something as well.
-  const apt = ['apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=120']
-  await run([...apt, 'update'], { env })
-  await run([...apt, 'install', '--no-install-recommends', 'chromium'], { env })
+export async function haveChromium() {
+  const reason = await installChromium()
+  if (reason !== undefined) throw new Skipped(reason)
 }
 
 /** The text that a page puts into its `output`. */
 export async function textOfPage(url) {
-  const executablePath = onPath(NAMES)
+  const executablePath = chromiumPath()
   if (executablePath === undefined) throw new Skipped('there is no Chromium')
   const { chromium } = await import('playwright-core')
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+  const browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS })
   const told = []
   try {
     const page = await browser.newPage()

@@ -4,7 +4,7 @@ import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmS
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { installChromium, textOfPage } from './chromium.mjs'
+import { haveChromium, textOfPage } from './chromium.mjs'
 import { bundle, serveFolder } from './page.mjs'
 import { run, serve } from './programs.mjs'
 import { expect, Skipped, Steps } from './steps.mjs'
@@ -207,7 +207,7 @@ const isBundled = await steps.run('vite bundles it into 40 KB', async () => {
   expect(`what it loads when it needs it has ${later} bytes gzipped, more than ${MOST_LATER}`, later <= MOST_LATER)
   return `${first} bytes gzipped, and ${later} when it needs them`
 })
-const hasChromium = await steps.run('there is a Chromium', installChromium)
+const hasChromium = await steps.run('there is a Chromium', haveChromium)
 await steps.run('the bundle in Chromium, from another origin', async () => {
   if (!isBundled || !hasChromium) throw new Skipped('it needs the two before')
   const text = await textOfPage(`${page.origin}/#${url}`)
