@@ -10,7 +10,7 @@ const UNIT = [
   'test/core/**/*.test.ts',
   'test/runs/**/*.test.ts',
   'test/http/{codes,draws,json-in,elements,held,negotiation,openapi,order,page,protocol,runs,summary,trace,checks}.test.ts',
-  'test/page/*.test.ts',
+  'test/page/{*,draws/*}.test.ts',
   'test/{comments,docs,generated}.test.ts',
   'test/client/{append,backend,checks,failure,read,retry}*.test.ts',
   'test/conformance/{memory,null}.test.ts',

@@ -88,12 +88,14 @@ function partOf({ chain, length }: ChainState, warmup: number, choice: WarmupCho
 }
 
 /** Chains with at least half the median length: one that lags behind would cost the others their draws. */
-function longEnough(parts: readonly ChainPart[]): { kept: ChainPart[]; leftOut: LeftOutChain[] } {
+export function longEnough<T extends Pick<ChainPart, 'chain' | 'draws'>>(
+  parts: readonly T[],
+): { kept: T[]; leftOut: LeftOutChain[] } {
   const lengths = parts.map(({ draws }) => draws).sort((a, b) => a - b)
   const middle = lengths.length >> 1
   const high = lengths[middle] ?? 0
   const median = lengths.length % 2 === 1 ? high : (high + (lengths[middle - 1] ?? 0)) / 2
-  const kept: ChainPart[] = []
+  const kept: T[] = []
   const leftOut: LeftOutChain[] = []
   for (const part of parts) {
     if (part.draws > 0 && 2 * part.draws >= median) kept.push(part)

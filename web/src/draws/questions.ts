@@ -38,14 +38,16 @@ export interface TracedChain {
   readonly values: Float64Array
 }
 
-/** A density on a grid that all chains share. */
+/** A density on a grid that all chains share, of as many draws of each chain as summaries use; draws that are not finite count for nothing. */
 export interface Density {
   readonly x: Float64Array
   /** Of each chain, in the order of `chains`; integrates to 1. */
   readonly chains: readonly { readonly chain: number; readonly y: Float64Array }[]
   readonly all: Float64Array
-  /** True where the values are whole numbers: `x` are those values, `y` their shares. */
+  /** True where the values are whole numbers, or one value alone: `x` are those values, `y` their shares. */
   readonly isDiscrete: boolean
+  /** Whole numbers that a share stands for, from its `x` on: more than 1 where there are many values. Absent from densities. */
+  readonly width?: number
 }
 
 /** Ranks among all draws of all chains (Vehtari et al. 2021; Säilynoja et al. 2022). */
@@ -204,3 +206,19 @@ export interface OpenedRun {
     readonly shape: readonly number[] | null
   }[]
 }
+
+/** Draws of one run, computed beside the main thread. */
+export interface DrawsLink {
+  /** Tells new lengths, by chain: questions from now on are of these draws, and only what is new is fetched. */
+  grow(lengths: ReadonlyMap<number, number>): void
+  /**
+   * Answers of the draws as they are at the moment. A signal that aborts rejects with an `AbortError`, and ends the work.
+   * Questions that are asked twice at the same moment have one answer, which nobody may change.
+   *
+   * @throws ApiProblem of the requests behind it; TooLarge with the way out for more than 2·10⁷ values
+   */
+  ask<K extends Kind>(kind: K, question: Ask<K>, signal?: AbortSignal): Promise<Answer<K>>
+  close(): void
+}
+
+export type OpenDraws = (run: OpenedRun) => DrawsLink
