@@ -12,6 +12,8 @@ Compiles the packages into dist/NAME, and packs each into dist/PACKAGE-VERSION.t
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const { version, dependencies } = readJson('package.json')
 
+/** The page, which is built already: nothing in it is rewritten, nor asked for what it imports. */
+const PAGE = 'dist/page'
 /** Files that a package has beside what is compiled, by name or pattern. */
 const FILES = {
   client: ['src/core/generated/messages.{js,d.ts}'],
@@ -21,6 +23,7 @@ const FILES = {
     'scripts/{backup,restore-drill,clickhouse-migrate}.mjs',
     'deploy/*',
     'migrations/{*.sql,meta/_journal.json,clickhouse/*.sql}',
+    `${PAGE}/ui/**/*.*`,
   ],
 }
 /** Folder of this checkout whose files lie in the package's folder of that name. */
@@ -58,7 +61,7 @@ function dependenciesOf(name, folder) {
   // `long` comes with protobufjs, and the declarations of messages name it.
   const known = { ...readJson('node_modules/protobufjs/package.json').dependencies, ...dependencies }
   const found = new Set(NOT_IMPORTED[name])
-  for (const file of globSync('**/*.{js,mjs,d.ts}', { cwd: folder })) {
+  for (const file of compiledIn(folder)) {
     const text = readFileSync(join(folder, file), 'utf8')
     for (const [, module] of text.matchAll(/\b(?:from|import|require\(|import\() ?['"]([^'".][^'"]*)['"]/g)) {
       if (module.startsWith('node:')) continue
@@ -70,7 +73,13 @@ function dependenciesOf(name, folder) {
   return Object.fromEntries([...found].sort().map((module) => [module, known[module]]))
 }
 
+/** Code of a package that was compiled here. */
+function compiledIn(folder) {
+  return globSync('**/*.{js,mjs,d.ts}', { cwd: folder, exclude: [`${PAGE}/**`] })
+}
+
 function build(name) {
+  if (name === 'server') run(process.execPath, ['scripts/page.mjs'], { stdio: 'inherit' })
   const folder = join(ROOT, 'dist', name)
   rmSync(folder, { recursive: true, force: true })
   const [from, to] = PLACES[name]
@@ -80,7 +89,7 @@ function build(name) {
     cpSync(join(ROOT, file), target)
   }
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', `packages/${name}`])
-  for (const file of globSync('**/*.{js,mjs,d.ts}', { cwd: folder })) nameCompiled(join(folder, file))
+  for (const file of compiledIn(folder)) nameCompiled(join(folder, file))
   for (const file of ['LICENSE', 'CHANGELOG.md', `packages/${name}/README.md`]) {
     cpSync(join(ROOT, file), join(folder, file.split('/').at(-1)))
   }

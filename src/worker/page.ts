@@ -13,7 +13,7 @@ const INDEX = 'index.html'
 export function pageOf(assets: AssetFiles): PageFiles {
   let index: PageFile | undefined
   return async (name) => {
-    // Whatever else there is does not come to the Worker.
+    // All other files are sent before the Worker is asked.
     if (name !== INDEX) return undefined
     index ??= await read(assets)
     return index

@@ -91,8 +91,11 @@ function checkServer() {
   for (const file of files) {
     expect(
       `${file} has no place in it`,
-      /(\.js|\.mjs|\.sql|LICENSE|\.md|_journal\.json|package\.json|\/deploy\/[\w.-]+)$/.test(file),
+      /(\.js|\.mjs|\.sql|LICENSE|\.md|_journal\.json|package\.json|\/deploy\/[\w.-]+|\/dist\/page\/ui\/[\w./-]+)$/.test(
+        file,
+      ),
     )
+    expect(`${file} is a source of the page`, !/\/web\/|\.tsx?$|\.map$/.test(file.slice(server.length)))
   }
   return `${files.length} files`
 }
@@ -108,7 +111,24 @@ async function checkCommands() {
   const { url, stop } = await serve(npx('mcbackend-edge'), { cwd: server, env: serverEnv({ MCB_DATA_DIR: data }) })
   const health = await (await fetch(`${url}/healthz`)).json()
   expect(`/healthz: ${JSON.stringify(health)}`, health.status === 'ok' && health.version === version)
+  await checkPage(url)
   expect('it did not stop as it should', (await stop()).includes('finishing what was accepted'))
+}
+
+/** The page, and each file that it names, as they were built: compressed, and with their headers. */
+async function checkPage(url) {
+  const page = await fetch(`${url}/ui/runs/a-run`)
+  const policy = page.headers.get('Content-Security-Policy')
+  expect(`the policy of the page: ${policy}`, policy?.startsWith("default-src 'none'; script-src 'self';") === true)
+  const names = [...(await page.text()).matchAll(/"(\/ui\/assets\/[\w.-]+)"/g)].map(([, name]) => name)
+  expect('the page names no files', names.length > 1)
+  for (const name of names) {
+    const file = await fetch(`${url}${name}`, { headers: { 'Accept-Encoding': 'br' } })
+    expect(`${name}: ${file.status}`, file.ok && file.headers.get('Cache-Control')?.includes('immutable') === true)
+    if (name.endsWith('.js')) expect(`${name} is not compressed`, file.headers.get('Content-Encoding') === 'br')
+    const built = readFileSync(join(ROOT, 'dist/page', name), 'utf8')
+    expect(`${name} is not what was built`, (await file.text()) === built)
+  }
 }
 
 async function use(program, url) {
