@@ -3,12 +3,18 @@ import { describe, expect, test } from 'vitest'
 import type { Cloud } from '../../web/src/draws/questions.ts'
 import { toSvg } from '../../web/src/paint/svg.ts'
 import { DARK, LIGHT, type Theme } from '../../web/src/paint/theme.ts'
+import { chainDotsPlot } from '../../web/src/plots/chain-dots.ts'
+import { divergencesPlot } from '../../web/src/plots/divergences.ts'
+import { type ForestRow, forestPlot } from '../../web/src/plots/forest.ts'
 import { pairPlot } from '../../web/src/plots/pair.ts'
 import { areaOf, brushOf } from '../../web/src/plots/pair-chosen.ts'
 import { edgesOf } from '../../web/src/plots/pair-counts.ts'
 import { pairScales } from '../../web/src/plots/pair-scales.ts'
 import { correlationOf } from '../../web/src/plots/pair-table.ts'
 import type { Plot } from '../../web/src/plots/plot.ts'
+import { predictivePlot } from '../../web/src/plots/predictive.ts'
+import { ridgePlot } from '../../web/src/plots/ridge.ts'
+import { pValue, testStatisticPlot } from '../../web/src/plots/test-statistic.ts'
 import { normals } from './samples.ts'
 
 const SIZE = { width: 480, height: 320 }
@@ -61,6 +67,15 @@ function cells(cloud: Cloud, columns: number): Cloud {
   return { ...rest, grid: { columns, rows: columns, counts, log: ['x'] } }
 }
 
+/** A normal density. */
+function bell(x: Float64Array, mean: number, sd: number): Float64Array {
+  return x.map((value) => Math.exp(-(((value - mean) / sd) ** 2) / 2) / (sd * Math.sqrt(2 * Math.PI)))
+}
+
+const NONE = [Number.NaN, Number.NaN] as const
+const GRID = Float64Array.from({ length: 61 }, (_each, i) => (i - 30) / 6)
+const SCHOOLS = ['Choate', 'Deerfield', 'Phillips Andover & Phillips Exeter, both together']
+
 const TAU = { label: 'tau', kind: 'log' } as const
 const THETA = { label: 'theta[Choate]', kind: 'linear' } as const
 const ALL = [0, 1, 2, 3]
@@ -73,6 +88,74 @@ const PLOTS: Readonly<Record<string, () => Plot>> = {
     }),
   'pair in cells': () => pairPlot({ x: TAU, y: THETA, cloud: cells(funnel(4, 1000), 24), all: ALL, colours: 'chains' }),
   'small pair': () => pairPlot({ x: TAU, y: THETA, cloud: funnel(2, 40), all: [0, 1], colours: 'one', room: 'small' }),
+  'figure of each chain': () =>
+    chainDotsPlot({
+      title: 'E-BFMI of each chain',
+      label: 'E-BFMI',
+      figures: [0.9, 0.24, Number.NaN, 0.71].map((value, chain) => ({ chain, value })),
+      all: ALL,
+      thresholds: [{ value: 0.3, label: 'CmdStan’s threshold', status: 'warn' }],
+      shown: [0, 1],
+    }),
+  'divergences over time': () =>
+    divergencesPlot({
+      chains: [[3, 4, 90], [], [50], [20, 21, 22, 70, 99]].map((at, chain) => ({
+        ...{ chain, first: 0, stop: 100 },
+        at: Uint32Array.from(at),
+      })),
+      all: ALL,
+      brush: { kind: 'interval', start: 60, stop: 75 },
+    }),
+  forest: () =>
+    forestPlot({
+      title: 'Forest',
+      rows: [
+        { variable: 'mu', label: 'mu', median: 4.2, inner: [2, 6.5], outer: [-1, 9.8] },
+        ...SCHOOLS.map(
+          (school, i): ForestRow => ({
+            ...{
+              variable: 'theta',
+              label: `theta[${school}]`,
+              median: 5 + i,
+              inner: [3, 8 + i],
+              outer: [-3, 15 + 2 * i],
+            },
+            rhat: i === 1 ? 1.034 : undefined,
+          }),
+        ),
+        {
+          variable: 'z',
+          label: 'z',
+          median: Number.NaN,
+          inner: NONE,
+          outer: NONE,
+        },
+      ],
+    }),
+  ridge: () =>
+    ridgePlot({
+      title: 'Ridge',
+      rows: SCHOOLS.map((school, i) => {
+        const all = bell(GRID, i - 1, 1 + i / 3)
+        return {
+          label: `theta[${school}]`,
+          density: i === 2 ? undefined : { x: GRID, chains: [], all, isDiscrete: false },
+        }
+      }),
+    }),
+  'observed against replicated': () =>
+    predictivePlot({
+      ...{ observed: 'y', replicated: 'y_rep', x: GRID, data: bell(GRID, 0.5, 1), isDiscrete: false },
+      replications: [0, 1, 2, 3, 4].map((i) => bell(GRID, i / 5 - 0.4, 1 + i / 10)),
+    }),
+  'observed counts against replicated': () =>
+    predictivePlot({
+      ...{ observed: 'goals', replicated: 'goals_rep', x: Float64Array.of(0, 1, 2, 3), isDiscrete: true },
+      data: Float64Array.of(0.4, 0.3, 0.2, 0.1),
+      replications: [Float64Array.of(0.3, 0.3, 0.3, 0.1), Float64Array.of(0.5, 0.25, 0.15, 0.1)],
+    }),
+  'statistic of replications': () =>
+    testStatisticPlot({ statistic: 'mean', observed: 'y', data: 1.3, replications: normals(400, 3) }),
 }
 
 for (const [name, make] of Object.entries(PLOTS)) {
@@ -136,5 +219,31 @@ describe('pair', () => {
     expect(correlationOf(cloud)).toBeCloseTo(0.92049, 5)
     const many = funnel(4, 1000)
     expect(correlationOf(cells(many, 200))).toBeCloseTo(correlationOf(many), 1)
+  })
+})
+
+describe('posterior predictive p-value', () => {
+  test('is the share of replications above, with ties half', () => {
+    expect(pValue(2, Float64Array.of(1, 2, 3, 4))).toBe(0.625)
+    expect(pValue(9, Float64Array.of(1, 2))).toBe(0)
+  })
+})
+
+describe('divergences over time', () => {
+  const plot = (chains: readonly (readonly number[])[]) =>
+    divergencesPlot({
+      chains: chains.map((at, chain) => ({ chain, first: 0, stop: 100, at: Uint32Array.from(at) })),
+      all: chains.map((_each, i) => i),
+    })
+
+  test('are counted a chain, and walked in the order of time', () => {
+    const { sentence, cursor } = plot([[80], [], [3, 90]])
+    expect(sentence).toBe('3 of 300 draws diverged: 1 in chain 0, 2 in chain 2.')
+    expect([0, 1, 2].map((place) => cursor?.text(place))).toEqual([
+      'draw 3 of chain 2 diverged, the 1st of 3',
+      'draw 80 of chain 0 diverged, the 2nd of 3',
+      'draw 90 of chain 2 diverged, the 3rd of 3',
+    ])
+    expect(plot([[], []]).sentence).toBe('None of 200 draws diverged.')
   })
 })
