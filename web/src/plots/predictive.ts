@@ -34,10 +34,8 @@ export function predictivePlot(options: PredictiveOptions): Plot {
     draw: (painter, size, theme) => {
       const scales = scalesOf(options, size)
       bottomAxis(painter, scales.frame, scales.x, theme, { label: observed })
-      drawCurve(painter, scales, options, each, {
-        stroke: theme.accent,
-        opacity: replications.length > 20 ? 0.25 : 0.45,
-      })
+      const opacity = replications.length > 20 ? 0.25 : 0.45
+      for (const each of replications) drawCurve(painter, scales, options, each, { stroke: theme.accent, opacity })
       drawCurve(painter, scales, options, data, { stroke: theme.ink, width: 2.25 })
       const entries = [
         { label: `observed ${observed}`, colour: theme.ink, mark: 'line' },
