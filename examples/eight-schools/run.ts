@@ -22,7 +22,7 @@ export interface SamplingOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** How the schools hang on their mean: the posterior is the same, and for a sampler it is another one. */
+/** Two forms of one posterior, of which a sampler finds the centered one much harder. */
 export type Form = 'non-centered' | 'centered'
 
 const FORMS = {

@@ -1,4 +1,4 @@
-/** What tests in a browser need before they begin: the page as it is now, and a Chromium. */
+/** The page as it is now, and a Chromium: tests in a browser need them before they begin. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -8,6 +8,6 @@ const BUILD = fileURLToPath(new URL('../../../scripts/page.mjs', import.meta.url
 
 export default async function setup(): Promise<void> {
   await promisify(execFile)(process.execPath, [BUILD])
-  // Where there is none after all, tests are skipped, and say why.
+  // Without one, tests are skipped, and say why.
   await installChromium()
 }

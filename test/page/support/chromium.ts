@@ -19,7 +19,7 @@ export interface TestBrowser {
   readonly browser: Browser
   /** Places of other machines that were asked for since the last call. */
   takeStrangers(): readonly string[]
-  /** What shared workers have said since the last call: pages do not hear them. */
+  /** Words of shared workers since the last call: pages do not hear them. */
   takeWorkerWords(): readonly string[]
   close(): Promise<void>
 }
@@ -33,7 +33,7 @@ export async function launch(): Promise<TestBrowser> {
   const port = (proxy.address() as AddressInfo).port
   const browser = await chromium.launch({
     executablePath,
-    // What is on this machine does not go by way of a proxy.
+    // Requests to this machine do not go by way of a proxy.
     args: [...CHROMIUM_FLAGS, `--proxy-server=http://127.0.0.1:${port}`, '--js-flags=--expose-gc'],
   })
   await hearSharedWorkers(await browser.newBrowserCDPSession(), words)

@@ -14,7 +14,7 @@ export const SIZES = {
   phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
 } as const
 
-/** What one test does in the browser, and what it has to expect. */
+/** One test's pages, and the words that they may say. */
 export interface Visit {
   /** A profile of its own, in which tabs share workers. */
   context(options?: OpenOptions): Promise<BrowserContext>
