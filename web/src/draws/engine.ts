@@ -13,8 +13,10 @@ import {
   answerMcseQuantile,
   answerQuantiles,
 } from './answer-figures.ts'
+import { answerEnergies, answerMarked } from './answer-sampler.ts'
 import { answerTrace } from './answer-trace.ts'
 import { answerSparks, answerValues } from './answer-values.ts'
+import { answerWithin } from './answer-within.ts'
 import { Chains } from './chains.ts'
 import { Desk, type Room } from './desk.ts'
 import { Known } from './known.ts'
@@ -39,6 +41,9 @@ const ANSWERS: Answers = {
   autocorrelation: answerAutocorrelation,
   mcseQuantile: answerMcseQuantile,
   cloud: answerCloud,
+  within: answerWithin,
+  energies: answerEnergies,
+  marked: answerMarked,
   sparks: answerSparks,
   quantiles: answerQuantiles,
   values: answerValues,
@@ -51,6 +56,9 @@ const URGENCIES: Readonly<Record<Kind, Urgency>> = {
   quantiles: URGENCY.plot,
   values: URGENCY.plot,
   cloud: URGENCY.plot,
+  within: URGENCY.seen,
+  energies: URGENCY.plot,
+  marked: URGENCY.plot,
   autocorrelation: URGENCY.plot,
   sparks: URGENCY.row,
   essLocal: URGENCY.long,

@@ -4,7 +4,7 @@
  * A scalar is one element of a numeric column of fixed shape. Answers are plain objects of typed arrays, which are
  * transferred and not copied. Iterations count from 0 at the chain's first draw, warmup included.
  */
-import type { Convention } from '../../../src/core/diagnostics/convention.ts'
+import type { Convention, Statistic } from '../../../src/core/diagnostics/convention.ts'
 
 export interface ScalarRef {
   readonly group: 'draws' | 'stats'
@@ -112,6 +112,31 @@ export interface Cloud {
   }
 }
 
+/** Densities of energies: of each draw's, less their mean, and of their changes from draw to draw. */
+export interface EnergyDensities {
+  readonly marginal: Float64Array
+  readonly transition: Float64Array
+}
+
+/** Energies at `x`, which integrate to 1; of no draws, or of constant ones, all densities are 0. */
+export interface Energies {
+  /** Draws of each chain. */
+  readonly draws: number
+  readonly x: Float64Array
+  readonly all: EnergyDensities
+  readonly chains: readonly (EnergyDensities & { readonly chain: number; readonly bfmi: Statistic })[]
+}
+
+/** Iterations of a chain at which something was so, rising, of those from `first` to before `stop`. */
+export interface Marked {
+  readonly chain: number
+  readonly first: number
+  readonly stop: number
+  /** Draws of warmup at the beginning of the chain. */
+  readonly warmup: number
+  readonly at: Uint32Array
+}
+
 /** Small pictures of a row of the table of variables. */
 export interface Spark {
   /** Undefined where the chains are too long to be fetched for a row. */
@@ -169,6 +194,22 @@ export interface Questions {
     }
     answer: Cloud
   }
+  /** Draws within an area, ends included; null where there is none. */
+  within: {
+    ask: {
+      x: ScalarRef
+      y: ScalarRef
+      choice: Choice
+      area: { readonly x: readonly [number, number]; readonly y: readonly [number, number] }
+    }
+    answer: Brush | null
+  }
+  energies: {
+    ask: { scalar: ScalarRef; choice: Choice; convention: Convention; points: number }
+    answer: Energies
+  }
+  /** Draws at which any of these scalars is above 0. */
+  marked: { ask: { scalars: readonly ScalarRef[]; choice: Choice }; answer: readonly Marked[] }
   sparks: { ask: { scalars: readonly ScalarRef[]; choice: Choice; width: number }; answer: readonly Spark[] }
   quantiles: {
     ask: { scalars: readonly ScalarRef[]; choice: Choice; probabilities: readonly number[] }
