@@ -16,6 +16,8 @@ import { RunSchema } from './schema.ts'
 
 /** Milliseconds for which news are gathered before the page looks at them. */
 const DEBOUNCE_MS = 250
+/** Diagnostics that are kept of a run's history. */
+const TOLD = 400
 /** Seconds that an answer to checks may take; what is not ready then is asked for again. */
 const CHECKS_WAIT = 2
 
@@ -42,8 +44,12 @@ export class RunModel {
   /** Chains as they are shown: they stay as they are while `isFrozen`. */
   readonly chains = signal<readonly ChainNow[]>([])
   readonly diagnostics = signal<Diagnostics | null>(null)
+  /** Diagnostics as they were told while the run was open, by rising draws. */
+  readonly told = signal<readonly Diagnostics[]>([])
   readonly counts = signal<Counts | null>(null)
   readonly checks = signal<Checks | undefined>(undefined)
+  /** Milliseconds since 1970 of the answer whose checks are shown. */
+  readonly checkedAt = signal<number | undefined>(undefined)
   /** True while news are not shown, so that somebody can look. */
   readonly isFrozen = signal(false)
   /** Draws that are lit up in all plots. */
@@ -123,7 +129,7 @@ export class RunModel {
         this.schema.value = schema
         this.registration.value = found.registration
         this.about.value = line
-        this.diagnostics.value = line.diagnostics
+        if (line.diagnostics !== null) this.learn(line.diagnostics)
         this.draws.value = openDraws(schema.opened(this.rid, found.registration, key.value))
         this.stage.value = { stage: 'open' }
         this.look()
@@ -164,7 +170,7 @@ export class RunModel {
         }, DEBOUNCE_MS)
         return
       case 'diagnostics':
-        if (!this.isFrozen.value) this.diagnostics.value = event.diagnostics
+        if (!this.isFrozen.value) this.learn(event.diagnostics)
         return
       case 'counts':
         if (!this.isFrozen.value) this.counts.value = event.counts
@@ -179,6 +185,14 @@ export class RunModel {
       case 'refused':
         this.fail(new ApiProblem(event.status, event.code, event.detail))
     }
+  }
+
+  private learn(diagnostics: Diagnostics): void {
+    this.diagnostics.value = diagnostics
+    const before = this.told.value.filter(({ draws }) => draws < diagnostics.draws)
+    // A page is open for weeks: of a long history every other entry is enough.
+    const kept = before.length < TOLD ? before : before.filter((_each, i) => i % 2 === 0)
+    this.told.value = [...kept, diagnostics]
   }
 
   /** Shows what is known by now. */
@@ -208,7 +222,10 @@ export class RunModel {
         const asking = { ...this.asking(), registration: this.registration.value, wait: CHECKS_WAIT }
         const answer = await getChecks(this.rid, asking)
         progress = answer.progress
-        if (!this.isFrozen.value || this.checks.value === undefined) this.checks.value = answer
+        if (!this.isFrozen.value || this.checks.value === undefined) {
+          this.checks.value = answer
+          this.checkedAt.value = Date.now()
+        }
       }
     } catch (error) {
       this.checksOf = ''

@@ -45,6 +45,20 @@ export function pythonLines(run: PythonRun, call: string): string {
   ].join('\n')
 }
 
+/** Lines that read the run: its draws as a DataTree, and its summary. */
+export function pythonReading(run: PythonRun): string {
+  return [
+    ...(run.access === 'keyed' ? ['import os', ''] : []),
+    'from mcbackend_edge import Client',
+    '',
+    `run = ${pythonRun(run)}`,
+    'print(run.checks())',
+    'print(run.summary(sort="-rhat", limit=20))',
+    `dt = run.to_datatree(${run.chains.length === 0 ? '' : `chains=${pythonList(run.chains)}`})`,
+    '',
+  ].join('\n')
+}
+
 /** Arguments by which ArviZ chooses these scalars: `var_names=["theta"], coords={"school": ["Choate"]}`. */
 export function pythonChoice(schema: RunSchema, scalars: readonly NamedScalar[]): string {
   const stats = scalars.filter(({ group }) => group === 'stats')
