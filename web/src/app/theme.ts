@@ -32,6 +32,7 @@ const FORCED: Theme = {
   bad: 'CanvasText',
   other: 'GrayText',
   chains: ['CanvasText', 'LinkText', 'GrayText', 'Highlight'],
+  heat: ['Canvas', 'Canvas', 'GrayText', 'Highlight', 'CanvasText'],
 }
 
 export const themeChoice = computed(() => chosen.value)

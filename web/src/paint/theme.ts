@@ -16,6 +16,8 @@ export interface Theme {
   /** Chains beyond those that have colours. */
   readonly other: string
   readonly chains: readonly string[]
+  /** Five grades from good to bad, which differ in lightness as well. */
+  readonly heat: readonly string[]
 }
 
 /** ArviZ's colours. */
@@ -34,6 +36,7 @@ export const LIGHT: Theme = {
   bad: '#b3261e',
   other: '#8b96a1',
   chains: CHAINS,
+  heat: ['#dceee9', '#b5dcd3', '#f2c464', '#d9652f', '#8f1d18'],
 }
 
 export const DARK: Theme = {
@@ -50,6 +53,7 @@ export const DARK: Theme = {
   other: '#7b8794',
   // The darkest two of ArviZ's are lightened, to be seen.
   chains: CHAINS.map((colour) => ({ '#7c2695': '#c07fd6', '#228306': '#5cbf3f' })[colour] ?? colour),
+  heat: ['#1f3b3c', '#2f5d5b', '#b98a26', '#ec7a45', '#ffb3a7'],
 }
 
 /** Dashes by which chains differ for those who do not see colours. */
