@@ -17,17 +17,20 @@ const worst = [
 ]
 
 test('the worst comes first, in the order of checks; what is fine is in a few words', () => {
-  const { sentences, fine } = verdictOf({
-    checks: [
-      check('progress', 'ok'),
-      check('finite', 'ok'),
-      check('stuck', 'unknown'),
-      check('divergences', 'fail'),
-      check('rhat', 'warn'),
-      check('ess', 'fail'),
-      check('bfmi', 'ok'),
-    ],
-  })
+  const { sentences, fine } = verdictOf(
+    {
+      checks: [
+        check('progress', 'ok'),
+        check('finite', 'ok'),
+        check('stuck', 'unknown'),
+        check('divergences', 'fail'),
+        check('rhat', 'warn'),
+        check('ess', 'fail'),
+        check('bfmi', 'ok'),
+      ],
+    },
+    4,
+  )
   expect(sentences.map((each) => each.check)).toEqual(['divergences', 'ess', 'rhat', 'stuck'])
   expect(fine.map(({ words }) => words)).toEqual(['no chain is silent', 'all values finite', 'E-BFMI'])
   expect(fine[0]?.message).toBe('progress says so')
@@ -44,12 +47,20 @@ test.each([
   [check('treedepth', 'warn'), 'tree depths', { tab: 'sampler' }],
   [check('progress', 'warn', { chains: [{ chain: 3, value: 10 }] }), 'chain 3 alone', { tab: 'overview', chains: [3] }],
 ])('$check.check leads to the plot that shows it', (found, text, view) => {
-  expect(verdictOf({ checks: [found] }).sentences[0]?.way).toEqual({ text, view })
+  expect(verdictOf({ checks: [found] }, 4).sentences[0]?.way).toEqual({ text, view })
 })
 
 test('a check of a newer server is told, and leads nowhere', () => {
-  expect(verdictOf({ checks: [check('new', 'warn')] }).sentences[0]).toMatchObject({ check: 'new', way: undefined })
-  expect(verdictOf({ checks: [check('new', 'ok')] }).fine).toEqual([{ words: 'new', message: 'new says so' }])
+  expect(verdictOf({ checks: [check('new', 'warn')] }, 4).sentences[0]).toMatchObject({ check: 'new', way: undefined })
+  expect(verdictOf({ checks: [check('new', 'ok')] }, 4).fine).toEqual([{ words: 'new', message: 'new says so' }])
+})
+
+test('all chains together are no choice, and what all checks say is told once', () => {
+  const behind = check('progress', 'warn', { chains: [{ chain: 3, value: 10 }] })
+  expect(verdictOf({ checks: [behind] }, 1).sentences[0]?.way).toBeUndefined()
+  const few = { message: 'too few draws' }
+  const { sentences } = verdictOf({ checks: [check('rhat', 'unknown', few), check('ess', 'unknown', few)] }, 4)
+  expect(sentences.map(({ message }) => message)).toEqual(['too few draws'])
 })
 
 test('a chain is marked with what it is to blame for', () => {

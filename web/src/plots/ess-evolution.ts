@@ -14,6 +14,8 @@ export interface EssEvolutionOptions {
   readonly label: string
   /** Points along the draws of all chains, rising; NaN where there is no ESS. */
   readonly evolution: Evolution
+  /** Least ESS of all scalars as it was told while the run grew, drawn as rings. */
+  readonly told?: Evolution | undefined
   /** ESS that is wanted; absent where nothing is. */
   readonly target?: number | undefined
   /** When the target is reached, as words: `ESS 400 in about 2 min`. */
@@ -55,6 +57,7 @@ export function essEvolutionPlot(options: EssEvolutionOptions): Plot {
       bottomAxis(painter, frame, x, theme, { label: 'draws of all chains' })
       drawTarget(painter, scales, options, theme)
       for (const line of linesOf(evolution)) drawLine(painter, scales, evolution.draws, line, theme)
+      if (options.told !== undefined) drawTold(painter, scales, options.told, theme)
       drawNames(painter, scales, evolution, theme)
     },
     table: () => tableOf(evolution),
@@ -105,6 +108,17 @@ function drawLine(painter: Painter, { frame, x, y }: Scales, draws: Float64Array
   for (const [i, value] of values.entries()) {
     if (Number.isFinite(value)) painter.circle(x(draws[i] as number), y(value), 2, { fill: stroke })
   }
+}
+
+function drawTold(painter: Painter, { frame, x, y }: Scales, told: Evolution, theme: Theme): void {
+  painter.clip(frame.left, frame.top, frame.width, frame.height, () => {
+    for (const { values, colour } of linesOf(told)) {
+      for (const [i, value] of values.entries()) {
+        if (!Number.isFinite(value)) continue
+        painter.circle(x(told.draws[i] as number), y(value), 3, { stroke: colour(theme), width: 1 })
+      }
+    }
+  })
 }
 
 /** Names of the lines behind their ends, moved apart where they meet. */

@@ -70,8 +70,6 @@ function marksOfCheck(check: Check): readonly ChainMark[] {
       return each((value) => `${count(value)} not finite`)
     case 'treedepth':
       return each((value) => `${count(value)} at the depth limit`)
-    case 'progress':
-      return each(() => 'silent, or behind')
     case 'bfmi':
       return chains
         .filter(({ value }) => value < BFMI_WARN)

@@ -10,6 +10,8 @@ export interface WayTo {
 
 export interface Sentence {
   readonly check: string
+  /** The check in a few words. */
+  readonly name: string
   readonly status: Status
   readonly message: string
   readonly advice: string
@@ -25,6 +27,17 @@ export interface Verdict {
 
 const ORDER: readonly Status[] = ['fail', 'warn', 'unknown']
 
+const NAMES: Readonly<Record<string, string>> = {
+  progress: 'progress of chains',
+  finite: 'finite values',
+  stuck: 'chains that stand still',
+  divergences: 'divergences',
+  rhat: 'R-hat',
+  ess: 'ESS',
+  bfmi: 'E-BFMI',
+  treedepth: 'tree depth',
+}
+
 /** Words for checks that find nothing; a check of a newer server has its own name. */
 const FINE: Readonly<Record<string, string>> = {
   progress: 'no chain is silent',
@@ -37,15 +50,20 @@ const FINE: Readonly<Record<string, string>> = {
   treedepth: 'tree depth',
 }
 
-export function verdictOf({ checks }: Pick<Checks, 'checks'>): Verdict {
-  const found = checks.filter(({ status }) => status !== 'ok')
+/** @param chains of the run: a view of all of them is no view of some */
+export function verdictOf({ checks }: Pick<Checks, 'checks'>, chains: number): Verdict {
+  // Where there are too few draws, all checks say the same: once is enough.
+  const found = checks.filter(
+    ({ status, message }, i) => status !== 'ok' && checks.findIndex((each) => each.message === message) === i,
+  )
   return {
     sentences: ORDER.flatMap((status) => found.filter((each) => each.status === status)).map((check) => ({
       check: check.check,
+      name: NAMES[check.check] ?? check.check,
       status: check.status,
       message: check.message,
       advice: check.advice,
-      way: check.status === 'unknown' ? undefined : wayTo(check),
+      way: check.status === 'unknown' ? undefined : wayTo(check, chains),
     })),
     fine: checks
       .filter(({ status }) => status === 'ok')
@@ -53,7 +71,7 @@ export function verdictOf({ checks }: Pick<Checks, 'checks'>): Verdict {
   }
 }
 
-const WAYS: Readonly<Record<string, (check: Check) => WayTo | undefined>> = {
+const WAYS: Readonly<Record<string, (check: Check, chains: number) => WayTo | undefined>> = {
   divergences: wayToDivergences,
   rhat: (check) => wayToScalar(check, 'rank plot'),
   stuck: (check) => wayToScalar(check, 'trace'),
@@ -64,8 +82,8 @@ const WAYS: Readonly<Record<string, (check: Check) => WayTo | undefined>> = {
   progress: wayToChains,
 }
 
-function wayTo(check: Check): WayTo | undefined {
-  return WAYS[check.check]?.(check)
+function wayTo(check: Check, chains: number): WayTo | undefined {
+  return WAYS[check.check]?.(check, chains)
 }
 
 /** Pairs of the scalars by which divergences can be told from other draws. */
@@ -85,9 +103,9 @@ function wayToScalar({ worst }: Check, plot: string): WayTo {
 /** More chains than an address should name. */
 const MANY = 8
 
-function wayToChains({ chains }: Check): WayTo | undefined {
+function wayToChains({ chains }: Check, all: number): WayTo | undefined {
   const numbers = chains.map(({ chain }) => chain)
-  if (numbers.length === 0 || numbers.length > MANY) return undefined
+  if (numbers.length === 0 || numbers.length > MANY || numbers.length === all) return undefined
   const text = numbers.length === 1 ? `chain ${numbers[0]} alone` : `chains ${numbers.join(', ')} alone`
   return { text, view: { tab: 'overview', chains: numbers } }
 }
