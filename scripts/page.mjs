@@ -135,12 +135,15 @@ function move(from, to) {
   }
 }
 
+/** Says how many files a page has, and how many bytes of script a browser would load that used all of it. */
 function describe(page) {
-  const files = globSync('ui/**/*', { cwd: page }).filter((file) => statSync(join(page, file)).isFile())
-  const bytes = files.filter((file) => file.endsWith('.js.gz')).map((file) => statSync(join(page, file)).size)
+  const files = globSync('ui/**/*.*', { cwd: page })
   const plain = files.filter((file) => !/\.(br|gz)$/.test(file))
-  const all = bytes.reduce((sum, size) => sum + size, 0)
-  return `${plain.length} files, ${(all / 1024).toFixed(1)} KiB of script, gzipped`
+  const bytes = plain
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => statSync(join(page, files.includes(`${file}.gz`) ? `${file}.gz` : file)).size)
+    .reduce((sum, size) => sum + size, 0)
+  return `${plain.length} files, ${(bytes / 1024).toFixed(1)} KiB of script, gzipped`
 }
 
 async function main({ start: isStart, to }) {

@@ -1,5 +1,6 @@
 /** The page's routes: files and headers, and the ways that lead there. */
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { pageOf } from '../support/page.ts'
 import { newLab, newWorld } from '../tenants/world.ts'
@@ -152,6 +153,31 @@ describe('codings', () => {
       expect(await plain(answer)).toBe(text)
     }
   })
+
+  /** An item of `Accept-Encoding`, as somebody may write it. */
+  const item = fc.record({
+    name: fc.constantFrom('br', 'BR', 'gzip', 'x-gzip', 'identity', '*', 'zstd', 'deflate', '', 'b r'),
+    q: fc.constantFrom('', ';q=0', '; q=0.000', ';q=0.5', ' ; Q=1', ';q=', ';q=-1', ';q=2', ';level=9;q=0.3'),
+  })
+  const headers = fc.oneof(
+    fc.array(item, { maxLength: 6 }).map((items) => items.map(({ name, q }) => name + q).join(', ')),
+    fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)), maxLength: 60 }),
+  )
+
+  test('any Accept-Encoding gives the same text, in no coding that was refused', () =>
+    fc.assert(
+      fc.asyncProperty(headers, async (accepted) => {
+        const answer = await api.get('/ui/assets/main-a1b2.js', { 'Accept-Encoding': accepted })
+        expect(answer.status).toBe(200)
+        const coding = answer.headers.get('Content-Encoding')
+        expect([null, 'br', 'gzip']).toContain(coding)
+        if (coding !== null) expect(accepted.toLowerCase()).toMatch(coding === 'br' ? /br|\*/ : /gzip|\*/)
+        const only = new RegExp(`^\\s*${coding}\\s*;\\s*q=0(\\.0+)?\\s*$`, 'i')
+        expect(accepted.split(',').every((part) => only.test(part))).toBe(false)
+        expect(await plain(answer)).toBe(SCRIPT)
+      }),
+      { numRuns: 500 },
+    ))
 
   test('a file without codings comes as it is', async () => {
     const answer = await api.get('/ui/assets/plot-a7b8.png', { 'Accept-Encoding': 'br, gzip' })

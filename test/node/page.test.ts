@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { brotliDecompressSync } from 'node:zlib'
+import { brotliDecompressSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readPage } from '../../src/node/page.ts'
 import { buildPage } from '../support/built-page.ts'
@@ -76,6 +76,17 @@ test('every file is served as it was built', async () => {
     expect(head.headers.get('Content-Length')).toBe(String(small.length))
     expect(head.headers.get('Content-Encoding')).toBe('br')
   }
+})
+
+test('its script keeps to its budget: 60 KiB to begin with, 120 KiB in all, gzipped', () => {
+  const gzipped = (name: string) => gzipSync(readFileSync(join(PAGE, 'ui/assets', name))).length
+  const scripts = files().filter((name) => name.endsWith('.js'))
+  const sum = (names: readonly string[]) => names.map(gzipped).reduce((all, size) => all + size, 0) / 1024
+  const index = readFileSync(join(PAGE, 'ui/index.html'), 'utf8')
+  const first = scripts.filter((name) => index.includes(name) || /^(runs-screen|hub)/.test(name))
+  expect(first.length).toBeGreaterThan(1)
+  expect(sum(first)).toBeLessThanOrEqual(60)
+  expect(sum(scripts)).toBeLessThanOrEqual(120)
 })
 
 test('all that the page loads is from this server, and nothing in it is inline', () => {
