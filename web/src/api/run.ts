@@ -89,9 +89,9 @@ export async function getChains(rid: string, asking: Asking): Promise<readonly C
 /** Checks as far as they are known within `wait` seconds; `progress` is there while some are not. */
 export async function getChecks(
   rid: string,
-  asking: Asking & { readonly registration: string; readonly wait: number },
+  asking: Asking & { readonly registration?: string; readonly wait: number },
 ): Promise<Checks> {
   const { registration, wait, ...rest } = asking
-  const headers = { 'Mcb-Registration': registration, Prefer: `wait=${wait}` }
+  const headers = { ...(registration !== undefined && { 'Mcb-Registration': registration }), Prefer: `wait=${wait}` }
   return v.parse(checks, await getJson(`${runPath(rid)}/checks`, { ...rest, headers }))
 }

@@ -23,7 +23,8 @@ export interface RunView {
 }
 
 export type Place =
-  | { readonly screen: 'runs'; readonly query: Readonly<Record<string, string>> }
+  /** The list's own parameters, of which `tag` and `attr.KEY` may come several times. */
+  | { readonly screen: 'runs'; readonly query: readonly (readonly [name: string, value: string])[] }
   | { readonly screen: 'run'; readonly rid: string; readonly view: RunView }
   | { readonly screen: 'compare'; readonly runs: readonly string[]; readonly more: Readonly<Record<string, string>> }
   | { readonly screen: 'nowhere'; readonly path: string }
@@ -47,7 +48,7 @@ const OWN = new Set(['tab', 'vars', 'coords', 'chains', 'draws', 'warmup', 'conv
 export function placeOf(path: string, query: string): Place {
   const params = new URLSearchParams(query)
   const rest = path.startsWith(ROOT) ? path.slice(ROOT.length) : path === '/ui' ? '' : undefined
-  if (rest === '') return { screen: 'runs', query: Object.fromEntries(params) }
+  if (rest === '') return { screen: 'runs', query: [...params] }
   if (rest === 'compare') {
     const { runs = '', ...more } = Object.fromEntries(params)
     return { screen: 'compare', runs: runs.split(',').filter((rid) => rid !== ''), more }
@@ -61,7 +62,7 @@ export function placeOf(path: string, query: string): Place {
 export function addressOf(place: Place): string {
   switch (place.screen) {
     case 'runs':
-      return withQuery(ROOT, Object.entries(place.query))
+      return withQuery(ROOT, place.query)
     case 'run':
       return withQuery(`${ROOT}runs/${encodeURIComponent(place.rid)}`, queryOf(place.view))
     case 'compare':
