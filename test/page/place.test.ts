@@ -48,7 +48,8 @@ test('the list and the comparison come back out of theirs', () => {
   fc.assert(
     fc.property(fc.array(rid, { minLength: 1, maxLength: 8 }), named, (runs, more) => {
       expect(back({ screen: 'compare', runs, more })).toEqual({ screen: 'compare', runs, more })
-      expect(back({ screen: 'runs', query: more })).toEqual({ screen: 'runs', query: more })
+      const query = [...Object.entries(more), ...Object.entries(more)]
+      expect(back({ screen: 'runs', query })).toEqual({ screen: 'runs', query })
     }),
   )
 })
@@ -65,7 +66,7 @@ test('addresses are readable, and as the design has them', () => {
   expect(addressOf(place)).toBe(
     '/ui/runs/r-1?tab=variables&vars=~theta&coords=school:A,C&chains=0-3,7&draws=500:&sel=theta[A]',
   )
-  expect(addressOf({ screen: 'runs', query: {} })).toBe('/ui/')
+  expect(addressOf({ screen: 'runs', query: [] })).toBe('/ui/')
   expect(addressOf({ screen: 'run', rid: 'r', view: FIRST_VIEW })).toBe('/ui/runs/r')
 })
 
