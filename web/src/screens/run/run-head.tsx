@@ -136,7 +136,7 @@ function Actions({ model }: { readonly model: RunModel }) {
     onChanged: (about: typeof run) => {
       model.about.value = about
     },
-    onDeleted: () => go({ screen: 'runs', query: {} }),
+    onDeleted: () => go({ screen: 'runs', query: [] }),
   }
   const isGone = model.stage.value.stage === 'gone'
   return (
