@@ -1,18 +1,8 @@
 /** The `test` of tests in a browser: pages that fail it in the end when they have said, or asked for, what they must not. */
-import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
 import { test as base, expect } from 'vitest'
 import { launch, NO_CHROMIUM, type TestBrowser } from './chromium.ts'
-
-export interface OpenOptions {
-  readonly theme?: 'light' | 'dark'
-  readonly size?: 'wide' | 'phone'
-  readonly reducedMotion?: boolean
-}
-
-export const SIZES = {
-  wide: { viewport: { width: 1280, height: 800 } },
-  phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
-} as const
+import { contextOptions, type OpenOptions } from './fixture-options.ts'
 
 /** One test's pages, and the words that they may say. */
 export interface Visit {
@@ -60,16 +50,6 @@ export const test = base
       allow: (pattern) => allowed.push(pattern),
     }
   })
-
-function contextOptions({ theme = 'light', size = 'wide', reducedMotion }: OpenOptions): BrowserContextOptions {
-  return {
-    ...SIZES[size],
-    colorScheme: theme,
-    locale: 'en-GB',
-    timezoneId: 'UTC',
-    ...(reducedMotion === true && { reducedMotion: 'reduce' }),
-  }
-}
 
 /** Notes all that a page must not do. */
 async function watch(context: BrowserContext, problems: string[]): Promise<void> {
