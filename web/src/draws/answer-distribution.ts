@@ -5,7 +5,7 @@ import { type Bounds, pointwiseBounds, tailOf } from './compute/bands.ts'
 import { distributionsOf } from './compute/density.ts'
 import { hypergeometric, quantileIn } from './compute/hypergeometric.ts'
 import { differences, ranksIn } from './compute/ranks.ts'
-import { SortedChains } from './compute/sorted.ts'
+import { finiteOf, SortedChains } from './compute/sorted.ts'
 import type { Desk } from './desk.ts'
 import type { Answer, Ask, Brush, Density, Ranks } from './questions.ts'
 import type { Steps } from './turns.ts'
@@ -25,15 +25,20 @@ export interface DensityAsk {
   readonly points: number
   readonly isWhole: boolean
   readonly brush?: Brush | undefined
+  /** The finite draws in order, where somebody has them. */
+  readonly sorted?: SortedChains | undefined
 }
 
 export function* densityIn(
   parts: readonly Part[],
   draws: readonly Float64Array[],
-  { points, isWhole, brush }: DensityAsk,
+  { points, isWhole, brush, sorted: given }: DensityAsk,
 ): Steps<Density & { readonly brushed?: Float64Array }> {
+  const finite = finiteOf(draws)
+  const sorted = given ?? new SortedChains(finite)
+  yield
   const [brushed] = brush === undefined ? [] : brushedValues(parts, [draws], brush)
-  const { chains, ...rest } = yield* distributionsOf({ chains: draws, brushed, points, isWhole })
+  const { chains, ...rest } = yield* distributionsOf({ chains: finite, sorted, brushed, points, isWhole })
   const named = parts.map(({ chain }, i) => ({ chain, y: chains[i] ?? new Float64Array() }))
   return { ...rest, chains: named }
 }
@@ -47,32 +52,33 @@ export async function answerRanks(
   return desk.compute(ranksOf(parts, chains, draws, { bins, points }))
 }
 
-/** Parts of the ranks. */
-export interface RankParts {
+export interface RanksAsk {
+  /** Parts of the ranks. */
   readonly bins: number
   readonly points: number
+  /** The draws in order, where somebody has them. */
+  readonly sorted?: SortedChains | undefined
 }
 
 export function* ranksOf(
   parts: readonly Part[],
   chains: readonly Float64Array[],
   draws: number,
-  { bins, points: most }: RankParts,
+  { bins, points: most, sorted: given }: RanksAsk,
 ): Steps<Ranks> {
   const points = Math.max(1, Math.min(most, draws))
-  const ranked = { chains: parts.length, draws, points }
   const x = Float64Array.from({ length: points + 1 }, (_, i) => i / points)
-  const { lower, upper } = yield* bandOf(ranked)
+  const { lower, upper } = yield* bandOf({ chains: parts.length, draws, points })
   const inBin = hypergeometric(parts.length * draws, draws, Math.round((parts.length * draws) / bins))
   yield
-  const sorted = chains.some((values) => values.some(Number.isNaN)) ? undefined : new SortedChains(chains)
+  // Among NaN there is no order.
+  const sorted = given ?? (chains.some((values) => values.some(Number.isNaN)) ? undefined : new SortedChains(chains))
   yield
   const counts = sorted && ranksIn(sorted, parts.length, bins)
   const upTo = sorted && ranksIn(sorted, parts.length, points)
   return {
     chains: parts.map(({ chain }, i) => ({
       chain,
-      // Among NaN there is no order.
       bins: counts?.[i] ?? new Float64Array(bins).fill(Number.NaN),
       difference: differences(upTo?.[i] ?? new Float64Array(points).fill(Number.NaN)),
     })),

@@ -33,7 +33,7 @@ export async function tracesOf(
     const traces = await rested(desk, scalars, parts, buckets, () => serverTraces(desk, chosen, parts, buckets))
     if (missing <= MOST_AHEAD && total <= MOST_VALUES) {
       const ahead = { urgency: URGENCY.ahead, signal: desk.room.closing }
-      // Who wants the draws asks for them again.
+      // A failure is of no interest: the draws are asked for again when they are needed.
       loader.load(wanted, ahead).catch(() => {})
     }
     return traces

@@ -3,6 +3,7 @@
 import { densityIn, isWhole, ranksOf } from './answer-distribution.ts'
 import { tracesOf } from './answer-trace.ts'
 import type { Part } from './chains.ts'
+import { areFinite, SortedChains } from './compute/sorted.ts'
 import { type Desk, MOST_VALUES } from './desk.ts'
 import type { Answer, Ask, Spark } from './questions.ts'
 import type { Steps } from './turns.ts'
@@ -55,8 +56,10 @@ function* pictures(
   draws: number,
   whole: boolean,
 ): Steps<Omit<Spark, 'trace'>> {
-  const density = yield* densityIn(parts, chains, { points: SMALL.density, isWhole: whole })
-  // Of one chain, all ranks are its own.
+  const sorted = chains.every(areFinite) ? new SortedChains(chains) : undefined
+  yield
+  const density = yield* densityIn(parts, chains, { points: SMALL.density, isWhole: whole, sorted })
+  // A chain that is alone has all ranks.
   if (parts.length < 2) return { density }
-  return { density, ranks: yield* ranksOf(parts, chains, draws, SMALL.ranks) }
+  return { density, ranks: yield* ranksOf(parts, chains, draws, { ...SMALL.ranks, sorted }) }
 }

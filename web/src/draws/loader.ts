@@ -3,7 +3,7 @@ import type { RigidNumbers } from '../../../src/core/draws/columns.ts'
 import { formatElements } from '../../../src/core/draws/elements.ts'
 import { isDrawList } from '../../../src/core/draws/values.ts'
 import { PROTOBUF } from '../../../src/core/media-types.ts'
-import { decodeAnswer, decodeElements } from '../../../src/core/wire/read-answer.ts'
+import { type DecodedAnswer, decodeAnswer, decodeElements } from '../../../src/core/wire/read-answer.ts'
 import { ApiProblem } from '../api/http.ts'
 import { type Fetch, type Missing, planFetches } from './plan.ts'
 import type { OpenedRun } from './questions.ts'
@@ -97,13 +97,9 @@ export class Loader {
   /** Adds the draws of an answer to all series that they belong to. */
   private take(fetch: Fetch, bytes: Uint8Array<ArrayBuffer>, from: number, to: number): void {
     const { columns, elements, missing } = fetch
-    const [only] = columns
-    const answer =
-      elements === undefined || only === undefined
-        ? decodeAnswer(bytes, columns)
-        : decodeElements(bytes, only, elements)
+    const answer = decoded(fetch, bytes)
     if (answer.start !== from || answer.count !== to - from) {
-      throw new ApiProblem(0, 'away', `the answer has ${answer.count} draws, not the ${to - from} that were asked for`)
+      throw notWhole(`${answer.count} draws, not the ${to - from} that were asked for`)
     }
     for (const [position, spec] of columns.entries()) {
       const draws = answer.draws[position]
@@ -130,6 +126,22 @@ export class Loader {
       yield [element, wanted.get(element) ?? { name, series: this.shelf.of(name, first) }]
     }
   }
+}
+
+/** @throws ApiProblem for what is no answer: the same request may do well later */
+function decoded({ columns, elements }: Fetch, bytes: Uint8Array<ArrayBuffer>): DecodedAnswer {
+  const [only] = columns
+  try {
+    return elements === undefined || only === undefined
+      ? decodeAnswer(bytes, columns)
+      : decodeElements(bytes, only, elements)
+  } catch (error) {
+    throw notWhole(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function notWhole(why: string): ApiProblem {
+  return new ApiProblem(0, 'away', `the answer is not whole: ${why}`)
 }
 
 /** A scalar may be wanted twice, as both axes of a plot. */

@@ -41,7 +41,7 @@ export interface TracedChain {
 /** A density on a grid that all chains share, of as many draws of each chain as summaries use; draws that are not finite count for nothing. */
 export interface Density {
   readonly x: Float64Array
-  /** Of each chain, in the order of `chains`; integrates to 1. */
+  /** The density of each chain, which integrates to 1. */
   readonly chains: readonly { readonly chain: number; readonly y: Float64Array }[]
   readonly all: Float64Array
   /** True where the values are whole numbers, or one value alone: `x` are those values, `y` their shares. */

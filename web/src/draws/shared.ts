@@ -7,7 +7,7 @@ export class Shared {
 
   constructor(work: (signal: AbortSignal) => Promise<void>) {
     this.done = work(this.ending.signal)
-    // Who waits is told; a failure that nobody waits for is of no interest.
+    // A failure is told to those who wait, and is of no interest without them.
     this.done.catch(() => {})
   }
 
@@ -16,7 +16,7 @@ export class Shared {
     return this.ending.signal.aborted
   }
 
-  /** Resolves with the work. @throws what it throws; the reason of the signal */
+  /** Resolves with the work. @throws errors of the work; the reason of the signal */
   join(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     this.waiting++

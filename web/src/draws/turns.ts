@@ -29,7 +29,7 @@ export class Turns {
     this.turn = next
   }
 
-  /** Does some work. @throws what the work throws; the reason of the signal when it aborts */
+  /** Does some work. @throws errors of the work; the reason of the signal when it aborts */
   run<T>(steps: Steps<T>, urgency: Urgency, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       const step = () => {

@@ -76,7 +76,7 @@ class Ways {
     return states.reduce((sum, p) => sum + p, 0)
   }
 
-  /** How many more draws the chain has up to the inner point `i` where it has `count` of them before. */
+  /** The number of draws that the chain has between two points, up to the inner point `i`, where it has `count` before them. */
   private step(i: number, count: number): Distribution {
     const { chains, draws } = this.ranked
     const known = this.steps[i]?.get(count)

@@ -2,7 +2,7 @@
 
 import type { Steps } from '../turns.ts'
 import { densityOf, gridOf, middlesOf } from './kde.ts'
-import { SortedChains } from './sorted.ts'
+import type { SortedChains } from './sorted.ts'
 
 export interface Distributions {
   readonly x: Float64Array<ArrayBuffer>
@@ -14,8 +14,9 @@ export interface Distributions {
 }
 
 export interface Given {
-  /** Draws of each chain. */
+  /** Finite draws of each chain, and all of them in order. */
   readonly chains: readonly Float64Array[]
+  readonly sorted: SortedChains
   /** Some of them, which are shown by themselves. */
   readonly brushed?: Float64Array | undefined
   readonly points: number
@@ -26,19 +27,14 @@ export interface Given {
 /** Values that each have a bar of their own. */
 const MOST_BARS = 50
 
-/** Draws that are not finite count for nothing. */
-export function* distributionsOf({ chains, brushed, points, isWhole }: Given): Steps<Distributions> {
-  const finite = chains.map((values) => values.filter(Number.isFinite))
-  yield
-  const sorted = new SortedChains(finite)
-  yield
+export function* distributionsOf({ chains, sorted, brushed, points, isWhole }: Given): Steps<Distributions> {
   const some = brushed?.filter(Number.isFinite).sort()
   const { values } = sorted
   const [least, greatest] = [values[0] ?? 0, values[values.length - 1] ?? 0]
-  if (isWhole || least === greatest) return shares(sorted, finite, some)
+  if (isWhole || least === greatest) return shares(sorted, chains, some)
   const grid = gridOf(least, greatest, points)
   const found: Float64Array<ArrayBuffer>[] = []
-  for (const position of finite.keys()) {
+  for (const position of chains.keys()) {
     found.push(densityOf(sorted.of(position), grid))
     yield
   }

@@ -9,7 +9,7 @@ export interface Distribution {
 /** Share of the greatest probability below which there is none. */
 const NEGLIGIBLE = 1e-14
 
-/** Of `taken` things out of `size`, the number of those that are among `marked`. */
+/** The number of marked things among those that are taken at random out of `size`. */
 export function hypergeometric(size: number, marked: number, taken: number): Distribution {
   const low = Math.max(0, taken + marked - size)
   const high = Math.min(taken, marked)

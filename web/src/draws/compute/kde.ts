@@ -76,22 +76,31 @@ function deviationOf(values: Float64Array): number {
 
 /** The bandwidth of Botev et al.: a fixed point, or Silverman's where there is none. */
 function diffusionBandwidth(counts: Float64Array, size: number, range: number, silverman: number): number {
-  const squares = squaredCosines(counts, size)
-  const root = rootBetween((time) => excess(time, size, squares), 0, 0.01)
+  const powers = powersOf(squaredCosines(counts, size))
+  const root = rootBetween((time) => excess(time, size, powers), 0, 0.01)
   return root === undefined || root <= 0 ? silverman : Math.sqrt(root) * range
+}
+
+/** Cosines of the last grid's angles: a full turn has four times its bins. */
+let cosines = new Float64Array()
+
+function cosinesFor(bins: number): Float64Array {
+  if (cosines.length === 4 * bins) return cosines
+  cosines = Float64Array.from({ length: 4 * bins }, (_, i) => Math.cos((Math.PI * i) / (2 * bins)))
+  return cosines
 }
 
 /** Squares of the coefficients 1, 2, … of the cosine transform of relative frequencies, the last one left out as in arviz-stats. */
 function squaredCosines(counts: Float64Array, size: number): Float64Array {
   const { length } = counts
-  const cosines = Float64Array.from({ length: 4 * length }, (_, i) => Math.cos((Math.PI * i) / (2 * length)))
+  const turn = cosinesFor(length)
   const squares = new Float64Array(length - 2)
   for (let k = 1; k <= squares.length; k++) {
     let sum = 0
-    // The angle k·(2i + 1), of which a full turn is 4 · length.
+    // The angle k · (2i + 1).
     let angle = k
     for (let i = 0; i < length; i++) {
-      sum += (counts[i] as number) * (cosines[angle] as number)
+      sum += (counts[i] as number) * (turn[angle] as number)
       angle += 2 * k
       if (angle >= 4 * length) angle -= 4 * length
     }
@@ -102,27 +111,34 @@ function squaredCosines(counts: Float64Array, size: number): Float64Array {
 
 /** Derivatives that the estimate of the bandwidth goes through, the highest first (equation 30 of Botev et al.). */
 const HIGHEST = 7
+const LEAST = 2
 
-function excess(time: number, size: number, squares: Float64Array): number {
-  let roughness = roughnessOf(squares, HIGHEST, time)
+/** Squares of coefficients times even powers of their number, those of each derivative together. */
+function powersOf(squares: Float64Array): Float64Array[] {
+  return Array.from({ length: HIGHEST + 1 }, (_, order) => squares.map((square, i) => (i + 1) ** (2 * order) * square))
+}
+
+function excess(time: number, size: number, powers: readonly Float64Array[]): number {
+  let roughness = roughnessOf(powers, HIGHEST, time)
   let odd = 10_395
-  for (let s = HIGHEST - 1; s >= 2; s--) {
+  for (let s = HIGHEST - 1; s >= LEAST; s--) {
     // The product 1 · 3 · … · (2s - 1).
     const factor = ((1 + 0.5 ** (s + 0.5)) / 3) * (odd / Math.sqrt(Math.PI / 2))
-    roughness = roughnessOf(squares, s, (factor / (size * roughness)) ** (2 / (3 + 2 * s)))
+    roughness = roughnessOf(powers, s, (factor / (size * roughness)) ** (2 / (3 + 2 * s)))
     odd /= 2 * s - 1
   }
   return time - (2 * size * Math.sqrt(Math.PI) * roughness) ** -0.4
 }
 
 /** The squared norm of a derivative of the density, smoothed for some time. */
-function roughnessOf(squares: Float64Array, order: number, time: number): number {
+function roughnessOf(powers: readonly Float64Array[], order: number, time: number): number {
+  const terms = powers[order] as Float64Array
+  const rate = -(Math.PI ** 2) * time
   let sum = 0
-  for (let i = 0; i < squares.length; i++) {
-    const k = (i + 1) ** 2
-    const weight = Math.exp(-k * Math.PI ** 2 * time)
+  for (let i = 0; i < terms.length; i++) {
+    const weight = Math.exp((i + 1) * (i + 1) * rate)
     if (weight === 0) break
-    sum += k ** order * (squares[i] as number) * weight
+    sum += (terms[i] as number) * weight
   }
   return 0.5 * Math.PI ** (2 * order) * sum
 }

@@ -9,31 +9,43 @@ export function ranksIn(sorted: SortedChains, chains: number, parts: number): Fl
   const { values } = sorted
   const size = values.length
   const found = Array.from({ length: chains }, () => new Float64Array(parts))
-  const equal = new Float64Array(chains)
   let part = 0
   let end = Math.floor(size / parts)
   for (let from = 0; from < size; ) {
-    const value = values[from] as number
-    let to = from
-    equal.fill(0)
-    while (to < size && values[to] === value) {
-      const chain = sorted.chains[to++] as number
-      equal[chain] = (equal[chain] as number) + 1
-    }
-    // The ranks from + 1 to `to`, part after part.
-    for (let rank = from; rank < to; ) {
-      while (rank >= end) end = Math.floor(((++part + 1) * size) / parts)
-      const next = Math.min(to, end)
-      const share = (next - rank) / (to - from)
-      for (let chain = 0; chain < chains; chain++) {
-        const counts = found[chain] as Float64Array
-        counts[part] = (counts[part] as number) + (equal[chain] as number) * share
-      }
-      rank = next
-    }
+    while (from >= end) end = Math.floor(((++part + 1) * size) / parts)
+    let to = from + 1
+    while (to < size && values[to] === values[from]) to++
+    if (to === from + 1) {
+      const counts = found[sorted.chains[from] as number] as Float64Array
+      counts[part] = (counts[part] as number) + 1
+    } else shareRanks(found, sorted, from, to)
     from = to
   }
   return found
+}
+
+/** Shares the ranks from + 1 to `to` among the equal draws that have them. */
+function shareRanks(found: readonly Float64Array[], sorted: SortedChains, from: number, to: number): void {
+  const size = sorted.values.length
+  const equal = new Float64Array(found.length)
+  for (let i = from; i < to; i++) equal[sorted.chains[i] as number] = (equal[sorted.chains[i] as number] as number) + 1
+  for (const [chain, counts] of found.entries()) {
+    const each = (equal[chain] as number) / (to - from)
+    if (each === 0) continue
+    let rank = from
+    for (let part = partOf(from, size, counts.length); rank < to; part++) {
+      const end = Math.min(to, Math.floor(((part + 1) * size) / counts.length))
+      counts[part] = (counts[part] as number) + each * (end - rank)
+      rank = end
+    }
+  }
+}
+
+/** The part in which the rank `before` + 1 is. */
+function partOf(before: number, size: number, parts: number): number {
+  let part = Math.floor((before * parts) / size)
+  while (Math.floor(((part + 1) * size) / parts) <= before) part++
+  return part
 }
 
 /** Shares of draws up to each of the points 0, 1 / parts, …, 1 minus those points. */

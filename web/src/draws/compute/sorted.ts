@@ -13,6 +13,19 @@ function sorterFor(size: number): Sorter {
   return sorter
 }
 
+/** True where all numbers are finite. */
+export function areFinite(values: Float64Array): boolean {
+  let sum = 0
+  // x - x is 0 for what is finite, and NaN for all else.
+  for (let i = 0; i < values.length; i++) sum += (values[i] as number) - (values[i] as number)
+  return sum === 0
+}
+
+/** The draws that are finite, chain by chain: the same arrays where all are. */
+export function finiteOf(chains: readonly Float64Array[]): readonly Float64Array[] {
+  return chains.every(areFinite) ? chains : chains.map((values) => values.filter(Number.isFinite))
+}
+
 export class SortedChains {
   /** All draws, rising. */
   readonly values: Float64Array<ArrayBuffer>
