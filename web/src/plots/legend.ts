@@ -16,6 +16,8 @@ export const LEGEND_ROOM = 22
 const LETTER = 6.2
 const MARK = 18
 const GAP = 12
+/** Pixels of the words for entries that are left out. */
+const MORE = 64
 /** Diamonds with an edge at most. */
 const OUTLINED = 300
 
@@ -26,7 +28,7 @@ export function legend(painter: Painter, frame: Frame, entries: readonly LegendE
   for (const [i, entry] of entries.entries()) {
     const isLast = i === entries.length - 1
     const width = MARK + LETTER * entry.label.length
-    if (x + width + (isLast ? 0 : 40) > frame.right) {
+    if (x + width + (isLast ? 0 : MORE) > frame.right) {
       painter.text(x, y, `+ ${entries.length - i} more`, { fill: theme.quiet, baseline: 'middle' })
       return
     }

@@ -33,18 +33,20 @@ export function paintCounts(painter: Painter, { x, y }: PairScales, cloud: Cloud
   const up = edgesOf(cloud.y, rows, kinds.y).map(y)
   let most = 1
   for (let i = 0; i < counts.length; i++) most = Math.max(most, counts[i] as number)
-  const step = (count: number) => (count === 0 ? 0 : Math.max(1, Math.ceil(STEPS * Math.sqrt(count / most))))
-  for (let rank = 1; rank <= STEPS; rank++) {
+  const steps = Uint8Array.from(counts, (count) => Math.ceil(STEPS * Math.sqrt(count / most)))
+  const runs: (readonly [place: number, length: number])[][] = Array.from({ length: STEPS }, () => [])
+  for (const run of runsOf(steps, columns)) runs[(steps[run[0]] as number) - 1]?.push(run)
+  for (const [rank, some] of runs.entries()) {
     painter.path(
       (sink) => {
-        for (const [place, length] of runsOf(counts, columns, (count) => step(count) === rank)) {
+        for (const [place, length] of some) {
           const [column, row] = [place % columns, Math.floor(place / columns)]
           const [left, right] = [across[column] as number, across[column + length] as number]
           const [bottom, top] = [up[row] as number, up[row + 1] as number]
           sink.rect(left, top, right - left, bottom - top)
         }
       },
-      { fill: theme.accent, opacity: 0.1 + (0.85 * rank) / STEPS },
+      { fill: theme.accent, opacity: 0.1 + (0.85 * (rank + 1)) / STEPS },
     )
   }
 }

@@ -37,7 +37,7 @@ export function pairPlot(options: PairOptions): Plot {
   const scalesAt = (size: Size) => pairScales(cloud, { x: x.kind, y: y.kind }, size, room)
   const chosen = brush === undefined ? undefined : (cloud.brushed ?? chosenOf(cloud.points, brush))
   return {
-    title: `${x.label} against ${y.label}`,
+    title: `${y.label} against ${x.label}`,
     canonical: 'plot_pair',
     sentence: sentenceOf(options, chosen?.x.length),
     note,
@@ -49,10 +49,9 @@ export function pairPlot(options: PairOptions): Plot {
       else painter.rect(frame.left, frame.top, frame.width, frame.height, { stroke: theme.grid })
       painter.clip(frame.left, frame.top, frame.width, frame.height, () => {
         if (cloud.grid !== undefined) paintCounts(painter, scales, cloud, theme)
-        for (const dots of dotsOf(options, scales, theme)) {
-          paintDots(painter, frame, dots, room === 'full' ? 2 : 1.5)
-        }
-        if (chosen !== undefined) paintDots(painter, frame, placed(chosen, scales, theme.ink), 2.4)
+        const dots = dotsOf(options, scales, theme)
+        if (dots !== undefined) paintDots(painter, frame, dots, room === 'full' ? 2 : 1.5)
+        if (chosen !== undefined) paintDots(painter, frame, { ...placed(chosen, scales), colours: [theme.ink] }, 2.4)
         paintDivergent(painter, scales, options, theme)
       })
       if (hasEdges(size, room)) paintEdges(painter, scales, marginalsOf(cloud, scales, chosen), theme)
@@ -89,22 +88,22 @@ function paintAround(painter: Painter, scales: PairScales, size: Size, options: 
 function placed(
   { x, y }: { readonly x: Float64Array; readonly y: Float64Array },
   scales: PairScales,
-  colour: string,
-): Dots {
-  return { colour, x: x.map((value) => scales.x(value)), y: y.map((value) => scales.y(value)) }
+): Pick<Dots, 'x' | 'y'> {
+  return { x: x.map((value) => scales.x(value)), y: y.map((value) => scales.y(value)) }
 }
 
 /** Points by colour: of each chain, or of all. */
-function dotsOf({ cloud, all, colours }: PairOptions, scales: PairScales, theme: Theme): readonly Dots[] {
+function dotsOf({ cloud, all, colours }: PairOptions, scales: PairScales, theme: Theme): Dots | undefined {
   const { points } = cloud
-  if (points === undefined) return []
+  if (points === undefined) return undefined
   const isByChain = colours === 'chains' && all.length <= theme.chains.length
-  if (!isByChain) return [placed(points, scales, theme.accent)]
-  return [...new Set(points.chain)].map((chain) => {
-    const isOf = (_value: number, i: number) => points.chain[i] === chain
-    const { colour } = chainLook(theme, all.indexOf(chain), all.length)
-    return placed({ x: points.x.filter(isOf), y: points.y.filter(isOf) }, scales, colour)
-  })
+  if (!isByChain) return { ...placed(points, scales), colours: [theme.accent] }
+  const places = new Map(all.map((chain, place) => [chain, place]))
+  return {
+    ...placed(points, scales),
+    look: Uint8Array.from(points.chain, (chain) => places.get(chain) ?? 0),
+    colours: all.map((_chain, place) => chainLook(theme, place, all.length).colour),
+  }
 }
 
 function paintDivergent(painter: Painter, { x, y }: PairScales, options: PairOptions, theme: Theme): void {

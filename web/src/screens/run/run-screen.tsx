@@ -6,6 +6,7 @@ import { TABS, type Tab } from '../../app/place.ts'
 import { useShortcuts } from '../../app/shortcuts.ts'
 import { Lazy } from '../../parts/lazy.tsx'
 import { RunModel } from '../../run/model.ts'
+import { BrushChip } from './brush-chip.tsx'
 import { Refused } from './refused.tsx'
 import './run.css'
 import { RunHead } from './run-head.tsx'
@@ -86,6 +87,7 @@ function Opened({ model }: { readonly model: RunModel }) {
       <div role="tabpanel" id={`panel-${tab}`} aria-labelledby={`tab-${tab}`} tabIndex={-1}>
         <Lazy key={tab} load={LOAD[tab]} props={{ model }} />
       </div>
+      <BrushChip model={model} />
     </>
   )
 }
