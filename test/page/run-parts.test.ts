@@ -1,4 +1,4 @@
-/** What the screen of a run says: progress, state, chains that count, the time until an ESS is reached. */
+/** Words of a run's screen: progress, state, chains that count, the time until an ESS is reached. */
 import { describe, expect, test } from 'vitest'
 import { alone, toggled } from '../../web/src/run/chosen-chains.ts'
 import { outlookOf, targetOf } from '../../web/src/run/outlook.ts'

@@ -237,7 +237,7 @@ describe('shares', () => {
     expect((await world.call(key, 'POST', '/v1/runs/r/shares', {})).status).toBe(403)
     expect((await world.call(key, 'PUT', '/v1/runs/r/chains/1')).status).toBe(403)
     const page = await world.api.get(new URL(url).pathname)
-    expect([page.status, page.headers.get('Content-Type')]).toEqual([200, 'text/html; charset=UTF-8'])
+    expect([page.status, page.headers.get('Location')]).toEqual([308, '/ui/runs/r'])
     // A key for the run that is no share outlives it: a writer may register it again.
     const writer = await makeKey(world, 'lab', { scopes: ['write'], run: 'r' })
     expect((await world.call(admin, 'DELETE', '/v1/runs/r')).status).toBe(204)
