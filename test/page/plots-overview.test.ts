@@ -35,6 +35,12 @@ const PLOTS: Readonly<Record<string, () => Plot>> = {
       rhat: Float64Array.of(1.0, 1.003, 1.4, Number.POSITIVE_INFINITY),
       label,
     }),
+  'R-hat, all far beyond': () =>
+    rhatDistributionPlot({
+      title: 'R-hat of all scalars',
+      rhat: normals(50, 3).map((each) => 1.6 + 0.1 * each),
+      label,
+    }),
   'R-hat, too few draws': () =>
     rhatDistributionPlot({ title: 'R-hat of all scalars', rhat: new Float64Array(3).fill(Number.NaN), label }),
   'ESS evolution': () =>

@@ -18,7 +18,13 @@ export function Shell() {
   useShortcuts([{ keys: '?', does: 'this list', act: () => (isHelping.value = true) }])
   useEffect(() => {
     document.addEventListener('click', onLinkClick)
-    return () => document.removeEventListener('click', onLinkClick)
+    document.addEventListener('pointerover', onWayToRun)
+    document.addEventListener('focusin', onWayToRun)
+    return () => {
+      document.removeEventListener('click', onLinkClick)
+      document.removeEventListener('pointerover', onWayToRun)
+      document.removeEventListener('focusin', onWayToRun)
+    }
   }, [])
   return (
     <>
@@ -113,6 +119,13 @@ const SCREENS = {
   runs: () => import('../screens/runs/runs-screen.tsx').then(({ RunsScreen }) => RunsScreen),
   run: () => import('../screens/run/run-screen.tsx').then(({ RunScreen }) => RunScreen),
   compare: () => import('../screens/compare/compare-screen.tsx').then(({ CompareScreen }) => CompareScreen),
+}
+
+/** Code of a run's screen comes while somebody is on the way to one. */
+function onWayToRun({ target }: Event): void {
+  const link = target instanceof Element ? target.closest('a[href*="/ui/runs/"]') : null
+  // A failure is told where the screen is shown.
+  if (link !== null) void SCREENS.run().catch(() => undefined)
 }
 
 function Screen({ place: at }: { readonly place: Place }) {

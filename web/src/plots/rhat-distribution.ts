@@ -20,11 +20,12 @@ export interface RhatDistributionOptions {
 export const RHAT_WARN = 1.01
 export const RHAT_FAIL = 1.05
 
-/** R-hat beyond which all share the last bin: what lies below stays visible. */
-const MOST_SHOWN = 1.3
+/** R-hats beyond which all share the last bin: the first is taken that few exceed, so that what lies below stays visible. */
+const MOST_SHOWN = [1.3, 2, 5]
+const FEW = 0.01
 const LEAST_SHOWN = 1.06
 /** Widths of bins, of which the first is taken that needs no more than so many. */
-const WIDTHS = [0.001, 0.002, 0.005, 0.01]
+const WIDTHS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05]
 const MOST_BINS = 64
 /** Scalars that the plot names. */
 const NAMED = 3
@@ -82,11 +83,16 @@ export function greatest(values: Float64Array, most: number): readonly number[] 
   return found
 }
 
+function capOf(rhat: Float64Array): number {
+  const beyond = (cap: number) => rhat.reduce((sum, value) => sum + Number(value > cap), 0)
+  return MOST_SHOWN.find((cap) => beyond(cap) <= Math.max(1, FEW * rhat.length)) ?? 5
+}
+
 function binnedOf(rhat: Float64Array): Binned {
   const [least, most] = rhat.some(Number.isFinite) ? extentOf(rhat) : [1, 1]
-  const top = Math.max(LEAST_SHOWN, Math.min(MOST_SHOWN, most))
+  const top = Math.max(LEAST_SHOWN, Math.min(capOf(rhat), most))
   const bottom = Math.min(0.998, least)
-  const width = WIDTHS.find((each) => (top - bottom) / each <= MOST_BINS) ?? 0.01
+  const width = WIDTHS.find((each) => (top - bottom) / each <= MOST_BINS) ?? 0.1
   // Edges of bins lie on the threshold.
   const below = Math.ceil((RHAT_WARN - bottom) / width)
   const above = Math.ceil((top - RHAT_WARN) / width - 1e-9)

@@ -16,6 +16,8 @@ import { RunSchema } from './schema.ts'
 
 /** Milliseconds for which news are gathered before the page looks at them. */
 const DEBOUNCE_MS = 250
+/** Milliseconds between two questions for checks. */
+const CHECKS_REST_MS = 750
 /** Diagnostics that are kept of a run's history. */
 const TOLD = 400
 /** Seconds that an answer to checks may take; what is not ready then is asked for again. */
@@ -103,6 +105,7 @@ export class RunModel {
   async refreshAbout(): Promise<void> {
     try {
       this.about.value = await getAbout(this.rid, this.asking())
+      this.isConnected.value = true
     } catch (error) {
       this.fail(error)
     }
@@ -214,7 +217,8 @@ export class RunModel {
   /** Asks for checks of what is shown, one question at a time, until all is known. */
   private async check(): Promise<void> {
     const shown = () => JSON.stringify(this.chains.value)
-    if (this.isChecking || this.stage.value.stage !== 'open' || this.checksOf === shown()) return
+    const isOpen = this.stage.value.stage === 'open' && !this.ended.signal.aborted
+    if (this.isChecking || !isOpen || this.checksOf === shown()) return
     this.isChecking = true
     try {
       for (let progress: number | undefined = 0; progress !== undefined; ) {
@@ -222,6 +226,7 @@ export class RunModel {
         const asking = { ...this.asking(), registration: this.registration.value, wait: CHECKS_WAIT }
         const answer = await getChecks(this.rid, asking)
         progress = answer.progress
+        this.isConnected.value = true
         if (!this.isFrozen.value || this.checks.value === undefined) {
           this.checks.value = answer
           this.checkedAt.value = Date.now()
@@ -234,6 +239,6 @@ export class RunModel {
       this.isChecking = false
     }
     // While it grows, checks follow at a distance: the server has others to serve.
-    if (this.checksOf !== shown()) setTimeout(() => void this.check(), 3 * DEBOUNCE_MS)
+    if (this.checksOf !== shown()) setTimeout(() => void this.check(), CHECKS_REST_MS)
   }
 }

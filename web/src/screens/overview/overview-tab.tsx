@@ -45,12 +45,14 @@ function useMarks(model: RunModel, lp: LpScalar | undefined): Marks {
   return marksOf(model.checks.value, lps ?? [])
 }
 
-/** Draws of warmup of each chain, which any trace tells. */
+/** Draws of warmup of each chain, which any trace tells, while somebody wants to know if it is over. */
 function useWarmup(model: RunModel, lp: LpScalar | undefined): ReadonlyMap<number, number> {
+  const about = model.about.value
+  const isAsked = about?.state !== 'done' && model.schema.value?.hasWarmup === true
   const { answer } = useDraws(
     model,
     'trace',
-    lp === undefined ? undefined : { scalars: [lp.scalar], choice: { warmup: 'include' }, buckets: 1 },
+    lp === undefined || !isAsked ? undefined : { scalars: [lp.scalar], choice: { warmup: 'include' }, buckets: 1 },
   )
   return new Map((answer?.[0] ?? []).map(({ chain, warmup }) => [chain, warmup]))
 }

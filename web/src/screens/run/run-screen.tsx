@@ -34,13 +34,35 @@ export function RunScreen({ rid }: { readonly rid: string }) {
   useEffect(() => {
     const model = new RunModel(rid)
     opened.value = model
+    // Code comes beside the run, not behind it; a failure is told where the tab is shown.
+    void LOAD[model.view.value.tab]().catch(() => undefined)
     return () => model.close()
   }, [rid])
   const model = opened.value
   return model === undefined ? null : <Opened model={model} />
 }
 
+/** Milliseconds after which facts, tags and name are asked for again: no event tells of them. */
+const ABOUT_MS = 15_000
+
+/** Keeps up with what others write about the run. */
+function useNews(model: RunModel): void {
+  const draws = model.diagnostics.value?.draws
+  useEffect(() => {
+    const look = () => {
+      const isOpen = model.stage.value.stage === 'open' && model.isConnected.value
+      if (isOpen && !model.isFrozen.value && document.visibilityState === 'visible') void model.refreshAbout()
+    }
+    const timer = setInterval(look, ABOUT_MS)
+    return () => clearInterval(timer)
+  }, [model])
+  useEffect(() => {
+    if (draws !== undefined && model.about.value?.diagnostics?.draws !== draws) void model.refreshAbout()
+  }, [model, draws])
+}
+
 function Opened({ model }: { readonly model: RunModel }) {
+  useNews(model)
   useShortcuts([
     {
       keys: 'Space',
