@@ -9,9 +9,11 @@ import { type Sentence, type Verdict, verdictOf, type WayTo } from './verdict.ts
 
 export function VerdictCard({ model }: { readonly model: RunModel }) {
   const checks = model.checks.value
+  // A run is fine when all is known.
+  const isFineSoFar = checks?.progress !== undefined && checks.status === 'ok'
   return (
     <section class="card verdict" aria-label="Verdict">
-      <h2>Verdict {checks !== undefined && <VerdictBadge status={checks.status} />}</h2>
+      <h2>Verdict {checks !== undefined && <VerdictBadge status={isFineSoFar ? 'unknown' : checks.status} />}</h2>
       {checks === undefined ? (
         <p class="quiet-text">The checks are being computed …</p>
       ) : (
