@@ -21,6 +21,12 @@ const MORE = 64
 /** Diamonds with an edge at most. */
 const OUTLINED = 300
 
+/** A name that leaves room for others. */
+export function shortName(name: string): string {
+  const letters = [...name]
+  return letters.length > 22 ? `${letters.slice(0, 21).join('')}…` : name
+}
+
 /** Entries that fit in one row; what does not is counted at its end. */
 export function legend(painter: Painter, frame: Frame, entries: readonly LegendEntry[], theme: Theme): void {
   const y = frame.top - LEGEND_ROOM / 2

@@ -3,11 +3,11 @@ import { useComputed, useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { RunLine } from '../../api/shapes.ts'
 import { useShortcuts } from '../../app/shortcuts.ts'
+import { useRowsWindow } from '../../parts/rows-window.ts'
 import type { RunAction } from '../../run/actions.tsx'
 import type { ListModel } from './list-model.ts'
 import { type Sort, sortedBy } from './list-view.ts'
 import { isNarrow } from './narrow.ts'
-import { useRowsWindow } from './rows-window.ts'
 import { RunRow, rowLinkId } from './run-row.tsx'
 
 /** Pixels of a row, and of a card on narrow screens. */
