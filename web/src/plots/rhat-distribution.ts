@@ -59,11 +59,7 @@ export function rhatDistributionPlot(options: RhatDistributionOptions): Plot {
       leftAxis(painter, frame, y, theme, { label: 'scalars', ticks: wholeTicks(frame, y) })
       bottomAxis(painter, frame, x, theme, { label: 'R-hat' })
       for (const bin of binned.bins) drawBin(painter, frame, x, y, bin, theme)
-      for (const threshold of [RHAT_WARN, RHAT_FAIL]) {
-        painter.line(x(threshold), frame.top, x(threshold), frame.bottom, { stroke: theme.quiet, dash: [2, 3] })
-        const style = { fill: theme.quiet, baseline: 'top' } as const
-        painter.text(x(threshold) + 4, frame.top, String(threshold), style)
-      }
+      drawThresholds(painter, frame, x, theme)
       drawWorst(painter, frame, options, binned, theme)
     },
     table: () => tableOf(options),
@@ -143,6 +139,18 @@ function drawBin(painter: Painter, frame: Frame, x: Scale, y: Scale, bin: Bin, t
   painter.rect(x(bin.low), top, Math.max(1, right - x(bin.low) - 0.5), frame.bottom - top, {
     fill: bin.low > RHAT_FAIL - 1e-9 ? theme.bad : bin.low > RHAT_WARN - 1e-9 ? theme.warn : theme.accent,
   })
+}
+
+/** Pixels that a threshold's number takes. */
+const NUMBER_WIDTH = 30
+
+function drawThresholds(painter: Painter, frame: Frame, x: Scale, theme: Theme): void {
+  const isRoom = x(RHAT_FAIL) - x(RHAT_WARN) > NUMBER_WIDTH
+  for (const threshold of [RHAT_WARN, RHAT_FAIL]) {
+    painter.line(x(threshold), frame.top, x(threshold), frame.bottom, { stroke: theme.quiet, dash: [2, 3] })
+    if (threshold === RHAT_WARN && !isRoom) continue
+    painter.text(x(threshold) + 4, frame.top, String(threshold), { fill: theme.quiet, baseline: 'top' })
+  }
 }
 
 function drawWorst(

@@ -17,7 +17,7 @@ import { RunSchema } from './schema.ts'
 /** Milliseconds for which news are gathered before the page looks at them. */
 const DEBOUNCE_MS = 250
 /** Milliseconds between two questions for checks. */
-const CHECKS_REST_MS = 750
+const CHECKS_REST_MS = 2000
 /** Diagnostics that are kept of a run's history. */
 const TOLD = 400
 /** Seconds that an answer to checks may take; what is not ready then is asked for again. */

@@ -1,19 +1,19 @@
 /** ESS that grows with the draws, the size that is wanted, and when it will be there. */
 
+import { useMemo } from 'preact/hooks'
 import type { Diagnostics } from '../../api/shapes.ts'
 import { show } from '../../app/navigate.ts'
 import type { Evolution } from '../../draws/questions.ts'
 import { count } from '../../paint/number.ts'
 import { Chart } from '../../parts/chart.tsx'
 import { essEvolutionPlot } from '../../plots/ess-evolution.ts'
-import { greatest } from '../../plots/rhat-distribution.ts'
 import type { AllFigures } from '../../run/all-figures.ts'
 import { useClock } from '../../run/clock.ts'
 import type { RunModel } from '../../run/model.ts'
 import { type EssPoint, type Outlook, outlookOf, targetOf } from '../../run/outlook.ts'
 import { pythonFor } from '../../run/python.ts'
 import { pythonChoice } from '../../run/python-lines.ts'
-import type { NamedScalar } from '../../run/schema.ts'
+import type { NamedScalar, RunSchema } from '../../run/schema.ts'
 import { useDraws } from '../../run/use-draws.ts'
 
 const HEIGHT = 200
@@ -24,34 +24,47 @@ export function EssCard({ model, figures }: { readonly model: RunModel; readonly
   const evolution = useEvolution(model, bulk, tail)
   const chains = Math.max(1, model.shownChains.value.length)
   const target = targetOf(model.view.value.more.target, chains)
-  const told = toldOf(model.told.value, chains)
+  const past = model.told.value
+  const told = useMemo(() => toldOf(past, chains), [past, chains])
   const shown = evolution ?? told
-  const outlook = useOutlook(model, target, shown)
-  const schema = model.schema.value
-  const names = [...new Set([bulk, tail].flatMap((scalar) => (scalar === undefined ? [] : [scalar.label])))]
-  const scalars = [bulk, tail].filter((scalar) => scalar !== undefined)
-  const plot =
+  const note = noteOf(model, bulk, tail)
+  const python = pythonOf(model, bulk, tail, target)
+  const draw = () =>
     shown.draws.length === 0
       ? undefined
       : essEvolutionPlot({
           title: 'Least ESS as draws come',
-          label: names.length === 0 ? 'the worst scalars' : names.join(' and '),
+          label: namesOf(bulk, tail),
           evolution: shown,
           told: evolution === undefined ? undefined : told,
           target,
-          outlook: outlook.text,
-          note: noteOf(model, bulk, tail),
-          python:
-            schema === undefined || scalars.length === 0
-              ? undefined
-              : pythonFor(model, `az.plot_ess_evolution(dt, ${pythonChoice(schema, scalars)}, min_ess=${target})`),
+          note,
+          python,
         })
+  const plot = useMemo(draw, [shown, told, target, note, python])
   return (
     <section class="card ess" aria-label="Effective sample size">
       <Chart plot={plot} height={HEIGHT} empty={plot === undefined ? emptyText(figures) : undefined} />
-      <Goal model={model} target={target} chains={chains} outlook={outlook} />
+      <Goal model={model} target={target} chains={chains} shown={shown} />
     </section>
   )
+}
+
+function namesOf(bulk: NamedScalar | undefined, tail: NamedScalar | undefined): string {
+  const names = new Set([bulk, tail].flatMap((scalar) => (scalar === undefined ? [] : [scalar.label])))
+  return names.size === 0 ? 'the worst scalars' : [...names].join(' and ')
+}
+
+function pythonOf(
+  model: RunModel,
+  bulk: NamedScalar | undefined,
+  tail: NamedScalar | undefined,
+  target: number,
+): string | undefined {
+  const schema = model.schema.value
+  const scalars = [bulk, tail].filter((scalar) => scalar !== undefined)
+  if (schema === undefined || scalars.length === 0) return undefined
+  return pythonFor(model, `az.plot_ess_evolution(dt, ${pythonChoice(schema, scalars)}, min_ess=${target})`)
 }
 
 /** The scalars with the least bulk and the least tail ESS. */
@@ -66,14 +79,15 @@ function useWorst(
     const scalar = first === undefined ? undefined : schema.find(first.label)
     return [scalar, scalar]
   }
-  const least = (values: Float64Array) => {
-    const [place] = greatest(
-      values.map((value) => -value),
-      1,
-    )
-    return place === undefined ? undefined : schema.find(figures.labels[place] ?? '')
+  return [worstOf(schema, figures, figures.bulk), worstOf(schema, figures, figures.tail)]
+}
+
+function worstOf(schema: RunSchema, { labels }: AllFigures, values: Float64Array): NamedScalar | undefined {
+  let [least, place] = [Number.POSITIVE_INFINITY, -1]
+  for (const [i, value] of values.entries()) {
+    if (value < least) [least, place] = [value, i]
   }
-  return [least(figures.bulk), least(figures.tail)]
+  return schema.find(labels[place] ?? '')
 }
 
 /** Bulk ESS of one scalar and tail ESS of another, at the same draws. */
@@ -88,9 +102,11 @@ function useEvolution(
     scalar === undefined ? undefined : { scalar, choice, convention, points: POINTS }
   const { answer: first } = useDraws(model, 'essEvolution', question(bulk))
   const { answer: second } = useDraws(model, 'essEvolution', question(tail?.label === bulk?.label ? undefined : tail))
-  if (first === undefined || first.draws.length === 0) return undefined
-  const isSame = second?.draws.length === first.draws.length
-  return { draws: first.draws, bulk: first.bulk, tail: isSame ? second.tail : first.tail }
+  return useMemo(() => {
+    if (first === undefined || first.draws.length === 0) return undefined
+    const isSame = second?.draws.length === first.draws.length
+    return { draws: first.draws, bulk: first.bulk, tail: isSame ? second.tail : first.tail }
+  }, [first, second])
 }
 
 /** Least ESS of all scalars as they were told. */
@@ -136,12 +152,13 @@ interface GoalProps {
   readonly model: RunModel
   readonly target: number
   readonly chains: number
-  readonly outlook: Outlook
+  readonly shown: Evolution
 }
 
 const SIGNS = { reached: '✓', coming: '…', 'not yet': '!', unknown: '?' } as const
 
-function Goal({ model, target, chains, outlook }: GoalProps) {
+function Goal({ model, target, chains, shown }: GoalProps) {
+  const outlook = useOutlook(model, target, shown)
   const choose = (text: string) => {
     const { target: _old, ...others } = model.view.value.more
     show({ more: Number(text) >= 1 ? { ...others, target: text } : others })

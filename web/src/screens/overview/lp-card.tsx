@@ -1,5 +1,6 @@
 /** The log density of all chains, warmup shaded: the first look at whether they are in one place. */
 import { useSignal } from '@preact/signals'
+import { useMemo } from 'preact/hooks'
 import type { TracedChain } from '../../draws/questions.ts'
 import { count } from '../../paint/number.ts'
 import { Chart } from '../../parts/chart.tsx'
@@ -33,19 +34,22 @@ export function LpCard({ model, lp: { scalar, kind }, blamed }: LpCardProps) {
     buckets: BUCKETS,
   })
   const traced = answer?.[0]
-  const plot =
+  const all = model.chains.value.map(({ chain }) => chain)
+  const brush = model.brush.value
+  const python = pythonForScalars(model, 'plot_trace', [scalar])
+  const draw = () =>
     traced === undefined || traced.length === 0
       ? undefined
       : tracePlot({
           title: kind === 'lp' ? 'Log density of all chains' : `Trace of ${scalar.label}`,
           label: scalar.label,
           chains: traced,
-          all: model.chains.value.map(({ chain }) => chain),
+          all,
           blamed,
           window: windowOf(asked?.choice.start, asked?.choice.stop, traced),
-          brush: model.brush.value,
+          brush,
           note: noteOf(kind, traced),
-          python: pythonForScalars(model, 'plot_trace', [scalar]),
+          python,
           onBrush: (interval) => {
             model.brush.value =
               interval === undefined ? undefined : { kind: 'interval', start: interval[0], stop: interval[1] }
@@ -54,6 +58,8 @@ export function LpCard({ model, lp: { scalar, kind }, blamed }: LpCardProps) {
             zoom.value = wanted
           },
         })
+  // Painted anew when there is something new alone.
+  const plot = useMemo(draw, [traced, all.join(), blamed.join(), brush, python])
   const empty = error ?? (model.chains.value.every(({ length }) => length === 0) ? 'No draws yet' : undefined)
   return (
     <section class="card lp" aria-label="Log density">

@@ -1,4 +1,5 @@
 /** The tab Overview of a run: the verdict, its chains, their log density, R-hat and ESS of all scalars. */
+import { useMemo } from 'preact/hooks'
 import { useAllFigures } from '../../run/all-figures.ts'
 import type { RunModel } from '../../run/model.ts'
 import { useDraws } from '../../run/use-draws.ts'
@@ -16,7 +17,7 @@ const LP_DRAWS = 1000
 
 export function OverviewTab({ model }: { readonly model: RunModel }) {
   const schema = model.schema.value
-  const lp = schema === undefined ? undefined : lpOf(schema)
+  const lp = useMemo(() => (schema === undefined ? undefined : lpOf(schema)), [schema])
   const marks = useMarks(model, lp)
   const warmup = useWarmup(model, lp)
   const figures = useAllFigures(model)

@@ -1,7 +1,10 @@
 /** R-hat of all scalars: how many are far from 1, and which. */
+import { useMemo } from 'preact/hooks'
+import type { Convention } from '../../../../src/core/diagnostics/convention.ts'
 import { addressOf } from '../../app/place.ts'
 import { count, rhatText } from '../../paint/number.ts'
 import { Chart } from '../../parts/chart.tsx'
+import type { Plot } from '../../plots/plot.ts'
 import { greatest, RHAT_WARN, rhatDistributionPlot } from '../../plots/rhat-distribution.ts'
 import type { AllFigures } from '../../run/all-figures.ts'
 import type { RunModel } from '../../run/model.ts'
@@ -12,16 +15,12 @@ const WORST = 5
 
 export function RhatCard({ model, figures }: { readonly model: RunModel; readonly figures: AllFigures | undefined }) {
   const isKnown = figures?.rhat.some((value) => !Number.isNaN(value)) === true
-  const plot =
-    figures === undefined
-      ? undefined
-      : rhatDistributionPlot({
-          title: `R-hat of ${figures.labels.length === 1 ? 'the scalar' : `all ${count(figures.labels.length)} scalars`}`,
-          rhat: figures.rhat,
-          label: (place) => figures.labels[place] ?? '',
-          note: noteOf(model, figures),
-          python: pythonFor(model, 'az.plot_convergence_dist(dt, diagnostics=["rhat_rank"])'),
-        })
+  const { convention } = model.view.value
+  const python = pythonFor(model, 'az.plot_convergence_dist(dt, diagnostics=["rhat_rank"])')
+  const plot = useMemo(
+    () => (figures === undefined ? undefined : plotOf(figures, convention, python)),
+    [figures, convention, python],
+  )
   return (
     <section class="card rhat" aria-label="R-hat">
       <Chart plot={plot} height={HEIGHT} empty={emptyText(figures, isKnown)} />
@@ -36,9 +35,19 @@ function emptyText(figures: AllFigures | undefined, isKnown: boolean): string | 
   return figures.isComplete ? 'No scalar has an R-hat: too few draws, or constant' : 'R-hat is being computed …'
 }
 
-function noteOf(model: RunModel, { rhat, draws, chains, at, isComplete }: AllFigures): string {
+function plotOf(figures: AllFigures, convention: Convention, python: string): Plot {
+  const { rhat, labels } = figures
+  return rhatDistributionPlot({
+    title: `R-hat of ${labels.length === 1 ? 'the scalar' : `all ${count(labels.length)} scalars`}`,
+    rhat,
+    label: (place) => labels[place] ?? '',
+    note: noteOf(figures, convention),
+    python,
+  })
+}
+
+function noteOf({ rhat, draws, chains, at, isComplete }: AllFigures, convention: Convention): string {
   const without = rhat.reduce((sum, value) => sum + Number(Number.isNaN(value)), 0)
-  const { convention } = model.view.value
   return [
     `${chains} × ${count(draws)} draws, ${new Date(at).toLocaleTimeString([], { hour12: false })}`,
     convention === 'arviz' ? 'as ArviZ' : 'as R’s posterior',
