@@ -10,7 +10,9 @@ export default defineConfig({
     emptyOutDir: true,
     // The page's policy allows nothing inline.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // The styles of all screens are small, and code that loads them one by one is not.
+    cssCodeSplit: false,
+    modulePreload: false,
     target: ['chrome111', 'firefox115', 'safari16.4'],
     reportCompressedSize: false,
   },

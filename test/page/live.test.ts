@@ -1,7 +1,7 @@
 /** The hub of tabs: how many streams there are, and what each tab is told, in front of a real application. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Hub } from '../../web/src/live/hub.ts'
-import type { FromHub, LiveEvent, ToHub } from '../../web/src/live/protocol.ts'
+import type { FromHub, HubEvent, ToHub } from '../../web/src/live/protocol.ts'
 import { column, drawBatch, newApp, runMeta, type TestApp } from '../http/api.ts'
 
 /** Requests that reach the server, of a page whose addresses are relative. */
@@ -57,7 +57,7 @@ function untilAborted(body: ReadableStream<Uint8Array>, signal: AbortSignal | un
 }
 
 class TestTab {
-  readonly told: { readonly id: number; readonly event: LiveEvent }[] = []
+  readonly told: { readonly id: number; readonly event: HubEvent }[] = []
   private readonly port
 
   constructor(hub: Hub) {

@@ -4,7 +4,7 @@
  * A browser opens six connections to a server that speaks HTTP/1.1. Streams of ten tabs would leave none for requests, so that
  * three runs are streamed, those that were asked for last, and others looked at every second.
  */
-import type { FromHub, LiveEvent, Port, ToHub, WatchedRun } from './protocol.ts'
+import type { FromHub, HubEvent, Port, ToHub, WatchedRun } from './protocol.ts'
 import { follow } from './stream.ts'
 
 const STREAMS = 3
@@ -67,7 +67,7 @@ export class Hub {
       this.followed.set(name, followed)
     }
     followed.askedAt = Date.now()
-    const tell = (event: LiveEvent) => tab.port.postMessage({ id, event } satisfies FromHub)
+    const tell = (event: HubEvent) => tab.port.postMessage({ id, event } satisfies FromHub)
     if (followed.lengths.size > 0) {
       tell({ type: 'chains', chains: [...followed.lengths].map(([chain, length]) => ({ chain, length })) })
     }
@@ -91,14 +91,14 @@ export class Hub {
 
   private follow(name: string, followed: Followed, how: 'stream' | 'looks'): Following {
     const stop = new AbortController()
-    const tell = (event: LiveEvent) => {
+    const tell = (event: HubEvent) => {
       if (!stop.signal.aborted) this.tell(name, followed, event)
     }
     follow(followed.run, how, tell, stop.signal).catch(() => tell({ type: 'away' }))
     return { how, stop }
   }
 
-  private tell(name: string, followed: Followed, event: LiveEvent): void {
+  private tell(name: string, followed: Followed, event: HubEvent): void {
     if (event.type === 'chains') for (const { chain, length } of event.chains) followed.lengths.set(chain, length)
     else if (event.type === 'connected' || event.type === 'away') followed.latest.set('connection', event)
     else followed.latest.set(event.type, event)
@@ -147,7 +147,7 @@ interface Followed {
   readonly run: WatchedRun
   readonly lengths: Map<number, number>
   /** The last event of each kind, for tabs that come later. */
-  readonly latest: Map<string, LiveEvent>
+  readonly latest: Map<string, HubEvent>
   isOver: boolean
   askedAt: number
   following: Following | undefined

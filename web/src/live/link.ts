@@ -1,10 +1,12 @@
 /** A tab's side of the hub. */
-import type { FromHub, LiveEvent, Port, ToHub, WatchedRun } from './protocol.ts'
+import * as v from 'valibot'
+import { counts, diagnostics } from '../api/shapes.ts'
+import type { FromHub, HubEvent, LiveEvent, Port, ToHub, WatchedRun } from './protocol.ts'
 
 /** Milliseconds between two signs of life. */
 const HERE_MS = 20_000
 
-let port: Promise<Port> | undefined
+let port: Port | undefined
 let nextId = 1
 const listeners = new Map<number, (event: LiveEvent) => void>()
 
@@ -21,12 +23,12 @@ export function watchRun(run: WatchedRun, tell: (event: LiveEvent) => void): () 
 
 function say(message: ToHub): void {
   port ??= connect()
-  void port.then((end) => end.postMessage(message))
+  port.postMessage(message)
 }
 
-async function connect(): Promise<Port> {
-  const end = await open()
-  end.onmessage = ({ data: { id, event } }: MessageEvent<FromHub>) => listeners.get(id)?.(event)
+function connect(): Port {
+  const end = open()
+  end.onmessage = ({ data: { id, event } }: MessageEvent<FromHub>) => listeners.get(id)?.(read(event))
   const here = () => say({ type: 'here', isSeen: document.visibilityState === 'visible' })
   document.addEventListener('visibilitychange', here)
   setInterval(here, HERE_MS)
@@ -38,14 +40,20 @@ async function connect(): Promise<Port> {
   return end
 }
 
+function read(event: HubEvent): LiveEvent {
+  if (event.type === 'diagnostics') return { type: event.type, diagnostics: v.parse(diagnostics, event.diagnostics) }
+  if (event.type === 'counts') return { type: event.type, counts: v.parse(counts, event.counts) }
+  return event
+}
+
 /** Some browsers of phones have no shared workers: there each tab has a hub of its own. */
-async function open(): Promise<Port> {
+function open(): Port {
+  // Each is written out, as the build finds workers by how they are made.
   if (typeof SharedWorker !== 'undefined') {
-    const worker = new SharedWorker(new URL('./hub.worker.ts', import.meta.url), { type: 'module' })
-    return worker.port
+    return new SharedWorker(new URL('./hub.worker.ts', import.meta.url), { type: 'module' }).port
   }
-  const { Hub } = await import('./hub.ts')
+  const worker = new Worker(new URL('./hub.worker.ts', import.meta.url), { type: 'module' })
   const { port1, port2 } = new MessageChannel()
-  new Hub().connect(port1)
+  worker.postMessage('a tab', [port1])
   return port2
 }

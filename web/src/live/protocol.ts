@@ -15,12 +15,12 @@ export type ToHub =
   | { readonly type: 'here'; readonly isSeen: boolean }
   | { readonly type: 'bye' }
 
-/** News of a run. */
-export type LiveEvent =
+/** News of a run, whose figures a tab still has to read: the hub has no code for that, and passes them on. */
+export type HubEvent =
   /** Chains that are new or have grown, or all of them at the beginning. */
   | { readonly type: 'chains'; readonly chains: readonly { readonly chain: number; readonly length: number }[] }
-  | { readonly type: 'diagnostics'; readonly diagnostics: Diagnostics }
-  | { readonly type: 'counts'; readonly counts: Counts }
+  | { readonly type: 'diagnostics'; readonly diagnostics: unknown }
+  | { readonly type: 'counts'; readonly counts: unknown }
   /** The stream has begun, or has begun again. */
   | { readonly type: 'connected' }
   /** The server does not answer; it is asked again. */
@@ -29,9 +29,15 @@ export type LiveEvent =
   /** The server has refused, and is not asked again. */
   | { readonly type: 'refused'; readonly status: number; readonly code: string; readonly detail: string }
 
+/** News of a run as a tab has read them. */
+export type LiveEvent =
+  | Exclude<HubEvent, { readonly type: 'diagnostics' | 'counts' }>
+  | { readonly type: 'diagnostics'; readonly diagnostics: Diagnostics }
+  | { readonly type: 'counts'; readonly counts: Counts }
+
 export interface FromHub {
   readonly id: number
-  readonly event: LiveEvent
+  readonly event: HubEvent
 }
 
 /** The end of a channel that both sides have. */

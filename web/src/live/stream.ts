@@ -1,10 +1,7 @@
 /** The events of one run, over connections that break, and by looks where there are too many streams. */
-import * as v from 'valibot'
 import { readEvents } from '../../../src/client/events.ts'
-import { ApiProblem, runPath, send } from '../api/http.ts'
-import { getAbout, getChains } from '../api/run.ts'
-import { chainLength, counts, diagnostics } from '../api/shapes.ts'
-import type { LiveEvent, WatchedRun } from './protocol.ts'
+import { ApiProblem, getJson, runPath, send } from '../api/http.ts'
+import type { HubEvent, WatchedRun } from './protocol.ts'
 
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 10_000
@@ -13,7 +10,7 @@ const LOOK_MS = 1000
 /** Looks for each of which the diagnostics are looked up as well. */
 const LOOKS_PER_ABOUT = 5
 
-type Tell = (event: LiveEvent) => void
+type Tell = (event: HubEvent) => void
 
 /** Tells what happens until the run is gone, or the signal aborts. */
 export async function follow(run: WatchedRun, how: 'stream' | 'looks', tell: Tell, signal: AbortSignal): Promise<void> {
@@ -56,7 +53,7 @@ function retryAfterOf(error: unknown): number {
   return error instanceof ApiProblem ? Math.min(60, error.retryAfter ?? 0) : 0
 }
 
-function refusalOf({ status, code, message }: ApiProblem): LiveEvent {
+function refusalOf({ status, code, message }: ApiProblem): HubEvent {
   if (code === 'run_not_found' || code === 'run_replaced') return { type: 'deleted' }
   return { type: 'refused', status, code, detail: message }
 }
@@ -83,23 +80,31 @@ function streamer({ rid, key }: WatchedRun, tell: Tell, signal: AbortSignal) {
   }
 }
 
-const state = v.object({ chains: v.array(chainLength) })
-
 /** Undefined for events of a newer server. */
-function eventOf(type: string, data: string): LiveEvent | undefined {
+function eventOf(type: string, data: string): HubEvent | undefined {
   const value: unknown = JSON.parse(data)
   switch (type) {
     case 'message':
-      return { type: 'chains', chains: [v.parse(chainLength, value)] }
+      return { type: 'chains', chains: lengthsIn([value]) }
     case 'state':
-      return { type: 'chains', chains: v.parse(state, value).chains }
+      return { type: 'chains', chains: lengthsIn(Object(value).chains) }
     case 'diagnostics':
-      return { type: 'diagnostics', diagnostics: v.parse(diagnostics, value) }
+      return { type: 'diagnostics', diagnostics: value }
     case 'counts':
-      return { type: 'counts', counts: v.parse(counts, value) }
+      return { type: 'counts', counts: value }
     default:
       return undefined
   }
+}
+
+/** Chains and their lengths, read by hand: a library would double this worker. */
+function lengthsIn(list: unknown): { readonly chain: number; readonly length: number }[] {
+  if (!Array.isArray(list)) throw new TypeError('an event has no list of chains')
+  return list.map((each: unknown) => {
+    const { chain, length } = Object(each)
+    if (!Number.isSafeInteger(chain) || !Number.isSafeInteger(length)) throw new TypeError('a length is no number')
+    return { chain: Number(chain), length: Number(length) }
+  })
 }
 
 /** Looks at lengths, and now and then at the diagnostics: a browser has six connections for a server, and tabs need some. */
@@ -118,15 +123,15 @@ function looker(run: WatchedRun, tell: Tell, signal: AbortSignal) {
 }
 
 async function grownSince(known: Map<number, number>, { rid, key }: WatchedRun, signal: AbortSignal) {
-  const chains = await getChains(rid, { key, signal })
+  const chains = lengthsIn(Object(await getJson(`${runPath(rid)}/chains`, { key, signal })).chains)
   const grown = chains.filter(({ chain, length }) => known.get(chain) !== length)
   for (const { chain, length } of grown) known.set(chain, length)
-  return grown.map(({ chain, length }) => ({ chain, length }))
+  return grown
 }
 
 async function tellDiagnostics({ rid, key }: WatchedRun, tell: Tell, signal: AbortSignal): Promise<void> {
-  const { diagnostics: found } = await getAbout(rid, { key, signal })
-  if (found !== null) tell({ type: 'diagnostics', diagnostics: found })
+  const { diagnostics } = Object(await getJson(`${runPath(rid)}/about`, { key, signal }))
+  if (Object(diagnostics) === diagnostics) tell({ type: 'diagnostics', diagnostics })
 }
 
 /** Rejects with the signal's reason when it aborts. */
