@@ -4,7 +4,9 @@ import type { Cloud } from '../../web/src/draws/questions.ts'
 import { toSvg } from '../../web/src/paint/svg.ts'
 import { DARK, LIGHT, type Theme } from '../../web/src/paint/theme.ts'
 import { chainDotsPlot } from '../../web/src/plots/chain-dots.ts'
+import { depthsPlot } from '../../web/src/plots/depths.ts'
 import { divergencesPlot } from '../../web/src/plots/divergences.ts'
+import { energyPlot } from '../../web/src/plots/energy.ts'
 import { type ForestRow, forestPlot } from '../../web/src/plots/forest.ts'
 import { pairPlot } from '../../web/src/plots/pair.ts'
 import { areaOf, brushOf } from '../../web/src/plots/pair-chosen.ts'
@@ -96,6 +98,24 @@ const PLOTS: Readonly<Record<string, () => Plot>> = {
       all: ALL,
       thresholds: [{ value: 0.3, label: 'CmdStan’s threshold', status: 'warn' }],
       shown: [0, 1],
+    }),
+  energy: () =>
+    energyPlot({
+      energies: {
+        ...{ draws: 100, x: GRID, chains: [] },
+        all: { marginal: bell(GRID, 0, 1.6), transition: bell(GRID, 0, 0.7) },
+      },
+    }),
+  'tree depth': () =>
+    depthsPlot({
+      density: {
+        ...{ x: Float64Array.of(2, 3, 4, 10), all: Float64Array.of(0.2, 0.5, 0.25, 0.05), isDiscrete: true },
+        chains: [0, 1].map((chain) => ({
+          chain,
+          y: Float64Array.of(0.1 + 0.2 * chain, 0.5, 0.35 - 0.2 * chain, 0.05),
+        })),
+      },
+      ...{ limit: { depth: 10, isAssumed: true }, all: [0, 1] },
     }),
   'divergences over time': () =>
     divergencesPlot({
@@ -245,5 +265,16 @@ describe('divergences over time', () => {
       'draw 90 of chain 2 diverged, the 3rd of 3',
     ])
     expect(plot([[], []]).sentence).toBe('None of 200 draws diverged.')
+  })
+})
+
+describe('energy', () => {
+  test('says that momenta reach tails slowly where changes are small beside the spread', () => {
+    const sentence = (sd: number) =>
+      energyPlot({
+        energies: { draws: 9, x: GRID, chains: [], all: { marginal: bell(GRID, 0, 1), transition: bell(GRID, 0, sd) } },
+      }).sentence
+    expect(sentence(0.5)).toContain('(sd) from draw to draw: momenta reach its tails slowly')
+    expect(sentence(0.7)).not.toContain('slowly')
   })
 })

@@ -47,6 +47,7 @@ const QUESTIONS: { readonly [K in Kind]: Ask<K> } = {
   cloud: { x: mu, y: two, choice: ALL, bins: 10 },
   within: { x: mu, y: two, choice: ALL, area: { x: [-1, 0.5], y: [-1, 2] } },
   energies: { scalar: mu, choice: ALL, convention, points: 100 },
+  chainMeans: { scalar: one, choice: ALL },
   marked: { scalars: [{ group: 'stats', name: 'diverging', element: 0 }], choice: ALL },
   sparks: { scalars: [mu, two, scalar('k')], choice: ALL, width: 100 },
   quantiles: { scalars: [mu, scalar('k')], choice: ALL, probabilities: [0, 0.5, 0.89] },

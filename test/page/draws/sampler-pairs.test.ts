@@ -91,3 +91,33 @@ describe('draws within an area', () => {
     expect(await world.open().ask('within', { ...ask, area: { x: [90, 91], y: [0, 1] } })).toBeNull()
   })
 })
+
+describe('means of each chain', () => {
+  it('are those of summaries', async () => {
+    const world = await sampled([250, 200])
+    const means = await world.open().ask('chainMeans', { scalar: scalar('tau'), choice: ALL })
+    expect(means.map(({ chain, draws }) => [chain, draws])).toEqual([
+      [0, 150],
+      [1, 150],
+    ])
+    for (const { chain, mean } of means) {
+      const numbers = world.numbers('tau', chain).subarray(WARMUP, WARMUP + 150)
+      expect(mean).toBeCloseTo(numbers.reduce((sum, value) => sum + value, 0) / 150, 12)
+    }
+  })
+})
+
+describe('depths that came as real numbers', () => {
+  it('have shares where all are whole', async () => {
+    const world = new World([
+      { name: 'depth', group: 'stats', values: (chain, draw) => 2 + ((draw + chain) % 2) },
+      { name: 'rate', group: 'stats', values: (_, draw) => draw / 7 },
+    ])
+    await world.register()
+    await world.sample(0, 40)
+    const ask = { choice: ALL, points: 100, whole: 'by values' } as const
+    const depth = await world.open().ask('density', { ...ask, scalar: stat('depth') })
+    expect([depth.isDiscrete, [...depth.x], depth.all[0]?.toFixed(9)]).toEqual([true, [2, 3], '0.500000000'])
+    expect((await world.open().ask('density', { ...ask, scalar: stat('rate') })).isDiscrete).toBe(false)
+  })
+})

@@ -13,7 +13,8 @@ import type { Steps } from './turns.ts'
 export async function answerDensity(desk: Desk, ask: Ask<'density'>): Promise<Answer<'density'>> {
   const { parts } = await desk.moment(ask.choice)
   const [draws = []] = await desk.draws([ask.scalar], parts)
-  return desk.compute(densityIn(parts, draws, { ...ask, isWhole: isWhole(desk, ask.scalar) }))
+  const areWhole = ask.whole === 'by values' && draws.every((values) => values.every(Number.isInteger))
+  return desk.compute(densityIn(parts, draws, { ...ask, isWhole: areWhole || isWhole(desk, ask.scalar) }))
 }
 
 export function isWhole(desk: Desk, scalar: Ask<'density'>['scalar']): boolean {

@@ -1,10 +1,11 @@
 /** Answers about the sampler: its energies, and the draws at which something was so. */
 import type { Statistic } from '../../../src/core/diagnostics/convention.ts'
 import { bfmi } from '../../../src/core/diagnostics/energy.ts'
+import { meanOf } from '../../../src/core/diagnostics/moments.ts'
 import type { Part } from './chains.ts'
 import { densityOf, type Grid, gridOf, middlesOf } from './compute/kde.ts'
 import { type Desk, together } from './desk.ts'
-import type { Ask, Energies, EnergyDensities, Marked } from './questions.ts'
+import type { Answer, Ask, Energies, EnergyDensities, Marked } from './questions.ts'
 import type { Steps } from './turns.ts'
 
 export async function answerEnergies(
@@ -78,6 +79,18 @@ function densitiesOf({ marginal, transition }: EnergyDensities, grid: Grid): Ene
   const density = (values: Float64Array) =>
     values.length > 1 && grid.greatest > grid.least ? densityOf(values, grid) : new Float64Array(grid.bins)
   return { marginal: density(marginal), transition: density(transition) }
+}
+
+export async function answerChainMeans(
+  desk: Desk,
+  { scalar, choice }: Ask<'chainMeans'>,
+): Promise<Answer<'chainMeans'>> {
+  const { parts } = await desk.moment(choice)
+  const [chains = []] = await desk.draws([scalar], parts)
+  return parts.map(({ chain }, i) => {
+    const values = chains[i] ?? new Float64Array()
+    return { chain, draws: values.length, mean: values.length === 0 ? Number.NaN : meanOf(values) }
+  })
 }
 
 /** Draws at which any of these stats is above 0. */

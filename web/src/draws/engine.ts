@@ -13,7 +13,7 @@ import {
   answerMcseQuantile,
   answerQuantiles,
 } from './answer-figures.ts'
-import { answerEnergies, answerMarked } from './answer-sampler.ts'
+import { answerChainMeans, answerEnergies, answerMarked } from './answer-sampler.ts'
 import { answerTrace } from './answer-trace.ts'
 import { answerSparks, answerValues } from './answer-values.ts'
 import { answerWithin } from './answer-within.ts'
@@ -44,6 +44,7 @@ const ANSWERS: Answers = {
   within: answerWithin,
   energies: answerEnergies,
   marked: answerMarked,
+  chainMeans: answerChainMeans,
   sparks: answerSparks,
   quantiles: answerQuantiles,
   values: answerValues,
@@ -59,6 +60,7 @@ const URGENCIES: Readonly<Record<Kind, Urgency>> = {
   within: URGENCY.seen,
   energies: URGENCY.plot,
   marked: URGENCY.plot,
+  chainMeans: URGENCY.plot,
   autocorrelation: URGENCY.plot,
   sparks: URGENCY.row,
   essLocal: URGENCY.long,

@@ -160,8 +160,15 @@ export interface Questions {
     ask: { scalars: readonly ScalarRef[]; choice: Choice; buckets: number }
     answer: readonly (readonly TracedChain[])[]
   }
+  /** `whole`: real numbers of which each is a whole one, as depths of trees in CSV files, have shares instead of a density. */
   density: {
-    ask: { scalar: ScalarRef; choice: Choice; points: number; brush?: Brush | undefined }
+    ask: {
+      scalar: ScalarRef
+      choice: Choice
+      points: number
+      brush?: Brush | undefined
+      whole?: 'by values' | undefined
+    }
     answer: Density & { readonly brushed?: Float64Array }
   }
   ranks: { ask: { scalar: ScalarRef; choice: Choice; bins: number; points: number }; answer: Ranks }
@@ -207,6 +214,11 @@ export interface Questions {
   energies: {
     ask: { scalar: ScalarRef; choice: Choice; convention: Convention; points: number }
     answer: Energies
+  }
+  /** Means of each chain; NaN without draws. */
+  chainMeans: {
+    ask: { scalar: ScalarRef; choice: Choice }
+    answer: readonly { readonly chain: number; readonly draws: number; readonly mean: number }[]
   }
   /** Draws at which any of these scalars is above 0. */
   marked: { ask: { scalars: readonly ScalarRef[]; choice: Choice }; answer: readonly Marked[] }

@@ -82,7 +82,8 @@ function drawDots(painter: Painter, size: Size, theme: Theme, options: ChainDots
   for (const { value, label: name, status } of thresholds) {
     const colour = status === 'none' ? theme.quiet : theme[status]
     painter.line(frame.left, y(value), frame.right, y(value), { stroke: colour, dash: [4, 3] })
-    painter.text(frame.right, y(value) - 4, name, { fill: colour, align: 'end' })
+    // Good figures are above a threshold that judges.
+    painter.text(frame.right, y(value) + (status === 'none' ? -4 : 12), name, { fill: colour, align: 'end' })
   }
   for (const [i, { chain, value }] of figures.entries()) {
     if (!Number.isFinite(value)) continue

@@ -1,4 +1,5 @@
 /** The columns of a run as the page needs them: parsed metadata, and names of elements. */
+import { statsCalled } from '../../../src/core/diagnostics/checks/stat-names.ts'
 import { buildSchema, type ColumnSpec, type Schema } from '../../../src/core/draws/columns.ts'
 import { ElementNames } from '../../../src/core/draws/labels.ts'
 import { decodeNdArray } from '../../../src/core/draws/ndarray.ts'
@@ -74,6 +75,11 @@ export class RunSchema {
     if (spec === undefined) throw new Error(`the run has no "${name}"`)
     const { index, label } = this.names.of(spec, element)
     return { group, name, element, index, label }
+  }
+
+  /** Stats of one number that ArviZ calls by this name: one for each sampler of a compound one that has it. */
+  statsCalled(arviz: string): readonly NamedScalar[] {
+    return statsCalled(arviz, this.schema).map(({ name }) => this.scalar('stats', name, 0))
   }
 
   /** The scalar of this label; undefined when there is none. Variables come before stats of the same name. */
