@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { atOnce } from '../../../src/core/turn.ts'
 import { pointwiseBounds, type Ranked, tailOf } from '../../../web/src/draws/compute/bands.ts'
 import { distributionsOf } from '../../../web/src/draws/compute/density.ts'
-import { SortedChains } from '../../../web/src/draws/compute/sorted.ts'
+import { ranksUpTo } from '../../../web/src/draws/compute/ranks.ts'
+import { sortedOf } from '../../../web/src/draws/compute/sorted.ts'
 import { scalar, World } from './world.ts'
 
 interface Golden {
@@ -47,7 +48,7 @@ describe('densities are those of arviz-stats', () => {
   for (const { name, points, chains, x, all, each } of golden.densities) {
     it(name, () => {
       const draws = chains.map((chain) => Float64Array.from(chain))
-      const got = atOnce(distributionsOf({ chains: draws, sorted: new SortedChains(draws), points, isWhole: false }))
+      const got = atOnce(distributionsOf({ sorted: atOnce(sortedOf(draws)), points, isWhole: false }))
       expect(got.isDiscrete).toBe(false)
       expectClose(got.x, x, 1e-12)
       if (all !== null) expectClose(got.all, all, 1e-6)
@@ -101,4 +102,19 @@ describe('bands of ranks', () => {
       expect(Math.abs(Math.log(atOnce(tailOf(ranked)) / tail))).toBeLessThan(0.15)
     })
   }
+})
+
+describe('ranks of draws, some of which are equal', () => {
+  it('are those of all orders of equal draws on average', () => {
+    const chains = [Float64Array.of(1, 2, 2, 5), Float64Array.of(2, 3, 3, -0), Float64Array.of(0, 2, 9, 3)]
+    const sorted = atOnce(sortedOf(chains))
+    expect([...sorted.all]).toEqual([-0, 0, 1, 2, 2, 2, 2, 3, 3, 3, 5, 9])
+    // Up to the ranks 2, 4, … 12, of which 4 to 7 are shared by four draws of value 2, and 8 to 10 by three of value 3.
+    const expected = [
+      [0, 1.5, 2.5, 3, 3, 4],
+      [1, 1.25, 1.75, 2 + 2 / 3, 4, 4],
+      [1, 1.25, 1.75, 2 + 1 / 3, 3, 4],
+    ]
+    for (const [i, counts] of ranksUpTo(sorted, 6).entries()) expectClose(counts, expected[i] ?? [], 1e-12)
+  })
 })

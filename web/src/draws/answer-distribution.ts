@@ -4,8 +4,8 @@ import type { Part } from './chains.ts'
 import { type Bounds, pointwiseBounds, tailOf } from './compute/bands.ts'
 import { distributionsOf } from './compute/density.ts'
 import { hypergeometric, quantileIn } from './compute/hypergeometric.ts'
-import { differences, ranksIn } from './compute/ranks.ts'
-import { finiteOf, SortedChains } from './compute/sorted.ts'
+import { differences, ranksUpTo, withinParts } from './compute/ranks.ts'
+import { finiteSortedOf, type Sorted, sortedOf } from './compute/sorted.ts'
 import type { Desk } from './desk.ts'
 import type { Answer, Ask, Brush, Density, Ranks } from './questions.ts'
 import type { Steps } from './turns.ts'
@@ -27,7 +27,7 @@ export interface DensityAsk {
   readonly isWhole: boolean
   readonly brush?: Brush | undefined
   /** The finite draws in order, where somebody has them. */
-  readonly sorted?: SortedChains | undefined
+  readonly sorted?: Sorted | undefined
 }
 
 export function* densityIn(
@@ -35,11 +35,11 @@ export function* densityIn(
   draws: readonly Float64Array[],
   { points, isWhole, brush, sorted: given }: DensityAsk,
 ): Steps<Density & { readonly brushed?: Float64Array }> {
-  const finite = finiteOf(draws)
-  const sorted = given ?? new SortedChains(finite)
+  const sorted = given ?? (yield* finiteSortedOf(draws))
+  const [some] = brush === undefined ? [] : brushedValues(parts, [draws], brush)
+  const brushed = some?.filter(Number.isFinite).sort()
   yield
-  const [brushed] = brush === undefined ? [] : brushedValues(parts, [draws], brush)
-  const { chains, ...rest } = yield* distributionsOf({ chains: finite, sorted, brushed, points, isWhole })
+  const { chains, ...rest } = yield* distributionsOf({ sorted, brushed, points, isWhole })
   const named = parts.map(({ chain }, i) => ({ chain, y: chains[i] ?? new Float64Array() }))
   return { ...rest, chains: named }
 }
@@ -58,7 +58,7 @@ export interface RanksAsk {
   readonly bins: number
   readonly points: number
   /** The draws in order, where somebody has them. */
-  readonly sorted?: SortedChains | undefined
+  readonly sorted?: Sorted | undefined
 }
 
 export function* ranksOf(
@@ -73,14 +73,13 @@ export function* ranksOf(
   const inBin = hypergeometric(parts.length * draws, draws, Math.round((parts.length * draws) / bins))
   yield
   // Among NaN there is no order.
-  const sorted = given ?? (chains.some((values) => values.some(Number.isNaN)) ? undefined : new SortedChains(chains))
-  yield
-  const counts = sorted && ranksIn(sorted, parts.length, bins)
-  const upTo = sorted && ranksIn(sorted, parts.length, points)
+  const sorted = given ?? (chains.some((values) => values.some(Number.isNaN)) ? undefined : yield* sortedOf(chains))
+  const inBins = sorted && ranksUpTo(sorted, bins)
+  const upTo = sorted && ranksUpTo(sorted, points)
   return {
     chains: parts.map(({ chain }, i) => ({
       chain,
-      bins: counts?.[i] ?? new Float64Array(bins).fill(Number.NaN),
+      bins: withinParts(inBins?.[i] ?? new Float64Array(bins).fill(Number.NaN)),
       difference: differences(upTo?.[i] ?? new Float64Array(points).fill(Number.NaN)),
     })),
     expected: draws / bins,

@@ -1,10 +1,10 @@
 /** Answers with traces: of draws that are here, or of the server where many would have to be fetched first. */
 import type { Part } from './chains.ts'
 import { spanOf, traceOf } from './compute/trace.ts'
-import { type Desk, MOST_VALUES } from './desk.ts'
+import type { Desk } from './desk.ts'
 import type { Answer, Ask, ScalarRef, TracedChain } from './questions.ts'
 import { serverTraces } from './server-trace.ts'
-import { type Steps, URGENCY } from './turns.ts'
+import type { Steps } from './turns.ts'
 
 /** Values that are fetched before something is seen. */
 const MOST_FETCHED = 200_000
@@ -24,18 +24,14 @@ export async function tracesOf(
   parts: readonly Part[],
   buckets: number,
 ): Promise<readonly (readonly TracedChain[])[]> {
-  const { loader } = desk.room
+  const { loader, most, ahead } = desk.room
   const chosen = scalars.map((ref) => ({ spec: desk.spec(ref), element: ref.element }))
   const wanted = desk.wanted(chosen, parts)
   const total = wanted.reduce((n, { start, stop }) => n + stop - start, 0)
   const missing = loader.missing(wanted)
-  if (total > MOST_VALUES || missing > MOST_FETCHED) {
+  if (total > most || missing > MOST_FETCHED) {
     const traces = await rested(desk, scalars, parts, buckets, () => serverTraces(desk, chosen, parts, buckets))
-    if (missing <= MOST_AHEAD && total <= MOST_VALUES) {
-      const ahead = { urgency: URGENCY.ahead, signal: desk.room.closing }
-      // A failure is of no interest: the draws are asked for again when they are needed.
-      loader.load(wanted, ahead).catch(() => {})
-    }
+    if (missing <= MOST_AHEAD && total <= most) ahead.want(wanted)
     return traces
   }
   const views = await loader.load(wanted, desk.waiting)

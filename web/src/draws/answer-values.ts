@@ -3,8 +3,8 @@
 import { densityIn, isWhole, ranksOf } from './answer-distribution.ts'
 import { tracesOf } from './answer-trace.ts'
 import type { Part } from './chains.ts'
-import { areFinite, SortedChains } from './compute/sorted.ts'
-import { type Desk, MOST_VALUES } from './desk.ts'
+import { areFinite, sortedOf } from './compute/sorted.ts'
+import type { Desk } from './desk.ts'
 import type { Answer, Ask, Spark } from './questions.ts'
 import type { Steps } from './turns.ts'
 
@@ -34,17 +34,22 @@ function* thinned(parts: readonly Part[], draws: readonly Float64Array[][], most
 /** Points of small densities and of small differences of ranks, and bins of ranks. */
 const SMALL = { density: 100, ranks: { bins: 20, points: 50 } } as const
 
+/** Values that are fetched for rows: they are many, and soon scrolled away. */
+const MOST_IN_ROWS = 4e6
+
 export async function answerSparks(desk: Desk, { scalars, choice, width }: Ask<'sparks'>): Promise<Answer<'sparks'>> {
   const parts = await desk.parts(choice)
   const { parts: even, draws } = await desk.moment(choice)
+  const total = scalars.length * parts.reduce((n, { first, stop }) => n + stop - first, 0)
+  const isFetched = total <= Math.min(MOST_IN_ROWS, desk.room.most)
+  // Draws that are here already are traced without the server.
+  if (isFetched) await desk.draws(scalars, parts)
   const traces = await tracesOf(desk, scalars, parts, Math.max(1, Math.ceil(width / 2)))
-  const total = scalars.length * even.reduce((n, { stop }) => n + stop, 0)
-  if (total > MOST_VALUES) return traces.map((trace) => ({ trace }))
+  if (!isFetched) return traces.map((trace) => ({ trace }))
   const values = await desk.draws(scalars, even)
   const sparks: Spark[] = []
   for (const [i, scalar] of scalars.entries()) {
-    const chains = values[i] ?? []
-    const pictured = pictures(even, chains, draws, isWhole(desk, scalar))
+    const pictured = pictures(even, values[i] ?? [], draws, isWhole(desk, scalar))
     sparks.push({ trace: traces[i] ?? [], ...(await desk.compute(pictured)) })
   }
   return sparks
@@ -56,8 +61,7 @@ function* pictures(
   draws: number,
   whole: boolean,
 ): Steps<Omit<Spark, 'trace'>> {
-  const sorted = chains.every(areFinite) ? new SortedChains(chains) : undefined
-  yield
+  const sorted = chains.every(areFinite) ? yield* sortedOf(chains) : undefined
   const density = yield* densityIn(parts, chains, { points: SMALL.density, isWhole: whole, sorted })
   // A chain that is alone has all ranks.
   if (parts.length < 2) return { density }

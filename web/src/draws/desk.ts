@@ -1,6 +1,7 @@
 /** The desk at which one question is answered: its draws, its turns, and what was known before. */
 import { statsCalled } from '../../../src/core/diagnostics/checks/stat-names.ts'
 import type { RigidNumbers, Schema } from '../../../src/core/draws/columns.ts'
+import type { Ahead } from './ahead.ts'
 import type { Chains, Moment, Part } from './chains.ts'
 import type { Known } from './known.ts'
 import type { Loader, Waiting, Wanted } from './loader.ts'
@@ -8,9 +9,6 @@ import type { Choice, OpenedRun, ScalarRef } from './questions.ts'
 import type { Requests } from './requests.ts'
 import { TooLarge } from './too-large.ts'
 import type { Steps, Turns } from './turns.ts'
-
-/** Values of one question: more of them would take more memory than a page may have. */
-export const MOST_VALUES = 2e7
 
 /** All that belongs to one run that is open. */
 export interface Room {
@@ -21,6 +19,9 @@ export interface Room {
   readonly requests: Requests
   readonly turns: Turns
   readonly known: Known
+  readonly ahead: Ahead
+  /** Values of one question at most. */
+  readonly most: number
   /** Aborts when the run is closed. */
   readonly closing: AbortSignal
 }
@@ -64,7 +65,7 @@ export class Desk {
   /** Draws of scalars in some parts of chains, scalar after scalar, as the loader wants them. */
   wanted(scalars: readonly { spec: RigidNumbers; element: number }[], parts: readonly Part[]): Wanted[] {
     // Draws before the chosen ones are kept as well, so that another choice needs no further request.
-    const isWhole = scalars.length * parts.reduce((n, { stop }) => n + stop, 0) <= MOST_VALUES
+    const isWhole = scalars.length * parts.reduce((n, { stop }) => n + stop, 0) <= this.room.most
     return scalars.flatMap(({ spec, element }) =>
       parts.map(({ chain, first, stop }) => ({
         chain,
@@ -88,7 +89,7 @@ export class Desk {
   /** @throws TooLarge where so many scalars of these draws are too many */
   requireFew(scalars: number, parts: readonly Part[]): void {
     const draws = parts.reduce((n, { first, stop }) => n + stop - first, 0)
-    if (scalars * draws > MOST_VALUES) throw tooLarge(scalars, draws)
+    if (scalars * draws > this.room.most) throw tooLarge(scalars, draws)
   }
 }
 

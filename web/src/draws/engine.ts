@@ -3,6 +3,7 @@
 import { buildSchema } from '../../../src/core/draws/columns.ts'
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts'
 import { warmupFlag } from '../../../src/core/warmup.ts'
+import { Ahead } from './ahead.ts'
 import { answerCloud } from './answer-cloud.ts'
 import { answerDensity, answerRanks } from './answer-distribution.ts'
 import {
@@ -28,6 +29,11 @@ import { Turns, URGENCY, type Urgency } from './turns.ts'
 
 /** Bytes of draws that are kept of all runs. */
 const BUDGET = 256 * 1024 * 1024
+/** Values of one question: more of them would take more memory than a page may have. */
+const MOST_VALUES = 2e7
+
+/** The server has judged already: its limits may be others than the usual ones. */
+const LIMITS = { ...DEFAULT_LIMITS, columns: Number.POSITIVE_INFINITY, elements: Number.POSITIVE_INFINITY }
 
 type Answers = { readonly [K in Kind]: (desk: Desk, ask: Ask<K>) => Promise<Answer<K>> }
 
@@ -74,6 +80,8 @@ export interface EngineOptions {
   readonly send?: Send
   /** Bytes of draws that are kept of all runs. */
   readonly budget?: number
+  /** Values of one question at most. */
+  readonly most?: number
   /** Resolves when others have had a turn. */
   readonly turn?: () => Promise<void>
 }
@@ -82,26 +90,29 @@ export class Engine {
   readonly shelf: Shelf
   private readonly requests: Requests
   private readonly turns: Turns
+  private readonly most: number
 
-  constructor({ send, budget = BUDGET, turn }: EngineOptions = {}) {
+  constructor({ send, budget = BUDGET, most = MOST_VALUES, turn }: EngineOptions = {}) {
     this.shelf = new Shelf(budget)
     this.requests = new Requests(send)
     this.turns = new Turns(turn)
+    this.most = most
   }
 
-  /** @throws McbError for columns that no run can have */
   readonly open = (run: OpenedRun): DrawsLink => {
     const [variables, stats] = (['draws', 'stats'] as const).map((group) =>
       run.columns
         .filter((column) => column.group === group)
         .map(({ name, dtype, shape }) => ({ name, dtype, shape, undefinedNdim: shape === null })),
     )
-    const schema = buildSchema(variables ?? [], stats ?? [], DEFAULT_LIMITS)
-    const { requests, turns, shelf } = this
+    const schema = buildSchema(variables ?? [], stats ?? [], LIMITS)
+    const { requests, turns, shelf, most } = this
     const loader = new Loader(run, shelf, requests)
     const chains = new Chains(loader, warmupFlag(schema))
     const closing = new AbortController()
-    const room = { run, schema, chains, loader, requests, turns, known: new Known(), closing: closing.signal }
+    const ahead = new Ahead(loader, closing.signal)
+    const known = new Known()
+    const room = { run, schema, chains, loader, requests, turns, known, ahead, most, closing: closing.signal }
     return {
       grow: (lengths) => chains.grow(lengths),
       ask: (kind, question, signal) => answer(room, kind, question, signal),

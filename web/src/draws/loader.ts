@@ -53,7 +53,7 @@ export class Loader {
       signal.throwIfAborted()
       const missing = all.filter(({ series, stop }) => series.end < stop)
       if (missing.length === 0) return all.map(({ series, start, stop }) => series.view(start, stop))
-      for (const fetch of planFetches(each(missing.filter(({ series }) => !this.isComing(series))))) {
+      for (const fetch of planFetches(each(missing.filter(({ series }) => !this.isComing(series))), urgency)) {
         this.fill(fetch, urgency)
       }
       const fillings = new Set(missing.flatMap(({ series }) => this.fillings.get(series) ?? []))

@@ -3,6 +3,7 @@ import type { RigidNumbers } from '../../../src/core/draws/columns.ts'
 import type { ElementRanges } from '../../../src/core/draws/elements.ts'
 import { grouped } from './group.ts'
 import type { Series } from './series.ts'
+import { URGENCY, type Urgency } from './turns.ts'
 
 /** Draws that are missing of one element of a column in a chain. */
 export interface Missing {
@@ -28,8 +29,9 @@ export interface Fetch {
   readonly page: number
 }
 
-/** Values of one answer: 8 MiB of doubles. */
+/** Values of one answer: 8 MiB of doubles, or 2 MiB where others must not wait for it. */
 const PAGE = 1024 * 1024
+const SMALL_PAGE = PAGE / 4
 /** A column is fetched whole where it has few elements, or where most of them are wanted, and so little comes in vain. */
 const FEW_ELEMENTS = 16
 const FEW_VALUES = 128 * 1024
@@ -37,16 +39,17 @@ const FEW_VALUES = 128 * 1024
 const MOST_ELEMENTS = 2000
 const MOST_CHARACTERS = 4000
 
-export function planFetches(missing: readonly Missing[]): Fetch[] {
+export function planFetches(missing: readonly Missing[], urgency: Urgency): Fetch[] {
+  const most = urgency === URGENCY.ahead ? SMALL_PAGE : PAGE
   const fetches: Fetch[] = []
   const bundles = new Map<string, Missing[][]>()
   for (const group of grouped(missing, (each) => `${placeOf(each)}/${each.spec.index}`).values()) {
     const [one] = group
     if (one === undefined) continue
-    if (!isFetchedWhole(one, group.length)) fetches.push(...elementFetches(group))
+    if (!isFetchedWhole(one, group.length)) fetches.push(...elementFetches(group, most))
     else bundles.set(placeOf(one), [...(bundles.get(placeOf(one)) ?? []), group])
   }
-  for (const columns of bundles.values()) fetches.push(...wholeFetches(columns))
+  for (const columns of bundles.values()) fetches.push(...wholeFetches(columns, most))
   return fetches
 }
 
@@ -60,7 +63,7 @@ function isFetchedWhole({ spec, series, stop }: Missing, wanted: number): boolea
 }
 
 /** Whole columns together, as many as one answer may hold. */
-function wholeFetches(columns: readonly Missing[][]): Fetch[] {
+function wholeFetches(columns: readonly Missing[][], most: number): Fetch[] {
   const fetches: Fetch[] = []
   let bundle: Missing[][] = []
   let [values, characters] = [0, 0]
@@ -68,7 +71,7 @@ function wholeFetches(columns: readonly Missing[][]): Fetch[] {
     const missing = bundle.flat()
     const specs = bundle.flatMap(([one]) => one?.spec ?? [])
     const [one] = missing
-    if (one !== undefined) fetches.push({ ...extentOf(one), columns: specs, missing, page: pageOf(values) })
+    if (one !== undefined) fetches.push({ ...extentOf(one), columns: specs, missing, page: pageOf(values, most) })
     bundle = []
     values = 0
     characters = 0
@@ -78,7 +81,7 @@ function wholeFetches(columns: readonly Missing[][]): Fetch[] {
     if (one === undefined) continue
     const count = one.stop - one.series.end
     const length = 6 + encodeURIComponent(one.spec.name).length
-    const isFull = (values + one.spec.elements) * count > PAGE || characters + length > MOST_CHARACTERS
+    const isFull = (values + one.spec.elements) * count > most || characters + length > MOST_CHARACTERS
     if (bundle.length > 0 && isFull) flush()
     bundle.push(group)
     values += one.spec.elements
@@ -89,16 +92,16 @@ function wholeFetches(columns: readonly Missing[][]): Fetch[] {
 }
 
 /** Some elements of one column, neighbours as ranges. */
-function elementFetches(group: readonly Missing[]): Fetch[] {
+function elementFetches(group: readonly Missing[], most: number): Fetch[] {
   const sorted = [...group].sort((a, b) => a.element - b.element)
   const fetches: Fetch[] = []
   const [one] = sorted
   if (one === undefined) return fetches
-  const each = Math.max(1, Math.min(MOST_ELEMENTS, Math.floor(PAGE / Math.max(1, one.stop - one.series.end))))
+  const each = Math.max(1, Math.min(MOST_ELEMENTS, Math.floor(most / Math.max(1, one.stop - one.series.end))))
   for (let i = 0; i < sorted.length; i += each) {
     const missing = sorted.slice(i, i + each)
     const elements = { ranges: rangesOf(missing.map(({ element }) => element)), count: missing.length }
-    fetches.push({ ...extentOf(one), columns: [one.spec], elements, missing, page: pageOf(missing.length) })
+    fetches.push({ ...extentOf(one), columns: [one.spec], elements, missing, page: pageOf(missing.length, most) })
   }
   return fetches
 }
@@ -107,8 +110,8 @@ function extentOf({ chain, series, stop }: Missing): Pick<Fetch, 'chain' | 'star
   return { chain, start: series.end, stop }
 }
 
-function pageOf(values: number): number {
-  return Math.max(1, Math.floor(PAGE / Math.max(1, values)))
+function pageOf(values: number, most: number): number {
+  return Math.max(1, Math.floor(most / Math.max(1, values)))
 }
 
 function rangesOf(elements: readonly number[]): [from: number, to: number][] {

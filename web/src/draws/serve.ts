@@ -3,6 +3,8 @@ import type { Engine } from './engine.ts'
 import { type End, failureOf, type Question, type ToPage, type ToWorker } from './messages.ts'
 import type { Answer, DrawsLink, Kind } from './questions.ts'
 
+const CLOSED = { kind: 'aborted', message: 'the run is closed' } as const
+
 export function serve(end: End<ToPage, ToWorker>, engine: Engine): void {
   const runs = new Map<number, DrawsLink>()
   const asked = new Map<number, AbortController>()
@@ -28,7 +30,8 @@ export function serve(end: End<ToPage, ToWorker>, engine: Engine): void {
         run?.grow(data.lengths)
         return
       case 'ask':
-        if (run !== undefined) void answer(run, data.id, data.question)
+        if (run === undefined) end.postMessage({ id: data.id, failure: CLOSED }, [])
+        else void answer(run, data.id, data.question)
         return
       case 'cancel':
         asked.get(data.id)?.abort()

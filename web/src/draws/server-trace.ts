@@ -8,8 +8,9 @@ import type { Desk } from './desk.ts'
 import { grouped } from './group.ts'
 import type { TracedChain } from './questions.ts'
 
-/** Elements that one trace of the server may be of. */
+/** Elements that one trace of the server may be of, and values that it goes through on a small one. */
 const MOST_ELEMENTS = 100
+const MOST_VALUES = 2e7
 
 export interface TracedScalar {
   readonly spec: RigidNumbers
@@ -41,7 +42,9 @@ export async function serverTraces(
   const asked = together.flatMap((group) =>
     [...columns].flatMap(([spec, members]) => {
       const elements = [...new Set(members.map(({ element }) => element))]
-      return pieces(elements).map((some) => ask(desk, { spec, elements: some, parts: group, span, buckets }, found))
+      return pieces(elements, group).map((some) =>
+        ask(desk, { spec, elements: some, parts: group, span, buckets }, found),
+      )
     }),
   )
   await Promise.all(asked)
@@ -94,9 +97,10 @@ function nameOf({ index }: RigidNumbers, element: number, chain: number): string
   return `${index}/${element}/${chain}`
 }
 
-function pieces(elements: readonly number[]): number[][] {
-  const count = Math.ceil(elements.length / MOST_ELEMENTS)
-  return Array.from({ length: count }, (_, i) => elements.slice(i * MOST_ELEMENTS, (i + 1) * MOST_ELEMENTS))
+function pieces(elements: readonly number[], parts: readonly Part[]): number[][] {
+  const draws = parts.reduce((n, { first, stop }) => n + stop - first, 0)
+  const each = Math.max(1, Math.min(MOST_ELEMENTS, Math.floor(MOST_VALUES / draws)))
+  return Array.from({ length: Math.ceil(elements.length / each) }, (_, i) => elements.slice(i * each, (i + 1) * each))
 }
 
 function listIn(value: unknown, member: string): unknown[] {

@@ -2,7 +2,7 @@
 
 import type { Steps } from '../turns.ts'
 import { densityOf, gridOf, middlesOf } from './kde.ts'
-import type { SortedChains } from './sorted.ts'
+import type { Sorted } from './sorted.ts'
 
 export interface Distributions {
   readonly x: Float64Array<ArrayBuffer>
@@ -14,10 +14,9 @@ export interface Distributions {
 }
 
 export interface Given {
-  /** Finite draws of each chain, and all of them in order. */
-  readonly chains: readonly Float64Array[]
-  readonly sorted: SortedChains
-  /** Some of them, which are shown by themselves. */
+  /** Finite draws in order. */
+  readonly sorted: Sorted
+  /** Some of them, which are shown by themselves: in order as well. */
   readonly brushed?: Float64Array | undefined
   readonly points: number
   /** True for columns of whole numbers, and of bools. */
@@ -27,47 +26,42 @@ export interface Given {
 /** Values that each have a bar of their own. */
 const MOST_BARS = 50
 
-export function* distributionsOf({ chains, sorted, brushed, points, isWhole }: Given): Steps<Distributions> {
-  const some = brushed?.filter(Number.isFinite).sort()
-  const { values } = sorted
-  const [least, greatest] = [values[0] ?? 0, values[values.length - 1] ?? 0]
-  if (isWhole || least === greatest) return shares(sorted, chains, some)
+export function* distributionsOf({ sorted, brushed, points, isWhole }: Given): Steps<Distributions> {
+  const { chains, all } = sorted
+  const [least, greatest] = [all[0] ?? 0, all[all.length - 1] ?? 0]
+  if (isWhole || least === greatest) return shares(sorted, brushed)
   const grid = gridOf(least, greatest, points)
   const found: Float64Array<ArrayBuffer>[] = []
-  for (const position of chains.keys()) {
-    found.push(densityOf(sorted.of(position), grid))
+  for (const values of chains) {
+    found.push(densityOf(values, grid))
     yield
   }
-  const all = densityOf(values, grid)
-  const more = some !== undefined && { brushed: densityOf(some, grid) }
-  return { x: middlesOf(grid), chains: found, all, ...more, isDiscrete: false }
+  const more = brushed !== undefined && { brushed: densityOf(brushed, grid) }
+  return { x: middlesOf(grid), chains: found, all: densityOf(all, grid), ...more, isDiscrete: false }
 }
 
-function shares(
-  { values, chains: owners }: SortedChains,
-  chains: readonly Float64Array[],
-  some: Float64Array | undefined,
-): Distributions {
-  const { x, width } = barsOf(values)
-  const found = chains.map(() => new Float64Array(x.length))
-  const all = new Float64Array(x.length)
+function shares({ chains, all }: Sorted, brushed: Float64Array | undefined): Distributions {
+  const { x, width } = barsOf(all)
+  const more = brushed !== undefined && { brushed: sharesOf(brushed, x) }
+  return {
+    x,
+    chains: chains.map((values) => sharesOf(values, x)),
+    all: sharesOf(all, x),
+    ...more,
+    isDiscrete: true,
+    width,
+  }
+}
+
+/** Shares of sorted values that have each of the bars. */
+function sharesOf(values: Float64Array, x: Float64Array): Float64Array<ArrayBuffer> {
+  const counts = new Float64Array(x.length)
   let bar = 0
   for (let i = 0; i < values.length; i++) {
     bar = barAt(x, values[i] as number, bar)
-    all[bar] = (all[bar] as number) + 1 / values.length
-    const position = owners[i] as number
-    const own = found[position] as Float64Array
-    own[bar] = (own[bar] as number) + 1 / (chains[position]?.length ?? 1)
+    counts[bar] = (counts[bar] as number) + 1
   }
-  const base = { x, chains: found, all, isDiscrete: true, width }
-  if (some === undefined) return base
-  const brushed = new Float64Array(x.length)
-  bar = 0
-  for (const value of some) {
-    bar = barAt(x, value, bar)
-    brushed[bar] = (brushed[bar] as number) + 1 / some.length
-  }
-  return { ...base, brushed }
+  return counts.map((count) => count / values.length)
 }
 
 /** The bar of a value, at `bar` or behind it. */

@@ -1,16 +1,11 @@
-/** Draws of several chains in one rising order, for what looks at ranks and at distributions. */
-import { Sorter } from '../../../../src/core/diagnostics/sort.ts'
+/** Draws in rising order, of each chain and of all, for what looks at ranks and at distributions. */
+import type { Steps } from '../turns.ts'
 
-/** Numbers for which the memory of a sort is kept until the next. */
-const KEPT = 100_000
+type Numbers = Float64Array<ArrayBuffer>
 
-let kept: Sorter | undefined
-
-function sorterFor(size: number): Sorter {
-  if (kept !== undefined && kept.size >= size) return kept
-  const sorter = new Sorter(size)
-  if (size <= KEPT) kept = sorter
-  return sorter
+export interface Sorted {
+  readonly chains: readonly Numbers[]
+  readonly all: Numbers
 }
 
 /** True where all numbers are finite. */
@@ -21,47 +16,38 @@ export function areFinite(values: Float64Array): boolean {
   return sum === 0
 }
 
-/** The draws that are finite, chain by chain: the same arrays where all are. */
-export function finiteOf(chains: readonly Float64Array[]): readonly Float64Array[] {
-  return chains.every(areFinite) ? chains : chains.map((values) => values.filter(Number.isFinite))
+/** Draws in order. NaN comes behind all others. */
+export function* sortedOf(chains: readonly Float64Array[]): Steps<Sorted> {
+  const sorted: Numbers[] = []
+  for (const values of chains) {
+    sorted.push(new Float64Array(values).sort())
+    yield
+  }
+  let merged: readonly Numbers[] = sorted
+  while (merged.length > 1) {
+    const pairs: Numbers[] = []
+    for (let i = 0; i < merged.length; i += 2) {
+      const [one, other] = [merged[i], merged[i + 1]]
+      if (one !== undefined) pairs.push(other === undefined ? one : mergedOf(one, other))
+      yield
+    }
+    merged = pairs
+  }
+  return { chains: sorted, all: merged[0] ?? new Float64Array() }
 }
 
-export class SortedChains {
-  /** All draws, rising. */
-  readonly values: Float64Array<ArrayBuffer>
-  /** Position of the chain that each of them is of. */
-  readonly chains: Uint16Array
-  private readonly lengths: readonly number[]
+/** The same without the draws that are not finite. */
+export function* finiteSortedOf(chains: readonly Float64Array[]): Steps<Sorted> {
+  return yield* sortedOf(chains.map((values) => (areFinite(values) ? values : values.filter(Number.isFinite))))
+}
 
-  /** @param chains draws of each chain, without NaN */
-  constructor(chains: readonly Float64Array[]) {
-    this.lengths = chains.map(({ length }) => length)
-    const size = this.lengths.reduce((n, length) => n + length, 0)
-    const all = new Float64Array(size)
-    const owners = new Uint16Array(size)
-    let place = 0
-    for (const [position, values] of chains.entries()) {
-      all.set(values, place)
-      owners.fill(position, place, place + values.length)
-      place += values.length
-    }
-    const order = sorterFor(size).order(all)
-    this.values = new Float64Array(size)
-    this.chains = new Uint16Array(size)
-    for (let i = 0; i < size; i++) {
-      const index = order[i] as number
-      this.values[i] = all[index] as number
-      this.chains[i] = owners[index] as number
-    }
+function mergedOf(one: Float64Array, other: Float64Array): Numbers {
+  const merged = new Float64Array(one.length + other.length)
+  let [i, j] = [0, 0]
+  for (let place = 0; place < merged.length; place++) {
+    // A number that is not there, and NaN, is less than none.
+    const isOne = j >= other.length || (one[i] as number) <= (other[j] as number)
+    merged[place] = (isOne && i < one.length ? one[i++] : other[j++]) as number
   }
-
-  /** Draws of the chain at a position, rising. */
-  of(position: number): Float64Array<ArrayBuffer> {
-    const sorted = new Float64Array(this.lengths[position] ?? 0)
-    let place = 0
-    for (let i = 0; i < this.values.length; i++) {
-      if (this.chains[i] === position) sorted[place++] = this.values[i] as number
-    }
-    return sorted
-  }
+  return merged
 }
