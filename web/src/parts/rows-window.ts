@@ -4,8 +4,8 @@ import type { RefObject } from 'preact'
 import { useEffect } from 'preact/hooks'
 
 /** Rows above and below the view, so that a fast wheel meets no gap; and the step in which the window moves. */
-const AROUND = 10
-const STEP = 5
+const AROUND = 8
+const STEP = 4
 
 export interface RowsWindow {
   readonly first: number

@@ -66,6 +66,11 @@ export class ListModel {
     go({ screen: 'runs', query: listQueryOf({ ...this.view.peek(), ...change }) }, 'replace')
   }
 
+  withTag(tag: string): void {
+    const { tags } = this.view.peek()
+    if (!tags.includes(tag)) this.change({ tags: [...tags, tag] })
+  }
+
   /** Chooses a run to be compared, or lets it go. */
   toggle(rid: string): void {
     const chosen = this.chosen.peek()

@@ -50,21 +50,42 @@ export function isShown({ state, diagnostics }: RunLine, shown: Shown): boolean 
   }
 }
 
-function isFound({ rid, name, tags, archived }: RunLine, view: ListView, part: string): boolean {
-  return (
-    (view.archived === 'any' || archived === (view.archived === 'true')) &&
-    view.tags.every((tag) => tags.includes(tag)) &&
-    (part === '' || fold(rid).includes(part) || (name !== null && fold(name).includes(part)))
-  )
+function isFound(line: RunLine, view: ListView, part: string): boolean {
+  const { tags, archived } = line
+  if (view.archived !== 'any' && archived !== (view.archived === 'true')) return false
+  if (!view.tags.every((tag) => tags.includes(tag))) return false
+  if (part === '') return true
+  const { rid, name } = foldedOf(line)
+  return rid.includes(part) || name.includes(part)
 }
 
-/** Rows by a number, which may be missing: those come last in either order, and ties are newest first. */
+interface Folded {
+  readonly rid: string
+  readonly name: string
+}
+
+const folded = new WeakMap<RunLine, Folded>()
+
+/** Names as they are compared: kept, as a search asks for all of them at each letter. */
+function foldedOf(line: RunLine): Folded {
+  const known = folded.get(line)
+  if (known !== undefined) return known
+  const found = { rid: fold(line.rid), name: line.name === null ? '' : fold(line.name) }
+  folded.set(line, found)
+  return found
+}
+
+/** Rows by a key; those without it come last in either order, and ties are newest first. */
 function sorted(rows: readonly Row[], { sort, order }: ListView): readonly Row[] {
+  // Lines come newest first but for a few, so that this costs next to nothing.
+  const newest = rows.toSorted((a, b) => compareText(b.line.createdAt, a.line.createdAt))
+  if (sort === 'started') return order === 'falling' ? newest : newest.toReversed()
   const sign = order === 'rising' ? 1 : -1
   const key = KEYS[sort]
-  const keyed = rows.map((row) => ({ row, key: key(row) }))
-  keyed.sort((a, b) => compareKeys(a.key, b.key, sign) || compareText(b.row.line.createdAt, a.row.line.createdAt))
-  return keyed.map(({ row }) => row)
+  const keyed = newest.map((row) => ({ row, key: key(row) }))
+  const known = keyed.flatMap(({ row, key }) => (key === undefined ? [] : [{ row, key }]))
+  known.sort((a, b) => sign * compare(a.key, b.key))
+  return [...known.map(({ row }) => row), ...keyed.flatMap(({ row, key }) => (key === undefined ? [row] : []))]
 }
 
 type Key = number | string | undefined
@@ -74,7 +95,7 @@ const STATUS_ORDER = { fail: 0, warn: 1, ok: 2, unknown: 3 } as const
 
 const KEYS: Readonly<Record<Sort, (row: Row) => Key>> = {
   state: ({ line }) => 10 * STATE_ORDER[line.state] + STATUS_ORDER[line.diagnostics?.status ?? 'unknown'],
-  name: ({ line }) => fold(line.name ?? line.rid),
+  name: ({ line }) => foldedOf(line).name || foldedOf(line).rid,
   started: ({ line }) => line.createdAt,
   chains: ({ line }) => line.chains,
   draws: ({ line }) => line.draws,
@@ -97,10 +118,8 @@ function etaKey(eta: Eta): number | undefined {
   }
 }
 
-function compareKeys(a: Key, b: Key, sign: number): number {
-  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined)
-  if (typeof a === 'number' && typeof b === 'number') return sign * (a - b)
-  return sign * compareText(String(a), String(b))
+function compare(a: number | string, b: number | string): number {
+  return typeof a === 'number' && typeof b === 'number' ? a - b : compareText(String(a), String(b))
 }
 
 function compareText(a: string, b: string): number {

@@ -1,5 +1,5 @@
 /** A run as a row of the list; on narrow screens its cells lie as on a card. */
-import type { ComponentChildren } from 'preact'
+import { Component, type ComponentChildren } from 'preact'
 import type { Diagnostics } from '../../api/shapes.ts'
 import { count, duration, rate, rhatText, significant } from '../../paint/number.ts'
 import { StateBadge } from '../../parts/badges.tsx'
@@ -33,9 +33,36 @@ export function rowLinkId(rid: string): string {
   return `run:${rid}`
 }
 
-const NOTHING = <span class="nothing">–</span>
+const NOTHING = '–'
 
-export function RunRow(props: RunRowProps) {
+/** A row is rendered anew when it shows something else: not for each step of the wheel, nor for other rows. */
+export class RunRow extends Component<RunRowProps> {
+  override shouldComponentUpdate(next: RunRowProps): boolean {
+    const { row, place, top, height, expected, now, isCurrent, isChosen } = this.props
+    return !(
+      row.line === next.row.line &&
+      row.rate === next.row.rate &&
+      isSameEta(row.eta, next.row.eta) &&
+      place === next.place &&
+      top === next.top &&
+      height === next.height &&
+      expected === next.expected &&
+      now === next.now &&
+      isCurrent === next.isCurrent &&
+      isChosen === next.isChosen
+    )
+  }
+
+  override render() {
+    return <RowCells {...this.props} />
+  }
+}
+
+function isSameEta(a: Eta, b: Eta): boolean {
+  return a.kind === b.kind && (a.kind !== 'left' || b.kind !== 'left' || a.seconds === b.seconds)
+}
+
+function RowCells(props: RunRowProps) {
   const { row, place, top, height, now, isCurrent, onFocus, onAct } = props
   const { line, eta } = row
   const { diagnostics } = line
@@ -92,12 +119,7 @@ interface CellProps {
 
 function Cell({ kind, label, title, children }: CellProps) {
   return (
-    <td class={`cell ${kind}`} title={title}>
-      {label !== undefined && (
-        <span class="cell-label" aria-hidden="true">
-          {label}{' '}
-        </span>
-      )}
+    <td class={`cell ${kind}`} title={title} data-label={label}>
       {children}
     </td>
   )

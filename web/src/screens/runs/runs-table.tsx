@@ -50,7 +50,6 @@ export function RunsTable({ model, canChoose, onAct }: RunsTableProps) {
     model.visible = () => inView(scroller.current, height).flatMap((i) => model.rows.peek()[i]?.line ?? [])
   }, [height])
   useRowKeys({ model, scroller, height, canChoose })
-  const view = model.view.value
   const shown = placesOf(first, Math.min(stop, rows.length), place)
   return (
     <div class="runs-scroller" ref={scroller}>
@@ -69,7 +68,8 @@ export function RunsTable({ model, canChoose, onAct }: RunsTableProps) {
             const { line } = row
             return (
               <RunRow
-                key={line.rid}
+                // Rows are written over as the list is scrolled, but for the one that may have the focus.
+                key={i === place ? line.rid : i % (stop - first + 1)}
                 row={row}
                 place={i}
                 top={i * height}
@@ -80,7 +80,7 @@ export function RunsTable({ model, canChoose, onAct }: RunsTableProps) {
                 isChosen={canChoose ? model.chosen.value.includes(line.rid) : undefined}
                 onFocus={() => (current.value = line.rid)}
                 onChoose={() => model.toggle(line.rid)}
-                onTag={(tag) => !view.tags.includes(tag) && model.change({ tags: [...view.tags, tag] })}
+                onTag={(tag) => model.withTag(tag)}
                 onAct={(action) => onAct(action, line)}
               />
             )
