@@ -101,7 +101,12 @@ export async function getSummaryPage(
   }
 }
 
-function paramsOf(query: SummaryQuery): URLSearchParams {
+/** Path of a summary's first page. */
+export function summaryPath(rid: string, query: Omit<SummaryQuery, 'registration'>): string {
+  return `${runPath(rid)}/summary?${paramsOf(query)}`
+}
+
+function paramsOf(query: Omit<SummaryQuery, 'registration'>): URLSearchParams {
   const { variables, stats, elements, chains, warmup, convention, columns, ci, sort, limit } = query
   const params = new URLSearchParams()
   for (const name of variables ?? []) params.append('var', name)

@@ -24,6 +24,20 @@ export function show(change: Partial<RunView>, how: 'push' | 'replace' = 'replac
   if (at.screen === 'run') go({ ...at, view: { ...at.view, ...change } }, how)
 }
 
+/** Changes what a screen of a run keeps in the address by its own names; undefined takes a name away. */
+export function showMore(
+  change: Readonly<Record<string, string | undefined>>,
+  how: 'push' | 'replace' = 'replace',
+): void {
+  const at = here.value
+  if (at.screen !== 'run') return
+  const more: Record<string, string> = {}
+  for (const [name, value] of Object.entries({ ...at.view.more, ...change })) {
+    if (value !== undefined) more[name] = value
+  }
+  show({ more }, how)
+}
+
 function isSameRun(from: Place, to: Place): boolean {
   return from.screen === 'run' && to.screen === 'run' && from.rid === to.rid
 }

@@ -89,7 +89,7 @@ export class Canvas {
 }
 
 /** An empty canvas of this size. */
-function painterOf(canvas: HTMLCanvasElement, { width, height }: Size): CanvasPainter | undefined {
+export function painterOf(canvas: HTMLCanvasElement, { width, height }: Size): CanvasPainter | undefined {
   const scale = devicePixelRatio || 1
   const [columns, rows] = [Math.round(width * scale), Math.round(height * scale)]
   if (canvas.width !== columns || canvas.height !== rows) {
