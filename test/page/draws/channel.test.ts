@@ -23,16 +23,17 @@ function endOf<Sent, Received>(port: MessagePort): End<Sent, Received> {
   }
 }
 
-async function opened(): Promise<{ world: World; link: DrawsLink }> {
+async function opened(): Promise<{ world: World; link: DrawsLink; channel: Channel }> {
   const world = new World(COLUMNS)
   await world.register()
   for (const chain of [0, 1]) await world.sample(chain, 100)
   const { port1, port2 } = new MessageChannel()
   ports.push(port1, port2)
   serve(endOf(port1), world.engine)
-  const link = new Channel(endOf(port2)).open(world.opened)
+  const channel = new Channel(endOf(port2))
+  const link = channel.open(world.opened)
   link.grow(world.lengths)
-  return { world, link }
+  return { world, link, channel }
 }
 
 describe('the link', () => {
@@ -72,6 +73,17 @@ describe('the link', () => {
     const refused = await link.ask('density', ASK).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(ApiProblem)
     expect(refused).toHaveProperty('code', 'run_replaced')
+  })
+
+  it('tells why a run cannot be opened, and that one is closed, and serves the others', async () => {
+    const { world, link, channel } = await opened()
+    const [column] = world.opened.columns
+    const twice = channel.open({ ...world.opened, columns: column === undefined ? [] : [column, column] })
+    await expect(twice.ask('density', ASK)).rejects.toThrow('two variables are named "mu"')
+    const closed = channel.open(world.opened)
+    closed.close()
+    await expect(closed.ask('density', ASK)).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }))
+    expect((await link.ask('density', ASK)).chains).toHaveLength(2)
   })
 
   it('ends what is waiting where there is no worker', async () => {

@@ -50,7 +50,10 @@ export interface Density {
   readonly width?: number
 }
 
-/** Ranks among all draws of all chains (Vehtari et al. 2021; Säilynoja et al. 2022). */
+/**
+ * Ranks among all draws of all chains (Vehtari et al. 2021; Säilynoja et al. 2022), which equal draws share evenly: NaN
+ * where one is NaN. A chain that is alone has all ranks, and its band no width.
+ */
 export interface Ranks {
   readonly chains: readonly {
     readonly chain: number

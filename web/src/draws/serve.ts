@@ -1,7 +1,7 @@
 /** The worker's side of its channel: questions in, answers out. */
 import type { Engine } from './engine.ts'
 import { type End, failureOf, type Question, type ToPage, type ToWorker } from './messages.ts'
-import type { Answer, DrawsLink, Kind } from './questions.ts'
+import type { Answer, DrawsLink, Kind, OpenedRun } from './questions.ts'
 
 const CLOSED = { kind: 'aborted', message: 'the run is closed' } as const
 
@@ -24,7 +24,7 @@ export function serve(end: End<ToPage, ToWorker>, engine: Engine): void {
     const run = 'run' in data ? runs.get(data.run) : undefined
     switch (data.type) {
       case 'open':
-        runs.set(data.run, engine.open(data.opened))
+        runs.set(data.run, opened(engine, data.opened))
         return
       case 'grow':
         run?.grow(data.lengths)
@@ -41,6 +41,15 @@ export function serve(end: End<ToPage, ToWorker>, engine: Engine): void {
         runs.delete(data.run)
     }
   })
+}
+
+/** A run whose columns are none answers each question with the reason. */
+function opened(engine: Engine, run: OpenedRun): DrawsLink {
+  try {
+    return engine.open(run)
+  } catch (error) {
+    return { grow: () => {}, ask: () => Promise.reject(error), close: () => {} }
+  }
 }
 
 /** Memory of all arrays of an answer: it is given away, and not copied. */
