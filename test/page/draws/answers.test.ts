@@ -19,6 +19,11 @@ const COLUMNS = [
     values: (chain: number, draw: number) => Math.round(3 * normal(3, chain, draw)) + 0,
   },
   {
+    name: 'wide',
+    dtype: 'int64' as const,
+    values: (chain: number, draw: number) => 100 + Math.round(20 * normal(5, chain, draw)),
+  },
+  {
     name: 'tune',
     group: 'stats' as const,
     dtype: 'bool' as const,
@@ -119,5 +124,100 @@ describe('values', () => {
       expect([...at]).toEqual(Array.from({ length: 50 }, (_, i) => 50 + 4 * i))
       expect([...(values[0] ?? [])]).toEqual([...at].map((i) => world.numbers('mu', chain)[i]))
     }
+  })
+})
+
+describe('whole numbers', () => {
+  it('have shares, of values or of even intervals of them', async () => {
+    const world = await sampled()
+    const link = world.open()
+    const k = await link.ask('density', { scalar: scalar('k'), choice: ALL, points: 200 })
+    const numbers = [0, 1, 2, 3].flatMap((chain) => [...world.numbers('k', chain).subarray(50)])
+    expect([...k.x]).toEqual([...new Set(numbers)].sort((a, b) => a - b))
+    expect(k).toMatchObject({ isDiscrete: true, width: 1 })
+    for (const [i, share] of k.all.entries()) {
+      expect(share).toBeCloseTo(numbers.filter((value) => value === k.x[i]).length / numbers.length, 12)
+    }
+    const wide = await link.ask('density', { scalar: scalar('wide'), choice: ALL, points: 200 })
+    expect(wide.width).toBeGreaterThan(1)
+    for (const y of [wide.all, ...wide.chains.map((chain) => chain.y)]) {
+      expect(y.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 12)
+    }
+  })
+})
+
+describe('draws of a brush', () => {
+  it('have a density of their own, and are those that were chosen', async () => {
+    const world = await sampled()
+    const link = world.open()
+    const ask = { scalar: scalar('mu'), choice: ALL, points: 100 }
+    const at = Uint32Array.from({ length: 100 }, (_, i) => 100 + i)
+    const interval = await link.ask('density', { ...ask, brush: { kind: 'interval', start: 100, stop: 200 } })
+    const chains = [0, 1, 2, 3].map((chain) => ({ chain, at }))
+    expect(await link.ask('density', { ...ask, brush: { kind: 'draws', chains } })).toEqual(interval)
+    const whole = await link.ask('density', { ...ask, brush: { kind: 'interval', start: 0, stop: 1000 } })
+    expect(whole.brushed).toEqual(whole.all)
+  })
+})
+
+describe('clouds', () => {
+  it('are points, with those that diverged by themselves', async () => {
+    const world = await sampled()
+    const { count, points, diverging, x } = await world.open().ask('cloud', {
+      x: scalar('mu'),
+      y: scalar('theta', 1),
+      choice: ALL,
+      bins: 10,
+    })
+    expect([count, points?.x.length]).toEqual([800, 800])
+    for (let i = 0; i < 800; i++) {
+      const [chain = 0, at = 0] = [points?.chain[i], points?.at[i]]
+      expect(points?.x[i]).toBe(world.numbers('mu', chain)[at])
+      expect(points?.y[i]).toBe(world.numbers('theta', chain, 1)[at])
+    }
+    const marked = [0, 1, 2, 3].flatMap((chain) => [...world.numbers('diverging', chain).subarray(50)].filter(Boolean))
+    expect(diverging.x).toHaveLength(marked.length)
+    expect(marked.length).toBeGreaterThan(0)
+    expect(x).toEqual([Math.min(...(points?.x ?? [])), Math.max(...(points?.x ?? []))])
+  })
+
+  it('are counts in cells where there are many, even in the logarithm where that is asked for', async () => {
+    const world = await sampled([26_000, 26_000, 26_000, 26_000])
+    const link = world.open()
+    const ask = { x: scalar('mu'), y: scalar('wide'), choice: ALL, bins: 7 }
+    const brush = { kind: 'interval', start: 0, stop: 30_000 } as const
+    const { points, grid, brushed, count, y } = await link.ask('cloud', { ...ask, log: ['x', 'y'], brush })
+    expect(points).toBeUndefined()
+    expect(count).toBe(4 * 25_950)
+    // A normal scalar has no logarithm.
+    expect(grid).toMatchObject({ columns: 7, rows: 7, log: ['y'] })
+    expect(brushed?.x).toHaveLength(20_000)
+    const rows = new Float64Array(7)
+    const width = Math.log(y[1] / y[0]) / 7
+    for (const chain of [0, 1, 2, 3]) {
+      for (const value of world.numbers('wide', chain).subarray(50)) {
+        const row = Math.min(6, Math.floor((Math.log(value) - Math.log(y[0])) / width))
+        rows[row] = (rows[row] ?? 0) + 1
+      }
+    }
+    for (const [row, expected] of rows.entries()) {
+      expect(grid?.counts.subarray(7 * row, 7 * (row + 1)).reduce((sum, each) => sum + each, 0)).toBe(expected)
+    }
+  })
+})
+
+describe('draws that are not finite', () => {
+  it('are left out of densities, and have no ranks where one is NaN', async () => {
+    const odd = (chain: number, draw: number) => (draw === 7 ? Number.NaN : draw === 9 ? Infinity : normal(chain, draw))
+    const world = new World([{ name: 'odd', values: odd }])
+    await world.register()
+    for (const chain of [0, 1]) await world.sample(chain, 50)
+    const link = world.open()
+    const density = await link.ask('density', { scalar: scalar('odd'), choice: ALL, points: 100 })
+    expect(density.all.every(Number.isFinite)).toBe(true)
+    const ranks = await link.ask('ranks', { scalar: scalar('odd'), choice: ALL, bins: 5, points: 10 })
+    expect(ranks.chains.every(({ bins }) => bins.every(Number.isNaN))).toBe(true)
+    const [figures] = await link.ask('quantiles', { scalars: [scalar('odd')], choice: ALL, probabilities: [0.5] })
+    expect(figures).toMatchObject({ mean: Number.NaN, sd: Number.NaN, count: 100 })
   })
 })
