@@ -6,7 +6,8 @@ import { registerRun, type SamplingOptions, sampleRun } from './eight-schools/ru
 import { type Estimate, summarise } from './eight-schools/summary.ts'
 import { startServer } from './server.ts'
 
-const HELP = `Samples the eight schools model into a McBackend Edge server, and reads it live.
+const HELP = `Samples the eight schools model into a McBackend Edge server, reads it live, and prints the address of the page that
+shows it. It then goes on with runs that one can watch, one of them with problems, until Ctrl-C.
 
 usage: npm run demo -- [options]
 
@@ -16,9 +17,10 @@ usage: npm run demo -- [options]
   --seed N      seed of the random numbers             [20]
   --url URL     a server that is running already; without it, one is started for the demo,
                 with its data in a temporary folder
+  --once        ends when the first run is sampled
   -h, --help    this text
 
-It ends with 0 when the posterior means agree with the published ones within their Monte Carlo errors.`
+With --once it ends with 0 when the posterior means agree with the published ones within their Monte Carlo errors.`
 
 /** Milliseconds between two looks of the second client. */
 const LOOK_EVERY = 150
@@ -33,6 +35,7 @@ async function main(): Promise<number> {
       warmup: { type: 'string', default: '1000' },
       seed: { type: 'string', default: '20' },
       url: { type: 'string' },
+      once: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
   })
@@ -46,10 +49,43 @@ async function main(): Promise<number> {
     warmup: countFrom('warmup', values.warmup, 1),
     seed: countFrom('seed', values.seed, 0),
   }
-  if (values.url !== undefined) return demonstrate(values.url, options)
+  const show = values.once ? demonstrate : demonstrateOn
+  if (values.url !== undefined) return show(values.url, options)
   console.log('starting a server …')
   await using server = await startServer()
-  return await demonstrate(server.url, options)
+  return await show(server.url, options)
+}
+
+/** Draws that a chain of a run to watch gets in a second, and those after which the next run begins. */
+const PACE = 40
+const DRAWS_TO_WATCH = 4000
+
+/** The demonstration, and after it runs to watch on the page, one after the other, until the process is ended. */
+async function demonstrateOn(url: string, options: SamplingOptions): Promise<number> {
+  const status = await demonstrate(url, options)
+  if (status !== 0) return status
+  console.log(`\nTwo runs go on, so that there is something to see, at ${url}/ui/ until Ctrl-C:`)
+  const writer = new HttpBackend({ url, flush: { interval: 200 } })
+  for (let seed = options.seed + 1; ; seed++) {
+    const more = { ...options, draws: DRAWS_TO_WATCH, seed, perSecond: PACE, target: 0.8 }
+    await Promise.all([
+      watchable(url, writer, { ...more, form: 'non-centered' }),
+      watchable(url, writer, { ...more, form: 'centered' }),
+    ])
+  }
+}
+
+async function watchable(url: string, writer: HttpBackend, options: SamplingOptions): Promise<void> {
+  const { form, draws, warmup } = options
+  const run = await registerRun(writer, options)
+  await run.setAbout({
+    name: `Eight schools, ${form}`,
+    tags: ['demo'],
+    notes: form === 'centered' ? 'Its posterior is a funnel: look where divergences gather.' : null,
+    facts: { expected: { draws, warmup } },
+  })
+  console.log(`  ${form?.padEnd(12)}  ${url}/ui/runs/${run.rid}`)
+  await sampleRun(run, options)
 }
 
 function countFrom(name: string, text: string, least: number): number {
@@ -60,8 +96,11 @@ function countFrom(name: string, text: string, least: number): number {
 
 async function demonstrate(url: string, options: SamplingOptions): Promise<number> {
   console.log(`server:  ${url}`)
+  console.log(`page:    ${url}/ui/`)
   const writer = new HttpBackend({ url, flush: { interval: 100 } })
   const run = await registerRun(writer, options)
+  const { draws, warmup } = options
+  await run.setAbout({ name: 'Eight schools', tags: ['demo'], facts: { expected: { draws, warmup } } })
   console.log(`run:     ${run.rid}`)
   console.log(`sampling ${options.chains} chains of ${options.warmup} + ${options.draws} iterations\n`)
 

@@ -1,5 +1,6 @@
 /** The example: its gradient, its sampler, and the demo as a user starts it. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
@@ -134,20 +135,37 @@ it('stores the eight schools with what an analysis needs, and their published po
 })
 
 describe('the demo', () => {
-  const demo = (...options: string[]) =>
-    promisify(execFile)(process.execPath, [
-      fileURLToPath(new URL('../../examples/demo.ts', import.meta.url)),
-      ...options,
-    ])
+  const DEMO = fileURLToPath(new URL('../../examples/demo.ts', import.meta.url))
+  const demo = (...options: string[]) => promisify(execFile)(process.execPath, [DEMO, ...options])
 
   it('samples, reads meanwhile, prints the posterior, and stops what it has started', async () => {
-    const { stdout } = await demo('--draws', '8000')
+    const { stdout } = await demo('--draws', '8000', '--once')
     for (const chain of [0, 1, 2, 3]) expect(stdout).toContain(`chain ${chain}  100 %  9000 of 9000 iterations`)
     expect(stdout).toMatch(/second client: lengths \d+, \d+, \d+, \d+/)
     for (const { name, mean } of PUBLISHED) {
       expect(stdout.split('\n').find((line) => line.startsWith(name))).toContain(mean.toFixed(3))
     }
     const url = /http:\/\/\S+/.exec(stdout)?.[0] ?? ''
+    expect(stdout).toContain(`page:    ${url}/ui/`)
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow()
+  })
+
+  it('goes on with runs to watch, until it is ended with all that it has started', async () => {
+    const child = spawn(process.execPath, [DEMO, '--draws', '2000', '--chains', '2', '--warmup', '200'])
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    const ended = once(child, 'exit')
+    await expect.poll(() => said, { timeout: 60_000 }).toMatch(/ centered +http\S+/)
+    const url = /http:\/\/\S+/.exec(said)?.[0] ?? ''
+    const names = async () => {
+      const { runs } = await new HttpBackend({ url }).listRuns()
+      return runs.filter(({ draws }) => draws > 0).map(({ name }) => name)
+    }
+    await expect.poll(names).toEqual(expect.arrayContaining(['Eight schools, centered', 'Eight schools, non-centered']))
+    child.kill('SIGINT')
+    await ended
     await expect(fetch(`${url}/healthz`)).rejects.toThrow()
   })
 
