@@ -15,6 +15,7 @@ import { pythonFor } from '../../run/python.ts'
 import { pythonChoice } from '../../run/python-lines.ts'
 import type { NamedScalar, RunSchema } from '../../run/schema.ts'
 import { useDraws } from '../../run/use-draws.ts'
+import { LEAST_DRAWS } from './rhat-card.tsx'
 
 const HEIGHT = 200
 const POINTS = 20
@@ -42,10 +43,12 @@ export function EssCard({ model, figures }: { readonly model: RunModel; readonly
           python,
         })
   const plot = useMemo(draw, [shown, told, target, note, python])
+  const isShort = figures !== undefined && figures.draws * figures.chains < LEAST_DRAWS
+  const empty = isShort ? 'Too few draws' : plot === undefined ? emptyText(figures) : undefined
   return (
     <section class="card ess" aria-label="Effective sample size">
-      <Chart plot={plot} height={HEIGHT} empty={plot === undefined ? emptyText(figures) : undefined} />
-      <Goal model={model} target={target} chains={chains} shown={shown} />
+      <Chart plot={plot} height={HEIGHT} empty={empty} />
+      {!isShort && <Goal model={model} target={target} chains={chains} shown={shown} />}
     </section>
   )
 }

@@ -12,6 +12,8 @@ import { pythonFor } from '../../run/python.ts'
 
 const HEIGHT = 200
 const WORST = 5
+/** Draws of all chains from which on a run is judged, by the checks as well. */
+export const LEAST_DRAWS = 100
 
 export function RhatCard({ model, figures }: { readonly model: RunModel; readonly figures: AllFigures | undefined }) {
   const isKnown = figures?.rhat.some((value) => !Number.isNaN(value)) === true
@@ -31,6 +33,7 @@ export function RhatCard({ model, figures }: { readonly model: RunModel; readonl
 
 function emptyText(figures: AllFigures | undefined, isKnown: boolean): string | undefined {
   if (figures === undefined) return 'R-hat is being computed …'
+  if (figures.draws * figures.chains < LEAST_DRAWS) return 'Too few draws'
   if (isKnown) return undefined
   return figures.isComplete ? 'No scalar has an R-hat: too few draws, or constant' : 'R-hat is being computed …'
 }
@@ -55,7 +58,14 @@ function noteOf({ rhat, draws, chains, at, isComplete }: AllFigures, convention:
   ].join(' · ')
 }
 
-function Worst({ model, figures: { rhat, labels } }: { readonly model: RunModel; readonly figures: AllFigures }) {
+function Worst({
+  model,
+  figures: { rhat, labels, draws, chains },
+}: {
+  readonly model: RunModel
+  readonly figures: AllFigures
+}) {
+  if (draws * chains < LEAST_DRAWS) return null
   const worst = greatest(rhat, WORST).filter((place) => (rhat[place] as number) > RHAT_WARN)
   if (worst.length === 0) return null
   const view = model.view.value

@@ -60,12 +60,21 @@ function Told({ model, sentence }: { readonly model: RunModel; readonly sentence
       <VerdictBadge status={status} />
       <div>
         <p>
-          {message}. {way !== undefined && <Way model={model} way={way} />}
+          <Words text={message} />. {way !== undefined && <Way model={model} way={way} />}
         </p>
-        {advice !== '' && <p class="advice">{advice}.</p>}
+        {advice !== '' && (
+          <p class="advice">
+            <Words text={advice} />.
+          </p>
+        )}
       </div>
     </li>
   )
+}
+
+/** A sentence, in which names stand between backticks. */
+function Words({ text }: { readonly text: string }) {
+  return <>{text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>
 }
 
 function Way({ model, way }: { readonly model: RunModel; readonly way: WayTo }) {
@@ -93,7 +102,9 @@ function Fine({ fine, isAll }: { readonly fine: Verdict['fine']; readonly isAll:
       </summary>
       <ul>
         {fine.map(({ words, message }) => (
-          <li key={words}>{message}.</li>
+          <li key={words}>
+            <Words text={message} />.
+          </li>
         ))}
       </ul>
     </details>
