@@ -38,22 +38,29 @@ export interface NamedScalar extends ScalarRef {
 
 export class RunSchema {
   readonly columns: readonly RunColumn[]
-  /** Labels of coordinates, by dimension. */
-  readonly coordinates: ReadonlyMap<string, readonly string[]>
   readonly hasWarmup: boolean
   private readonly meta: RunMetaJson
+  private readonly arrays: readonly { readonly name: string; readonly values: Bytes | null }[]
+  private texts: ReadonlyMap<string, readonly string[]> | undefined
   private readonly schema: Schema
   private readonly names: ElementNames
+  private readonly places = new Map<string, ReadonlyMap<string, number>>()
   private readonly labels = new Map<string, NamedScalar>()
 
   constructor(meta: RunMetaJson) {
     this.meta = meta
     this.schema = buildSchema(meta.variables, meta.sampleStats, DEFAULT_LIMITS)
     this.hasWarmup = warmupFlag(this.schema) !== undefined
-    const coordinates = meta.coordinates.map(({ name, values }) => ({ name, values: bytesOf(values) }))
-    this.names = new ElementNames({ ...meta, rid: '', attributes: {}, data: [], coordinates })
-    this.coordinates = new Map(meta.coordinates.map(({ name, values }) => [name, textsOf(values) ?? []]))
+    this.arrays = meta.coordinates.map(({ name, values }) => ({ name, values: bytesOf(values) }))
+    this.names = new ElementNames({ ...meta, rid: '', attributes: {}, data: [], coordinates: [...this.arrays] })
     this.columns = this.schema.columns.map((spec) => this.columnOf(spec))
+  }
+
+  /** Labels of coordinates, by dimension. */
+  get coordinates(): ReadonlyMap<string, readonly string[]> {
+    // There may be very many, of which a first picture needs none.
+    this.texts ??= new Map(this.arrays.map(({ name, values }) => [name, textsOf(values) ?? []]))
+    return this.texts
   }
 
   /** Columns of numbers of fixed shape. */
@@ -88,14 +95,48 @@ export class RunSchema {
     if (known !== undefined) return known
     for (const column of this.columns) {
       if (column.scalars === 0 || !label.startsWith(column.name)) continue
-      for (let element = 0; element < column.scalars; element++) {
-        const scalar = this.scalar(column.group, column.name, element)
-        if (scalar.label !== label) continue
-        this.labels.set(label, scalar)
-        return scalar
-      }
+      const scalar = this.guessed(column, label) ?? this.searched(column, label)
+      if (scalar === undefined) continue
+      this.labels.set(label, scalar)
+      return scalar
     }
     return undefined
+  }
+
+  /** The element whose labels are those in the brackets: going through all names takes long where there are thousands. */
+  private guessed({ group, name, shape, dims }: RunColumn, label: string): NamedScalar | undefined {
+    if (shape === null) return undefined
+    const inside = label.slice(name.length + 1, -1)
+    const parts = shape.length === 1 ? [inside] : inside.split(',')
+    if (parts.length !== shape.length) return undefined
+    let element = 0
+    for (const [axis, size] of shape.entries()) {
+      const part = parts[axis] ?? ''
+      const position = this.placesIn(dims[axis] ?? '').get(part) ?? Number(part)
+      if (!Number.isInteger(position) || position < 0 || position >= size) return undefined
+      element = element * size + position
+    }
+    const scalar = this.scalar(group, name, element)
+    return scalar.label === label ? scalar : undefined
+  }
+
+  private searched({ group, name, scalars }: RunColumn, label: string): NamedScalar | undefined {
+    for (let element = 0; element < scalars; element++) {
+      const scalar = this.scalar(group, name, element)
+      if (scalar.label === label) return scalar
+    }
+    return undefined
+  }
+
+  /** Places of labels along a dimension; the first where one is there twice. */
+  private placesIn(dim: string): ReadonlyMap<string, number> {
+    let found = this.places.get(dim)
+    if (found === undefined) {
+      const labels = this.coordinates.get(dim) ?? []
+      found = new Map(labels.map((text, i): [string, number] => [text, i]).reverse())
+      this.places.set(dim, found)
+    }
+    return found
   }
 
   /** Data of the model, decoded when they are asked for. */
@@ -105,7 +146,7 @@ export class RunSchema {
       dims,
       isObserved,
       shape: value?.shape ?? [],
-      values: valuesOf(value),
+      values: valuesOf(bytesOf(value)),
     }))
   }
 
@@ -132,13 +173,18 @@ export class RunSchema {
 
 type ArrayJson = RunMetaJson['coordinates'][number]['values']
 
-function bytesOf(array: ArrayJson) {
+type Bytes = Omit<NonNullable<ArrayJson>, 'data'> & { readonly data: Uint8Array<ArrayBuffer> }
+
+function bytesOf(array: ArrayJson): Bytes | null {
   if (array === undefined) return null
-  return { ...array, data: Uint8Array.from(atob(array.data), (letter) => letter.charCodeAt(0)) }
+  const letters = atob(array.data)
+  const data = new Uint8Array(letters.length)
+  // Ten times as fast as `Uint8Array.from`, for megabytes of labels.
+  for (let i = 0; i < letters.length; i++) data[i] = letters.charCodeAt(i)
+  return { ...array, data }
 }
 
-function valuesOf(array: ArrayJson): readonly (number | string)[] | undefined {
-  const bytes = bytesOf(array)
+function valuesOf(bytes: Bytes | null): readonly (number | string)[] | undefined {
   if (bytes === null) return undefined
   try {
     const { data } = decodeNdArray(bytes)
@@ -151,6 +197,6 @@ function valuesOf(array: ArrayJson): readonly (number | string)[] | undefined {
 }
 
 /** Labels of a list; undefined for arrays of other shapes. */
-function textsOf(array: ArrayJson): readonly string[] | undefined {
+function textsOf(array: Bytes | null): readonly string[] | undefined {
   return array?.shape.length === 1 ? valuesOf(array)?.map(String) : undefined
 }
