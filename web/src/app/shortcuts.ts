@@ -1,6 +1,6 @@
 /** Keys that do something, wherever the focus is, but in fields where somebody writes. */
 import { signal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 
 export interface Shortcut {
   /** As in `KeyboardEvent.key`; several with spaces between. */
@@ -15,13 +15,16 @@ const active = signal<readonly Shortcut[]>([])
 /** Shortcuts of all parts that are shown, the latest first. */
 export const shortcuts = active
 
-/** Adds shortcuts as long as a part is shown; a later one of the same key comes first. */
+/** Adds shortcuts as long as a part is shown, each as it was last rendered; a later one of the same key comes first. */
 export function useShortcuts(list: readonly Shortcut[]): void {
+  const latest = useRef(list)
+  latest.current = list
   useEffect(
     () => {
-      active.value = [...list, ...active.value]
+      const added = list.map((each, i) => ({ ...each, act: (key: string) => latest.current[i]?.act(key) }))
+      active.value = [...added, ...active.value]
       return () => {
-        active.value = active.value.filter((each) => !list.includes(each))
+        active.value = active.value.filter((each) => !added.includes(each))
       }
     },
     list.map(({ keys }) => keys),

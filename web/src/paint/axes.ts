@@ -14,6 +14,8 @@ export interface AxisOptions {
 
 /** Pixels between two ticks at least. */
 const ROOM = { x: 72, y: 34 }
+/** Pixels of a digit, about. */
+const LETTER = 6
 
 export function bottomAxis(painter: Painter, frame: Frame, x: Scale, theme: Theme, options: AxisOptions = {}): void {
   const { label, count = Math.max(2, Math.floor(frame.width / ROOM.x)), grid = 'hidden' } = options
@@ -22,7 +24,10 @@ export function bottomAxis(painter: Painter, frame: Frame, x: Scale, theme: Them
     if (at < frame.left - 0.5 || at > frame.right + 0.5) continue
     if (grid === 'shown') painter.line(at, frame.top, at, frame.bottom, { stroke: theme.grid })
     painter.line(at, frame.bottom, at, frame.bottom + 4, { stroke: theme.axis })
-    painter.text(at, frame.bottom + 6, tick.label, { fill: theme.quiet, align: 'middle', baseline: 'top' })
+    // A label at the end stays within the picture.
+    const isCut = at + (LETTER * tick.label.length) / 2 > frame.right + LETTER * 2
+    const style = { fill: theme.quiet, align: isCut ? 'end' : 'middle', baseline: 'top' } as const
+    painter.text(isCut ? frame.right + LETTER : at, frame.bottom + 6, tick.label, style)
   }
   painter.line(frame.left, frame.bottom, frame.right, frame.bottom, { stroke: theme.axis })
   if (label !== undefined) {

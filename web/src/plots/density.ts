@@ -91,7 +91,9 @@ function barsOf({ x, chains, all, brushed }: DensityOptions['density']): Series[
   ]
 }
 
-function widthOf({ x }: Density): number {
+/** Distance of two neighbouring values: a bar stands for whole numbers from its own on. */
+function widthOf({ x, width }: Density): number {
+  if (width !== undefined) return width
   let least = Number.POSITIVE_INFINITY
   for (let i = 1; i < x.length; i++) least = Math.min(least, (x[i] as number) - (x[i - 1] as number))
   return Number.isFinite(least) ? least : 1

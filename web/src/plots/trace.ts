@@ -92,7 +92,7 @@ function drawChain(painter: Painter, { x, y }: Scales, chain: TracedChain, optio
   const place = all.indexOf(chain.chain)
   const places = blamed.map((each) => all.indexOf(each))
   const { colour } = chainLook(theme, place, all.length, places)
-  const isFaint = places.length > 0 && !places.includes(place)
+  const isFaint = (places.length > 0 || all.length > theme.chains.length) && !places.includes(place)
   const { at, values } = chain
   painter.path(
     (sink) =>

@@ -179,7 +179,8 @@ function Moment({ table }: { readonly table: TableModel }) {
       )}
       {progress < 1 && (
         <span class="v-progress" role="status">
-          <progress value={progress} aria-label="Figures that are computed" /> {percent(progress)} computed
+          <progress {...(progress > 0 && { value: progress })} aria-label="Figures that are computed" />{' '}
+          {progress > 0 ? `${percent(progress)} computed` : 'computing figures …'}
         </span>
       )}
     </>

@@ -11,7 +11,7 @@ import { essEvolutionPlot } from '../../plots/ess-evolution.ts'
 import { essPlot } from '../../plots/ess-local.ts'
 import { mcsePlot } from '../../plots/mcse.ts'
 import type { Plot } from '../../plots/plot.ts'
-import { rankBarsPlot, rankEcdfPlot } from '../../plots/rank.ts'
+import { chainsOutside, rankBarsPlot, rankEcdfPlot } from '../../plots/rank.ts'
 import { tracePlot } from '../../plots/trace.ts'
 import { pythonFor } from '../../run/python.ts'
 import { pythonChoice } from '../../run/python-lines.ts'
@@ -26,10 +26,18 @@ interface ScalarProps {
   readonly at: number
 }
 
+/** Chains that have colours of their own. */
+const MANY = 8
+
 const HEIGHT = 240
 const TRACE_HEIGHT = 280
 
-export function VariableCharts(props: ScalarProps) {
+export function VariableCharts(own: ScalarProps) {
+  const { ref, choice, all } = useScalar(own)
+  const ranks = useDraws(own.table.model, 'ranks', { scalar: ref, choice, bins: 20, points: 200 })
+  // Among many chains, those whose ranks are uneven stand out everywhere.
+  const blamed = all.length > MANY && ranks.answer !== undefined ? chainsOutside(ranks.answer).slice(0, MANY) : []
+  const props = { ...own, blamed }
   return (
     <div class="v-charts">
       <Card width="wide">
@@ -38,7 +46,7 @@ export function VariableCharts(props: ScalarProps) {
       <Card width="third">
         <DensityChart {...props} />
       </Card>
-      <RankCharts {...props} />
+      <RankCharts {...props} answered={ranks} />
       <Card width="third">
         <EssChart {...props} kind="local" />
       </Card>
@@ -115,7 +123,11 @@ function windowOf(text: string | undefined): readonly [start: number, stop: numb
   return start !== undefined && Number(stop) > Number(start) ? [Number(start), Number(stop)] : undefined
 }
 
-function TraceChart(props: ScalarProps) {
+interface BlamedProps extends ScalarProps {
+  readonly blamed: readonly number[]
+}
+
+function TraceChart(props: BlamedProps) {
   const { model, label, ref, choice, all, python } = useScalar(props)
   const zoomed = windowOf(model.view.value.more.window)
   const within = zoomed === undefined ? choice : { ...choice, start: zoomed[0], stop: zoomed[1] }
@@ -134,6 +146,7 @@ function TraceChart(props: ScalarProps) {
       label,
       chains,
       all,
+      blamed: props.blamed,
       window: [from, to],
       brush: model.brush.value,
       note:
@@ -214,12 +227,19 @@ function Chosen({ table: { model } }: { readonly table: TableModel }) {
 /** Draws of each chain that a density and ranks need at least. */
 const FEWEST = 4
 
-function DensityChart(props: ScalarProps) {
+function DensityChart(props: BlamedProps) {
   const { model, label, ref, choice, all, python } = useScalar(props)
   const brush = model.brush.value
   const answered = useDraws(model, 'density', { scalar: ref, choice, points: 256, brush })
   const chart = shown(answered, (density) =>
-    densityPlot({ label, density, all, python: python('plot_trace_dist'), note: keyOf(all, brush !== undefined) }),
+    densityPlot({
+      label,
+      density,
+      all,
+      blamed: props.blamed,
+      python: python('plot_trace_dist'),
+      note: keyOf(all, brush !== undefined),
+    }),
   )
   const isEmpty = answered.answer !== undefined && answered.answer.x.length === 0
   return <Chart {...chart} {...(isEmpty && { empty: 'too few draws' })} height={TRACE_HEIGHT} />
@@ -231,9 +251,8 @@ function keyOf(all: readonly number[], isBrushed: boolean): string {
   return [lines, isBrushed ? 'draws that are chosen, filled' : ''].filter((each) => each !== '').join('; ')
 }
 
-function RankCharts(props: ScalarProps) {
-  const { model, label, ref, choice, all, python } = useScalar(props)
-  const answered = useDraws(model, 'ranks', { scalar: ref, choice, bins: 20, points: 200 })
+function RankCharts({ answered, ...props }: ScalarProps & { readonly answered: Answered<'ranks'> }) {
+  const { label, all, python } = useScalar(props)
   const draws = answered.answer?.chains[0]?.bins.reduce((sum, each) => sum + each, 0) ?? 0
   const empty = answered.answer !== undefined && !(draws >= FEWEST) ? { empty: 'too few draws' } : {}
   const note = `${count(Math.round(draws))} draws of each chain; the band has 95 % of even ranks, at all places at once`
