@@ -23,7 +23,7 @@ export function densityPlot(options: DensityOptions): Plot {
   const { x, isDiscrete } = density
   const series = isDiscrete ? barsOf(density) : linesOf(options)
   const greatest = extentOf(...series.map(({ y }) => y))[1]
-  const half = isDiscrete ? widthOf(density) / 2 : 0
+  const [before, behind] = isDiscrete ? edgesOf(density) : [0, 0]
   return curvePlot({
     title: isDiscrete ? `Shares of ${label}` : `Density of ${label}`,
     canonical: 'plot_trace_dist',
@@ -33,7 +33,7 @@ export function densityPlot(options: DensityOptions): Plot {
     labels: { x: label },
     series,
     yAxis: 'hidden',
-    x: [(x[0] ?? 0) - half, (x.at(-1) ?? 1) + half],
+    x: [(x[0] ?? 0) - before, (x.at(-1) ?? 1) + behind],
     y: [0, greatest > 0 ? greatest * 1.04 : 1],
     below: (painter, scales, theme) => {
       if (isDiscrete) drawBars(painter, scales, options, theme)
@@ -99,12 +99,19 @@ function widthOf({ x, width }: Density): number {
   return Number.isFinite(least) ? least : 1
 }
 
+/** Room of a bar before its value and behind it: one of whole numbers from its value on has half a number around them. */
+function edgesOf(density: Density): readonly [before: number, behind: number] {
+  const width = widthOf(density)
+  return density.width === undefined ? [width / 2, width / 2] : [0.5, width - 0.5]
+}
+
 /** A bar for all chains at each value, and a tick on it for each chain. */
 function drawBars(painter: Painter, { x, y }: CurveScales, options: DensityOptions, theme: Theme): void {
   const { density, all } = options
-  const width = Math.max(1, 0.8 * (x(widthOf(density)) - x(0)))
+  const [before, behind] = edgesOf(density)
+  const width = Math.max(1, 0.8 * (x(before + behind) - x(0)))
   for (const [i, value] of density.x.entries()) {
-    const left = x(value) - width / 2
+    const left = x(value + (behind - before) / 2) - width / 2
     const top = y(density.all[i] ?? 0)
     painter.rect(left, top, width, y(0) - top, { fill: theme.accent, opacity: 0.3 })
     const chosen = density.brushed?.[i]
