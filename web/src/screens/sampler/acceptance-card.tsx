@@ -23,7 +23,7 @@ export function AcceptanceCard({ model, stat, sampler }: StatProps) {
     () =>
       answer &&
       densityPlot({
-        ...{ label: stat.label, density: answer, all, note: drawsNote(draws, answer.chains.length) },
+        ...{ label: 'acceptance rate', density: answer, all, note: drawsNote(draws, answer.chains.length) },
         python: pythonForScalars(model, 'plot_dist', [stat]),
       }),
     [answer, draws, all.join()],
@@ -32,7 +32,7 @@ export function AcceptanceCard({ model, stat, sampler }: StatProps) {
     () =>
       means &&
       chainDotsPlot({
-        ...{ title: 'Mean of each chain', label: `mean of ${stat.label}`, all, shown: [0, 1] },
+        ...{ title: 'Mean of each chain', label: 'mean acceptance rate', all, shown: [0, 1] },
         figures: means.map(({ chain, mean }) => ({ chain, value: mean })),
         thresholds:
           target === undefined ? [] : [{ value: target, label: `target ${significant(target)}`, status: 'none' }],

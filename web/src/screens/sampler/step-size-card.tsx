@@ -18,7 +18,7 @@ export function StepSizeCard({ model, stat }: StatProps) {
     if (chains === undefined) return undefined
     const end = Math.max(1, ...chains.map(({ length }) => length))
     return tracePlot({
-      ...{ title: 'Step size', label: stat.label, chains, all, brush },
+      ...{ title: 'Step size', label: 'step size', chains, all, brush },
       window: [choice.start ?? 0, Math.min(end, choice.stop ?? end)],
       python: pythonForScalars(model, 'plot_trace', [stat]),
       onBrush: (interval) => {

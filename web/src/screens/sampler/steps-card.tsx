@@ -19,7 +19,7 @@ export function StepsCard({ model, stat }: StatProps) {
     const mean = known.reduce((sum, each) => sum + each.mean, 0) / known.length
     const note = known.length === 0 ? undefined : `${significant(mean)} gradients a draw in the mean.`
     return densityPlot({
-      ...{ label: stat.label, density: answer, all, note },
+      ...{ label: 'leapfrog steps', density: answer, all, note },
       python: pythonForScalars(model, 'plot_dist', [stat]),
     })
   }, [answer, means, all.join()])
