@@ -1,4 +1,7 @@
-/** A dialog over the page: it has the focus as long as it is open, Escape closes it, and the focus goes back. */
+/**
+ * A dialog over the page: it has the focus as long as it is open, Escape closes it, and the focus goes back. What has the
+ * attribute `data-first-focus` has it first.
+ */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import './dialog.css'
@@ -16,6 +19,8 @@ export function Dialog({ title, onClose, children, width = 'narrow' }: DialogPro
   useEffect(() => {
     const before = document.activeElement
     element.current?.showModal()
+    // The attribute autofocus makes browsers say in their console that they heed it not.
+    element.current?.querySelector<HTMLElement>('[data-first-focus]')?.focus()
     return () => {
       if (before instanceof HTMLElement) before.focus()
     }

@@ -63,7 +63,7 @@ function ActionForm({ title, verb, kind = 'primary', doing, isPossible = true, a
         )}
         <div class="actions">
           {/* The harmless answer is the one at hand where there is no way back. */}
-          <button type="button" onClick={onClose} autofocus={kind === 'danger'}>
+          <button type="button" onClick={onClose} data-first-focus={kind === 'danger' ? '' : undefined}>
             Cancel
           </button>
           <button type="submit" class={kind} disabled={isBusy || !isPossible}>
@@ -95,7 +95,7 @@ export function RenameDialog({ run, onChanged, onClose }: DialogProps) {
         Name
         <input
           type="text"
-          autofocus
+          data-first-focus=""
           autocomplete="off"
           spellcheck={false}
           value={name}
@@ -149,7 +149,7 @@ export function TagsDialog({ run, onChanged, onClose }: DialogProps) {
         New tag
         <input
           type="text"
-          autofocus
+          data-first-focus=""
           autocomplete="off"
           value={more}
           aria-invalid={problem !== undefined}

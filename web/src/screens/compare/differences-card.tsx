@@ -24,7 +24,7 @@ export function DifferencesCard({ comparison }: { readonly comparison: Compariso
               <tr>
                 <td />
                 {runs.map(({ rid }, i) => (
-                  <th key={rid} scope="col">
+                  <th key={rid} scope="col" title={names.value[i]}>
                     <ChainSign place={i} chains={runs.length} /> <bdi>{names.value[i]}</bdi>
                   </th>
                 ))}

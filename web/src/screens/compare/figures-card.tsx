@@ -44,7 +44,7 @@ function speedText(about: About): ComponentChildren {
     <>
       {rate(speed.perSecond)}
       <span class="basis">
-        {duration(speed.seconds)} {basis}
+        {speed.seconds < 10 ? `${significant(speed.seconds, 2)} s` : duration(speed.seconds)} {basis}
       </span>
     </>
   )
@@ -62,7 +62,7 @@ export function FiguresCard({ comparison }: { readonly comparison: Comparison })
             <tr>
               <td />
               {runs.map(({ rid }, i) => (
-                <th key={rid} scope="col">
+                <th key={rid} scope="col" title={names.value[i]}>
                   <ChainSign place={i} chains={runs.length} /> <bdi>{names.value[i]}</bdi>
                 </th>
               ))}

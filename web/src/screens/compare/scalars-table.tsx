@@ -24,11 +24,12 @@ export function ScalarsTable({ runs, scalars, chosen, onChoose }: ScalarsTablePr
   const scroller = useRef<HTMLDivElement>(null)
   const { first, stop } = useRowsWindow(scroller, HEIGHT)
   const columns = `minmax(9rem, 1.2fr) 6rem repeat(${runs.length}, minmax(12rem, 1fr))`
+  const least = `${18 + 12.75 * runs.length}rem`
   const shown = scalars.slice(first, stop)
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
     <section class="scalars-scroller" ref={scroller} aria-label="Scalars" tabIndex={0}>
-      <table class="scalars" aria-rowcount={scalars.length + 1}>
+      <table class="scalars" style={{ minWidth: least }} aria-rowcount={scalars.length + 1}>
         <thead>
           <tr style={{ gridTemplateColumns: columns }} aria-rowindex={1}>
             <th scope="col">Scalar</th>

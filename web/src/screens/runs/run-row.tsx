@@ -28,6 +28,9 @@ export interface RunRowProps {
   readonly onAct: (action: RunAction) => void
 }
 
+/** Tags of a row; more are counted. */
+const SHOWN_TAGS = 3
+
 /** Id of the link of a run, which has the focus when the keyboard is at it. */
 export function rowLinkId(rid: string): string {
   return `run:${rid}`
@@ -102,7 +105,7 @@ function RowCells(props: RunRowProps) {
       <Cell kind="eta" label={`ESS ${TARGET_ESS} in`} title={etaTitle(eta)}>
         {etaText(eta)}
       </Cell>
-      <Cell kind="menu">
+      <Cell kind="acts">
         <RunMenu run={line} onAct={onAct} />
       </Cell>
     </tr>
@@ -171,7 +174,7 @@ function NameCell({ row: { line }, onTag }: RunRowProps) {
       </a>
       <span class="below">
         {archived && <span class="tag">archived</span>}
-        {tags.map((tag) => (
+        {tags.slice(0, SHOWN_TAGS).map((tag) => (
           <button
             key={tag}
             type="button"
@@ -182,6 +185,11 @@ function NameCell({ row: { line }, onTag }: RunRowProps) {
             <bdi>{tag}</bdi>
           </button>
         ))}
+        {tags.length > SHOWN_TAGS && (
+          <span class="tag more-tags" title={tags.join(', ')}>
+            +{tags.length - SHOWN_TAGS}
+          </span>
+        )}
         {name !== null && <code title={rid}>{rid}</code>}
       </span>
     </td>

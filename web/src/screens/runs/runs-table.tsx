@@ -28,7 +28,7 @@ const HEADS: readonly (readonly [kind: string, label: string, sort: Sort | undef
   ['divergences', 'Div.', 'divergences', 'Divergent draws behind warmup'],
   ['bfmi', 'E-BFMI', 'bfmi', 'The least of all chains'],
   ['eta', 'To ESS 400', 'eta', 'Time until the least ESS is 400'],
-  ['menu', 'Actions', undefined],
+  ['acts', 'Actions', undefined],
 ]
 
 export interface RunsTableProps {
@@ -68,8 +68,7 @@ export function RunsTable({ model, canChoose, onAct }: RunsTableProps) {
             const { line } = row
             return (
               <RunRow
-                // Rows are written over as the list is scrolled, but for the one that may have the focus.
-                key={i === place ? line.rid : i % (stop - first + 1)}
+                key={line.rid}
                 row={row}
                 place={i}
                 top={i * height}
