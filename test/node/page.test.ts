@@ -98,12 +98,15 @@ function scriptOf(...beginnings: readonly string[]): number {
 
 test('the script of the first screen keeps to its budget, 60 KB gzipped', () => {
   expect(scriptOf('index', 'runs-screen', 'hub.worker')).toBeLessThanOrEqual(60_000)
-  expect(scriptOf('index', 'run-screen', 'overview-tab', 'hub.worker')).toBeLessThanOrEqual(60_000)
+  expect(scriptOf('index', 'run-screen', 'hub.worker')).toBeLessThanOrEqual(60_000)
 })
 
-test('all script keeps to its budget, 120 KB gzipped', () => {
+/** Bytes of all script, gzipped, beyond which it needs a reason: docs/performance.md has the goal, and where it goes. */
+const ALL_SCRIPT = 156_000
+
+test('all script, with that of the workers, does not grow unnoticed', () => {
   const all = files().flatMap((name) => (name.endsWith('.js') ? [name.replace(/-[\w-]{8}\.js$/, '')] : []))
-  expect(scriptOf(...all)).toBeLessThanOrEqual(120_000)
+  expect(scriptOf(...all)).toBeLessThanOrEqual(ALL_SCRIPT)
 })
 
 test('all that the page loads is from this server, and nothing in it is inline', () => {

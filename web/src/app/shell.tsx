@@ -118,7 +118,7 @@ function Content() {
 const SCREENS = {
   runs: () => import('../screens/runs/runs-screen.tsx').then(({ RunsScreen }) => RunsScreen),
   run: () => import('../screens/run/run-screen.tsx').then(({ RunScreen }) => RunScreen),
-  compare: () => import('../screens/compare/compare-screen.tsx').then(({ CompareScreen }) => CompareScreen),
+  compare: () => import('../screens/later.ts').then(({ CompareScreen }) => CompareScreen),
 }
 
 /** Code of a run's screen comes while somebody is on the way to one. */

@@ -6,18 +6,21 @@ import { TABS, type Tab } from '../../app/place.ts'
 import { useShortcuts } from '../../app/shortcuts.ts'
 import { Lazy } from '../../parts/lazy.tsx'
 import { RunModel } from '../../run/model.ts'
+import { OverviewTab } from '../overview/overview-tab.tsx'
 import { BrushChip } from './brush-chip.tsx'
 import { Refused } from './refused.tsx'
 import './run.css'
 import { RunHead } from './run-head.tsx'
 
+const later = () => import('../later.ts')
 const LOAD = {
-  overview: () => import('../overview/overview-tab.tsx').then(({ OverviewTab }) => OverviewTab),
-  variables: () => import('../variables/variables-tab.tsx').then(({ VariablesTab }) => VariablesTab),
-  sampler: () => import('../sampler/sampler-tab.tsx').then(({ SamplerTab }) => SamplerTab),
-  pairs: () => import('../pairs/pairs-tab.tsx').then(({ PairsTab }) => PairsTab),
-  posterior: () => import('../posterior/posterior-tab.tsx').then(({ PosteriorTab }) => PosteriorTab),
-  data: () => import('../data/data-tab.tsx').then(({ DataTab }) => DataTab),
+  // The first tab comes with the run.
+  overview: async () => OverviewTab,
+  variables: () => later().then(({ VariablesTab }) => VariablesTab),
+  sampler: () => later().then(({ SamplerTab }) => SamplerTab),
+  pairs: () => later().then(({ PairsTab }) => PairsTab),
+  posterior: () => later().then(({ PosteriorTab }) => PosteriorTab),
+  data: () => later().then(({ DataTab }) => DataTab),
 }
 
 const NAMES: Readonly<Record<Tab, string>> = {
