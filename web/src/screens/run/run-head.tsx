@@ -53,21 +53,21 @@ function Size({ model }: { readonly model: RunModel }) {
   const lengths = model.chains.value.map(({ length }) => length)
   if (lengths.length === 0) return <span>no chain yet</span>
   const [least, most] = [Math.min(...lengths), Math.max(...lengths)]
-  const checks = model.checks.value
-  const at = model.checkedAt.value
   return (
     <>
       <span>
         {lengths.length === 1 ? '1 chain' : `${lengths.length} chains`} · n ={' '}
         {least === most ? count(most) : `${count(least)} … ${count(most)}`}
       </span>
-      <span aria-live="off">
-        {checks === undefined || at === undefined
-          ? 'numbers are being computed …'
-          : `numbers at ${count(checks.draws)} draws a chain behind warmup, ${timeText(at)}`}
-      </span>
+      <span aria-live="off">{momentText(model.checks.value?.draws, model.checkedAt.value)}</span>
     </>
   )
+}
+
+function momentText(draws: number | undefined, at: number | undefined): string {
+  if (draws === undefined || at === undefined) return 'numbers are being computed …'
+  if (draws === 0) return 'no numbers yet: no draws behind warmup'
+  return `numbers at ${count(draws)} draws a chain behind warmup, ${timeText(at)}`
 }
 
 function timeText(milliseconds: number): string {
