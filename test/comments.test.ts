@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
-const FOLDERS = 'bench bin clients conformance examples scripts src test tools'.split(' ')
+const FOLDERS = 'bench bin clients conformance examples scripts src test tools web'.split(' ')
 /** Folders of what others wrote, and of what is made by programs; those with a dot in front are left out as well. */
 const LEFT_OUT = new Set(['generated', 'node_modules', 'build', 'dist', 'target', '__pycache__'])
 
@@ -33,7 +33,7 @@ function sentencesOf(text: string, comment = COMMENT, marks = COMMENT_MARKS): st
 const sentencesOfPython = (text: string): string[] => sentencesOf(text, HASHES, HASH_MARKS)
 
 const READERS: readonly [RegExp, (text: string) => string[]][] = [
-  [/\.(?:ts|mjs)$/, sentencesOf],
+  [/\.(?:tsx?|mjs)$/, sentencesOf],
   [/\.(?:py|toml|ya?ml)$|requirements.*\.txt$/, sentencesOfPython],
 ]
 

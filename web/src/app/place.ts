@@ -44,7 +44,7 @@ export const FIRST_VIEW: RunView = {
 const ROOT = '/ui/'
 const OWN = new Set(['tab', 'vars', 'coords', 'chains', 'draws', 'warmup', 'convention', 'sel'])
 
-/** @param path of the address, and its query with the question mark */
+/** @param path the path of an address @param query its part behind that, with the question mark */
 export function placeOf(path: string, query: string): Place {
   const params = new URLSearchParams(query)
   const rest = path.startsWith(ROOT) ? path.slice(ROOT.length) : path === '/ui' ? '' : undefined

@@ -7,7 +7,7 @@ export interface Theme {
   readonly quiet: string
   readonly grid: string
   readonly axis: string
-  /** What is shaded, as warmup and intervals. */
+  /** Shade behind warmup and intervals. */
   readonly shade: string
   readonly accent: string
   readonly good: string
@@ -67,7 +67,7 @@ export interface ChainLook {
 /**
  * Look of a chain among all: its own colour and dash; beyond eight chains grey, but for the one that is to blame.
  *
- * @param place of the chain in the order of their numbers
+ * @param place the chain's, in the order of their numbers
  */
 export function chainLook(theme: Theme, place: number, chains: number, blamed: readonly number[] = []): ChainLook {
   const isGrey = chains > theme.chains.length && !blamed.includes(place)

@@ -1,6 +1,5 @@
 /**
- * A dialog over the page: it has the focus as long as it is open, Escape closes it, and the focus goes back. What has the
- * attribute `data-first-focus` has it first.
+ * A dialog over the page: it has the focus as long as it is open, Escape closes it, and the focus goes back. An element with the attribute `data-first-focus` has it first.
  */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'

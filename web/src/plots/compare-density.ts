@@ -11,7 +11,7 @@ export interface CompareDensityOptions {
   readonly label: string
   /** Names of all runs, in the order of their colours. */
   readonly runs: readonly string[]
-  /** Of each run; undefined where it has none, or not yet. */
+  /** One for each run; undefined where it has none, or not yet. */
   readonly densities: readonly (Density | undefined)[]
   readonly note?: string | undefined
   readonly python?: string | undefined

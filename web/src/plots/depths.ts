@@ -9,7 +9,7 @@ import { chainEntries, LEGEND_ROOM, legend } from './legend.ts'
 import type { Plot } from './plot.ts'
 
 export interface DepthsOptions {
-  /** Of whole numbers. */
+  /** Whole numbers. */
   readonly density: Density
   readonly limit: { readonly depth: number; readonly isAssumed: boolean }
   /** Numbers of all chains of the run, in order. */

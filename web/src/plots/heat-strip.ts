@@ -2,7 +2,7 @@
 import type { Painter, Size } from '../paint/painter.ts'
 import type { Theme } from '../paint/theme.ts'
 
-/** How bad a figure is, from 0 to 4; −1 where there is none. */
+/** Badness of a figure, from 0 to 4; −1 where there is none. */
 export type Grade = -1 | 0 | 1 | 2 | 3 | 4
 
 export interface HeatStrip {

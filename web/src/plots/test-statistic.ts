@@ -11,7 +11,7 @@ export interface TestStatisticOptions {
   readonly statistic: string
   readonly observed: string
   readonly data: number
-  /** Of each replication. */
+  /** One for each replication. */
   readonly replications: Float64Array
   readonly note?: string | undefined
   readonly python?: string | undefined

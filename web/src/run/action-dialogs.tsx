@@ -23,7 +23,7 @@ interface FormProps {
   /** The verb of the button that does it. */
   readonly verb: string
   readonly kind?: 'primary' | 'danger'
-  /** What is tried, for the words of a refusal: “rename the run”. */
+  /** The deed, for the words of a refusal: “rename the run”. */
   readonly doing: string
   readonly isPossible?: boolean
   readonly act: () => Promise<void>

@@ -158,7 +158,7 @@ export class Figures {
     if (!this.isDone) return true
     if (this.model.isFrozen.peek() || rested < APART_MS) return false
     if (this.total >= GROWTH * this.asked.draws) return true
-    // What was asked just behind the last draws may be of a moment before them.
+    // An answer to a question just behind the last draws may be of a moment before them.
     return now - this.news >= REST_MS && this.asked.at - this.news < REST_MS
   }
 

@@ -1,4 +1,4 @@
-/** How far a run is, and when it will be done, where its facts tell how many draws are expected. */
+/** Progress of a run, and the moment at which it will be done, where its facts tell how many draws are expected. */
 import type { About } from '../api/shapes.ts'
 import type { ChainNow } from './model.ts'
 

@@ -12,7 +12,7 @@ export interface PythonRun {
   readonly chains: readonly number[]
 }
 
-/** A text as a literal of Python. What cannot be seen is escaped, as it might turn around what is read. */
+/** A text as a literal of Python. Characters that cannot be seen are escaped, as they might turn around what is read. */
 export function pythonText(text: string): string {
   return JSON.stringify(text).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (each) => {
     const code = (each.codePointAt(0) ?? 0).toString(16)

@@ -1,4 +1,4 @@
-/** How fast chains grow: draws a second, of the last while. */
+/** Speed of chains: draws a second, of the last while. */
 
 /** Milliseconds that a rate looks back, and after which a chain without news stands still. */
 const WINDOW_MS = 10_000

@@ -1,4 +1,4 @@
-/** What runs were registered with, and where that is not the same. */
+/** Metadata of runs, and the places where they are not the same. */
 import { ChainSign } from '../../parts/chain-sign.tsx'
 import type { Comparison } from './comparison.ts'
 

@@ -1,6 +1,6 @@
 /** Differences of what runs were registered with, and of what is noted about them. */
 
-/** What is compared of a run, by kind and name: the whole, and a short text of it. */
+/** Parts of a run that are compared, by kind and name: the whole, and a short text of it. */
 export interface Described {
   readonly kind: 'variable' | 'sampler stat' | 'coordinate' | 'data' | 'attribute' | 'environment' | 'tag'
   readonly name: string
@@ -12,7 +12,7 @@ export interface Described {
 export interface Difference {
   readonly kind: Described['kind']
   readonly name: string
-  /** Of each run, in their order; undefined where it has none of it. */
+  /** One for each run, in their order; undefined where it has none of it. */
   readonly texts: readonly (string | undefined)[]
 }
 

@@ -5,7 +5,7 @@ export interface JoinedScalar {
   readonly variable: string
   /** As the first run that has it calls it. */
   readonly label: string
-  /** Of each run, in their order; undefined where it has no such scalar. */
+  /** One for each run, in their order; undefined where it has no such scalar. */
   readonly cells: readonly (SummaryRow | undefined)[]
 }
 

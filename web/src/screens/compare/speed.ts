@@ -1,4 +1,4 @@
-/** How many effective draws a run brought in a second. */
+/** Effective draws that a run brought in a second. */
 import type { About } from '../../api/shapes.ts'
 
 export interface Speed {

@@ -1,4 +1,4 @@
-/** How to read this run elsewhere: lines in five languages, copied with one click. */
+/** Ways to read this run elsewhere: lines in five languages, copied with one click. */
 import { useState } from 'preact/hooks'
 import { copy } from '../../app/notice.ts'
 import type { RunModel } from '../../run/model.ts'

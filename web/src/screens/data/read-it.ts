@@ -8,7 +8,7 @@ export interface Lines {
   readonly text: string
 }
 
-/** @param variable whose draws are read as an example; undefined where the run has none */
+/** @param variable the one that is read as an example; undefined where the run has none */
 export function linesToRead(run: PythonRun, variable: string | undefined): readonly Lines[] {
   return [
     { language: 'Python', needs: 'with the package mcbackend-edge', text: withPackage(run, variable) },

@@ -1,4 +1,4 @@
-/** What single chains are to blame for: marks from the checks, and from the log density. */
+/** Blame of single chains: marks from the checks, and from the log density. */
 import type { Check, Checks } from '../../api/shapes.ts'
 import { count, percent, rhatText, significant } from '../../paint/number.ts'
 

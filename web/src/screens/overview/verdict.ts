@@ -19,9 +19,9 @@ export interface Sentence {
 }
 
 export interface Verdict {
-  /** What is wrong, or not known, the worst first. */
+  /** Findings that are wrong, or not known, the worst first. */
   readonly sentences: readonly Sentence[]
-  /** What is fine: a few words, and the check's own sentence. */
+  /** Checks that are fine: a few words, and the check's own sentence. */
   readonly fine: readonly { readonly words: string; readonly message: string }[]
 }
 
@@ -50,9 +50,9 @@ const FINE: Readonly<Record<string, string>> = {
   treedepth: 'tree depth',
 }
 
-/** @param chains of the run: a view of all of them is no view of some */
+/** @param chains all of the run: a view of all of them is no view of some */
 export function verdictOf({ checks }: Pick<Checks, 'checks'>, chains: number): Verdict {
-  // Where there are too few draws, all checks say the same: once is enough.
+  // With too few draws all checks say the same: once is enough.
   const found = checks.filter(
     ({ status, message }, i) => status !== 'ok' && checks.findIndex((each) => each.message === message) === i,
   )

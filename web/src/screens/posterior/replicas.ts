@@ -23,7 +23,7 @@ export function replicasOf(schema: RunSchema): readonly Replicated[] {
     const column = values && columnFor(schema, observed, data)
     if (values !== undefined && column !== undefined) found.push({ observed, values, column })
   }
-  // What is said to be observed comes first; Stan's data say nothing of the kind.
+  // Data that are said to be observed come first; Stan's say nothing of the kind.
   return found.sort((a, b) => Number(b.observed.isObserved) - Number(a.observed.isObserved))
 }
 

@@ -48,7 +48,7 @@ function State({ model }: { readonly model: RunModel }) {
   return <StateBadge state={stateOf(about, model.chains.value, (chain) => model.rates.heardAt(chain), now)} />
 }
 
-/** What is here, and of when the numbers are. */
+/** Size of the run, and the moment of its numbers. */
 function Size({ model }: { readonly model: RunModel }) {
   const lengths = model.chains.value.map(({ length }) => length)
   if (lengths.length === 0) return <span>no chain yet</span>

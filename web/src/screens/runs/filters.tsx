@@ -212,7 +212,7 @@ function archivedOf(value: string): ListView['archived'] {
   return value === 'true' || value === 'any' ? value : 'false'
 }
 
-/** What is on, each with a way to switch it off. */
+/** Filters that are on, each with a way to switch it off. */
 function Chips({ model }: { readonly model: ListModel }) {
   const view = model.view.value
   const chips: (readonly [text: string, rest: Partial<ListView>])[] = [

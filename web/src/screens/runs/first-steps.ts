@@ -3,7 +3,7 @@
 export interface FirstSteps {
   readonly title: string
   readonly before: string
-  /** What is copied. */
+  /** The text that is copied. */
   readonly lines: string
   readonly after?: string
 }

@@ -1,4 +1,4 @@
-/** How fast runs of the list grow, and when they will have enough effective draws. */
+/** Growth of the list's runs, and the time until they have enough effective draws. */
 import type { RunLine } from '../../api/shapes.ts'
 
 /** Milliseconds that a rate looks back. */

@@ -17,7 +17,7 @@ export function DepthCard({ model, stat, sampler }: StatProps) {
   const plot = useMemo(() => {
     if (answer === undefined) return undefined
     const python = pythonForScalars(model, 'plot_dist', [stat])
-    // Whatever it is, it counts no steps.
+    // A stat of any other kind counts no steps.
     if (!answer.isDiscrete) return densityPlot({ label: stat.label, density: answer, all, python })
     const limit = limitOf(about, sampler)
     const note = limit.isAssumed ? 'Nothing tells the maximum of this run: 10 is the default of samplers.' : undefined

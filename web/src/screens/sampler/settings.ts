@@ -26,7 +26,7 @@ export function targetOf(about: About | undefined, sampler: number): number | un
   return undefined
 }
 
-/** What was parsed from JSON, as an object; an empty one for anything else. */
+/** A value of parsed JSON as an object; an empty one for anything else. */
 function jsonObject(value: unknown): JsonObject {
   return isJson(value) && isObject(value) ? value : {}
 }

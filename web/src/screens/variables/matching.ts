@@ -36,7 +36,7 @@ export class Matching {
     this.worker = undefined
   }
 
-  /** What is at work is ended: a slow expression would keep the next filter waiting. */
+  /** A filter at work is ended: a slow expression would keep the next one waiting. */
   private end(): void {
     if (this.worker?.onmessage != null) this.close()
   }

@@ -36,7 +36,7 @@ export class SparksCache {
   constructor(model: RunModel, listing: Listing) {
     this.model = model
     this.listing = listing
-    // Of one moment: new draws are looked at here, at a distance.
+    // Pictures of one moment: new draws are looked at here, at a distance.
     this.standing = new StandingQuestion({ draws: model.draws, moment: signal(0) }, 'sparks')
   }
 

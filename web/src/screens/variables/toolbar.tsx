@@ -1,4 +1,4 @@
-/** What the table of variables shows: its filter, coordinates, order, and what the figures are of. */
+/** Choices for the table of variables: its filter, coordinates, order, and the draws of its figures. */
 import { useRef } from 'preact/hooks'
 import { show, showMore } from '../../app/navigate.ts'
 import { useShortcuts } from '../../app/shortcuts.ts'
