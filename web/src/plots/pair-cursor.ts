@@ -33,7 +33,9 @@ function pointCursor(
     nearest: (px, py, size) => {
       const scales = scalesAt(size)
       let [best, least] = [0, Number.POSITIVE_INFINITY]
-      for (const [place, i] of order().entries()) {
+      const walk = order()
+      for (let place = 0; place < walk.length; place++) {
+        const i = walk[place] as number
         const distance = (scales.x(points.x[i] as number) - px) ** 2 + (scales.y(points.y[i] as number) - py) ** 2
         if (distance < least) [best, least] = [place, distance]
       }

@@ -14,8 +14,8 @@ export interface Dots {
 
 /** Points that are painted one by one at most. */
 const SINGLE = 6_000
-/** Shapes of a path: those of a longer one take time with its square. */
-const PIECE = 500
+/** Shapes of a path: a long one of overlapping shapes takes far more time than many short ones. */
+const PIECE = 32
 /** Pixels of a cell. */
 const CELL = 2
 /** Opacity of cells with 1, up to 3, up to 7 … points. */
@@ -92,10 +92,13 @@ function kindsOf({ x, y, look, colours }: Dots, frame: Frame, columns: number, r
   const kinds = new Uint8Array(size)
   for (let place = 0; place < size; place++) {
     let [total, most, best] = [0, 0, 0]
-    for (const [rank, own] of counts.entries()) {
-      const count = own[place] as number
+    for (let rank = 0; rank < counts.length; rank++) {
+      const count = (counts[rank] as Uint16Array)[place] as number
       total += count
-      if (count > most) [most, best] = [count, rank]
+      if (count > most) {
+        most = count
+        best = rank
+      }
     }
     if (total > 0) kinds[place] = best * LEVELS.length + Math.min(LEVELS.length, 32 - Math.clz32(total))
   }
