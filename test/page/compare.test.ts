@@ -103,7 +103,7 @@ test('runs are described by all that they were registered with', () => {
     ['coordinate', 'school', '1, 2'],
     ['attribute', 'b', '{"x":2,"y":1}'],
     ['environment', 'pymc', '6.4.0'],
-    ['tag', 'paper', 'has it'],
+    ['tags', '', 'paper'],
   ])
 })
 

@@ -247,8 +247,10 @@ export function DeleteDialog({ run, onDeleted, onClose }: DialogProps) {
         <strong>{name ?? rid}</strong> {name !== null && <code>{rid}</code>}
       </p>
       <p>
-        {chains === 1 ? '1 chain' : `${count(chains)} chains`} with {draws === 1 ? '1 draw' : `${count(draws)} draws`}{' '}
-        and all that was noted about it are gone for good. Nobody can bring them back.
+        {draws === 0
+          ? 'It has no draws. What was noted about it'
+          : `${chains === 1 ? '1 chain' : `${count(chains)} chains`} with ${draws === 1 ? '1 draw' : `${count(draws)} draws`}, and all that was noted about it,`}{' '}
+        would be gone for good: nobody can bring it back.
         {run.state === 'live' && ' It was written within the last minute: a sampler may be at work on it.'}
       </p>
     </ActionForm>

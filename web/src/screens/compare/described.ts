@@ -17,7 +17,12 @@ export function describedRun(schema: RunSchema, { attributes, facts, tags }: Abo
     ...schema.data().map(describedData),
     ...Object.entries(attributes).map(([name, value]) => describedValue('attribute', name, value)),
     ...Object.entries(Object(facts.environment)).map(([name, value]) => describedValue('environment', name, value)),
-    ...tags.map((tag): Described => ({ kind: 'tag', name: tag, whole: '', text: 'has it' })),
+    {
+      kind: 'tags',
+      name: '',
+      whole: JSON.stringify(tags.toSorted()),
+      text: tags.length === 0 ? 'none' : cut(tags.join(', ')),
+    },
   ]
 }
 

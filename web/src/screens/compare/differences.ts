@@ -2,7 +2,7 @@
 
 /** Parts of a run that are compared, by kind and name: the whole, and a short text of it. */
 export interface Described {
-  readonly kind: 'variable' | 'sampler stat' | 'coordinate' | 'data' | 'attribute' | 'environment' | 'tag'
+  readonly kind: 'variable' | 'sampler stat' | 'coordinate' | 'data' | 'attribute' | 'environment' | 'tags'
   readonly name: string
   /** Equal for equal things alone. */
   readonly whole: string
