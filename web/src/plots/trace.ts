@@ -70,7 +70,7 @@ interface Scales {
 }
 
 function scalesOf({ chains, window }: TraceOptions, size: Size): Scales {
-  const frame = frameOf(size, { left: 56 })
+  const frame = frameOf(size, { left: 56, right: 18 })
   return {
     frame,
     x: linear(window, [frame.left, frame.right]),

@@ -10,27 +10,27 @@ export function ColumnsCard({ schema }: { readonly schema: RunSchema }) {
   return (
     <section class="card" aria-label="Variables and stats">
       <h2>Variables</h2>
-      <Columns columns={schema.columns.filter(({ group }) => group === 'draws')} />
+      <Columns name="Table of variables" columns={schema.columns.filter(({ group }) => group === 'draws')} />
       <h2>Sampler stats</h2>
-      <Columns columns={schema.columns.filter(({ group }) => group === 'stats')} />
+      <Columns name="Table of sampler stats" columns={schema.columns.filter(({ group }) => group === 'stats')} />
     </section>
   )
 }
 
-function Columns({ columns }: { readonly columns: readonly RunColumn[] }) {
+function Columns({ name, columns }: { readonly name: string; readonly columns: readonly RunColumn[] }) {
   const [most, setMost] = useState(SHOWN)
   if (columns.length === 0) return <p class="quiet-text">There are none.</p>
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys */}
-      <section class="wide" tabIndex={0} aria-label="Table">
+      <section class="wide" tabIndex={0} aria-label={name}>
         <table class="plain">
           <thead>
             <tr>
               <th scope="col">name</th>
               <th scope="col">type</th>
               <th scope="col">shape</th>
-              <th scope="col" />
+              <th scope="col">remark</th>
             </tr>
           </thead>
           <tbody>

@@ -25,7 +25,13 @@ function Value({ value }: { readonly value: unknown }) {
   if (Array.isArray(value)) return <List values={value} />
   if (typeof value === 'object' && value !== null) return <Tree value={Object.fromEntries(Object.entries(value))} />
   const text = String(value)
-  return text.length > 300 || text.includes('\n') ? <pre class="long">{text}</pre> : text
+  if (text.length <= 300 && !text.includes('\n')) return text
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
+    <pre class="long" tabIndex={0}>
+      {text}
+    </pre>
+  )
 }
 
 function List({ values }: { readonly values: readonly unknown[] }) {

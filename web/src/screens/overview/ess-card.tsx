@@ -44,7 +44,9 @@ export function EssCard({ model, figures }: { readonly model: RunModel; readonly
         })
   const plot = useMemo(draw, [shown, told, target, note, python])
   const isShort = figures !== undefined && figures.draws * figures.chains < LEAST_DRAWS
-  const empty = isShort ? 'Too few draws' : plot === undefined ? emptyText(figures) : undefined
+  // A single figure that was told before is no growth yet.
+  const isEarly = figures === undefined && shown.draws.length < 2
+  const empty = isShort ? 'Too few draws' : plot === undefined || isEarly ? emptyText(figures) : undefined
   return (
     <section class="card ess" aria-label="Effective sample size">
       <Chart plot={plot} height={HEIGHT} empty={empty} />
