@@ -22,8 +22,8 @@ const APART_MS = 3000
 const REST_MS = 4000
 /** Milliseconds between two looks at what is due. */
 const LOOK_MS = 500
-/** Seconds that the first answer, and those behind it, may take until they come in part. */
-const WAITS = [1, 8]
+/** Seconds that an answer may take until it comes in part: one of 10,000 rows that are not computed is megabytes of nothing. */
+const WAIT = 6
 
 export interface FiguresState {
   /** Draws of each chain, and how many chains: what the figures are of. */
@@ -64,7 +64,6 @@ export class Figures {
   private isShown = false
   /** False while the last answer was one in part. */
   private isDone = false
-  private answers = 0
   /** Milliseconds since 1970 of the last draws, and how many there are. */
   private news = 0
   private total = 0
@@ -142,7 +141,6 @@ export class Figures {
     this.isRunning = false
     this.isShown = false
     this.isDone = false
-    this.answers = 0
     this.shown = this.empty()
     this.state.value = NONE
     this.version.value++
@@ -167,8 +165,7 @@ export class Figures {
     this.isDone = true
     this.asked = { draws: this.total, at: Date.now() }
     this.coming = this.isShown ? this.empty() : undefined
-    const wait = WAITS[Math.min(this.answers, 1)] ?? 1
-    const headers = { 'Mcb-Registration': this.model.registration.peek(), Prefer: `wait=${wait}` }
+    const headers = { 'Mcb-Registration': this.model.registration.peek(), Prefer: `wait=${WAIT}` }
     this.worker.postMessage({ id: ++this.id, path: this.path, headers, key: key.peek() } satisfies FiguresAsk)
   }
 
@@ -201,7 +198,6 @@ export class Figures {
 
   private finish(): void {
     this.isRunning = false
-    this.answers++
     if (!this.isDone) return
     this.isShown = true
     if (this.coming === undefined) return

@@ -35,7 +35,7 @@ export function VariableView({ table, label }: { readonly table: TableModel; rea
     <div class="v-one">
       <div class="v-one-head">
         <button type="button" onClick={back}>
-          <span aria-hidden="true">‹</span> All variables
+          <span aria-hidden="true">‹</span> All<span class="v-word"> variables</span>
         </button>
         <h2>{label}</h2>
         {place >= 0 && (
@@ -45,10 +45,10 @@ export function VariableView({ table, label }: { readonly table: TableModel; rea
         )}
         <span class="gap" />
         <button type="button" disabled={place <= 0} onClick={() => go(-1)}>
-          <span aria-hidden="true">↑</span> Before
+          <span aria-hidden="true">↑</span> <span class="v-word">Before</span>
         </button>
         <button type="button" disabled={place < 0 || place >= sequence.length - 1} onClick={() => go(1)}>
-          <span aria-hidden="true">↓</span> Next
+          <span aria-hidden="true">↓</span> <span class="v-word">Next</span>
         </button>
       </div>
       {at === undefined || scalar === undefined ? (
