@@ -1,6 +1,6 @@
 /** Keys that do something, wherever the focus is, but in fields where somebody writes. */
 import { signal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 export interface Shortcut {
   /** As in `KeyboardEvent.key`; several with spaces between. */
@@ -19,7 +19,8 @@ export const shortcuts = active
 export function useShortcuts(list: readonly Shortcut[]): void {
   const latest = useRef(list)
   latest.current = list
-  useEffect(
+  // A part that is seen has its keys.
+  useLayoutEffect(
     () => {
       const added = list.map((each, i) => ({ ...each, act: (key: string) => latest.current[i]?.act(key) }))
       active.value = [...added, ...active.value]
