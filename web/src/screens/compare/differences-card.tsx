@@ -18,7 +18,7 @@ export function DifferencesCard({ comparison }: { readonly comparison: Compariso
         </p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
-        <section class="compare-scroller" aria-labelledby="compare-differences" tabIndex={0}>
+        <section class="compare-scroller" aria-label="Table of differences" tabIndex={0}>
           <table class="plain compare-table">
             <thead>
               <tr>

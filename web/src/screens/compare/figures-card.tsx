@@ -56,7 +56,7 @@ export function FiguresCard({ comparison }: { readonly comparison: Comparison })
     <section class="card" aria-labelledby="compare-figures">
       <h2 id="compare-figures">Figures</h2>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys */}
-      <section class="compare-scroller" aria-labelledby="compare-figures" tabIndex={0}>
+      <section class="compare-scroller" aria-label="Table of figures" tabIndex={0}>
         <table class="plain compare-table">
           <thead>
             <tr>
