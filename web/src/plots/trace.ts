@@ -37,7 +37,7 @@ export function tracePlot(options: TraceOptions): Plot {
     title,
     canonical: 'plot_trace',
     sentence: sentenceOf(options),
-    note,
+    note: rangeOf(chains).isCut ? [note, 'warmup goes beyond the picture'].filter(Boolean).join(' · ') : note,
     python,
     draw: (painter, size, theme) => {
       const scales = scalesOf(options, size)
@@ -74,8 +74,23 @@ function scalesOf({ chains, window }: TraceOptions, size: Size): Scales {
   return {
     frame,
     x: linear(window, [frame.left, frame.right]),
-    y: linear(niceDomain(extentOf(...chains.map(({ values }) => values))), [frame.bottom, frame.top]),
+    y: linear(niceDomain(rangeOf(chains).shown), [frame.bottom, frame.top]),
   }
+}
+
+/** Widths of the range of draws behind warmup by which warmup widens the picture at most, in either direction. */
+const MOST_WIDENING = 1
+
+/** Values that are shown: the first draws of warmup may lie so far away that all others would be one line. */
+function rangeOf(chains: readonly TracedChain[]): { readonly shown: [number, number]; readonly isCut: boolean } {
+  const all = extentOf(...chains.map(({ values }) => values))
+  const behind = chains.map(({ at, values, warmup }) => values.filter((_, i) => (at[i] ?? 0) >= warmup))
+  if (behind.every(({ length }) => length < 4)) return { shown: all, isCut: false }
+  const [low, high] = extentOf(...behind)
+  const room = MOST_WIDENING * (high - low)
+  if (!(room > 0)) return { shown: all, isCut: false }
+  const shown: [number, number] = [Math.max(all[0], low - room), Math.min(all[1], high + room)]
+  return { shown, isCut: shown[0] !== all[0] || shown[1] !== all[1] }
 }
 
 function shadeWarmup(painter: Painter, { frame, x }: Scales, chains: readonly TracedChain[], theme: Theme): void {
