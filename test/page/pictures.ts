@@ -1,10 +1,10 @@
 /** `npm run pictures`: every screen of the page, light and dark, wide and on a phone, as PNG files. */
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Page } from 'playwright-core'
 import buildPage from './support/built.ts'
-import { launch, NO_CHROMIUM } from './support/chromium.ts'
+import { launch, NO_CHROMIUM, type TestBrowser } from './support/chromium.ts'
 import { contextOptions } from './support/fixture-options.ts'
 import { hostile, normal, wide, withoutNumbers, withoutStats } from './support/runs/odd.ts'
 import { cmdstan, NO_DATA, posteriordb } from './support/runs/published.ts'
@@ -17,7 +17,8 @@ Pictures of every screen of the page, each light and dark, 1280 × 800 and as a 
 
   --only TEXT   those whose name has this text; may be repeated
   --to FOLDER   where to                                          [pictures]
-  --theme, --size   these alone`
+  --theme, --size   these alone
+  --readme      the picture at the top of README.md instead: docs/images/page.webp`
 
 interface Picture {
   readonly name: string
@@ -70,6 +71,7 @@ const { values } = parseArgs({
     to: { type: 'string', default: 'pictures' },
     theme: { type: 'string' },
     size: { type: 'string' },
+    readme: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
@@ -136,6 +138,15 @@ async function main(): Promise<void> {
   adminKey = keyed.admin
   const live = await fill(open)
   const browser = await launch()
+  if (values.readme) {
+    try {
+      return await takeForReadme(browser, open)
+    } finally {
+      await browser.close()
+      await live.stop()
+      await Promise.all([open.close(), keyed.close()])
+    }
+  }
   const looks = (['wide', 'phone'] as const).flatMap((size) =>
     (['light', 'dark'] as const).map((theme) => ({ size, theme })),
   )
@@ -158,6 +169,27 @@ async function main(): Promise<void> {
     await live.stop()
     await Promise.all([open.close(), keyed.close()])
   }
+}
+
+/** The run that samples, as it is when there is something to say of it. */
+async function takeForReadme({ browser }: TestBrowser, { url, json }: PageServer): Promise<void> {
+  const page = await (await browser.newContext(contextOptions({}))).newPage()
+  await page.goto(`${url}/ui/runs/live`)
+  for (let draws = 0; draws < 4 * 500; draws = (await json('/v1/runs/live/about')).draws) await page.waitForTimeout(500)
+  await settle(page)
+  await page.waitForTimeout(3000)
+  const picture = (await page.screenshot()).toString('base64')
+  const blank = await browser.newPage()
+  // As WebP it is a third as large.
+  const webp = await blank.evaluate(async (png) => {
+    const image = await createImageBitmap(new Blob([Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0))]))
+    const canvas = new OffscreenCanvas(image.width, image.height)
+    canvas.getContext('2d')?.drawImage(image, 0, 0)
+    const blob = await canvas.convertToBlob({ type: 'image/webp', quality: 0.85 })
+    return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(''))
+  }, picture)
+  mkdirSync('docs/images', { recursive: true })
+  writeFileSync('docs/images/page.webp', Buffer.from(webp, 'base64'))
 }
 
 async function take(page: Page, { name, at, after }: Picture, url: string, folder: string): Promise<void> {

@@ -5,6 +5,8 @@ export interface OpenOptions {
   readonly theme?: 'light' | 'dark'
   readonly size?: 'wide' | 'phone'
   readonly reducedMotion?: boolean
+  /** Key of the tabs. */
+  readonly key?: string
 }
 
 const SIZES = {

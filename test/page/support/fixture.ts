@@ -30,6 +30,7 @@ export const test = base
     const context = async (options: OpenOptions = {}) => {
       const opened = await chromium.browser.newContext(contextOptions(options))
       contexts.push(opened)
+      if (options.key !== undefined) await opened.addInitScript(keep, options.key)
       await watch(opened, problems)
       return opened
     }
@@ -50,6 +51,11 @@ export const test = base
       allow: (pattern) => allowed.push(pattern),
     }
   })
+
+/** Keeps a key for the tab, as the page does. */
+function keep(key: string): void {
+  if (location.protocol === 'http:') sessionStorage.setItem('mcb.key', key)
+}
 
 /** Notes all that a page must not do. */
 async function watch(context: BrowserContext, problems: string[]): Promise<void> {
