@@ -14,7 +14,7 @@ import type { TableModel } from './table-model.ts'
 /** Pixels of a row. */
 const ROW = 38
 /** Rows above and below those in view. */
-const SPARE = 5
+const SPARE = 3
 
 export function VariablesTable({ table }: { readonly table: TableModel }) {
   const scroller = useRef<HTMLDivElement>(null)
@@ -33,6 +33,15 @@ export function VariablesTable({ table }: { readonly table: TableModel }) {
     grid.current?.focus({ preventScroll: true })
     reveal(scroller.current, at)
   }
+  const order = more.sort
+  const before = useRef(order)
+  useEffect(() => {
+    if (before.current === order) return
+    before.current = order
+    // In another order, the first rows are what is asked for.
+    table.active.value = 0
+    scroller.current?.scrollTo(0, 0)
+  }, [order])
   useShortcuts([
     { keys: 'j', does: 'next row of the table', act: () => move(table.active.peek() + 1) },
     { keys: 'k', does: 'row before', act: () => move(table.active.peek() - 1) },
