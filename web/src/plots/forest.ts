@@ -120,7 +120,8 @@ function drawRow(painter: Painter, x: Scale, y: number, { median, inner, outer, 
   if (Number.isFinite(outer[0])) painter.line(x(outer[0]), y, x(outer[1]), y, { stroke: colour, width: 1.5 })
   if (Number.isFinite(inner[0])) painter.line(x(inner[0]), y, x(inner[1]), y, { stroke: colour, width: 4.5 })
   if (Number.isFinite(median)) painter.circle(x(median), y, 3.5, { fill: theme.paper, stroke: colour, width: 1.75 })
-  else painter.text(x(x.domain[0]) + 8, y, 'no figures yet', { fill: theme.quiet, baseline: 'middle' })
+  else if (!Number.isFinite(outer[0]))
+    painter.text(x(x.domain[0]) + 8, y, 'no figures yet', { fill: theme.quiet, baseline: 'middle' })
 }
 
 function textOf(row: ForestRow | undefined): string {
