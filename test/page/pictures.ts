@@ -120,7 +120,10 @@ async function settle(page: Page): Promise<void> {
   await page.getByRole('main').waitFor()
   await page
     .waitForFunction(
-      () => !/Reading draws|Opening the run|Asking the server|Loading/.test(document.body.textContent ?? ''),
+      () =>
+        !/Reading (draws|figures)|Opening the run|Asking the server|Loading|being computed|no figures yet/.test(
+          document.body.textContent ?? '',
+        ),
       undefined,
       {
         timeout: 8000,
@@ -205,15 +208,11 @@ async function take(page: Page, { name, at, after }: Picture, url: string, folde
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
 }
 
-/** Charts are painted when they come into view. */
+/** Makes the window as high as the page: charts are painted when they come into view. */
 async function paintAll(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    for (let y = 0; y < document.body.scrollHeight; y += innerHeight / 2) {
-      scrollTo(0, y)
-      await new Promise((resolve) => setTimeout(resolve, 60))
-    }
-    scrollTo(0, 0)
-  })
+  const { width = 1280, height = 800 } = page.viewportSize() ?? {}
+  const whole = await page.evaluate(() => document.documentElement.scrollHeight)
+  await page.setViewportSize({ width, height: Math.max(height, Math.min(whole, 5000)) })
   await settle(page)
 }
 
