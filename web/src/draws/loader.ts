@@ -10,7 +10,7 @@ import type { OpenedRun } from './questions.ts'
 import type { Requests } from './requests.ts'
 import type { Series, Shelf } from './series.ts'
 import { Shared } from './shared.ts'
-import type { Urgency } from './turns.ts'
+import { URGENCY, type Urgency } from './turns.ts'
 
 /** Draws of one element in a chain, by iterations: `stop` is behind the last. */
 export interface Wanted {
@@ -22,6 +22,9 @@ export interface Wanted {
   readonly start: number
   readonly stop: number
 }
+
+/** Values from which on a fetch lets what is looked at go first. */
+const LARGE = 100_000
 
 export interface Waiting {
   readonly urgency: Urgency
@@ -85,7 +88,8 @@ export class Loader {
   }
 
   private async fetch(fetch: Fetch, urgency: Urgency, signal: AbortSignal): Promise<void> {
-    const { chain, start, stop, page } = fetch
+    const { chain, start, stop, page, missing } = fetch
+    if (urgency !== URGENCY.seen && missing.length * (stop - start) > LARGE) await this.requests.quiet(signal)
     for (let from = start; from < stop; from += page) {
       const to = Math.min(stop, from + page)
       const path = `/chains/${chain}/draws?${queryOf(fetch)}&start=${from}&stop=${to}`

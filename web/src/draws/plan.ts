@@ -40,7 +40,7 @@ const MOST_ELEMENTS = 2000
 const MOST_CHARACTERS = 4000
 
 export function planFetches(missing: readonly Missing[], urgency: Urgency): Fetch[] {
-  const most = urgency === URGENCY.ahead ? SMALL_PAGE : PAGE
+  const most = urgency === URGENCY.seen ? PAGE : SMALL_PAGE
   const fetches: Fetch[] = []
   const bundles = new Map<string, Missing[][]>()
   for (const group of grouped(missing, (each) => `${placeOf(each)}/${each.spec.index}`).values()) {

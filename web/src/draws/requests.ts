@@ -1,10 +1,12 @@
 /** Requests for draws: few at once, and urgent ones before others that wait. */
 import { ApiProblem, type ApiRequest, runPath, send } from '../api/http.ts'
 import type { OpenedRun } from './questions.ts'
-import type { Urgency } from './turns.ts'
+import { URGENCY, type Urgency } from './turns.ts'
 
-/** Requests at once: a browser has six connections to a server, and others need some. */
+/** Requests at once: a browser has six connections to a server, and others need some. One is kept for what is looked at. */
 const MOST = 4
+/** Milliseconds for which large requests wait at first, so that what is looked at may be asked for before them. */
+const MANNERS = 300
 
 /** The way that a request takes to the server, as `send` of api/http.ts. */
 export type Send = (path: string, request: ApiRequest) => Promise<Response>
@@ -27,6 +29,8 @@ export class Requests {
   private readonly send: Send
   private readonly waiting: Waiting[] = []
   private open = 0
+  private seen = 0
+  private readonly resting = new Set<() => void>()
 
   constructor(way: Send = send) {
     this.send = way
@@ -43,6 +47,8 @@ export class Requests {
   }
 
   private async get<T>({ run, path, accept, urgency, signal }: Asked, read: (of: Response) => Promise<T>): Promise<T> {
+    const isSeen = urgency === URGENCY.seen
+    if (isSeen) this.seen++
     await this.enter(urgency)
     try {
       signal.throwIfAborted()
@@ -54,11 +60,25 @@ export class Requests {
       })
     } finally {
       this.leave()
+      if (isSeen && --this.seen === 0) for (const wake of this.resting) wake()
     }
   }
 
+  /** Resolves when nothing that is looked at is on its way, for who is about to ask for much. @throws the reason of the signal */
+  async quiet(signal: AbortSignal): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, MANNERS))
+    while (this.seen > 0 && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.resting.add(resolve)
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+      this.resting.clear()
+    }
+    signal.throwIfAborted()
+  }
+
   private enter(urgency: Urgency): Promise<void> {
-    if (this.open < MOST) {
+    if (this.open < (urgency === URGENCY.seen ? MOST : MOST - 1)) {
       this.open++
       return Promise.resolve()
     }
@@ -66,12 +86,12 @@ export class Requests {
   }
 
   private leave(): void {
-    let first = 0
-    for (const [i, { urgency }] of this.waiting.entries()) {
-      if (urgency < (this.waiting[first]?.urgency ?? urgency)) first = i
-    }
-    const [next] = this.waiting.splice(first, 1)
-    if (next === undefined) this.open--
-    else next.begin()
+    this.open--
+    let first: Waiting | undefined
+    for (const each of this.waiting) if (first === undefined || each.urgency < first.urgency) first = each
+    if (first === undefined || this.open >= (first.urgency === URGENCY.seen ? MOST : MOST - 1)) return
+    this.waiting.splice(this.waiting.indexOf(first), 1)
+    this.open++
+    first.begin()
   }
 }
