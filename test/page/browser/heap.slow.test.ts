@@ -21,7 +21,7 @@ async function heapOf(session: CDPSession): Promise<number> {
 }
 
 test.for(['', '?tab=variables&sel=mu'])(
-  `the heap is as large after ${UPDATES} updates, within 20 %%, at "%s"`,
+  `at "%s" the heap is as large after ${UPDATES} updates, within a fifth`,
   { timeout: 300_000 },
   async (tab, { visit }) => {
     const rid = `grows-${tab.length}`
