@@ -1,5 +1,5 @@
 /** Numbers as people read them. */
-import * as fc from 'fast-check'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { count, duration, format, percent, rhatText, significant, withError } from '../../web/src/paint/number.ts'
 import { linear, ticksOf } from '../../web/src/paint/scale.ts'

@@ -80,7 +80,7 @@ let adminKey = ''
 async function unlock(page: Page): Promise<void> {
   await page.getByLabel('Key', { exact: true }).fill(adminKey)
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { level: 1 }).waitFor()
+  await page.getByRole('heading', { level: 1 }).first().waitFor()
 }
 
 async function fill({ backend }: PageServer): Promise<{ stop(): Promise<void> }> {

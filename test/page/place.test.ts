@@ -1,5 +1,5 @@
 /** Addresses: the view is in them, and comes back out of them. */
-import * as fc from 'fast-check'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { addressOf, FIRST_VIEW, type Place, placeOf, TABS } from '../../web/src/app/place.ts'
 

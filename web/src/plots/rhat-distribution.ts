@@ -153,6 +153,9 @@ function drawThresholds(painter: Painter, frame: Frame, x: Scale, theme: Theme):
   }
 }
 
+/** Pixels of a letter, on average. */
+const LETTER_WIDTH = 6.5
+
 function drawWorst(
   painter: Painter,
   frame: Frame,
@@ -164,7 +167,11 @@ function drawWorst(
   const named = worst.filter((place, i) => i === 0 || (rhat[place] as number) > RHAT_WARN)
   for (const [line, place] of named.entries()) {
     const text = `${shortened(label(place))}  ${valueText(rhat[place] as number)}`
-    painter.text(frame.right - 14, frame.top + 16 + 14 * line, text, { fill: theme.ink, align: 'end', baseline: 'top' })
+    const [right, top] = [frame.right - 14, frame.top + 16 + 14 * line]
+    // Bars may stand where the names are.
+    const width = text.length * LETTER_WIDTH
+    painter.rect(right - width, top - 2, width + 4, 14, { fill: theme.paper, opacity: 0.88 })
+    painter.text(right, top, text, { fill: theme.ink, align: 'end', baseline: 'top' })
   }
 }
 
