@@ -20,6 +20,8 @@ const DEBOUNCE_MS = 250
 const CHECKS_REST_MS = 2000
 /** Diagnostics that are kept of a run's history. */
 const TOLD = 400
+/** Milliseconds without news after which the server judges all draws of a run: it takes 2 s, and news come a little late. */
+const SETTLED_MS = 3000
 /** Seconds that an answer to checks may take; what is not ready then is asked for again. */
 const CHECKS_WAIT = 2
 
@@ -69,6 +71,9 @@ export class RunModel {
   private unwatch: () => void = () => {}
   private timer: ReturnType<typeof setTimeout> | undefined
   private checksOf = ''
+  /** Milliseconds since 1970 at which draws were last seen to be new. */
+  private grownAt = 0
+  private checkTimer: ReturnType<typeof setTimeout> | undefined
   private isChecking = false
 
   constructor(rid: string) {
@@ -98,6 +103,7 @@ export class RunModel {
     this.ended.abort()
     this.unwatch()
     clearTimeout(this.timer)
+    clearTimeout(this.checkTimer)
     this.draws.value?.close()
   }
 
@@ -206,6 +212,7 @@ export class RunModel {
       return before?.chain !== chain || before.length !== length
     })
     if (!isNew && chains.length === this.chains.value.length && this.moment.value > 0) return
+    if (this.moment.value > 0 || this.about.value?.state === 'live') this.grownAt = Date.now()
     batch(() => {
       this.chains.value = chains
       this.draws.value?.grow(this.lengths)
@@ -220,9 +227,11 @@ export class RunModel {
     const isOpen = this.stage.value.stage === 'open' && !this.ended.signal.aborted
     if (this.isChecking || !isOpen || this.checksOf === shown()) return
     this.isChecking = true
+    let askedAt = 0
     try {
       for (let progress: number | undefined = 0; progress !== undefined; ) {
         this.checksOf = shown()
+        askedAt = Date.now()
         const asking = { ...this.asking(), registration: this.registration.value, wait: CHECKS_WAIT }
         const answer = await getChecks(this.rid, asking)
         progress = answer.progress
@@ -239,6 +248,16 @@ export class RunModel {
       this.isChecking = false
     }
     // While it grows, checks follow at a distance: the server has others to serve.
-    if (this.checksOf !== shown()) setTimeout(() => void this.check(), CHECKS_REST_MS)
+    if (this.checksOf !== shown()) this.checkAfter(CHECKS_REST_MS)
+    // Of a run that was just written, the server may judge a moment before: once it rests, all its draws are.
+    else if (askedAt - this.grownAt < SETTLED_MS) this.checkAfter(SETTLED_MS)
+  }
+
+  private checkAfter(milliseconds: number): void {
+    clearTimeout(this.checkTimer)
+    this.checkTimer = setTimeout(() => {
+      this.checksOf = ''
+      void this.check()
+    }, milliseconds)
   }
 }
