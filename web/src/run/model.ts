@@ -249,7 +249,7 @@ export class RunModel {
     }
     // While it grows, checks follow at a distance: the server has others to serve.
     if (this.checksOf !== shown()) this.checkAfter(CHECKS_REST_MS)
-    // Of a run that was just written, the server may judge a moment before: once it rests, all its draws are.
+    // A run that was just written may be judged as of a moment before: once it rests, all its draws are judged.
     else if (askedAt - this.grownAt < SETTLED_MS) this.checkAfter(SETTLED_MS)
   }
 
