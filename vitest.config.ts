@@ -54,6 +54,8 @@ export default defineConfig(async () => ({
           exclude: LEFT_OUT,
           globalSetup: ['./test/page/support/built.ts'],
           testTimeout: 120_000,
+          // A browser, a server and a sampler share two cores with other tests: what fails is tried again, and fails for good the third time.
+          retry: 2,
           ...PATIENCE,
         },
       },

@@ -90,8 +90,9 @@ test('keys of the list: / j k Enter', async ({ visit }) => {
 test('keys of the variables: / j Enter', async ({ visit }) => {
   const page = await visit.open(`${server.url}/ui/runs/schools?tab=variables`)
   await settled(page)
+  await page.getByLabel('Filter variables').waitFor()
   await page.keyboard.press('/')
-  expect(await page.evaluate(() => document.activeElement?.matches('input'))).toBe(true)
+  await expect.poll(() => page.evaluate(() => document.activeElement?.matches('input'))).toBe(true)
   await page.keyboard.type('tau')
   await expect.poll(() => page.url()).toContain('vars=tau')
   await page.keyboard.press('Escape')

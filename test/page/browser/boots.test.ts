@@ -14,7 +14,7 @@ afterAll(async () => {
 
 test('an open server shows its runs', async ({ visit }) => {
   const page = await visit.open(`${open.url}/ui/`)
-  await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor()
+  await page.getByRole('heading', { level: 1, name: 'Runs', exact: true }).waitFor()
   expect(await page.getByText('open to this machine').isVisible()).toBe(true)
 })
 

@@ -21,7 +21,7 @@ export async function settled(page: Page): Promise<void> {
   await page.getByRole('main').waitFor()
   await page.waitForFunction(
     () =>
-      !/Reading draws|Opening the run|Asking the server/.test(
+      !/^$|Loading …|Reading draws|Opening the run|Asking the server/.test(
         document.querySelector('main')?.textContent ?? 'Asking the server',
       ),
     undefined,
