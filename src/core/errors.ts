@@ -45,8 +45,10 @@ export const ERRORS = {
   chain_exists: [412, 'The chain exists already'],
   run_replaced: [412, 'The run was deleted and registered again'],
   about_changed: [412, 'The names, notes and facts of the run have changed'],
+  chains_changed: [412, 'The chains of the run have changed'],
   payload_too_large: [413, 'A size limit is exceeded', LIMIT],
   unsupported_media_type: [415, 'The media type or encoding of the body is not supported'],
+  range_not_satisfiable: [416, 'The answer has no such bytes', { length: 'number' }],
   misdirected_request: [421, 'The request is meant for another server'],
   invalid_about: [422, 'The names, notes and facts are not valid'],
   invalid_run_meta: [422, 'The run metadata is not valid', { variable: 'text?', limit: 'number?' }],
@@ -77,7 +79,7 @@ interface CodeFields {
   readonly variable: string
   readonly expected: string | readonly number[]
   readonly actual: string | readonly number[]
-  /** Present length of the chain: the index of the next iteration. */
+  /** Present length of the chain: the index of the next iteration. Where a range is not satisfiable: bytes of the whole answer. */
   readonly length: number
   /** The limit that was exceeded, in bytes unless the detail says otherwise. */
   readonly limit: number

@@ -195,6 +195,30 @@ export interface Store {
   watch?(registration: string, watcher: RunWatcher): Promise<() => void>
 }
 
+/** An object that a writer has sent, by its path. */
+export interface StagedObject {
+  readonly path: string
+  /** Bytes of it. */
+  readonly size: number
+}
+
+/**
+ * Objects of runs: bytes by the id of a run, which need not be registered yet, and a path. Writers that know no batches send
+ * them, and they wait here until they are draws. They count as stored bytes, and go with the run.
+ */
+export interface Staging {
+  /** Keeps an object in place of the one that has this path; resolves when it is durable. The bytes stay the caller's. */
+  stage(rid: string, path: string, data: Uint8Array<ArrayBuffer>): Promise<void>
+  /** Objects of these paths, in their order; undefined for one that is not there. */
+  staged(rid: string, paths: readonly string[]): Promise<readonly (Uint8Array<ArrayBuffer> | undefined)[]>
+  /** All objects whose paths begin so, by path. */
+  listStaged(rid: string, prefix: string): Promise<readonly StagedObject[]>
+  /** Forgets objects; one that is not there is no error. */
+  unstage(rid: string, paths: readonly string[]): Promise<void>
+  /** Forgets all objects of a run. */
+  unstageAll(rid: string): Promise<void>
+}
+
 /** An observer of stores in one process. */
 export interface StoreObserver {
   /** Told when new draws of a batch are durable: how many, and the bytes of the encoded batch. One that was there is not told. */

@@ -40,7 +40,7 @@ export interface Operation {
   readonly handler: (c: AppContext, services: Services) => Response | Promise<Response>
 }
 
-export const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const
+export const METHODS = ['get', 'put', 'post', 'patch', 'delete', 'propfind'] as const
 export type Method = (typeof METHODS)[number]
 
 /** Operations by path, as the router writes it, and method. */

@@ -12,6 +12,7 @@ export async function sendPieces(
   body: AsyncGenerator<Uint8Array<ArrayBuffer>>,
   headers: Readonly<Record<string, string>>,
   stallMs: number,
+  status: 200 | 206 = 200,
 ): Promise<Response> {
   const begun: Uint8Array<ArrayBuffer>[] = []
   while (begun.length < FIRST_PIECES) {
@@ -21,7 +22,7 @@ export async function sendPieces(
   }
   // A generator that is ended before its first step does not end the one inside it: this does.
   const ended = () => body.return(undefined)
-  return c.body(streamOf(behind(begun, body), { place: c.get('place'), stallMs, ended }), 200, headers)
+  return c.body(streamOf(behind(begun, body), { place: c.get('place'), stallMs, ended }), status, headers)
 }
 
 async function* behind(

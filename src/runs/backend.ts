@@ -52,6 +52,7 @@ import { conditionsOf, requireETag, summaryOf } from './lines.ts'
 import { Looks } from './looks.ts'
 import { MomentRead, PageRoom } from './pages.ts'
 import { traceOf } from './trace.ts'
+import { Warmups } from './warmups.ts'
 import { LocalWatches } from './watches.ts'
 
 interface KnownRun {
@@ -78,6 +79,7 @@ export class StoreBackend implements Backend {
   readonly changes = new Queues()
   /** Room for pages of all reads of this backend. */
   readonly room = new PageRoom()
+  private readonly warmups = new Warmups()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
   private retired = false
 
@@ -128,6 +130,11 @@ export class StoreBackend implements Backend {
   async getRunUnchecked(rid: string): Promise<StoreRun | undefined> {
     const known = this.known.get(rid)
     return known === undefined ? this.getRun(rid) : new StoreRun(this, rid, known, false)
+  }
+
+  /** Draws of each chain of a run that are warmup, as of the lengths of `states`. */
+  warmupOf(run: StoreRun, states: readonly ChainState[]): Promise<readonly number[]> {
+    return this.warmups.of(run, states)
   }
 
   /** @param query.rid id of the one run that is wanted */

@@ -35,6 +35,8 @@ const ELSEWHERE = [
   'rate_limited',
   'overloaded',
   'misdirected_request',
+  'chains_changed',
+  'range_not_satisfiable',
 ]
 
 const DOCUMENT = await jsonOf(await newApp().api.get('/openapi.json'))

@@ -51,7 +51,7 @@ export function openApiOf(resources: Resources, version: string): OpenApi {
     paths: Object.fromEntries(
       Object.entries(resources).flatMap(([path, operations]) => {
         const item = itemOf(path, operations)
-        return Object.keys(item).length === 0 ? [] : [[path.replaceAll(/:(\w+)/g, '{$1}'), item]]
+        return Object.keys(item).length === 0 ? [] : [[path.replaceAll(/:(\w+)(\{[^}]*\})?/g, '{$1}'), item]]
       }),
     ),
     components: {
