@@ -18,6 +18,8 @@ import type {
   ReadCursor,
   Registration,
   RunLine,
+  StagedObject,
+  Staging,
   Store,
   StoredAbout,
   StoredRun,
@@ -28,6 +30,7 @@ import type {
 import { ROW_BYTES } from '../core/usage.ts'
 import { prepareBatch } from '../core/wire/read-batch.ts'
 import { equalRunMeta, parseRunMeta } from '../core/wire/run-meta.ts'
+import { MemoryStaging } from './memory-staging.ts'
 import { answeredWeight, countOf, nextCursor, stretchesOf, wantedAt } from './stretches.ts'
 
 /** Weight, in bytes, up to which neighbouring small blocks are joined, as the digits of a binary counter are carried. */
@@ -53,13 +56,14 @@ interface MemoryRun extends Registration {
   diagnostics: RunDiagnostics | null
 }
 
-export class MemoryStore implements Store {
+export class MemoryStore implements Store, Staging {
   readonly writersElsewhere: boolean = false
   private readonly limits: Limits
   private readonly observer: StoreObserver | undefined
   /** Runs by rid, in the order of registration. */
   private readonly runs = new Map<string, MemoryRun>()
   private readonly byRegistration = new Map<string, MemoryRun>()
+  private readonly objects = new MemoryStaging()
   private registered = 0
 
   constructor(limits: Limits = DEFAULT_LIMITS, observer?: StoreObserver) {
@@ -100,7 +104,8 @@ export class MemoryStore implements Store {
 
   async remove(rid: string): Promise<boolean> {
     const run = this.runs.get(rid)
-    if (run === undefined) return false
+    const hadObjects = this.objects.forget(rid)
+    if (run === undefined) return hadObjects
     this.runs.delete(rid)
     this.byRegistration.delete(run.registration)
     return true
@@ -189,7 +194,7 @@ export class MemoryStore implements Store {
   }
 
   async usage(): Promise<Usage> {
-    let bytes = 0
+    let bytes = this.objects.bytes()
     for (const { rid, registration, meta, chains, document } of this.runs.values()) {
       bytes += ROW_BYTES + rid.length + registration.length + meta.length
       if (document !== '') bytes += ROW_BYTES + new TextEncoder().encode(document).length
@@ -201,6 +206,27 @@ export class MemoryStore implements Store {
   async clear(): Promise<void> {
     this.runs.clear()
     this.byRegistration.clear()
+    this.objects.clear()
+  }
+
+  stage(rid: string, path: string, data: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.objects.stage(rid, path, data)
+  }
+
+  staged(rid: string, paths: readonly string[]) {
+    return this.objects.staged(rid, paths)
+  }
+
+  listStaged(rid: string, prefix: string): Promise<StagedObject[]> {
+    return this.objects.listStaged(rid, prefix)
+  }
+
+  unstage(rid: string, paths: readonly string[]): Promise<void> {
+    return this.objects.unstage(rid, paths)
+  }
+
+  unstageAll(rid: string): Promise<void> {
+    return this.objects.unstageAll(rid)
   }
 
   async ping(): Promise<void> {}

@@ -1,6 +1,6 @@
 /**
  * A store that accepts and forgets, for measuring samplers. Runs, chains and their lengths are real, and every batch is
- * validated; its draws are gone, so a retry is believed, and reading draws is an error.
+ * validated; its draws are gone, so a retry is believed, and reading draws is an error. Staged objects are kept until they are draws.
  */
 import type { RunDiagnostics } from '../core/diagnostics/run-diagnostics.ts'
 import { overlapOf } from '../core/draws/append-rule.ts'
@@ -17,6 +17,8 @@ import type {
   Read,
   Registration,
   RunLine,
+  StagedObject,
+  Staging,
   Store,
   StoredAbout,
 } from '../core/store.ts'
@@ -24,7 +26,7 @@ import { prepareBatch } from '../core/wire/read-batch.ts'
 import { parseRunMeta } from '../core/wire/run-meta.ts'
 import { MemoryStore } from './memory.ts'
 
-export class NullStore implements Store {
+export class NullStore implements Store, Staging {
   readonly writersElsewhere = false
   private readonly limits: Limits
   private readonly runs: MemoryStore
@@ -137,6 +139,26 @@ export class NullStore implements Store {
   }
 
   async ping(): Promise<void> {}
+
+  stage(rid: string, path: string, data: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.runs.stage(rid, path, data)
+  }
+
+  staged(rid: string, paths: readonly string[]) {
+    return this.runs.staged(rid, paths)
+  }
+
+  listStaged(rid: string, prefix: string): Promise<StagedObject[]> {
+    return this.runs.listStaged(rid, prefix)
+  }
+
+  unstage(rid: string, paths: readonly string[]): Promise<void> {
+    return this.runs.unstage(rid, paths)
+  }
+
+  unstageAll(rid: string): Promise<void> {
+    return this.runs.unstageAll(rid)
+  }
 }
 
 function key(registration: string, chain: number): string {
