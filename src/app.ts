@@ -27,7 +27,7 @@ import type { Management } from './http/management.ts'
 import type { Meter } from './http/meter.ts'
 import { metered } from './http/metered.ts'
 import { misdirected } from './http/misdirected.ts'
-import { mount } from './http/mount.ts'
+import { mount, RUN_PATH, SHARED_PATH } from './http/mount.ts'
 import { OpenAnswers } from './http/open-answers.ts'
 import { openApiOf } from './http/openapi/openapi-document.ts'
 import type { Resources, Services } from './http/operation.ts'
@@ -167,9 +167,12 @@ function prepare(app: Hono<AppEnv>, options: Surroundings): void {
   if (hosts !== undefined) app.use(misdirected({ hosts, origins, ...(publicUrl !== undefined && { publicUrl }) }))
   if (origins.length > 0) app.use(cors({ ...CORS_HEADERS, origin: origins.includes('*') ? '*' : [...origins] }))
   app.use(announceLength)
-  for (const path of ['/v1/runs', '/v1/runs/:rid', '/v1/runs/:rid/chains', '/openapi.json']) app.use(path, compressed())
-  app.use('/v1/runs/:rid/about', compressed('strong'))
-  for (const door of ['summary', 'checks', 'trace']) app.get(`/v1/runs/:rid/${door}`, compressed())
+  for (const path of ['/v1/runs', '/openapi.json']) app.use(path, compressed())
+  for (const path of [RUN_PATH, SHARED_PATH]) {
+    for (const document of ['', '/chains']) app.use(path + document, compressed())
+    app.use(`${path}/about`, compressed('strong'))
+    for (const door of ['summary', 'checks', 'trace']) app.get(`${path}/${door}`, compressed())
+  }
   // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
   app.onError(handleErrors(report))

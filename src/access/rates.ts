@@ -21,15 +21,15 @@ export class TokenBucket {
     this.at = now
   }
 
-  /** Takes one of so many a minute, if there is one. The number may change from call to call. */
-  take(perMinute: number, now: number): Allowance {
+  /** Takes `tokens` of so many a minute, by default one, if they are there. The number may change from call to call. */
+  take(perMinute: number, now: number, tokens = 1): Allowance {
     const perMs = perMinute / 60_000
     this.used = Math.min(perMinute, Math.max(0, this.used - Math.max(0, now - this.at) * perMs))
     this.at = now
-    const allowed = this.used + 1 <= perMinute
-    if (allowed) this.used++
+    const allowed = this.used + tokens <= perMinute
+    if (allowed) this.used += tokens
     const remaining = Math.floor(perMinute - this.used)
-    const missing = Math.max(0, this.used + 1 - perMinute)
+    const missing = Math.max(0, this.used + tokens - perMinute)
     return {
       allowed,
       remaining,
@@ -46,12 +46,12 @@ const COUNTED_TENANTS = 10_000
 export class Rates {
   private readonly buckets = new LruMap<number, TokenBucket>(COUNTED_TENANTS)
 
-  take(tenant: number, perMinute: number, now: number): Allowance {
+  take(tenant: number, perMinute: number, now: number, tokens = 1): Allowance {
     let bucket = this.buckets.get(tenant)
     if (bucket === undefined) {
       bucket = new TokenBucket(now)
       this.buckets.set(tenant, bucket)
     }
-    return bucket.take(perMinute, now)
+    return bucket.take(perMinute, now, tokens)
   }
 }

@@ -14,15 +14,18 @@ const KEYS_IN_TEXT = new RegExp(
 const CREDENTIALS = /\b(basic|bearer)((?:[\s+:]|%(?:25)*20)+)[^\s"'&]+/gi
 /** `mcb_` in base64, at each of its three places among the bytes. */
 const KEY_IN_BASE64 = /bWNiX|1jYl[89]|tY2Jf/
+/** The place of a share key in a path, and all that stands there: half a key is no key, and still a secret. */
+const SHARED_PATHS = /(^|[\s"'(]|:\/\/[^\s/"']*)\/s\/[^\s/?#"']+/gi
 const WORDS = /[\w%+/=-]{20,}/g
 /** Every text with a key has one of these, and nearly no other text has. */
-const SUSPICIOUS = /mcb_|%|basic|bearer|bWNiX|1jYl|tY2Jf/i
+const SUSPICIOUS = /\/s\/|mcb_|%|basic|bearer|bWNiX|1jYl|tY2Jf/i
 
 /** The text without the secrets of the keys in it, in any spelling: percent-encoded, in base64, in other case. */
 export function withoutKeys(text: string): string {
   if (!SUSPICIOUS.test(text)) return text
   return text
     .replace(CREDENTIALS, '$1$2…')
+    .replace(SHARED_PATHS, '$1/s/…')
     .replace(KEYS_IN_TEXT, 'mcb_$1_…')
     .replace(WORDS, (word) => (hidesKey(percentDecoded(word)) ? '…' : word))
 }

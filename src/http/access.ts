@@ -26,6 +26,7 @@ export function openAccess(openBackend: () => StoreBackend, isLocal: IsLocal): A
       }
       if (needs === 'operator' || needs === 'operator or admin') throw noKeysHere()
       if (needs === 'nothing') return next()
+      refuseShareKey(c)
       c.set('caller', { kind: 'anyone' })
       c.set('stillAllowed', async () => true)
       c.set('backend', openBackend())
@@ -74,14 +75,25 @@ export function keyedAccess({ keyring, operatorToken, openBackend, now, addressO
     return found !== undefined && !found.tenant.suspended
   }
 
-  return ({ needs, oneRun }) =>
+  /** The run of a share key in the path: any other key there is none. */
+  const shareOf = async (c: AppContext, text: string): Promise<Caller> => {
+    const caller = await callerOf(c, text)
+    const run = caller.kind === 'key' && caller.key.share ? caller.key.run : null
+    if (run === null)
+      throw failure(c, 'only a share key may stand in a path; send any other as "Authorization: Bearer mcb_…"')
+    c.set('sharedRun', run)
+    return caller
+  }
+
+  return ({ needs, oneRun, cost = () => 1 }) =>
     createMiddleware<AppEnv>(async (c, next) => {
       if (needs === 'nothing') return next()
-      const text = keyTextOf(c.req.header('Authorization'))
-      const caller = await callerOf(c, text)
+      const shareKey = shareKeyOf(c)
+      const text = shareKey ?? keyTextOf(c.req.header('Authorization'))
+      const caller = await (shareKey === undefined ? callerOf(c, text) : shareOf(c, shareKey))
       c.set('caller', caller)
       if (caller.kind === 'key') {
-        takeFromRate(c, rates, caller, now())
+        takeFromRate(c, rates, caller, { tokens: cost(c), now: now() })
         requireScope(caller.key, needs)
         requireRun(c, caller.key, oneRun)
         c.set('backend', openBackend(caller.tenant.storage))
@@ -96,6 +108,16 @@ export function keyedAccess({ keyring, operatorToken, openBackend, now, addressO
 /** The tenant of a key as errors name it. A key for one run alone, such as a share, learns nothing of its tenant. */
 export function describeTenant({ key, tenant }: FoundKey | Extract<Caller, { kind: 'key' }>): string {
   return key.run === null ? `tenant "${tenant.name}"` : 'the tenant of this key'
+}
+
+/** The key in a path of shares, whatever it is; undefined for other paths. */
+function shareKeyOf(c: AppContext): string | undefined {
+  return c.req.param('shareKey')
+}
+
+function refuseShareKey(c: AppContext): void {
+  if (shareKeyOf(c) === undefined) return
+  throw new McbError('unauthorized', 'this server has no keys, and so no shares: read /v1/runs/{rid}/… instead')
 }
 
 /** A key as Bearer, or as the password of HTTP Basic (RFC 7617), for tools that know nothing else. */
@@ -123,7 +145,7 @@ function requireScope({ scopes }: KeyRecord, needs: Need): void {
 
 function requireRun(c: AppContext, { run }: KeyRecord, oneRun: 'handled' | undefined): void {
   if (run === null) return
-  const rid = c.req.param('rid')
+  const rid = c.get('sharedRun') ?? c.req.param('rid')
   if (rid === undefined ? oneRun === 'handled' : rid === run) return
   throw new McbError('forbidden', `the key is for run "${run}" alone`)
 }
@@ -133,11 +155,16 @@ function requireRun(c: AppContext, { run }: KeyRecord, oneRun: 'handled' | undef
  *
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/
  */
-function takeFromRate(c: AppContext, rates: Rates, caller: Extract<Caller, { kind: 'key' }>, now: number): void {
+function takeFromRate(
+  c: AppContext,
+  rates: Rates,
+  caller: Extract<Caller, { kind: 'key' }>,
+  { tokens, now }: { readonly tokens: number; readonly now: number },
+): void {
   const { id, limits } = caller.tenant
   const { requestsPerMinute: limit } = limits
   if (limit === null) return
-  const { allowed, remaining, reset, retryAfter } = rates.take(id, limit, now)
+  const { allowed, remaining, reset, retryAfter } = rates.take(id, limit, now, tokens)
   if (caller.key.run !== null) {
     if (allowed) return
     throw new McbError('rate_limited', `${describeTenant(caller)} sends too many requests`, { retryAfter })

@@ -12,6 +12,8 @@ export interface AppEnv {
     caller: Caller
     /** Resolves to true while the caller would still be let in; for answers that take long. */
     stillAllowed: () => Promise<boolean>
+    /** The run of the share key in the path, where there is one. */
+    sharedRun: string
     /** The backend of the request's tenant; it can reach nothing else. */
     backend: StoreBackend
     /** The body's share of the budget, once it is being read. */

@@ -5,8 +5,31 @@ import type { AppEnv } from './context.ts'
 import type { RouteMeter } from './meter.ts'
 import { METHODS, type Method, type Operation, type Resources, type Services } from './operation.ts'
 
+/** Begin of paths that name a run, and of those where a share key stands for the run that it is for (docs/protocol.md §12). */
+export const RUN_PATH = '/v1/runs/:rid'
+export const SHARED_PATH = '/s/:shareKey'
+
 /** Mounts resources with their methods; any other method is 405 with `Allow`, before a key is looked at. */
 export function mount(app: Hono<AppEnv>, services: Services, resources: Resources): void {
+  mountAll(app, services, resources)
+  mountAll(app, services, sharedResources(resources))
+}
+
+/** The path at which a share key reads what is at `path`; undefined for a path that names no run. */
+function sharedPath(path: string): string | undefined {
+  return path.startsWith(RUN_PATH) ? SHARED_PATH + path.slice(RUN_PATH.length) : undefined
+}
+
+function sharedResources(resources: Resources): Resources {
+  return Object.fromEntries(
+    Object.entries(resources).flatMap(([path, { get }]) => {
+      const shared = sharedPath(path)
+      return shared === undefined || get === undefined ? [] : [[shared, { get }]]
+    }),
+  )
+}
+
+function mountAll(app: Hono<AppEnv>, services: Services, resources: Resources): void {
   for (const [path, operations] of Object.entries(resources)) {
     const route = services.meter?.route(path)
     const allow: string[] = []

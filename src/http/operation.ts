@@ -35,6 +35,8 @@ export interface Operation {
   readonly oneRun?: 'handled'
   /** `events` where the answer goes on for as long as somebody watches. */
   readonly answer?: 'events'
+  /** Tokens of the tenant's rate that a request takes; 1 when absent. */
+  readonly cost?: (c: AppContext) => number
   /** Description in /openapi.json; `hidden` for an operation that is no part of the API. */
   readonly describe: Description | 'hidden'
   readonly handler: (c: AppContext, services: Services) => Response | Promise<Response>
@@ -59,7 +61,7 @@ export interface Services {
   /** Computes summaries and checks of runs, for all tenants, and keeps what lists show of them. */
   readonly diagnoses: Diagnoses
   /** Gives a request its caller and that caller's backend: the one place where that happens. */
-  readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun' | 'answer'>) => MiddlewareHandler<AppEnv>
+  readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun' | 'answer' | 'cost'>) => MiddlewareHandler<AppEnv>
   /** Management of tenants and keys; absent where there are none. */
   readonly management: Management | undefined
   /** The backend under a tenant's name in the storage; handlers have that of their caller in the context. */

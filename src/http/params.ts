@@ -9,7 +9,7 @@ import type { AppContext } from './context.ts'
 import { TENANT_NAME, TENANT_TEXT } from './json-body.ts'
 
 export function ridParam(c: AppContext): string {
-  const rid = c.req.param('rid') ?? ''
+  const rid = c.get('sharedRun') ?? c.req.param('rid') ?? ''
   if (isRunId(rid)) return rid
   throw new McbError('invalid_parameter', 'a run id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ -')
 }

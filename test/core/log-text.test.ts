@@ -48,6 +48,14 @@ describe('one line', () => {
   })
 })
 
+test('a share key in a path, whole or not, is none', () => {
+  for (const key of [KEY, KEY.slice(0, 30), KEY.slice(9), 'nonsense']) {
+    expect(withoutKeys(`GET /s/${key}/data.zarr/zarr.json 401`)).toBe('GET /s/…/data.zarr/zarr.json 401')
+    expect(withoutKeys(`"https://draws.example/s/${key}"`)).toBe('"https://draws.example/s/…"')
+  }
+  expect(withoutKeys('/v1/runs/s/chains')).toBe('/v1/runs/s/chains')
+})
+
 describe('keys', () => {
   const hex = (text: string) => Array.from(text, (c) => `%${c.charCodeAt(0).toString(16)}`).join('')
   test.each([

@@ -210,17 +210,55 @@ async function ask(name: string, route: Route, credential: Credential): Promise<
 test('no route is missing from the table', () => {
   const mounted = world.app.routes
     .filter(({ method, path }) => method !== 'ALL' && path !== '/*' && path !== '*')
-    .map(({ method, path }) => `${method} ${path}`)
-  expect([...new Set(mounted)].sort()).toEqual(Object.keys(ROUTES).sort())
+    .map(({ method, path }) => `${method} ${path.replaceAll(/\{[^}]*\}/g, '')}`)
+  const isShared = (name: string) => name.startsWith('GET /s/')
+  const own = new Set(mounted.filter((name) => !isShared(name)))
+  expect([...own].sort()).toEqual(Object.keys(ROUTES).sort())
+  const read = [...own].filter((name) => name.startsWith('GET /v1/runs/:rid'))
+  const shared = read.map((name) => name.replace('/v1/runs/:rid', '/s/:shareKey'))
+  expect([...new Set(mounted.filter(isShared))].sort()).toEqual(shared.sort())
 })
 
 test('no route is missing from the document', () => {
   const documented = Object.entries<object>(DOCUMENT.paths).flatMap(([path, item]) =>
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
   )
-  const known = Object.keys(ROUTES).filter((name) => !/openapi|docs|shared|\/ui/.test(name))
+  const known = Object.keys(ROUTES).filter((name) => !/openapi|docs|shared|\/ui|PROPFIND/.test(name))
   const shown = known.flatMap((name) => (name.startsWith('GET') ? [name, name.replace('GET', 'HEAD')] : [name]))
   expect(documented.sort()).toEqual(shown.sort())
+})
+
+describe('a share key in the path', () => {
+  const read = Object.entries(ROUTES).filter(([name]) => name.startsWith('GET /v1/runs/:rid'))
+  const at = (key: string, path: string) => path.replace('/v1/runs/r', `/s/${key}`)
+
+  test.each(read)('%s', async (name, { path, ok }) => {
+    await restore()
+    const { key } = await jsonOf(await world.call(tokens.write, 'POST', '/v1/runs/r/shares', {}))
+    const share = String(key)
+    const answer = await world.api.get(at(share, path))
+    await answer.body?.cancel().catch(() => undefined)
+    expect(answer.status).toBe(name.includes('in.zarr') ? 403 : ok)
+    for (const credential of CREDENTIALS) {
+      const refused = await world.api.get(at(tokens[credential] ?? 'none', path))
+      expect([refused.status, await refused.text()]).toEqual([
+        REFUSED[credential] === 403 ? 403 : 401,
+        expect.any(String),
+      ])
+    }
+    // A header does not make up for the key in the path, nor for the scope that it has not.
+    expect((await world.api.get(at('none', path), bearer(tokens.admin))).status).toBe(401)
+    expect((await world.api.request('POST', at(share, path), { headers: bearer(tokens.admin) })).status).toBe(405)
+    expect(world.reports).toEqual([])
+  })
+
+  test('of a run that is deleted', async () => {
+    await restore()
+    const { key } = await jsonOf(await world.call(tokens.write, 'POST', '/v1/runs/r/shares', {}))
+    expect((await world.api.get(`/s/${key}`)).status).toBe(200)
+    expect((await world.call(tokens.admin, 'DELETE', '/v1/runs/r')).status).toBe(204)
+    expect([401, 404]).toContain((await world.api.get(`/s/${key}`)).status)
+  })
 })
 
 describe.each(Object.entries(ROUTES))('%s', (name, route) => {

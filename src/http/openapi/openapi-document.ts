@@ -15,6 +15,7 @@ const DESCRIPTION = `- Protobuf bodies are \`application/x-protobuf\` or \`appli
 - An error is \`application/problem+json\` with a stable \`code\`. What is at no path is 404 \`not_found\`; a method that a path
   does not know is 405 \`method_not_allowed\` with \`Allow\`.
 - Every answer carries \`X-Request-Id\`, \`Cache-Control: private, no-cache\` and \`Vary: Accept, Authorization\`.
+- A share key reads its run without a header at \`/s/{shareKey}/…\`, which stands for \`/v1/runs/{rid}/…\` with GET and HEAD.
 - A server without keys lets everybody in as the one tenant \`local\`, and answers 403 \`forbidden\` where tenants and keys are managed.`
 
 const TAGS = [
