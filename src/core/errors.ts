@@ -79,7 +79,7 @@ interface CodeFields {
   readonly variable: string
   readonly expected: string | readonly number[]
   readonly actual: string | readonly number[]
-  /** Present length of the chain: the index of the next iteration. Where a range is not satisfiable: bytes of the whole answer. */
+  /** Present length of the chain: the index of the next iteration. A range that is not satisfiable tells the bytes of the whole answer here. */
   readonly length: number
   /** The limit that was exceeded, in bytes unless the detail says otherwise. */
   readonly limit: number
