@@ -16,14 +16,28 @@ const LIST_ITEMS = 10_000
 export function plainAttributes(meta: RunMeta): { [key: string]: JsonValue } {
   let left = LIST_ITEMS
   const plain = (value: mcbackend.ExtendedValue.$Properties): JsonValue => {
-    if (value.kind !== 'ndarrayValue') return onlyMember(attributeToJson(value))
-    const array = value.ndarrayValue ?? {}
-    const listed = listable(array, left)
-    if (listed === undefined) return ndarrayToJson(array)
-    left -= itemsOf(listed.shape)
-    return nested(listed)
+    const { json, items } = plainWithin(value, left)
+    left -= items
+    return json
   }
   return Object.fromEntries(Object.entries(meta.attributes ?? {}).map(([key, value]) => [key, plain(value)]))
+}
+
+/** One attribute, as `plainAttributes` gives it. */
+export function plainAttribute(value: mcbackend.ExtendedValue.$Properties): JsonValue {
+  return plainWithin(value, LIST_ITEMS).json
+}
+
+/** @param most items of lists that an array may become */
+function plainWithin(
+  value: mcbackend.ExtendedValue.$Properties,
+  most: number,
+): { readonly json: JsonValue; readonly items: number } {
+  if (value.kind !== 'ndarrayValue') return { json: onlyMember(attributeToJson(value)), items: 0 }
+  const array = value.ndarrayValue ?? {}
+  const listed = listable(array, most)
+  if (listed === undefined) return { json: ndarrayToJson(array), items: 0 }
+  return { json: nested(listed), items: itemsOf(listed.shape) }
 }
 
 /** The value of an object with one member; null for one of none, which is an attribute without a kind. */

@@ -19,6 +19,12 @@ export function warmupFlag({ stats }: Schema): RigidNumbers | undefined {
   return undefined
 }
 
+/** The stats that can mark warmup: each sampler of a compound one may have its own. */
+export function warmupFlags({ stats }: Schema): readonly ColumnSpec[] {
+  const isNamed = (own: string) => NAMES.some((name) => own === name || own.endsWith(`__${name}`))
+  return [...stats.values()].filter((spec) => isFlag(spec) && isNamed(spec.name))
+}
+
 function isFlag(spec: ColumnSpec | undefined): spec is RigidNumbers {
   return spec?.kind === 'rigid-numbers' && spec.dtype === 'bool' && spec.shape.length === 0
 }

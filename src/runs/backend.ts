@@ -52,6 +52,7 @@ import { conditionsOf, requireETag, summaryOf } from './lines.ts'
 import { Looks } from './looks.ts'
 import { MomentRead, PageRoom } from './pages.ts'
 import { traceOf } from './trace.ts'
+import { Trees } from './trees.ts'
 import { Warmups } from './warmups.ts'
 import { LocalWatches } from './watches.ts'
 
@@ -79,6 +80,7 @@ export class StoreBackend implements Backend {
   readonly changes = new Queues()
   /** Room for pages of all reads of this backend. */
   readonly room = new PageRoom()
+  readonly trees = new Trees()
   private readonly warmups = new Warmups()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ parsed }) => parsed.weight)
   private retired = false

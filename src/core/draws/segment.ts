@@ -354,7 +354,8 @@ export function fillSegment(spec: ColumnSpec, count: number): Bytes {
   return packSegment(spec, { words, lengths: new Uint32Array(), payload: fillElements(spec, count * elements) })
 }
 
-function fillElements(spec: { dtype: string; itemSize: number }, count: number): Bytes {
+/** `count` elements of the fill value. */
+export function fillElements(spec: { dtype: string; itemSize: number }, count: number): Bytes {
   const bytes = new Uint8Array(count * spec.itemSize)
   if (spec.dtype === 'float64') new BigUint64Array(bytes.buffer).fill(0x7ff8000000000000n)
   if (spec.dtype === 'float32') new Uint32Array(bytes.buffer).fill(0x7fc00000)
