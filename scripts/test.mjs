@@ -100,11 +100,24 @@ const STEPS = [
     in: ['all'],
     ...vitest('clickhouse', 'yes', ...projects('clickhouse', 'workers-clickhouse')),
   },
+  // Behind those of the package, whose libraries they use as well.
+  {
+    name: 'Environments of the readers',
+    in: ['all'],
+    meanwhile: true,
+    command: npm('test:readers', '--only-install'),
+  },
   { name: 'Tests, with the slow ones', in: ['all'], ...vitest('all', 'yes', ...ON_NODE_AND_WORKERD) },
   { name: 'The page, in Chromium', in: ['all'], ...vitest('page', 'yes', ...projects('page')) },
   { name: `Python package, on ${PYTHONS[0]}`, in: ['all'], ...pythonPackage(PYTHONS[0]) },
   // Without the tests of network and disk, which meet none of the libraries that a newer Python has.
   { name: `Python package, on ${PYTHONS[1]}`, in: ['all'], ...pythonPackage(PYTHONS[1], '--lean') },
+  {
+    name: 'Readers and writers of others',
+    in: ['all'],
+    command: npm('test:readers', `--report=${report('readers')}`),
+    counts: () => JSON.parse(readFileSync(report('readers'), 'utf8')),
+  },
   { name: 'Packages, on the platforms that they are for', in: ['all'], command: npm('test:packages') },
   { name: 'The OpenAPI document, read by tools of others', in: ['all'], command: npm('test:openapi') },
 ]
@@ -222,9 +235,10 @@ function parentFolder() {
   return bavail * bsize >= LEAST_BYTES ? IN_MEMORY : tmpdir()
 }
 
-function npm(script) {
+function npm(script, ...options) {
   const path = process.env.npm_execpath
-  return path === undefined ? ['npm', 'run', '--silent', script] : ours(path, 'run', '--silent', script)
+  const command = ['run', '--silent', script, ...(options.length > 0 ? ['--', ...options] : [])]
+  return path === undefined ? ['npm', ...command] : ours(path, ...command)
 }
 
 /** Options by which these versions of Python are chosen. */

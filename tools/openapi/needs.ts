@@ -78,13 +78,14 @@ function findGo(): string | undefined {
 }
 
 /** Only as root of a Debian, as in CI's containers: nobody else's machine is changed. */
-async function fromApt(packages: readonly string[], find: () => string | undefined): Promise<string | undefined> {
+export async function fromApt<T>(packages: readonly string[], find: () => T | undefined): Promise<T | undefined> {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return undefined
   console.log(`Installing ${packages.join(' and ')} …`)
   const quiet = { env: { DEBIAN_FRONTEND: 'noninteractive' } }
   try {
     await run(['apt-get', 'update', '-qq'], quiet)
-    await run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...packages], quiet)
+    const install = ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120']
+    await run([...install, ...packages], quiet)
   } catch (error) {
     console.log(`apt-get: ${String(error)}`)
   }
