@@ -49,6 +49,7 @@ import { summaryRoutes } from './routes/summary.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { traceRoutes } from './routes/trace.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
+import { zarrRoutes } from './routes/zarr.ts'
 import type { StoreBackend } from './runs/backend.ts'
 import { type Diagnosed, Diagnoses } from './runs/diagnoses.ts'
 import { VERSION } from './version.ts'
@@ -125,6 +126,7 @@ const RESOURCES: Resources = {
   ...summaryRoutes,
   ...checkRoutes,
   ...traceRoutes,
+  ...zarrRoutes,
   ...eventRoutes,
   ...shareRoutes,
   ...whoamiRoutes,
@@ -172,6 +174,7 @@ function prepare(app: Hono<AppEnv>, options: Surroundings): void {
     for (const document of ['', '/chains']) app.use(path + document, compressed())
     app.use(`${path}/about`, compressed('strong'))
     for (const door of ['summary', 'checks', 'trace']) app.get(`${path}/${door}`, compressed())
+    for (const form of ['', '/ragged']) app.get(`${path}${form}/data.zarr/:path{.*zarr\\.json}`, compressed())
   }
   // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())

@@ -8,4 +8,6 @@ export const JSON_TYPE = 'application/json'
 export const MERGE_PATCH = 'application/merge-patch+json'
 export const CSV_TYPE = 'text/csv'
 export const PROBLEM_TYPE = 'application/problem+json'
+/** Bytes of a form that their address tells. */
+export const OCTETS = 'application/octet-stream'
 export const EVENT_STREAM = 'text/event-stream'

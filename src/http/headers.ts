@@ -33,6 +33,7 @@ export const CORS_HEADERS = {
     'Last-Event-ID',
     'Mcb-Registration',
     'Prefer',
+    'Range',
     'X-Request-Id',
   ],
   exposeHeaders: [

@@ -13,6 +13,7 @@ import { ridParam } from '../http/params.ts'
 import { readPatch } from '../http/patch-body.ts'
 import { countAdded, requireRoom } from '../http/quota.ts'
 import { REGISTRATION, withRun } from '../http/run-of-request.ts'
+import { shownFacts } from '../http/shown-facts.ts'
 import { requireETag } from '../runs/lines.ts'
 
 const getAbout: Operation = {
@@ -83,14 +84,6 @@ function answer(c: AppContext, services: Services, about: RunAbout, registration
   c.header(REGISTRATION, registration)
   c.header('Content-Type', JSON_TYPE)
   return c.body(bytes, 200)
-}
-
-/** The facts that the caller may see: machines and versions are none of the business of those whom a run is shown to. */
-function shownFacts(c: AppContext, facts: RunAbout['facts']): RunAbout['facts'] {
-  const caller = c.get('caller')
-  if (caller.kind !== 'key' || !caller.key.share) return facts
-  const { environment: _hidden, ...shown } = facts
-  return shown
 }
 
 export const aboutRoutes: Resources = {

@@ -1,5 +1,5 @@
 /** Parts of routes' descriptions in /openapi.json: bodies and answers. */
-import { CSV_TYPE, EVENT_STREAM, JSON_TYPE, MERGE_PATCH, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
+import { CSV_TYPE, EVENT_STREAM, JSON_TYPE, MERGE_PATCH, OCTETS, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
 import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Content, Description, JsonSchema, RequestBody, ResponseObject } from './types.ts'
@@ -73,6 +73,12 @@ export const drawsResponse: ResponseObject = {
   description: 'All columns come from one moment; protobuf unless Accept prefers JSON',
   headers: headersWith(['ETag', 'Content-Length']),
   content: { [JSON_TYPE]: { schema: ref('DrawDocument') }, ...protobuf(DRAWS) },
+}
+
+export const zarrResponse: ResponseObject = {
+  description: 'A document, or the bytes of a chunk',
+  headers: headersWith(['ETag', 'Content-Length', 'Content-Encoding']),
+  content: { [JSON_TYPE]: { schema: ref('ZarrDocument') }, [OCTETS]: binary('A whole chunk') },
 }
 
 const SUMMARY = `variable,index,label,mean,sd,ess_bulk,ess_tail,rhat\r

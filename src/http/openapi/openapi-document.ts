@@ -24,6 +24,7 @@ const TAGS = [
   { name: 'Chains', description: 'The chains of a run, and how long they are' },
   { name: 'Draws', description: 'Iterations of a chain: batches in, slices out' },
   { name: 'Diagnostics', description: 'Figures and pictures of the draws, and how far they can be trusted' },
+  { name: 'Doors', description: 'Runs in the forms of other tools, without a client' },
   { name: 'Keys', description: 'Keys of a tenant, and links that share a run' },
   { name: 'Tenants', description: 'What the operator of a server does' },
 ]

@@ -22,6 +22,14 @@ export const PATH_PARAMETERS: Readonly<Record<string, Parameter>> = {
     schema: ref('ChainNumber'),
     example: 0,
   },
+  path: {
+    name: 'path',
+    in: 'path',
+    required: true,
+    description: 'Key in the hierarchy, in which `/` stands as it is; names are percent-encoded',
+    schema: { type: 'string', minLength: 1 },
+    example: 'zarr.json',
+  },
   tenant: {
     name: 'tenant',
     in: 'path',

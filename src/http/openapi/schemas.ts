@@ -262,6 +262,16 @@ const DOCUMENTS: JsonSchemas = {
     description: 'mcbackend.RunMeta as canonical proto3 JSON; what has its default is left out',
     examples: [{ rid: 'eight-schools', ...EIGHT_SCHOOLS }],
   },
+  ZarrDocument: {
+    type: 'object',
+    description: 'The zarr.json of a group or an array, as the core specification of Zarr v3 has it',
+    properties: {
+      zarr_format: { type: 'integer', const: 3 },
+      node_type: { type: 'string', enum: ['group', 'array'] },
+      attributes: { type: 'object' },
+    },
+    required: ['zarr_format', 'node_type', 'attributes'],
+  },
   VariableDocument: partial(
     {
       name: text,

@@ -1,0 +1,172 @@
+/** /v1/runs/{rid}/data.zarr/…: a run as a Zarr v3 hierarchy, which readers take for a folder of files. */
+
+import type { Bytes } from '../core/draws/segment.ts'
+import { McbError } from '../core/errors.ts'
+import { type Chunk, type ChunkSizes, chunkAt, elementsIn, identityOf, sizesOf } from '../core/formats/zarr/chunks.ts'
+import { arrayDocument, groupDocument, rootDocument } from '../core/formats/zarr/documents.ts'
+import { gzippedChunk, stringChunk, wholeChunk } from '../core/formats/zarr/encode.ts'
+import { named, parseKey, type ZarrKey } from '../core/formats/zarr/keys.ts'
+import type { Form } from '../core/inference/assemble.ts'
+import type { Tree } from '../core/inference/tree.ts'
+import { numbersOf, type StringPiece, stringsOf } from '../core/inference/values.ts'
+import { JSON_TYPE, OCTETS } from '../core/media-types.ts'
+import { chooseCoding } from '../http/coding.ts'
+import type { AppContext } from '../http/context.ts'
+import { digestETag, matchesETag } from '../http/negotiate.ts'
+import { describe, emptyResponse, zarrResponse } from '../http/openapi/describe.ts'
+import { ifNoneMatch, registration } from '../http/openapi/described-headers.ts'
+import type { Operation, Resources, Services } from '../http/operation.ts'
+import { ridParam } from '../http/params.ts'
+import { withRun } from '../http/run-of-request.ts'
+import { sendPieces } from '../http/send.ts'
+import { shownAbout } from '../http/shown-facts.ts'
+import { sendText } from '../http/send-text.ts'
+import { pathSegments } from '../http/zarr-path.ts'
+import type { StoreRun } from '../runs/backend.ts'
+import { inferenceTree } from '../runs/inference.ts'
+import { numberRows, stringRows } from '../runs/rows.ts'
+
+type ChunkKey = Extract<ZarrKey, { kind: 'chunk' }>
+type DocumentKey = Exclude<ZarrKey, ChunkKey>
+
+/** Bytes of a chunk that is made whole before it is sent; a larger one is one draw, and has no fill. */
+const WHOLE_BYTES = 1024 * 1024
+/** Bytes of fill from which on a chunk is sent without them, if they are at least half of it. */
+const LEAST_FILL = 1024
+/** Tokens of a tenant's rate that a chunk takes: readers ask for very many. */
+const CHUNK_COST = 1 / 16
+
+function getZarr(form: Form, operationId: string, summary: string): Operation {
+  return {
+    needs: 'read',
+    cost: (c) => (c.req.path.endsWith('zarr.json') ? 1 : CHUNK_COST),
+    describe: describe('Doors', operationId, summary, {
+      description:
+        'Documents of a Zarr v3 hierarchy, with all that a group has inline, and chunks of its arrays, which are always whole. What ' +
+        'is 404 reads as fill.',
+      parameters: [registration, ifNoneMatch],
+      responses: { 200: zarrResponse, 304: emptyResponse('Unchanged', 'ETag') },
+      errors: ['run_not_found', 'not_found', 'run_replaced'],
+    }),
+    handler: (c, services) => {
+      const rid = ridParam(c)
+      const key = parseKey(pathSegments(c))
+      return key.kind === 'chunk'
+        ? getChunk(c, services, { rid, form }, key)
+        : getDocument(c, services, { rid, form }, key)
+    },
+  }
+}
+
+interface Hierarchy {
+  readonly rid: string
+  readonly form: Form
+}
+
+async function getDocument(
+  c: AppContext,
+  { bounds }: Services,
+  { rid, form }: Hierarchy,
+  key: DocumentKey,
+): Promise<Response> {
+  const tree = await withRun(c, rid, {}, async (run) => {
+    const about = shownAbout(c, await run.about())
+    return inferenceTree(run, c.get('backend'), { form, about })
+  })
+  const text = documentAt(tree, key)
+  if (text === undefined) throw nothingThere()
+  return sendText(c, { type: JSON_TYPE, text, stallMs: bounds.stallMs })
+}
+
+/** Makes the text of a document, in pieces; undefined where there is none. */
+function documentAt(tree: Tree, key: DocumentKey): (() => Iterable<string>) | undefined {
+  if (key.kind === 'root') return () => rootDocument(tree)
+  if (key.kind === 'older') return undefined
+  const group = named(tree.groups, key.group)
+  if (group === undefined) return undefined
+  if (key.kind === 'group') return () => groupDocument(group)
+  const variable = named(group.variables, key.variable)
+  return variable && (() => [arrayDocument(variable)])
+}
+
+interface Found {
+  readonly run: StoreRun
+  readonly tree: Tree
+  readonly chunk: Chunk
+}
+
+async function getChunk(
+  c: AppContext,
+  services: Services,
+  { rid, form }: Hierarchy,
+  { group, variable, index }: ChunkKey,
+): Promise<Response> {
+  const found = await withRun(c, rid, {}, async (run) => {
+    const tree = await inferenceTree(run, c.get('backend'), { form })
+    const of = named(named(tree.groups, group)?.variables ?? [], variable)
+    const chunk = of && chunkAt(of, index)
+    if (chunk === undefined) throw nothingThere()
+    return { run, tree, chunk }
+  })
+  const { run, tree, chunk } = found
+  const sizes = sizesOf(chunk)
+  const coding = sizes && codingOf(c, sizes)
+  const identity = [group.name, variable.name, ...identityOf(chunk, tree.chains)]
+  const etag = await digestETag(['zarr', run.registration, JSON.stringify(identity), coding])
+  if (coding !== undefined) c.header('Vary', 'Accept-Encoding', { append: true })
+  if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
+  const headers = {
+    ETag: etag,
+    'Content-Type': OCTETS,
+    ...(coding !== undefined && { 'Content-Encoding': coding }),
+    ...(coding === undefined && sizes !== undefined && { 'Content-Length': String(sizes.length) }),
+  }
+  return c.req.method === 'HEAD' ? c.body(null, 200, headers) : sendChunk(c, services, found, headers)
+}
+
+async function sendChunk(
+  c: AppContext,
+  { bounds }: Services,
+  { run, tree, chunk }: Found,
+  headers: Readonly<Record<string, string>>,
+): Promise<Response> {
+  const { dtype } = chunk.variable
+  const sizes = sizesOf(chunk)
+  if (dtype === 'str' || sizes === undefined) {
+    const pieces = stringChunk(elementsIn(chunk).all, stringsOfChunk(run, tree, chunk))
+    return sendPieces(c, pieces, headers, bounds.stallMs)
+  }
+  const numbers = numbersOfChunk(run, tree, chunk)
+  if (sizes.length > WHOLE_BYTES) return sendPieces(c, numbers, headers, bounds.stallMs)
+  const whole = 'Content-Encoding' in headers ? gzippedChunk : wholeChunk
+  return c.body(await whole(dtype, sizes, numbers), 200, headers)
+}
+
+async function* numbersOfChunk(run: StoreRun, tree: Tree, chunk: Chunk): AsyncGenerator<Bytes> {
+  if (chunk.kind === 'drawn') yield* numberRows(run, tree, chunk.variable, chunk)
+  else yield* numbersOf(chunk.variable, chunk.first, elementsIn(chunk).there)
+}
+
+async function* stringsOfChunk(run: StoreRun, tree: Tree, chunk: Chunk): AsyncGenerator<StringPiece> {
+  if (chunk.kind === 'drawn') yield* stringRows(run, tree, chunk.variable, chunk)
+  else if (chunk.kind === 'given') yield* stringsOf(chunk.variable, chunk.first, chunk.count)
+}
+
+function nothingThere(): McbError {
+  return new McbError('not_found', 'the run has nothing at this key')
+}
+
+/** gzip for a chunk that is fill for the most part, since draws hardly shrink; undefined for one that is sent as it is. */
+function codingOf(c: AppContext, { length, fill }: ChunkSizes): 'gzip' | undefined {
+  if (fill < LEAST_FILL || 2 * fill < length) return undefined
+  return chooseCoding(c.req.header('Accept-Encoding'), (coding) => coding === 'gzip') && 'gzip'
+}
+
+export const zarrRoutes: Resources = {
+  '/v1/runs/:rid/data.zarr/:path{.+}': {
+    get: getZarr('cut', 'getZarr', 'The run as a Zarr hierarchy, all chains cut to the shortest'),
+  },
+  '/v1/runs/:rid/ragged/data.zarr/:path{.+}': {
+    get: getZarr('ragged', 'getRaggedZarr', 'The run as a Zarr hierarchy, shorter chains filled up'),
+  },
+}
