@@ -169,6 +169,13 @@ function prepare(app: Hono<AppEnv>, options: Surroundings): void {
   if (hosts !== undefined) app.use(misdirected({ hosts, origins, ...(publicUrl !== undefined && { publicUrl }) }))
   if (origins.length > 0) app.use(cors({ ...CORS_HEADERS, origin: origins.includes('*') ? '*' : [...origins] }))
   app.use(announceLength)
+  compressAnswers(app)
+  app.onError(handleErrors(report))
+  app.notFound(handleNotFound)
+}
+
+/** Compresses answers of text, by their addresses. */
+function compressAnswers(app: Hono<AppEnv>): void {
   for (const path of ['/v1/runs', '/openapi.json']) app.use(path, compressed())
   for (const path of [RUN_PATH, SHARED_PATH]) {
     for (const document of ['', '/chains']) app.use(path + document, compressed())
@@ -178,8 +185,6 @@ function prepare(app: Hono<AppEnv>, options: Surroundings): void {
   }
   // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
-  app.onError(handleErrors(report))
-  app.notFound(handleNotFound)
 }
 
 function servicesOf(options: AppOptions): Services {

@@ -4,7 +4,7 @@ import type { Segment } from '../core/formats/zarr/keys.ts'
 import type { AppContext } from './context.ts'
 
 /**
- * The segments of the path behind the route's own. What is `/` in a name parts nothing, and so does not lead to another array.
+ * The segments of the path behind the route's own. An encoded `/` parts nothing, and so does not lead to another array.
  * Readers that do not encode a `?` send what stands behind it as a query, of which this resource has none.
  */
 export function pathSegments(c: AppContext): Segment[] {

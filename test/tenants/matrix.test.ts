@@ -44,6 +44,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /v1/runs/:rid/summary': { rule: 'read', path: '/v1/runs/r/summary', ok: 200 },
   'GET /v1/runs/:rid/checks': { rule: 'read', path: '/v1/runs/r/checks', ok: 200 },
   'GET /v1/runs/:rid/trace': { rule: 'read', path: '/v1/runs/r/trace', ok: 200 },
+  'GET /v1/runs/:rid/data.zarr/:path': { rule: 'read', path: '/v1/runs/r/data.zarr/zarr.json', ok: 200 },
+  'GET /v1/runs/:rid/ragged/data.zarr/:path': {
+    rule: 'read',
+    path: '/v1/runs/r/ragged/data.zarr/zarr.json',
+    ok: 200,
+  },
   'GET /v1/runs/:rid/events': { rule: 'read', path: '/v1/runs/r/events', ok: 200 },
   'POST /v1/runs/:rid/shares': { rule: 'write', path: '/v1/runs/r/shares', body: { expiresAt: null }, ok: 201 },
   'GET /v1/runs/:rid/chains': { rule: 'read', path: '/v1/runs/r/chains', ok: 200 },

@@ -1,5 +1,13 @@
 /** Parts of routes' descriptions in /openapi.json: bodies and answers. */
-import { CSV_TYPE, EVENT_STREAM, JSON_TYPE, MERGE_PATCH, OCTETS, PROTOBUF, PROTOBUF_ALIAS } from '../../core/media-types.ts'
+import {
+  CSV_TYPE,
+  EVENT_STREAM,
+  JSON_TYPE,
+  MERGE_PATCH,
+  OCTETS,
+  PROTOBUF,
+  PROTOBUF_ALIAS,
+} from '../../core/media-types.ts'
 import { headers } from './described-headers.ts'
 import { ref } from './schema-parts.ts'
 import type { Content, Description, JsonSchema, RequestBody, ResponseObject } from './types.ts'
