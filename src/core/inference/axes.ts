@@ -44,11 +44,13 @@ export function fitAxes(
 }
 
 function variableNames(variables: readonly Unfitted[], leading: readonly string[]): readonly string[] {
-  const fits = ({ name }: Unfitted) => plainName(name) === name && !leading.includes(name)
-  const taken = new Set([...variables.filter(fits).map(({ name }) => name), ...leading])
+  const fitting = variables.filter(({ name }) => plainName(name) === name && !leading.includes(name))
+  if (fitting.length === variables.length) return fitting.map(({ name }) => name)
+  const taken = new Set([...fitting.map(({ name }) => name), ...leading])
+  const fits = new Set(fitting)
   const free = new FreeNames()
   return variables.map((variable) => {
-    if (fits(variable)) return variable.name
+    if (fits.has(variable)) return variable.name
     const name = free.find(plainName(variable.name), (other) => taken.has(other))
     taken.add(name)
     return name
@@ -82,13 +84,13 @@ class GroupAxes {
     const registered = dims.length > shape.length ? [] : dims
     const axes: string[] = []
     let unnamed = 0
-    shape.forEach((size, axis) => {
+    for (const [axis, size] of shape.entries()) {
       const dim = registered[axis] ?? ''
       // A writer may have spelt out the name of ArviZ 0.x for an axis without one.
       const isNamed = dim !== '' && (dim !== `${name}_dim_${axis}` || this.usable.has(dim))
       if (isNamed && this.fits(dim, size, axes)) axes.push(this.take(dim, size))
       else axes.push(this.own(`${name}_dim_${unnamed++}`, size, axes))
-    })
+    }
     return axes
   }
 
@@ -138,11 +140,14 @@ function usableLabels(
   coords: ReadonlyMap<string, Labels>,
 ): ReadonlyMap<string, Labels> {
   const sizes = new Map<string, Set<number>>()
-  for (const { shape, dims } of variables) {
-    dims.slice(0, shape.length).forEach((dim, axis) => {
-      const known = sizes.get(dim) ?? new Set()
-      sizes.set(dim, known.add(shape[axis] ?? 0))
-    })
+  for (const { shape, dims } of coords.size === 0 ? [] : variables) {
+    for (const [axis, size] of shape.entries()) {
+      const dim = dims[axis] ?? ''
+      if (!coords.has(dim)) continue
+      const known = sizes.get(dim)
+      if (known === undefined) sizes.set(dim, new Set([size]))
+      else known.add(size)
+    }
   }
   return new Map([...coords].filter(([dim, { length }]) => sizes.get(dim)?.has(length) ?? true))
 }

@@ -33,27 +33,36 @@ export function describedOf(message: NdArrayMessage): Described | undefined {
   }
 }
 
-/** Units of CF, and how many of them one of NumPy's has; finer ones have a part of a nanosecond. */
-const UNITS: Readonly<Record<string, readonly [name: string, times: bigint]>> = {
-  W: ['days', 7n],
-  D: ['days', 1n],
-  h: ['hours', 1n],
-  m: ['minutes', 1n],
-  s: ['seconds', 1n],
-  ms: ['milliseconds', 1n],
-  us: ['microseconds', 1n],
-  ns: ['nanoseconds', 1n],
+/** A unit of CF, by NumPy's: how many of it there are in one, or for finer ones, how many of these are one of it. */
+interface Unit {
+  readonly name: string
+  readonly each?: bigint
+  readonly parts?: bigint
 }
-const PARTS_OF_A_NANOSECOND: Readonly<Record<string, bigint>> = { ps: 1000n, fs: 1_000_000n, as: 1_000_000_000n }
-const NANOSECONDS: Readonly<Record<string, bigint>> = {
-  days: 86_400_000_000_000n,
-  hours: 3_600_000_000_000n,
-  minutes: 60_000_000_000n,
-  seconds: 1_000_000_000n,
-  milliseconds: 1_000_000n,
-  microseconds: 1000n,
-  nanoseconds: 1n,
-}
+
+const UNITS: ReadonlyMap<string, Unit> = new Map<string, Unit>([
+  ['W', { name: 'days', each: 7n }],
+  ['D', { name: 'days' }],
+  ['h', { name: 'hours' }],
+  ['m', { name: 'minutes' }],
+  ['s', { name: 'seconds' }],
+  ['ms', { name: 'milliseconds' }],
+  ['us', { name: 'microseconds' }],
+  ['ns', { name: 'nanoseconds' }],
+  ['ps', { name: 'nanoseconds', parts: 1000n }],
+  ['fs', { name: 'nanoseconds', parts: 1_000_000n }],
+  ['as', { name: 'nanoseconds', parts: 1_000_000_000n }],
+])
+/** Nanoseconds of CF's units. */
+const NANOSECONDS: ReadonlyMap<string, bigint> = new Map([
+  ['days', 86_400_000_000_000n],
+  ['hours', 3_600_000_000_000n],
+  ['minutes', 60_000_000_000n],
+  ['seconds', 1_000_000_000n],
+  ['milliseconds', 1_000_000n],
+  ['microseconds', 1000n],
+  ['nanoseconds', 1n],
+])
 const NOT_A_TIME = -(2n ** 63n)
 
 function times(
@@ -65,7 +74,7 @@ function times(
   const converted = isDate ? (inMonths(counts, unit) ?? inUnits(counts, unit)) : inUnits(counts, unit)
   if (converted === undefined) return undefined
   const { name, values } = converted
-  const length = NANOSECONDS[name] ?? 1n
+  const length = NANOSECONDS.get(name) ?? 1n
   // Readers hold times in 64 bits of nanoseconds, and refuse a file with others.
   if (!values.every((value) => value === NOT_A_TIME || BigInt.asIntN(64, value * length) === value * length)) {
     const data = Array.from(counts, (count) => (isDate ? timeText(count, unit) : String(count)))
@@ -73,19 +82,23 @@ function times(
   }
   const array = { dtype: 'int64', shape, data: BigInt64Array.from(values) } as const
   if (isDate) return { array, attributes: { units: `${name} since 1970-01-01`, calendar: 'proleptic_gregorian' } }
-  return { array, attributes: { units: name, dtype: `timedelta64[${RESOLUTIONS[name] ?? 's'}]` } }
+  return { array, attributes: { units: name, dtype: `timedelta64[${RESOLUTIONS.get(name) ?? 's'}]` } }
 }
 
-/** Resolutions of NumPy in which xarray holds durations. */
-const RESOLUTIONS: Readonly<Record<string, string>> = { milliseconds: 'ms', microseconds: 'us', nanoseconds: 'ns' }
+/** Resolutions of NumPy in which xarray holds durations, where they are not seconds. */
+const RESOLUTIONS: ReadonlyMap<string, string> = new Map([
+  ['milliseconds', 'ms'],
+  ['microseconds', 'us'],
+  ['nanoseconds', 'ns'],
+])
 
-function inUnits(counts: BigInt64Array, unit: string): { name: string; values: readonly bigint[] } | undefined {
-  const [, digits = '', own = ''] = /^(\d*)([A-Za-z]+)$/.exec(unit) ?? []
-  const factor = BigInt(digits === '' ? 1 : digits)
-  const part = PARTS_OF_A_NANOSECOND[own]
-  const [name, each] = (Object.hasOwn(UNITS, own) ? UNITS[own] : undefined) ?? ['nanoseconds', 1n]
-  if (part === undefined && !Object.hasOwn(UNITS, own)) return undefined
-  const convert = (count: bigint) => (part === undefined ? count * factor * each : floored(count * factor, part))
+function inUnits(counts: BigInt64Array, dtypeUnit: string): { name: string; values: readonly bigint[] } | undefined {
+  const [, digits = '', own = ''] = /^(\d{0,9})([A-Za-z]+)$/.exec(dtypeUnit) ?? []
+  const unit = UNITS.get(own)
+  if (unit === undefined) return undefined
+  const { name, each = 1n, parts } = unit
+  const factor = BigInt(digits === '' ? 1 : digits) * each
+  const convert = (count: bigint) => (parts === undefined ? count * factor : floored(count * factor, parts))
   return { name, values: Array.from(counts, (count) => (count === NOT_A_TIME ? count : convert(count))) }
 }
 
@@ -99,7 +112,7 @@ const BEYOND = 2n ** 100n
 
 /** Years and months as days; undefined for another unit. */
 function inMonths(counts: BigInt64Array, unit: string): { name: string; values: readonly bigint[] } | undefined {
-  const [, digits = '', own] = /^(\d*)([YM])$/.exec(unit) ?? []
+  const [, digits = '', own] = /^(\d{0,9})([YM])$/.exec(unit) ?? []
   if (own === undefined) return undefined
   const months = BigInt(digits === '' ? 1 : digits) * (own === 'Y' ? 12n : 1n)
   const days = Array.from(counts, (count) => {

@@ -201,22 +201,23 @@ function drawnGroups(
   labels: JsonValue | undefined,
   absent: JsonValue | undefined,
 ): readonly PlannedGroup[] {
+  if (wanted.length === 0) return []
   const axes = fitAxes(wanted, coords, LEADING)
-  const planned = wanted.map(({ shape, dtype, columns }, i) => {
+  const planned = wanted.map(({ shape, dtype, columns }, i): PlannedVariable => {
     const { name: given = '', dims = [] } = axes.fitted[i] ?? {}
     return { name: given, dims: [...LEADING, ...dims], shape, dtype, columns }
   })
+  const whole = { variables: planned, coordinates: coordinatesOf(planned, axes) }
   const parts = [
     { part: 'warmup', prefix: 'warmup_' },
     { part: 'posterior', prefix: '' },
   ] as const
   return parts.flatMap(({ part, prefix }) => {
     const lacking = new Set(memberOf(absent, prefix + name))
-    const variables = planned.filter((_, i) => !lacking.has(wanted[i]?.name ?? ''))
+    const variables = lacking.size === 0 ? planned : planned.filter((_, i) => !lacking.has(wanted[i]?.name ?? ''))
     if (variables.length === 0) return []
-    const sized = variables.map((variable) => ({ ...variable, dims: variable.dims.slice(LEADING.length) }))
-    const counts = drawLabels(memberOf(labels, `${prefix}posterior`))
-    return [{ name: prefix + name, part, labels: counts, variables, coordinates: coordinatesOf(sized, axes) }]
+    const content = variables === planned ? whole : { variables, coordinates: coordinatesOf(variables, axes) }
+    return [{ name: prefix + name, part, labels: drawLabels(memberOf(labels, `${prefix}posterior`)), ...content }]
   })
 }
 
@@ -230,13 +231,16 @@ function drawLabels([first, step]: readonly JsonValue[]): { readonly first: numb
   return isPair ? { first: Number(first), step: Number(step) } : { first: 0, step: 1 }
 }
 
-/** A coordinate for each axis of some variables, in the order in which they have them. */
+/** A coordinate for each axis of some variables, in the order in which they have them; the leading axes have none here. */
 function coordinatesOf(
   variables: readonly { readonly dims: readonly string[]; readonly shape: readonly number[] }[],
   { labels }: Axes,
 ): readonly (Given | Counted)[] {
   const sizes = new Map<string, number>()
-  for (const { dims, shape } of variables) for (const [axis, dim] of dims.entries()) sizes.set(dim, shape[axis] ?? 0)
+  for (const { dims, shape } of variables) {
+    const leading = dims.length - shape.length
+    for (const [axis, size] of shape.entries()) sizes.set(dims[leading + axis] ?? '', size)
+  }
   return [...sizes].map(([dim, size]) => {
     const described = labels.get(dim)?.described
     if (described === undefined) return counted(dim, size, { first: 0, step: 1 })
