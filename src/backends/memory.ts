@@ -19,7 +19,6 @@ import type {
   Registration,
   RunLine,
   StagedObject,
-  Staging,
   Store,
   StoredAbout,
   StoredRun,
@@ -56,7 +55,7 @@ interface MemoryRun extends Registration {
   diagnostics: RunDiagnostics | null
 }
 
-export class MemoryStore implements Store, Staging {
+export class MemoryStore implements Store {
   readonly writersElsewhere: boolean = false
   private readonly limits: Limits
   private readonly observer: StoreObserver | undefined

@@ -18,7 +18,6 @@ import type {
   Registration,
   RunLine,
   StagedObject,
-  Staging,
   Store,
   StoredAbout,
 } from '../core/store.ts'
@@ -26,7 +25,7 @@ import { prepareBatch } from '../core/wire/read-batch.ts'
 import { parseRunMeta } from '../core/wire/run-meta.ts'
 import { MemoryStore } from './memory.ts'
 
-export class NullStore implements Store, Staging {
+export class NullStore implements Store {
   readonly writersElsewhere = false
   private readonly limits: Limits
   private readonly runs: MemoryStore

@@ -148,14 +148,14 @@ export class BodyReturned extends McbError {
   }
 }
 
-export interface Store {
+export interface Store extends Staging {
   /** True where other processes may write the same runs: then only reading tells what they have written. */
   readonly writersElsewhere: boolean
   /** Registers a run, or finds an equal one; `run_conflict` when a different one has this rid. */
   register(run: Registration): Promise<{ readonly registration: string; readonly created: boolean }>
   find(rid: string): Promise<StoredRun | undefined>
   list(query: ListQuery): Promise<ListPage>
-  /** Deletes a run; resolves when nothing of it is left. */
+  /** Deletes a run, be it registered or only objects; resolves when nothing of it is left. False when there was nothing. */
   remove(rid: string): Promise<boolean>
   about(registration: string): Promise<StoredAbout>
   /** Replaces the document; false, and nothing is changed, when the revision that it replaces is not the present one. */

@@ -18,6 +18,7 @@ import { shapes } from './shapes.ts'
 import { sizeless } from './sizeless.ts'
 import { sizes } from './sizes.ts'
 import { slices } from './slices.ts'
+import { staging } from './staging.ts'
 import { stats } from './stats.ts'
 import { strings } from './strings.ts'
 import { conformanceOf, type Subject } from './suite.ts'
@@ -50,6 +51,7 @@ const TOPICS = [
   about,
   diagnostics,
   deletion,
+  staging,
 ]
 
 /** Declares every test that a backend must pass. */

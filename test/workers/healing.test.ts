@@ -25,11 +25,16 @@ afterAll(quiet)
 /** A D1 that is not there: it was never asked, or it has done what it was asked but could not say so. */
 const NEVER_ASKED: Catalogue = {
   put: () => Promise.reject(new Error('the catalogue cannot be reached')),
+  putStaged: () => Promise.reject(new Error('the catalogue cannot be reached')),
   remove: () => Promise.reject(new Error('the catalogue cannot be reached')),
 }
 const ANSWER_LOST: Catalogue = {
   put: async (entry) => {
     await catalogue.put(entry)
+    throw new Error('the answer was lost')
+  },
+  putStaged: async (...args) => {
+    await catalogue.putStaged(...args)
     throw new Error('the answer was lost')
   },
   remove: async (...args) => {
@@ -171,7 +176,11 @@ test('a deletion that ended after the run was hidden is completed by the next li
 })
 
 test('a catalogue that does not answer keeps nobody waiting for long', async () => {
-  await breakCatalogue({ put: () => new Promise(() => {}), remove: () => new Promise(() => {}) })
+  await breakCatalogue({
+    put: () => new Promise(() => {}),
+    putStaged: () => new Promise(() => {}),
+    remove: () => new Promise(() => {}),
+  })
   const begun = Date.now()
   await backend.initRun({ rid, variables: X })
   expect(Date.now() - begun).toBeLessThan(15_000)

@@ -9,7 +9,7 @@ export function objectOf(rid: string, tenant = 'local'): DurableObjectStub {
 }
 
 /** Tables that hold what users have sent. */
-const DRAW_TABLES = ['runs', 'run_meta', 'chains', 'tail', 'chunks', 'levels']
+const DRAW_TABLES = ['runs', 'run_meta', 'chains', 'tail', 'chunks', 'levels', 'stages', 'staged']
 
 /** Names of the object's own tables; none in an object that holds nothing. */
 export function tablesIn({ storage }: DurableObjectState): string[] {

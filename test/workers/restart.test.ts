@@ -10,7 +10,11 @@ import { objectOf, quiet } from './objects.ts'
 afterAll(quiet)
 
 const VARIABLES = [{ name: 'x', dtype: 'float64' }]
-const SILENT: Catalogue = { put: () => new Promise(() => {}), remove: () => new Promise(() => {}) }
+const SILENT: Catalogue = {
+  put: () => new Promise(() => {}),
+  putStaged: () => new Promise(() => {}),
+  remove: () => new Promise(() => {}),
+}
 
 /** Lets a registration wait for the catalogue inside the object, and then restarts the object. */
 async function restartUnder(rid: string): Promise<void> {

@@ -23,11 +23,11 @@ tenantStores({
   keepsDraws: true,
   open: async () => ({
     openStore: (tenant) => new SqliteStore(driver, tenant, DEFAULT_LIMITS),
-    countRows: (tenant) =>
-      countIn(
+    countRows: async (tenant) =>
+      (await countIn(
         'SELECT count(*) + coalesce(sum((SELECT count(*) FROM chains WHERE run_id = runs.id)), 0) AS n FROM runs WHERE tenant = ?',
         tenant,
-      ),
+      )) + (await countIn('SELECT count(*) AS n FROM stages WHERE tenant = ?', tenant)),
     close: async () => {},
   }),
 })
@@ -53,7 +53,9 @@ tenantStores({
   open: async () => ({
     openStore: openObjects,
     countRows: async (tenant) =>
-      (await countIn('SELECT count(*) AS n FROM catalogue WHERE tenant = ?', tenant)) + (await rowsInObjects(tenant)),
+      (await countIn('SELECT count(*) AS n FROM catalogue WHERE tenant = ?', tenant)) +
+      (await countIn('SELECT count(*) AS n FROM catalogue_stages WHERE tenant = ?', tenant)) +
+      (await rowsInObjects(tenant)),
     close: quiet,
   }),
 })

@@ -15,6 +15,7 @@ import type {
   Read,
   ReadCursor,
   Registration,
+  StagedObject,
   Store,
   StoredAbout,
   StoredRun,
@@ -33,6 +34,7 @@ import { changeDiagnostics } from './diagnostics.ts'
 import { readAt, readPage, readSince } from './read.ts'
 import { findAbout, listRuns } from './run-list.ts'
 import { endGeneration, type FoundRun, findRun, purgeRuns, registerRun, usageOf } from './runs.ts'
+import { ClickHouseStaging } from './staging.ts'
 
 const KNOWN_RUNS = 256
 const KNOWN_GENERATIONS = 4096
@@ -50,6 +52,7 @@ export class ClickHouseStore implements Store {
   readonly writersElsewhere = true
   /** The connection, private to the language as well: it knows the password. */
   readonly #connection: Connection
+  private readonly objects: ClickHouseStaging
   private readonly tenant: string
   private readonly limits: Limits
   private readonly commits: Commits
@@ -68,6 +71,7 @@ export class ClickHouseStore implements Store {
     this.limits = limits ?? DEFAULT_LIMITS
     this.observer = observer
     this.commits = typeof inserts === 'object' ? inserts : commitsOf(connection, inserts ?? 'gather')
+    this.objects = new ClickHouseStaging(connection, tenant, this.commits)
   }
 
   register(run: Registration): Promise<{ registration: string; created: boolean }> {
@@ -93,7 +97,8 @@ export class ClickHouseStore implements Store {
       const isOurs = run !== undefined && (await endGeneration(this.#connection, this.tenant, rid, run))
       // Also rows that another deletion has left, or that one has left which was cut off: the caller finds nothing left.
       await purgeRuns(this.#connection, this.tenant, rid, all)
-      return isOurs
+      const hadObjects = await this.objects.forget(rid)
+      return isOurs || (run === undefined && hadObjects)
     })
   }
 
@@ -208,7 +213,7 @@ export class ClickHouseStore implements Store {
     })
   }
 
-  /** Runs of the tenant, and bytes of their metadata, draws, names, notes and facts. */
+  /** Runs of the tenant, and bytes of their metadata, draws, names, notes and facts, and of staged objects. */
   usage(): Promise<{ readonly runs: number; readonly bytes: number }> {
     return retryable(() => usageOf(this.#connection, this.tenant))
   }
@@ -224,11 +229,31 @@ export class ClickHouseStore implements Store {
       if (runs.length === 0) break
     }
     await retryable(async () => {
-      for (const table of ['chunks', 'about', 'diagnostics', 'runs']) {
+      for (const table of ['chunks', 'about', 'diagnostics', 'staged', 'runs']) {
         const sql = `DELETE FROM ${table} WHERE tenant = {tenant:String} ${WHEN_GONE}`
         await this.#connection.command(sql, { tenant: this.tenant })
       }
     })
+  }
+
+  stage(rid: string, path: string, data: Uint8Array<ArrayBuffer>): Promise<void> {
+    return retryable(() => this.objects.stage(rid, path, data))
+  }
+
+  staged(rid: string, paths: readonly string[]) {
+    return retryable(() => this.objects.staged(rid, paths))
+  }
+
+  listStaged(rid: string, prefix: string): Promise<StagedObject[]> {
+    return retryable(() => this.objects.listStaged(rid, prefix))
+  }
+
+  unstage(rid: string, paths: readonly string[]): Promise<void> {
+    return retryable(() => this.objects.unstage(rid, paths))
+  }
+
+  unstageAll(rid: string): Promise<void> {
+    return retryable(() => this.objects.unstageAll(rid))
   }
 
   /** Remembers a chain as it was read. Chains only grow: the longer of two reads at once is the newer one. */

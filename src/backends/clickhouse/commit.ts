@@ -37,12 +37,14 @@ export interface Commit extends Holding {
 export interface Commits {
   /** True where requests of this process may do work for each other. */
   readonly shared: boolean
+  /** True where the server may bring small inserts together. */
+  readonly together: boolean
   /** Inserts, and says which attempt holds at its place. @throws when that cannot be learnt */
   commit(attempted: Attempted): Promise<Commit>
 }
 
 /** Inserts of fewer bytes are brought together with others. */
-const SMALL_BYTES = 256 * 1024
+export const SMALL_BYTES = 256 * 1024
 export function commitsOf(connection: Connection, inserts: Inserts): Commits {
   return inserts === 'gather' ? new Together(connection) : new Alone(connection, inserts)
 }
@@ -67,12 +69,14 @@ async function commitAll(
 
 class Alone implements Commits {
   readonly shared = false
+  readonly together: boolean
   private readonly connection: Connection
   private readonly inserts: Exclude<Inserts, 'gather'>
 
   constructor(connection: Connection, inserts: Exclude<Inserts, 'gather'>) {
     this.connection = connection
     this.inserts = inserts
+    this.together = inserts === 'server'
   }
 
   async commit(attempted: Attempted): Promise<Commit> {
@@ -120,6 +124,7 @@ interface Waiting {
  */
 class Together implements Commits {
   readonly shared = true
+  readonly together = true
   private readonly connection: Connection
   private waiting: Waiting[] = []
   private bytes = 0

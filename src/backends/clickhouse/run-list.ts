@@ -1,12 +1,12 @@
 /** Lines of runs, newest first, each kind of answer by one statement: a page of those that are found, or one with its document. */
 import { McbError } from '../../core/errors.ts'
 import type { ListPage, ListQuery, RunLine, StoredAbout } from '../../core/store.ts'
-import { toBase64 } from '../../core/wire/run-meta-json.ts'
 import { ridOf } from '../registration.ts'
 import { PRESENT, readShown } from './about.ts'
 import { ORDER } from './chains.ts'
 import type { Connection } from './connection.ts'
 import { FIGURES, readFigures } from './diagnostics.ts'
+import { literal } from './literal.ts'
 import { RowReader } from './row-binary.ts'
 import { LIVE } from './runs.ts'
 
@@ -128,15 +128,6 @@ const UPDATED = `(toUnixTimestamp64Milli(created) >= {updatedSince:Int64} OR reg
           WHERE tenant = {tenant:String} AND toUnixTimestamp64Milli(created) < {updatedSince:Int64}))
     GROUP BY registration, chain, start
     HAVING toUnixTimestamp64Milli(argMin(written, ${ORDER})) >= {updatedSince:Int64}))`
-
-/**
- * A text in SQL, whatever it holds. Parameters travel in the URL, which all the tags and attributes that a question may name would
- * make too long for servers and proxies; the statement travels in the body. With each text once it stays below 256 KiB, which
- * is the most that a server takes.
- */
-function literal(text: string): string {
-  return `base64Decode('${toBase64(new TextEncoder().encode(text))}')`
-}
 
 interface LineRow {
   readonly registration: string

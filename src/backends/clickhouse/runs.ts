@@ -14,6 +14,7 @@ import { ORDER } from './chains.ts'
 import { AT_ONCE, WHEN_GONE } from './clickhouse-settings.ts'
 import { type Connection, unavailable } from './connection.ts'
 import { RowReader, RowWriter } from './row-binary.ts'
+import { forgetDeleted, STAGED_BYTES } from './staging.ts'
 
 export interface FoundRun {
   readonly generation: number
@@ -73,6 +74,7 @@ export async function registerRun(
   const before = await findRun(connection, tenant, run.rid)
   const ended = before.all.filter(({ generation }) => generation < before.next)
   await purgeRuns(connection, tenant, run.rid, ended)
+  if (ended.length > 0) await forgetDeleted(connection, tenant, run.rid)
   let failure: unknown
   if (before.run === undefined) {
     await insertRun(connection, tenant, run, registration, before.next).catch((error: unknown) => {
@@ -171,6 +173,7 @@ const CHUNK_BYTES = `sum(${ROW_BYTES} + bytes + length(tenant) + length(rid) + l
 const USAGE = `SELECT count(), sum(${ROW_BYTES} + length(rid) + length(registration) + length(meta))
   + assumeNotNull((SELECT ${CHUNK_BYTES} FROM chunks WHERE ${OF_LIVE}))
   + assumeNotNull((${ABOUT_BYTES(OF_LIVE)}))
+  + assumeNotNull((${STAGED_BYTES}))
 FROM runs WHERE ${OF_LIVE}`
 
 export async function usageOf(connection: Connection, tenant: string): Promise<{ runs: number; bytes: number }> {

@@ -9,7 +9,7 @@ import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-
 import { describeError } from '../../core/log-text.ts'
 import { readShown } from '../sqlite/run-list.ts'
 import { RUN_BYTES } from '../sqlite/runs.ts'
-import type { Catalogue } from './catalogue.ts'
+import type { Catalogue, CataloguedObject, CataloguedRun } from './catalogue.ts'
 
 /** Milliseconds from a write to its announcement: docs/protocol.md §3 lets lists lag by 2 s. */
 const DELAY_MS = 1000
@@ -19,10 +19,10 @@ const CALL_MS = 5000
 const MAX_PAUSE_MS = 30_000
 
 /**
- * - `nothing`: there is no run here, and never was
+ * - `nothing`: there is nothing here, and never was
  * - `failed`: the catalogue could not be told
- * - `listed`: it lists the run as it is
- * - `unlisted`: it was told that the run is gone
+ * - `listed`: it has the run and its staged objects as they are
+ * - `unlisted`: it was told that all of it is gone
  * - `forgotten`: it was told so for the second time, and the object may end
  */
 export type Announced = 'nothing' | 'failed' | 'listed' | 'unlisted' | 'forgotten'
@@ -32,6 +32,8 @@ export class Announcer {
   private readonly catalogue: () => Catalogue
   /** True while an alarm is set for a write that is not announced. */
   private marked = false
+  /** True once the catalogue knows that staged objects lie here. */
+  private staged = false
   private version = 0
   private failures = 0
   private last: Promise<unknown> = Promise.resolve()
@@ -43,16 +45,16 @@ export class Announcer {
 
   /** Takes over what an earlier life of the object has left; true when an alarm must go on with it. */
   load(): boolean {
-    const row = this.row('SELECT dirty, version, told FROM announcement')
-    const live = this.isLive()
+    const row = this.row('SELECT dirty, version, told, told_staged FROM announcement')
     this.version = Math.max(this.version, Number(row?.version ?? 0))
     this.marked = row?.dirty === 1
-    if (live && (row === undefined || row.told === '')) {
+    this.staged = row?.told_staged === 1
+    if (this.hasRun() && (row === undefined || row.told === '')) {
       // An object of a schema before has a run, but has never announced it, or not what it is found by.
       this.write()
       this.marked = true
     }
-    return this.marked || (row !== undefined && !live)
+    return this.marked || (row !== undefined && !this.isLive())
   }
 
   /** Called inside the transaction of every write. */
@@ -66,11 +68,27 @@ export class Announcer {
   /** The object is empty again. */
   reset(): void {
     this.marked = false
+    this.staged = false
     this.failures = 0
   }
 
+  /** True where staged objects lie here of which the catalogue may not know. */
+  hidesStaged(): boolean {
+    return !this.staged && this.stagedBytes() !== undefined
+  }
+
+  /** True while there is a run, or staged objects of one that is not registered. */
   isLive(): boolean {
+    return this.hasRun() || this.stagedBytes() !== undefined
+  }
+
+  private hasRun(): boolean {
     return this.row('SELECT 1 AS ok FROM runs WHERE deleted = 0') !== undefined
+  }
+
+  private stagedBytes(): number | undefined {
+    const row = this.row('SELECT bytes FROM stages WHERE deleted = 0')
+    return row && Number(row.bytes)
   }
 
   wakeIn(milliseconds: number): void {
@@ -107,15 +125,13 @@ export class Announcer {
     const version = Math.max(this.version + 1, Date.now())
     this.version = version
     this.marked = false
-    const run = live ? this.summary() : undefined
+    const run = this.hasRun() ? this.summary() : undefined
+    const staged = this.stagedBytes()
     // The attributes of a registration never change, so that its tags tell if the terms are those that were told.
     const told = run === undefined ? '' : `${run.registration} ${JSON.stringify(readShown(run.shown).tags)}`
+    const terms = told !== row.told && { terms: this.terms() }
     try {
-      const sent =
-        run === undefined
-          ? this.catalogue().remove(tenant, rid, version)
-          : this.catalogue().put({ tenant, rid, ...run, version, ...(told !== row.told && { terms: this.terms() }) })
-      await within(CALL_MS, sent)
+      await within(CALL_MS, this.send({ tenant, rid, version, staged }, run && { ...run, ...terms }))
     } catch (error) {
       this.marked = true
       this.failures++
@@ -126,9 +142,18 @@ export class Announcer {
     if (!this.hasTable()) return 'nothing'
     // A write meanwhile has marked the object again, and set its alarm.
     const dirty = this.marked ? 1 : 0
-    this.storage.sql.exec('UPDATE announcement SET dirty = ?, version = ?, told = ?', dirty, version, told)
+    this.staged = staged !== undefined
+    const values = [dirty, version, told, this.staged ? 1 : 0]
+    this.storage.sql.exec('UPDATE announcement SET dirty = ?, version = ?, told = ?, told_staged = ?', ...values)
     if (live || dirty === 1) return 'listed'
     return wasTold ? 'forgotten' : 'unlisted'
+  }
+
+  private send(object: CataloguedObject, run: CataloguedRun | undefined): Promise<void> {
+    const { tenant, rid, version, staged } = object
+    if (run !== undefined) return this.catalogue().put({ ...object, ...run })
+    if (staged !== undefined) return this.catalogue().putStaged(tenant, rid, version, staged)
+    return this.catalogue().remove(tenant, rid, version)
   }
 
   private summary() {
@@ -173,7 +198,8 @@ export class Announcer {
     const { rowsWritten } = this.storage.sql.exec('UPDATE announcement SET dirty = 1')
     if (rowsWritten > 0) return
     this.storage.sql.exec(
-      'INSERT INTO announcement (id, tenant, rid, dirty, version) SELECT 1, tenant, rid, 1, 0 FROM runs WHERE deleted = 0',
+      'INSERT INTO announcement (id, tenant, rid, dirty, version) SELECT 1, tenant, rid, 1, 0 FROM ' +
+        '(SELECT tenant, rid FROM runs WHERE deleted = 0 UNION SELECT tenant, rid FROM stages WHERE deleted = 0) LIMIT 1',
     )
   }
 

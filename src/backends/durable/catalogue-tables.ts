@@ -43,3 +43,17 @@ export const catalogueTerms = sqliteTable(
   { runId: integer('run_id').notNull(), term: text().notNull(), tenant: text().notNull() },
   (t) => [primaryKey({ columns: [t.runId, t.term] }), index('catalogue_terms_by_term').on(t.tenant, t.term, t.runId)],
 )
+
+/** Objects that hold staged objects, of a registered run or of none. */
+export const catalogueStages = sqliteTable(
+  'catalogue_stages',
+  {
+    tenant: text().notNull(),
+    rid: text().notNull(),
+    /** Bytes that they count for. */
+    bytes: integer().notNull(),
+    /** As that of `catalogue`. */
+    version: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.rid] })],
+)

@@ -4,14 +4,21 @@
  * An object numbers its announcements. The one with the highest number stays, in whatever order they arrive.
  */
 import type { ListPage, ListQuery, Usage } from '../../core/store.ts'
-import { numberIn, type Program, type SqlDriver } from '../../sql/program.ts'
+import { numberIn, type Program, type SqlDriver, type Statement, textIn } from '../../sql/program.ts'
 import { type ListTables, pageOfRuns } from '../sqlite/run-list.ts'
 import { insertTerms } from '../sqlite/terms.ts'
 
-/** A run as its object tells of it. */
-export interface CatalogueEntry {
+/** An object as it tells of itself. */
+export interface CataloguedObject {
   readonly tenant: string
   readonly rid: string
+  readonly version: number
+  /** Bytes that its staged objects count for; absent where there are none. */
+  readonly staged?: number | undefined
+}
+
+/** The run in an object. */
+export interface CataloguedRun {
   readonly registration: string
   /** Milliseconds since 1970. */
   readonly createdAt: number
@@ -22,7 +29,6 @@ export interface CatalogueEntry {
   readonly draws: number
   /** Bytes of metadata and draws. */
   readonly bytes: number
-  readonly version: number
   /** Length of the shortest chain; 0 without chains. */
   readonly shortest: number
   /** Columns of the object's own row, see sqlite/tables.ts. */
@@ -36,9 +42,15 @@ export interface CatalogueEntry {
   readonly terms?: readonly string[]
 }
 
+export type CatalogueEntry = CataloguedObject & CataloguedRun
+
 /** The list to which run objects announce themselves. */
 export interface Catalogue {
+  /** Lists a run, with its staged objects. */
   put(entry: CatalogueEntry): Promise<void>
+  /** Notes the bytes of staged objects where there is no run. */
+  putStaged(tenant: string, rid: string, version: number, bytes: number): Promise<void>
+  /** Notes that there is neither. */
   remove(tenant: string, rid: string, version: number): Promise<void>
 }
 
@@ -53,16 +65,15 @@ export class SqlCatalogue implements Catalogue {
     return this.driver.run(() => putEntry(entry))
   }
 
-  remove(tenant: string, rid: string, version: number): Promise<void> {
-    const condition = 'tenant = ? AND rid = ? AND version < ?'
-    const params = [tenant, rid, version]
+  putStaged(tenant: string, rid: string, version: number, bytes: number): Promise<void> {
     return this.driver.run(function* () {
-      yield {
-        writes: [
-          { sql: forgetTerms(condition), params },
-          { sql: `DELETE FROM catalogue WHERE ${condition}`, params },
-        ],
-      }
+      yield { writes: [...removeRun(tenant, rid, version), noteStaged(tenant, rid, version, bytes)] }
+    })
+  }
+
+  remove(tenant: string, rid: string, version: number): Promise<void> {
+    return this.driver.run(function* () {
+      yield { writes: [...removeRun(tenant, rid, version), noteStaged(tenant, rid, version)] }
     })
   }
 
@@ -72,11 +83,22 @@ export class SqlCatalogue implements Catalogue {
   }
 
   usage(tenant: string): Promise<Usage> {
-    const sql = 'SELECT count(*) AS runs, coalesce(sum(bytes), 0) AS bytes FROM catalogue WHERE tenant = ?'
+    const sql =
+      'SELECT count(*) AS runs, coalesce(sum(bytes), 0) + ' +
+      '(SELECT coalesce(sum(bytes), 0) FROM catalogue_stages WHERE tenant = ?) AS bytes FROM catalogue WHERE tenant = ?'
     return this.driver.run(function* (): Program<Usage> {
-      const [rows] = yield { reads: [{ sql, params: [tenant] }] }
+      const [rows] = yield { reads: [{ sql, params: [tenant, tenant] }] }
       const row = rows?.[0] ?? {}
       return { runs: numberIn(row, 'runs'), bytes: numberIn(row, 'bytes') }
+    })
+  }
+
+  /** Ids of some runs, registered or not, that have staged objects. */
+  staged(tenant: string, limit: number): Promise<string[]> {
+    const sql = 'SELECT rid FROM catalogue_stages WHERE tenant = ? LIMIT ?'
+    return this.driver.run(function* (): Program<string[]> {
+      const [rows = []] = yield { reads: [{ sql, params: [tenant, limit] }] }
+      return rows.map((row) => textIn(row, 'rid'))
     })
   }
 
@@ -98,6 +120,27 @@ const PUT_SQL =
   `${KEPT.map((column) => `${column} = excluded.${column}`).join()} WHERE excluded.version > catalogue.version`
 /** The run's row, if this announcement is the one that made it. */
 const OWN = 'tenant = ? AND rid = ? AND version = ?'
+
+function removeRun(tenant: string, rid: string, version: number): Statement[] {
+  const condition = 'tenant = ? AND rid = ? AND version < ?'
+  const params = [tenant, rid, version]
+  return [
+    { sql: forgetTerms(condition), params },
+    { sql: `DELETE FROM catalogue WHERE ${condition}`, params },
+  ]
+}
+
+/** @param bytes bytes of the staged objects; absent where there are none */
+function noteStaged(tenant: string, rid: string, version: number, bytes?: number): Statement {
+  if (bytes === undefined) {
+    const sql = 'DELETE FROM catalogue_stages WHERE tenant = ? AND rid = ? AND version < ?'
+    return { sql, params: [tenant, rid, version] }
+  }
+  const sql =
+    'INSERT INTO catalogue_stages (tenant, rid, version, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (tenant, rid) DO UPDATE ' +
+    'SET version = excluded.version, bytes = excluded.bytes WHERE excluded.version > catalogue_stages.version'
+  return { sql, params: [tenant, rid, version, bytes] }
+}
 
 function forgetTerms(condition: string): string {
   return `DELETE FROM catalogue_terms WHERE run_id IN (SELECT id FROM catalogue WHERE ${condition})`
@@ -126,6 +169,7 @@ function* putEntry(e: CatalogueEntry): Program<void> {
       { sql: `DELETE FROM catalogue WHERE ${FORMER}`, params: former },
       { sql: PUT_SQL, params: [...head, ...kept, ...about] },
       ...terms,
+      noteStaged(e.tenant, e.rid, e.version, e.staged),
     ],
   }
 }

@@ -19,6 +19,7 @@ import type {
   ReadCursor,
   Registration,
   RunWatcher,
+  StagedObject,
   StoredAbout,
   StoredRun,
   Usage,
@@ -29,8 +30,17 @@ import type { SummaryQuestion } from '../../core/summary/question.ts'
 import type { Summary } from '../../core/summary/summary.ts'
 import { type Outcome, resultOf } from '../outcome.ts'
 import { ridOf } from '../registration.ts'
+import { inGroups, STAGED_PAGE } from '../sqlite/staging.ts'
 import type { SqlCatalogue } from './catalogue.ts'
-import { objectName, packBody, type RunNamespace, type RunStub, receiveRead, watchUrl } from './protocol.ts'
+import {
+  objectName,
+  packBody,
+  type RunNamespace,
+  type RunStub,
+  receiveObjects,
+  receiveRead,
+  watchUrl,
+} from './protocol.ts'
 import { watchSocket } from './watchers.ts'
 
 /** Objects that are asked at once to empty themselves; a Worker waits for six connections at a time. */
@@ -100,6 +110,38 @@ export class DurableStore implements DiagnosingStore {
     )
   }
 
+  stage(rid: string, path: string, data: Uint8Array<ArrayBuffer>): Promise<void> {
+    const message = packBody(data)
+    return this.call(rid, (object) => object.stage(this.tenant, rid, path, message))
+  }
+
+  async staged(rid: string, paths: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    const found: (Uint8Array<ArrayBuffer> | undefined)[] = []
+    for (const some of inGroups(paths)) {
+      const sent = await this.call(rid, (object) => object.staged(this.tenant, rid, some))
+      found.push(...(await receiveObjects(sent)))
+    }
+    return found
+  }
+
+  async listStaged(rid: string, prefix: string): Promise<StagedObject[]> {
+    const objects: StagedObject[] = []
+    for (;;) {
+      const after = objects.at(-1)?.path
+      const page = await this.call(rid, (object) => object.listStaged(this.tenant, rid, prefix, after))
+      objects.push(...page)
+      if (page.length < STAGED_PAGE) return objects
+    }
+  }
+
+  async unstage(rid: string, paths: readonly string[]): Promise<void> {
+    for (const some of inGroups(paths)) await this.call(rid, (object) => object.unstage(this.tenant, rid, some))
+  }
+
+  unstageAll(rid: string): Promise<void> {
+    return this.call(rid, (object) => object.unstageAll(this.tenant, rid))
+  }
+
   summarise(registration: string, { specs, ...question }: SummaryQuestion, waitMs: number): Promise<Summary> {
     const sent = { ...question, specs: specs.map(({ index }) => index) }
     const ask = (object: RunStub, left: number) => object.summarise(this.tenant, registration, sent, left)
@@ -133,8 +175,10 @@ export class DurableStore implements DiagnosingStore {
   async clear(): Promise<void> {
     for (;;) {
       const { runs } = await this.catalogue.list(this.tenant, { limit: CLEARED_TOGETHER, terms: [] })
-      if (runs.length === 0) return
-      await Promise.all(runs.map(({ rid }) => this.clearRun(rid)))
+      const staged = runs.length > 0 ? [] : await this.catalogue.staged(this.tenant, CLEARED_TOGETHER)
+      const rids = [...runs.map(({ rid }) => rid), ...staged]
+      if (rids.length === 0) return
+      await Promise.all(rids.map((rid) => this.clearRun(rid)))
     }
   }
 

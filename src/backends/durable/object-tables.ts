@@ -4,7 +4,7 @@
  */
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
-/** State of this run's announcements to the catalogue; one row, and none before the first registration. */
+/** State of this run's announcements to the catalogue; one row, and none before the first registration or staged object. */
 export const announcement = sqliteTable('announcement', {
   id: integer().primaryKey(),
   tenant: text().notNull(),
@@ -15,4 +15,6 @@ export const announcement = sqliteTable('announcement', {
   version: integer().notNull(),
   /** Registration and tags whose terms the catalogue has; empty when it has none. */
   told: text().notNull().default(''),
+  /** 1 when the catalogue knows that staged objects lie here. */
+  toldStaged: integer('told_staged').notNull().default(0),
 })

@@ -8,13 +8,22 @@ import type {
   Read,
   ReadCursor,
   Registration,
+  StagedObject,
   StoredAbout,
   StoredRun,
 } from '../../core/store.ts'
 import type { Circumstances, Examination } from '../../core/summary/examination.ts'
 import type { Summary } from '../../core/summary/summary.ts'
 import type { Outcome } from '../outcome.ts'
-import { type PackedRead, packedBytes, packRead, unpackRead } from '../packing.ts'
+import {
+  type PackedRead,
+  type PackedSegments,
+  packedBytes,
+  packObjects,
+  packRead,
+  unpackObjects,
+  unpackRead,
+} from '../packing.ts'
 import type { SentQuestion } from './object-diagnostics.ts'
 
 /**
@@ -26,6 +35,11 @@ export const MESSAGE_BYTES = 24 * 1024 * 1024
 /** A page whose buffers lie one after the other in a stream. */
 export interface StreamedRead extends Omit<PackedRead, 'buffers'> {
   readonly sizes: readonly number[]
+  readonly body: ReadableStream<Uint8Array>
+}
+
+/** Objects whose buffers lie one after the other in a stream. */
+export interface StreamedObjects extends Omit<PackedSegments, 'buffers'> {
   readonly body: ReadableStream<Uint8Array>
 }
 
@@ -57,6 +71,17 @@ export interface RunStub {
     question: Question,
     cursor?: ReadCursor,
   ): Promise<Outcome<PackedRead | StreamedRead>>
+  stage(
+    tenant: string,
+    rid: string,
+    path: string,
+    body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
+  ): Promise<Outcome<void>>
+  staged(tenant: string, rid: string, paths: readonly string[]): Promise<Outcome<PackedSegments | StreamedObjects>>
+  /** A page of `STAGED_PAGE` objects behind the path `after`, from the first one when it is absent. */
+  listStaged(tenant: string, rid: string, prefix: string, after?: string): Promise<Outcome<StagedObject[]>>
+  unstage(tenant: string, rid: string, paths: readonly string[]): Promise<Outcome<void>>
+  unstageAll(tenant: string, rid: string): Promise<Outcome<void>>
   summarise(tenant: string, registration: string, question: SentQuestion, waitMs: number): Promise<Outcome<Summary>>
   check(tenant: string, registration: string, run: Circumstances, waitMs: number): Promise<Outcome<Examination>>
   /** Opens a WebSocket at a `watchUrl`; 404 when the run is not there. */
@@ -105,6 +130,20 @@ export async function receiveRead(sent: PackedRead | StreamedRead): Promise<Read
     return bytes.subarray(offset - size, offset)
   })
   return unpackRead({ ...rest, buffers })
+}
+
+/** Objects as they may be sent. */
+export function sendObjects(
+  objects: readonly (Uint8Array<ArrayBuffer> | undefined)[],
+): PackedSegments | StreamedObjects {
+  const packed = packObjects(objects)
+  return packedBytes(packed) <= MESSAGE_BYTES ? packed : { sizes: packed.sizes, body: streamOf(packed.buffers) }
+}
+
+export async function receiveObjects(
+  sent: PackedSegments | StreamedObjects,
+): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+  return unpackObjects('body' in sent ? { sizes: sent.sizes, buffers: [await gather(sent.body)] } : sent)
 }
 
 export async function gather(stream: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {

@@ -21,11 +21,12 @@ import { type Outcome, outcomeOf } from '../outcome.ts'
 import { newRegistration } from '../registration.ts'
 import { hiddenRuns } from '../sqlite/runs.ts'
 import { indexRuns, purgeHidden, SqliteStore } from '../sqlite/sqlite-store.ts'
+import { hiddenStages } from '../sqlite/staging.ts'
 import { Announcer } from './announcer.ts'
 import { type Catalogue, SqlCatalogue } from './catalogue.ts'
 import { journal, migrations } from './generated/migrations.ts'
 import { ObjectDiagnostics, type SentQuestion } from './object-diagnostics.ts'
-import { gather, type RunStub, sendRead } from './protocol.ts'
+import { gather, type RunStub, sendObjects, sendRead } from './protocol.ts'
 import { Watchers } from './watchers.ts'
 
 export interface RunObjectEnv extends LimitVariables {
@@ -54,6 +55,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   private readonly watchers: Watchers
   private readonly stores = new Map<string, SqliteStore>()
   private readonly diagnostics: ObjectDiagnostics
+  private telling: Promise<void> | undefined
   /** True once the tables are there, and of this version. */
   private prepared = false
   /** The newest migration that this version does not know: such an object is left as it is. */
@@ -138,6 +140,39 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     return this.ask(tenant, async (store) => sendRead(await store.read(registration, chain, question, cursor)))
   }
 
+  /** The catalogue learns of the first staged object before its sender does: a tenant that is cleared must be rid of it. */
+  stage(tenant: string, rid: string, path: string, body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>) {
+    return this.answer(async () => {
+      const bytes = body instanceof Uint8Array ? body : await gather(body)
+      // Without a turn in between, in which the object might empty itself.
+      if (!this.prepared) await this.prepare()
+      await this.store(tenant).stage(rid, path, bytes)
+      if (this.announcer.hidesStaged()) await this.tellStaged()
+    })
+  }
+
+  staged(tenant: string, rid: string, paths: readonly string[]) {
+    return this.answer(async () =>
+      sendObjects(this.prepared ? await this.store(tenant).staged(rid, paths) : paths.map(() => undefined)),
+    )
+  }
+
+  listStaged(tenant: string, rid: string, prefix: string, after?: string) {
+    return this.answer(async () => (this.prepared ? this.store(tenant).objects.listStagedPage(rid, prefix, after) : []))
+  }
+
+  unstage(tenant: string, rid: string, paths: readonly string[]) {
+    return this.answer(async () => {
+      if (this.prepared) await this.store(tenant).unstage(rid, paths)
+    })
+  }
+
+  unstageAll(tenant: string, rid: string) {
+    return this.answer(async () => {
+      if (this.prepared) await this.store(tenant).unstageAll(rid)
+    })
+  }
+
   /** A summary as far as one shift of computing gets; see `DurableStore.summarise`. */
   summarise(tenant: string, registration: string, question: SentQuestion, waitMs: number) {
     return this.ask(tenant, (store) => this.diagnostics.summarise(store, registration, question, waitMs))
@@ -207,7 +242,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     await this.prepare()
     await indexRuns(this.driver)
     const unannounced = this.announcer.load()
-    const hidden = await this.driver.run(hiddenRuns)
+    const hidden = [...(await this.driver.run(hiddenRuns)), ...(await this.driver.run(hiddenStages))]
     if ((unannounced || hidden.length > 0) && (await this.ctx.storage.getAlarm()) === null) this.announcer.wakeIn(0)
   }
 
@@ -223,6 +258,14 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     if (this.prepared) return
     await migrate(drizzle(this.ctx.storage), { journal, migrations })
     this.prepared = true
+  }
+
+  /** One announcement for all who wait for the first. */
+  private tellStaged(): Promise<void> {
+    this.telling ??= this.healSoon().finally(() => {
+      this.telling = undefined
+    })
+    return this.telling
   }
 
   /** As `heal`, but the caller does not wait for a catalogue that does not answer. */

@@ -7,6 +7,7 @@ import { equalRunMeta } from '../../core/wire/run-meta.ts'
 import { bytesIn, numberIn, type Program, type Statement, textIn } from '../../sql/program.ts'
 import { findChain, requireFound, requireRun, runIsThere, TAIL_SLOTS } from './chain.ts'
 import { type ListTables, pageOfRuns } from './run-list.ts'
+import { findStage, hideObjects, objectsAreThere, STAGED_BYTES_SQL } from './staging.ts'
 import { insertTerms } from './terms.ts'
 
 /** A RunMeta of up to 16 MiB lies in rows of this many bytes. */
@@ -89,26 +90,29 @@ export function listRuns(tenant: string, query: ListQuery): Program<ListPage> {
   return pageOfRuns(tenant, query, LIST)
 }
 
-/** Hides a run from everybody; its id, for purging, or undefined when there is none. */
-export function* hideRun(tenant: string, rid: string): Program<number | undefined> {
-  const [rows] = yield {
-    reads: [{ sql: 'SELECT id FROM runs WHERE tenant = ? AND rid = ? AND deleted = 0', params: [tenant, rid] }],
-  }
-  const row = rows?.[0]
-  if (row === undefined) return undefined
-  const id = numberIn(row, 'id')
-  yield* hide(id)
-  return id
+/** Ids of the rows of a run that are hidden, and those of its staged objects. */
+export interface Hidden {
+  readonly run: number | undefined
+  readonly stage: number | undefined
 }
 
-function* hide(id: number): Program<void> {
-  yield {
-    guard: stillThere(id),
-    writes: [
-      { sql: "UPDATE runs SET deleted = 1, rid = '/' || registration WHERE id = ?", params: [id] },
-      { sql: 'UPDATE chains SET number = -1 - number WHERE run_id = ? AND number >= 0', params: [id] },
-    ],
-  }
+/** Hides a run and its staged objects from everybody; their ids, for purging. */
+export function* hideRun(tenant: string, rid: string): Program<Hidden> {
+  const sql = 'SELECT id FROM runs WHERE tenant = ? AND rid = ? AND deleted = 0'
+  const [runs, stages] = yield { reads: [{ sql, params: [tenant, rid] }, findStage(tenant, rid)] }
+  const run = runs?.[0] && numberIn(runs[0], 'id')
+  const stage = stages?.[0] && numberIn(stages[0], 'id')
+  if (run !== undefined)
+    yield { guard: stillThere(run), writes: [...hide(run), ...(stage === undefined ? [] : [hideObjects(stage)])] }
+  else if (stage !== undefined) yield { guard: objectsAreThere(stage), writes: [hideObjects(stage)] }
+  return { run, stage }
+}
+
+function hide(id: number): Statement[] {
+  return [
+    { sql: "UPDATE runs SET deleted = 1, rid = '/' || registration WHERE id = ?", params: [id] },
+    { sql: 'UPDATE chains SET number = -1 - number WHERE run_id = ? AND number >= 0', params: [id] },
+  ]
 }
 
 /** The next run of a tenant that is to be cleared, hidden from everybody; undefined when there is none. */
@@ -118,7 +122,7 @@ export function* hideNext(tenant: string): Program<number | undefined> {
   const row = rows?.[0]
   if (row === undefined) return undefined
   const id = numberIn(row, 'id')
-  if (row.deleted === 0) yield* hide(id)
+  if (row.deleted === 0) yield { guard: stillThere(id), writes: hide(id) }
   return id
 }
 
@@ -126,10 +130,10 @@ export function* hideNext(tenant: string): Program<number | undefined> {
 export const RUN_BYTES =
   `${ROW_BYTES} + octet_length(rid) + octet_length(registration) + meta_bytes + about_bytes + ` +
   `(SELECT coalesce(sum(${ROW_BYTES} + bytes), 0) FROM chains WHERE run_id = runs.id)`
-const USAGE_SQL = `SELECT count(*) AS runs, coalesce(sum(${RUN_BYTES}), 0) AS bytes FROM runs WHERE tenant = ? AND deleted = 0`
+const USAGE_SQL = `SELECT count(*) AS runs, coalesce(sum(${RUN_BYTES}), 0) + ${STAGED_BYTES_SQL} AS bytes FROM runs WHERE tenant = ? AND deleted = 0`
 
 export function* usageOf(tenant: string): Program<Usage> {
-  const [rows] = yield { reads: [{ sql: USAGE_SQL, params: [tenant] }] }
+  const [rows] = yield { reads: [{ sql: USAGE_SQL, params: [tenant, tenant] }] }
   const row = rows?.[0] ?? {}
   return { runs: numberIn(row, 'runs'), bytes: numberIn(row, 'bytes') }
 }

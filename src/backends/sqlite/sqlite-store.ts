@@ -14,6 +14,7 @@ import type {
   Read,
   ReadCursor,
   Registration,
+  StagedObject,
   Store,
   StoredAbout,
   StoredRun,
@@ -40,6 +41,7 @@ import {
   registerRun,
   usageOf,
 } from './runs.ts'
+import { hiddenStages, purgeStage, SqlStaging } from './staging.ts'
 import { indexSome } from './terms.ts'
 
 interface KnownRun {
@@ -59,6 +61,7 @@ export interface SqliteStoreOptions {
 
 export class SqliteStore implements Store {
   readonly writersElsewhere: boolean
+  readonly objects: SqlStaging
   private readonly driver: SqlDriver
   private readonly tenant: string
   private readonly limits: Limits
@@ -78,6 +81,7 @@ export class SqliteStore implements Store {
     this.limits = limits
     this.newRegistration = newRegistration
     this.observer = observer
+    this.objects = new SqlStaging(driver, tenant)
   }
 
   register(run: Registration): Promise<{ registration: string; created: boolean }> {
@@ -95,10 +99,10 @@ export class SqliteStore implements Store {
   }
 
   async remove(rid: string): Promise<boolean> {
-    const id = await this.driver.run(() => hideRun(this.tenant, rid))
-    if (id === undefined) return false
-    await purge(this.driver, id)
-    return true
+    const { run, stage } = await this.driver.run(() => hideRun(this.tenant, rid))
+    if (stage !== undefined) await purgeStage(this.driver, stage)
+    if (run !== undefined) await purge(this.driver, run)
+    return run !== undefined || stage !== undefined
   }
 
   async about(registration: string): Promise<StoredAbout> {
@@ -161,9 +165,30 @@ export class SqliteStore implements Store {
   async clear(): Promise<void> {
     for (;;) {
       const id = await this.driver.run(() => hideNext(this.tenant))
-      if (id === undefined) return
+      if (id === undefined) break
       await purge(this.driver, id)
     }
+    await this.objects.clear()
+  }
+
+  stage(rid: string, path: string, data: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.objects.stage(rid, path, data)
+  }
+
+  staged(rid: string, paths: readonly string[]) {
+    return this.objects.staged(rid, paths)
+  }
+
+  listStaged(rid: string, prefix: string): Promise<StagedObject[]> {
+    return this.objects.listStaged(rid, prefix)
+  }
+
+  unstage(rid: string, paths: readonly string[]): Promise<void> {
+    return this.objects.unstage(rid, paths)
+  }
+
+  unstageAll(rid: string): Promise<void> {
+    return this.objects.unstageAll(rid)
   }
 
   async ping(): Promise<void> {
@@ -197,4 +222,5 @@ export async function indexRuns(driver: SqlDriver): Promise<void> {
 /** Completes deletions that were cut off when the process before this one ended. */
 export async function purgeHidden(driver: SqlDriver): Promise<void> {
   for (const id of await driver.run(hiddenRuns)) await purge(driver, id)
+  for (const id of await driver.run(hiddenStages)) await purgeStage(driver, id)
 }

@@ -114,6 +114,40 @@ export const chunks = sqliteTable(
   (t) => [uniqueIndex('chunks_by_start').on(t.chainId, t.col, t.start, t.part)],
 )
 
+/** The staged objects of a run together, by its id: it need not be registered, and no registration has them. */
+export const stages = sqliteTable(
+  'stages',
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    tenant: text().notNull(),
+    rid: text().notNull(),
+    objects: integer().notNull(),
+    /** Bytes that they count for. */
+    bytes: integer().notNull(),
+    /** 1 while the objects are being deleted; `rid` is one that no run can have then. */
+    deleted: integer().notNull().default(0),
+  },
+  (t) => [uniqueIndex('stages_by_rid').on(t.tenant, t.rid)],
+)
+
+/** Parts of staged objects, of 1 MiB at most each. */
+export const staged = sqliteTable(
+  'staged',
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    stageId: integer('stage_id').notNull(),
+    path: text().notNull(),
+    part: integer().notNull(),
+    /** Bytes of `data`. */
+    size: integer().notNull(),
+    /** Checksum of `data`. */
+    sum: integer().notNull(),
+    data: blob(),
+  },
+  // With the size, so that a listing reads no data.
+  (t) => [index('staged_by_path').on(t.stageId, t.path, t.part, t.size)],
+)
+
 /** The last chunks of a chain that are still small, as JSON; see fold.ts. */
 export const levels = sqliteTable('levels', {
   chainId: integer('chain_id').primaryKey(),

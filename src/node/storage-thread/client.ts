@@ -6,7 +6,7 @@
 import { Worker } from 'node:worker_threads'
 import type { ControlStore } from '../../access/records.ts'
 import { type Failure, fromFailure } from '../../backends/outcome.ts'
-import { type PackedRead, unpackRead } from '../../backends/packing.ts'
+import { type PackedRead, type PackedSegments, unpackObjects, unpackRead } from '../../backends/packing.ts'
 import { McbError } from '../../core/errors.ts'
 import { BodyReturned, type Read, type Store } from '../../core/store.ts'
 import { CannotOpen } from '../../sql/cannot-open.ts'
@@ -210,7 +210,29 @@ class ThreadStore implements Store {
     return this.call('ping', [])
   }
 
-  private call<M extends Exclude<StoreMethod, 'read'>>(
+  stage(rid: string, path: string, data: Uint8Array<ArrayBuffer>): Promise<void> {
+    // A copy: the bytes stay the caller's, and a message takes all of the memory that a view is on.
+    const copy = data.slice()
+    return this.call('stage', [rid, path, copy], copy.length >= TRANSFER_BYTES ? [copy.buffer] : [])
+  }
+
+  async staged(...args: Parameters<Store['staged']>): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    return unpackObjects(await this.calls.call<PackedSegments>({ tenant: this.tenant, method: 'staged', args }))
+  }
+
+  listStaged(...args: Parameters<Store['listStaged']>) {
+    return this.call('listStaged', args)
+  }
+
+  unstage(...args: Parameters<Store['unstage']>) {
+    return this.call('unstage', args)
+  }
+
+  unstageAll(...args: Parameters<Store['unstageAll']>) {
+    return this.call('unstageAll', args)
+  }
+
+  private call<M extends Exclude<StoreMethod, 'read' | 'staged'>>(
     method: M,
     args: Parameters<Store[M]>,
     transfer: readonly ArrayBuffer[] = [],

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { SqlControl } from '../../access/sql/sql-control.ts'
 import { toFailure } from '../../backends/outcome.ts'
-import { packRead } from '../../backends/packing.ts'
+import { packObjects, packRead } from '../../backends/packing.ts'
 import { indexRuns, purgeHidden, SqliteStore } from '../../backends/sqlite/sqlite-store.ts'
 import { McbError } from '../../core/errors.ts'
 import { free } from '../../core/free.ts'
@@ -46,15 +46,16 @@ async function carryOut(driver: FileDriver, call: Call, transfer: ArrayBuffer[])
   }
   const store = storeOf(driver, call.tenant)
   const value = await Reflect.apply(store[call.method], store, call.args)
-  if (call.method !== 'read') return value
-  const packed = packRead(value)
+  if (call.method !== 'read' && call.method !== 'staged') return value
+  const packed = call.method === 'read' ? packRead(value) : packObjects(value)
   for (const { buffer } of packed.buffers) if (buffer.byteLength >= TRANSFER_BYTES) transfer.push(buffer)
   return packed
 }
 
 async function answer(driver: FileDriver, call: Call): Promise<void> {
   const { id } = call
-  const body = 'method' in call && call.method === 'append' ? call.args.find(isBytes) : undefined
+  const body =
+    'method' in call && (call.method === 'append' || call.method === 'stage') ? call.args.find(isBytes) : undefined
   let returned: Uint8Array<ArrayBuffer> | undefined
   let reply: Reply
   const transfer: ArrayBuffer[] = []

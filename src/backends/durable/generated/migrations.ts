@@ -36,6 +36,12 @@ export const journal = {
       "when": 1795930167844,
       "tag": "0005_diagnostics",
       "breakpoints": true
+    },
+    {
+      "idx": 6,
+      "when": 1795955485626,
+      "tag": "0006_staged",
+      "breakpoints": true
     }
   ]
 }
@@ -45,5 +51,6 @@ export const migrations = {
   "m0002": "ALTER TABLE `chains` ADD `bytes` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `meta_bytes` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nUPDATE `runs` SET `meta_bytes` = (SELECT coalesce(sum(CASE typeof(`data`) WHEN 'text' THEN octet_length(`data`) * 3 / 4 ELSE octet_length(`data`) END), 0) FROM `run_meta` WHERE `run_id` = `runs`.`id`);--> statement-breakpoint\nUPDATE `chains` SET `bytes` = `tail_bytes` + (SELECT coalesce(sum(CASE typeof(`data`) WHEN 'text' THEN octet_length(`data`) * 3 / 4 ELSE octet_length(`data`) END), 0) FROM `chunks` WHERE `chain_id` = `chains`.`id`);\n",
   "m0003": "ALTER TABLE `chunks` ADD `sums` blob;--> statement-breakpoint\nALTER TABLE `tail` ADD `sum` integer;--> statement-breakpoint\nUPDATE `chains` SET `bytes` = `bytes` + 100 * (`tail_rows` + (SELECT count(*) FROM `chunks` WHERE `chain_id` = `chains`.`id`)) + 4 * `tail_rows` * coalesce((SELECT `variables` + `sample_stats` FROM `runs` WHERE `id` = `run_id`), 0) + coalesce((SELECT octet_length(`levels`) FROM `levels` WHERE `chain_id` = `chains`.`id`), 0);\n",
   "m0004": "CREATE TABLE `about` (\n\t`run_id` integer PRIMARY KEY NOT NULL,\n\t`document` text NOT NULL\n);\n--> statement-breakpoint\nCREATE TABLE `terms` (\n\t`run_id` integer NOT NULL,\n\t`term` text NOT NULL,\n\t`tenant` text NOT NULL,\n\tPRIMARY KEY(`run_id`, `term`)\n);\n--> statement-breakpoint\nCREATE INDEX `terms_by_term` ON `terms` (`tenant`,`term`,`run_id`);--> statement-breakpoint\nDROP INDEX `runs_by_age`;--> statement-breakpoint\nALTER TABLE `runs` ADD `shown` text DEFAULT '' NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `folded` text DEFAULT '' NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `archived` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `finished` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `expected` integer;--> statement-breakpoint\nALTER TABLE `runs` ADD `revision` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `about_bytes` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `touched_at` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `indexed` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nUPDATE `runs` SET `touched_at` = max(`created_at`, coalesce((SELECT max(`updated_at`) FROM `chains` WHERE `run_id` = `runs`.`id`), 0));--> statement-breakpoint\nCREATE INDEX `runs_for_list` ON `runs` (`tenant`,`id`,`deleted`,`archived`,`created_at`,`touched_at`,`rid`,`folded`);--> statement-breakpoint\nALTER TABLE `announcement` ADD `told` text DEFAULT '' NOT NULL;\n",
-  "m0005": "ALTER TABLE `runs` ADD `diagnostics` text;"
+  "m0005": "ALTER TABLE `runs` ADD `diagnostics` text;",
+  "m0006": "CREATE TABLE `staged` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`stage_id` integer NOT NULL,\n\t`path` text NOT NULL,\n\t`part` integer NOT NULL,\n\t`size` integer NOT NULL,\n\t`sum` integer NOT NULL,\n\t`data` blob\n);\n--> statement-breakpoint\nCREATE INDEX `staged_by_path` ON `staged` (`stage_id`,`path`,`part`,`size`);--> statement-breakpoint\nCREATE TABLE `stages` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`tenant` text NOT NULL,\n\t`rid` text NOT NULL,\n\t`objects` integer NOT NULL,\n\t`bytes` integer NOT NULL,\n\t`deleted` integer DEFAULT 0 NOT NULL\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `stages_by_rid` ON `stages` (`tenant`,`rid`);--> statement-breakpoint\nALTER TABLE `announcement` ADD `told_staged` integer DEFAULT 0 NOT NULL;"
 }
