@@ -11,6 +11,7 @@ import { OpenAnswers } from './http/open-answers.ts'
 import type { PageFiles } from './http/page-files.ts'
 import { PAGE_PLACE } from './http/page-headers.ts'
 import { readNodeBody } from './node/body.ts'
+import { openNodeBody } from './node/body-stream.ts'
 import { summariesBeside } from './node/diagnostics-thread/summaries.ts'
 import { FreeDisk } from './node/free-disk.ts'
 import { type Fetching, Front } from './node/front.ts'
@@ -180,6 +181,7 @@ async function appOf(settings: Settings, storage: Storage, log: Log, surrounding
     audit: (entry) => log.audit(entry),
     bounds,
     readBody: readNodeBody,
+    openBody: openNodeBody,
     whenAnswered: whenNodeAnswered,
     bodies,
     openAnswers,

@@ -28,6 +28,8 @@ export function boundsOf(variables: BoundVariables, defaults: Bounds = DEFAULT_B
     heldBytes: defaults.heldBytes,
     answers: whole('MCB_ANSWERS', MCB_ANSWERS, 1) ?? defaults.answers,
     eventStreams: whole('MCB_EVENT_STREAMS', MCB_EVENT_STREAMS, 1) ?? defaults.eventStreams,
+    bodyStreams: defaults.bodyStreams,
+    silenceMs: defaults.silenceMs,
     stallMs: whole('MCB_STALL_SECONDS', MCB_STALL_SECONDS, 1000) ?? defaults.stallMs,
   }
 }

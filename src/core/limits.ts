@@ -58,8 +58,12 @@ export interface Bounds {
   readonly answers: number
   /** Streams of events that are open at a time, for one tenant, apart from answers to reads. */
   readonly eventStreams: number
+  /** Bodies that are streams, each for as long as its sender wishes, at a time, for one tenant. */
+  readonly bodyStreams: number
   /** Milliseconds after which a body that makes no progress is cut. */
   readonly stallMs: number
+  /** Milliseconds for which a body that is a stream may be silent. */
+  readonly silenceMs: number
 }
 
 export const DEFAULT_BOUNDS: Bounds = {
@@ -69,5 +73,7 @@ export const DEFAULT_BOUNDS: Bounds = {
   heldBytes: 64 * MIB,
   answers: 256,
   eventStreams: 1024,
+  bodyStreams: 64,
   stallMs: 60_000,
+  silenceMs: 24 * 60 * 60_000,
 }

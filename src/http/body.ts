@@ -70,7 +70,8 @@ function mediaType(c: AppContext, types: readonly string[], others: readonly str
   throw new McbError('unsupported_media_type', `the body has ${sent}; send ${types.join(' or ')}`)
 }
 
-function encodingOf(c: AppContext): Encoding {
+/** @throws McbError `unsupported_media_type` */
+export function encodingOf(c: AppContext): Encoding {
   const encoding = c.req.header('Content-Encoding')?.trim().toLowerCase() ?? 'identity'
   if (encoding === 'identity' || encoding === 'gzip') return encoding
   throw new McbError('unsupported_media_type', `Content-Encoding "${encoding}" is not known; send gzip or none`)
@@ -92,7 +93,7 @@ export async function readWhole(
   return bytes
 }
 
-type Encoding = 'identity' | 'gzip'
+export type Encoding = 'identity' | 'gzip'
 
 /** Reads a body that may still be cut when others need its room. */
 async function receive(
@@ -125,7 +126,8 @@ async function readText(c: AppContext, services: BodyServices, limit: number, en
   }
 }
 
-function openHold(c: AppContext, bodies: BodyBudget, announced: number): BodyHold {
+/** The share of a request's body in the budget, which is given back when the request is answered. @throws McbError `overloaded` */
+export function openHold(c: AppContext, bodies: BodyBudget, announced: number): BodyHold {
   const caller: Caller | undefined = c.get('caller')
   const hold = bodies.open(caller?.kind === 'key' ? caller.tenant.storage : undefined, announced)
   c.set('hold', hold)

@@ -46,6 +46,22 @@ export interface BodyWish {
 /** Reads a request's body, by the way of a platform. */
 export type ReadBody = (c: AppContext, wish: BodyWish) => Promise<Uint8Array<ArrayBuffer>>
 
+/** A body that is looked at while it comes, for as long as its sender wishes. */
+export interface BodyStream {
+  /**
+   * The next bytes, which the reader may keep until it asks for more; undefined at the end. Nothing is asked of the sender before
+   * the first call, and not much between two.
+   *
+   * @throws McbError `invalid_parameter` when the body breaks off, `storage_unavailable` when the server stops
+   */
+  next(): Promise<Uint8Array | undefined>
+  /** Leaves the rest of the body where it is. */
+  leave(): void
+}
+
+/** Opens a request's body as a stream, by the way of a platform. */
+export type OpenBody = (c: AppContext) => BodyStream
+
 /** Calls `ended` when the answer to a request has left, or never will; false where a platform does not learn of that. */
 export type WhenAnswered = (c: AppContext, ended: () => void) => boolean
 

@@ -5,7 +5,7 @@ import type { AppContext, Caller, WhenAnswered } from './context.ts'
 import type { OpenAnswers } from './open-answers.ts'
 import type { Services } from './operation.ts'
 
-/** Gives each read that was let in its place until it is answered. */
+/** Gives each read that was let in its place until it is answered, and each body that is a stream. */
 export function counted(
   authorize: Services['authorize'],
   open: OpenAnswers,
@@ -13,16 +13,17 @@ export function counted(
 ): Services['authorize'] {
   return (operation) => {
     const authorized = authorize(operation)
-    const answered = whileOpen(open, operation.answer ?? 'answers', whenAnswered)
+    const kind = operation.body === 'stream' ? 'bodies' : (operation.answer ?? 'answers')
+    const answered = whileOpen(open, kind, whenAnswered)
     return (c, next) => authorized(c, () => answered(c, next))
   }
 }
 
 /** Takes a place for a read, and gives it back when the answer has ended. */
-function whileOpen(open: OpenAnswers, kind: 'answers' | 'events', whenAnswered: WhenAnswered) {
+function whileOpen(open: OpenAnswers, kind: 'answers' | 'events' | 'bodies', whenAnswered: WhenAnswered) {
   return async (c: AppContext, next: Next): Promise<void> => {
-    const isRead = c.req.method === 'GET' || c.req.method === 'HEAD'
-    const tenant = isRead ? countedTenant(c.get('caller')) : undefined
+    const isCounted = kind === 'bodies' || c.req.method === 'GET' || c.req.method === 'HEAD'
+    const tenant = isCounted ? countedTenant(c.get('caller')) : undefined
     if (tenant === undefined) return next()
     const place = open.take(tenant, kind)
     c.set('place', place)

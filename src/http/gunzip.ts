@@ -7,6 +7,7 @@ import { McbError } from '../core/errors.ts'
 import { free } from '../core/free.ts'
 import type { BodyHold } from './body-budget.ts'
 import { Collector } from './collector.ts'
+import type { BodyStream } from './context.ts'
 
 /** Bytes of one piece of output. */
 const PIECE_BYTES = 64 * 1024
@@ -44,4 +45,47 @@ export async function gunzip(
   sent.buffer.transfer(0)
   hold.take(bytes.length)
   return bytes
+}
+
+/** The decoded bytes of a stream, which is asked for no more than decoding needs. */
+export function gunzipped(sent: BodyStream): BodyStream {
+  const stream = createGunzip({ chunkSize: PIECE_BYTES })
+  const pieces = stream.iterator()
+  let fault: unknown
+  const pump = async () => {
+    let bytes = 0
+    for (let piece = await sent.next(); piece !== undefined; piece = await sent.next()) {
+      bytes += piece.length
+      await new Promise<void>((resolve, reject) => {
+        stream.write(piece, (error) => (error ? reject(error) : resolve()))
+      })
+    }
+    stream.end(() => {
+      if (stream.bytesWritten !== bytes) stream.destroy(new Error('there is more behind the last member'))
+    })
+  }
+  let isPumping = false
+  return {
+    async next() {
+      if (!isPumping) {
+        isPumping = true
+        pump().catch((error: unknown) => {
+          fault = error
+          stream.destroy()
+        })
+      }
+      try {
+        const { done, value } = await pieces.next()
+        if (fault !== undefined) throw fault
+        return done === true ? undefined : new Uint8Array(value)
+      } catch (error) {
+        if (fault instanceof McbError) throw fault
+        throw new McbError('invalid_parameter', 'the body is not valid gzip', {}, { cause: error })
+      }
+    },
+    leave() {
+      stream.destroy()
+      sent.leave()
+    },
+  }
 }

@@ -1,13 +1,19 @@
 /**
  * Answers to reads that are open at a time, for each tenant: each holds a page of draws, or a whole document, for as long as
- * its reader takes. Streams of events are counted apart from them.
+ * its reader takes. Streams of events are counted apart from them, and so are bodies that are streams.
  */
 
 import { McbError } from '../core/errors.ts'
 import type { Room } from '../core/formats/measure.ts'
 import type { Bounds } from '../core/limits.ts'
 
-type Kind = 'answers' | 'events'
+type Kind = 'answers' | 'events' | 'bodies'
+
+const WORDS = {
+  answers: 'answers are open, which is the most at a time; read these first',
+  events: 'streams of events are open, which is the most at a time; read these first',
+  bodies: 'files are being followed, which is the most at a time; end one of them first',
+} as const
 
 /** Bytes of draws that each answer may hold, whatever others do. */
 const OWN_BYTES = 2 * 1024 * 1024
@@ -80,14 +86,16 @@ class Counts {
   }
 }
 
+type AnswerBounds = Pick<Bounds, 'answers' | 'eventStreams' | 'bodyStreams' | 'heldBytes'>
+
 export class OpenAnswers {
   private readonly most: { readonly [K in Kind]: number }
-  private readonly open = { answers: new Counts(), events: new Counts() }
+  private readonly open = { answers: new Counts(), events: new Counts(), bodies: new Counts() }
   private readonly heldBytes: number
   private readonly held = new Counts()
 
-  constructor({ answers, eventStreams, heldBytes }: Pick<Bounds, 'answers' | 'eventStreams' | 'heldBytes'>) {
-    this.most = { answers, events: eventStreams }
+  constructor({ answers, eventStreams, bodyStreams, heldBytes }: AnswerBounds) {
+    this.most = { answers, events: eventStreams, bodies: bodyStreams }
     this.heldBytes = heldBytes
   }
 
@@ -96,10 +104,7 @@ export class OpenAnswers {
     const open = this.open[kind]
     const limit = this.most[kind]
     if (open.of(tenant) >= limit) {
-      const what = kind === 'answers' ? 'answers' : 'streams of events'
-      throw new McbError('overloaded', `${limit} ${what} are open, which is the most at a time; read these first`, {
-        limit,
-      })
+      throw new McbError('overloaded', `${limit} ${WORDS[kind]}`, { limit })
     }
     open.add(tenant, 1)
     return new Place(this.commonRoom(tenant), () => open.add(tenant, -1))

@@ -5,7 +5,7 @@ import type { Bounds, Limits } from '../core/limits.ts'
 import type { StoreBackend } from '../runs/backend.ts'
 import type { Diagnoses } from '../runs/diagnoses.ts'
 import type { BodyBudget } from './body-budget.ts'
-import type { AppContext, AppEnv, ReadBody, WhenAnswered } from './context.ts'
+import type { AppContext, AppEnv, OpenBody, ReadBody, WhenAnswered } from './context.ts'
 import type { Management } from './management.ts'
 import type { Meter } from './meter.ts'
 import type { Description, OpenApi } from './openapi/types.ts'
@@ -37,6 +37,8 @@ export interface Operation {
   readonly answer?: 'events'
   /** Tokens of the tenant's rate that a request takes; 1 when absent. */
   readonly cost?: (c: AppContext) => number
+  /** `stream` where the body goes on for as long as its sender wishes. */
+  readonly body?: 'stream'
   /** Description in /openapi.json; `hidden` for an operation that is no part of the API. */
   readonly describe: Description | 'hidden'
   readonly handler: (c: AppContext, services: Services) => Response | Promise<Response>
@@ -52,6 +54,7 @@ export type Resources = Readonly<Record<string, { readonly [M in Method]?: Opera
 export interface Services {
   readonly limits: Limits
   readonly readBody: ReadBody
+  readonly openBody: OpenBody
   readonly bodies: BodyBudget
   /** Budget of memory for whole documents that are answers and have not left yet. */
   readonly documents: BodyBudget
@@ -61,7 +64,9 @@ export interface Services {
   /** Computes summaries and checks of runs, for all tenants, and keeps what lists show of them. */
   readonly diagnoses: Diagnoses
   /** Gives a request its caller and that caller's backend: the one place where that happens. */
-  readonly authorize: (operation: Pick<Operation, 'needs' | 'oneRun' | 'answer' | 'cost'>) => MiddlewareHandler<AppEnv>
+  readonly authorize: (
+    operation: Pick<Operation, 'needs' | 'oneRun' | 'answer' | 'cost' | 'body'>,
+  ) => MiddlewareHandler<AppEnv>
   /** Management of tenants and keys; absent where there are none. */
   readonly management: Management | undefined
   /** The backend under a tenant's name in the storage; handlers have that of their caller in the context. */

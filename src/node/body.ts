@@ -64,7 +64,7 @@ export function isWaitedFor({ httpVersion, headers }: IncomingMessage): boolean 
 }
 
 /** Lets the client send its body, and takes back the header for one that sends none. */
-function goOn(outgoing: ServerResponse): void {
+export function goOn(outgoing: ServerResponse): void {
   outgoing.removeHeader('Connection')
   outgoing.writeContinue()
 }

@@ -1,8 +1,9 @@
 /** The open connections: one request of each at a time, and the end of those that do nothing. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { isWaitedFor } from './body.ts'
 import { drain, type Exchange } from './exchange.ts'
+import { CountedRequest } from './messages.ts'
 
 /**
  * Requests that were sent before the one before them was answered, on all connections. Node has read them before they can be
@@ -55,6 +56,11 @@ export class Connections {
     // At once, and not when the socket has closed: those that others send meanwhile find room.
     connection.forget()
     request.socket.destroy()
+  }
+
+  /** True for a socket on which a body comes that may take as long as its sender wishes. */
+  isFollowed(socket: unknown): boolean {
+    return socket instanceof Socket && this.open.get(socket)?.isFollowed === true
   }
 
   /** Answers malformed bytes in their turn: `text` never stands where a client looks for another answer. */
@@ -164,8 +170,16 @@ class Connection {
     if (this.current === undefined) this.sayLast(text)
   }
 
+  /** True while a body comes that goes on for as long as its sender wishes. */
+  get isFollowed(): boolean {
+    const request = this.current?.request
+    return request instanceof CountedRequest && request.onStop !== undefined
+  }
+
   closeWhenIdle(): void {
     this.isClosing = true
+    const request = this.current?.request
+    if (request instanceof CountedRequest) request.onStop?.()
     if (this.current === undefined) this.socket.destroySoon()
   }
 

@@ -6,6 +6,8 @@ type Done = (error: Error | null | undefined) => void
 export class CountedRequest extends IncomingMessage {
   /** Bytes of the body that have come, as they were sent. */
   received = 0
+  /** Told that the server stops; there for a body that goes on for as long as its sender wishes. */
+  onStop: (() => void) | undefined
 
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
     if (chunk instanceof Uint8Array) this.received += chunk.byteLength

@@ -29,12 +29,18 @@ export interface Listening {
 /** Request and answer that count their bytes, for the log. */
 const COUNTED = { IncomingMessage: CountedRequest, ServerResponse: CountedResponse }
 
+/** A body of 64 MiB over a slow line takes minutes. */
+const REQUEST_MS = 15 * 60_000
+const CHECKS_MS = 30_000
+
 /** Requests that are still sending after this long are cut off when the server stops. */
 const GRACE_MS = 10_000
 
 export interface ListenOptions {
   /** Milliseconds after which a connection ends whose client takes nothing of an answer. */
   readonly stallMs?: number
+  /** Milliseconds in which a request is to come whole, unless its body is a stream. */
+  readonly requestMs?: number
   /** Learns of answers that are given without the application, as to bytes that are no request. */
   readonly refused?: (error: McbError) => void
 }
@@ -43,7 +49,7 @@ export function listen(
   app: Fetching,
   host: string,
   port: number,
-  { stallMs = DEFAULT_BOUNDS.stallMs, refused = () => {} }: ListenOptions = {},
+  { stallMs = DEFAULT_BOUNDS.stallMs, requestMs = REQUEST_MS, refused = () => {} }: ListenOptions = {},
 ): Promise<Listening> {
   const fetch = getRequestListener(app.fetch, {
     hostname: 'localhost',
@@ -52,7 +58,9 @@ export function listen(
   })
   const connections = new Connections({ stallMs })
   // Node's own check of the Host header answers without a word.
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false, ...COUNTED })
+  const connectionsCheckingInterval = Math.min(CHECKS_MS, requestMs)
+  const checks = { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false, connectionsCheckingInterval }
+  const server = createServer({ ...checks, ...COUNTED })
   const answer = (request: IncomingMessage, response: ServerResponse, known?: McbError) => {
     const defect = defectOf(request) ?? known
     connections.request(request, response, () => {
@@ -72,6 +80,8 @@ export function listen(
   server.on('checkContinue', answer)
   server.on('checkExpectation', (request, response) => answer(request, response, unexpected(request)))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // Node says it once of a request, and takes its time no more.
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && connections.isFollowed(socket)) return
     void end(socket, malformed(error))
   })
   server.on('connect', (_request, socket) => {
@@ -82,9 +92,8 @@ export function listen(
   server.on('connection', (socket) => connections.add(socket))
   server.on('timeout', (socket) => connections.rested(socket))
   server.timeout = stallMs
-  // A body of 64 MiB over a slow line takes minutes; headers need not.
-  server.requestTimeout = 15 * 60_000
-  server.headersTimeout = 60_000
+  server.requestTimeout = requestMs
+  server.headersTimeout = Math.min(60_000, requestMs)
   server.keepAliveTimeout = 65_000
   return new Promise((resolve, reject) => {
     server.once('error', reject)
