@@ -17,8 +17,9 @@ import { keyedAccess, openAccess } from './http/access.ts'
 import { type AuditEntry, auditTo } from './http/audit.ts'
 import { readStandardBody } from './http/body.ts'
 import { BodyBudget } from './http/body-budget.ts'
+import { openStandardBody } from './http/body-stream.ts'
 import { compressed } from './http/compression.ts'
-import type { AddressOf, AppContext, AppEnv, IsLocal, ReadBody, WhenAnswered } from './http/context.ts'
+import type { AddressOf, AppContext, AppEnv, IsLocal, OpenBody, ReadBody, WhenAnswered } from './http/context.ts'
 import { counted } from './http/counted.ts'
 import { announceLength } from './http/head.ts'
 import { CORS_HEADERS, setHeaders } from './http/headers.ts'
@@ -45,6 +46,7 @@ import { metricsRoutes } from './routes/metrics.ts'
 import { pageRoutes } from './routes/page.ts'
 import { runRoutes } from './routes/runs.ts'
 import { shareRoutes } from './routes/shares.ts'
+import { stanRoutes } from './routes/stan-csv.ts'
 import { summaryRoutes } from './routes/summary.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { traceRoutes } from './routes/trace.ts'
@@ -87,6 +89,8 @@ export interface AppOptions {
   readonly bounds?: Bounds
   /** A platform's shorter way to the bytes of a body. */
   readonly readBody?: ReadBody
+  /** A platform's shorter way to the pieces of a body that is a stream. */
+  readonly openBody?: OpenBody
   /** A platform's way to tell that an answer has left; without it, one that is no stream counts as sent when it is made. */
   readonly whenAnswered?: WhenAnswered
   /** Budget of memory for bodies; one of its own by default. */
@@ -123,6 +127,7 @@ const RESOURCES: Resources = {
   ...aboutRoutes,
   ...chainRoutes,
   ...drawRoutes,
+  ...stanRoutes,
   ...summaryRoutes,
   ...checkRoutes,
   ...traceRoutes,
@@ -183,6 +188,7 @@ function compressAnswers(app: Hono<AppEnv>): void {
     for (const door of ['summary', 'checks', 'trace']) app.get(`${path}/${door}`, compressed())
     for (const form of ['', '/ragged']) app.get(`${path}${form}/data.zarr/:path{.*zarr\\.json}`, compressed())
   }
+  app.get('/v1/runs/:rid/chains/:chain/stan.csv', compressed())
   // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.
   for (const path of ['/v1/tenants', '/v1/keys']) app.get(path, compressed())
 }
@@ -193,6 +199,7 @@ function servicesOf(options: AppOptions): Services {
     limits = DEFAULT_LIMITS,
     bounds = DEFAULT_BOUNDS,
     readBody = readStandardBody,
+    openBody = openStandardBody,
     whenAnswered = () => false,
     bodies = new BodyBudget({ all: bounds.bodiesBytes, tenant: bounds.tenantBodiesBytes }),
     openAnswers = new OpenAnswers(bounds),
@@ -206,6 +213,7 @@ function servicesOf(options: AppOptions): Services {
     limits,
     bounds,
     readBody,
+    openBody,
     bodies,
     documents: new BodyBudget({ all: bounds.documentsBytes, tenant: bounds.documentsBytes / 2 }),
     whenAnswered,

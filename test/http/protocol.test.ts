@@ -70,7 +70,7 @@ test('§5 has the limits', () => {
   const number = (n: number) => n.toLocaleString('en')
   const { bodyBytes, runMetaBytes, jsonBytes, batchIterations, answerBytes, columns, chains, keys, shares } =
     DEFAULT_LIMITS
-  const { bodiesBytes, tenantBodiesBytes, answers, eventStreams, stallMs } = DEFAULT_BOUNDS
+  const { bodiesBytes, tenantBodiesBytes, answers, eventStreams, bodyStreams, stallMs, silenceMs } = DEFAULT_BOUNDS
   const limits = rows(section(5)).map(([what, limit]) => `${what}: ${limit}`)
   for (const [what, ...said] of [
     ['a body, decoded', mib(bodyBytes), mib(runMetaBytes), `JSON ${mib(jsonBytes)}`],
@@ -81,6 +81,8 @@ test('§5 has the limits', () => {
     ['keys of a tenant', number(keys), number(shares)],
     ['bodies in flight', mib(bodiesBytes), mib(tenantBodiesBytes)],
     ['answers to reads', String(answers), number(eventStreams)],
+    ['bodies that are streams', String(bodyStreams)],
+    ['a silence of such a body', `${silenceMs / 3_600_000} h`],
     ['a body without progress', `${stallMs / 1000} s`],
   ] as const) {
     const row = limits.find((line) => line.startsWith(what))

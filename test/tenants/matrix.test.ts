@@ -14,7 +14,7 @@ interface Route {
   readonly rule: Rule
   /** `{key}` and `{tenant}` stand for some that are made for the request. */
   readonly path: string
-  readonly body?: 'meta' | 'meta without rid' | 'draws' | object
+  readonly body?: 'meta' | 'meta without rid' | 'draws' | 'stan' | object
   /** Status of a success. */
   readonly ok: number
   /** Status for a key for run "r" instead, if the path does not name a run. */
@@ -24,6 +24,8 @@ interface Route {
 const KEY = { name: 'made by the matrix', scopes: ['read'] }
 const KEY_OF_R = { ...KEY, run: 'r' }
 const TENANT = { tenant: 'new-number' }
+
+const STAN = '# method = sample\n# num_samples = 1\n# algorithm = fixed_param\nlp__,z\n-1,2\n'
 
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /healthz': { rule: 'public', path: '/healthz', ok: 200 },
@@ -62,6 +64,14 @@ const ROUTES: Readonly<Record<string, Route>> = {
     ok: 200,
   },
   'GET /v1/runs/:rid/chains/:chain/draws': { rule: 'read', path: '/v1/runs/r/chains/0/draws', ok: 200 },
+  'GET /v1/runs/:rid/chains/:chain/stan.csv': { rule: 'read', path: '/v1/runs/r/chains/0/stan.csv', ok: 200 },
+  // It comes as far as the run, whose columns are others.
+  'PUT /v1/runs/:rid/chains/:chain/stan.csv': {
+    rule: 'write',
+    path: '/v1/runs/r/chains/0/stan.csv',
+    body: 'stan',
+    ok: 409,
+  },
   'GET /v1/whoami': { rule: 'any key', path: '/v1/whoami', ok: 200 },
   'GET /v1/keys': { rule: 'admin', path: '/v1/keys', ok: 200 },
   'POST /v1/keys': { rule: 'admin', path: '/v1/keys', body: KEY_OF_R, ok: 201 },
@@ -116,6 +126,7 @@ const ELSEWHERE: Readonly<Record<string, number>> = {
   'GET /v1/runs': 200,
   'POST /v1/runs': 201,
   'PUT /v1/runs/:rid': 201,
+  'PUT /v1/runs/:rid/chains/:chain/stan.csv': 200,
   'GET /v1/keys': 200,
   'POST /v1/keys': 201,
 }
@@ -200,6 +211,7 @@ function contentOf(body: Route['body']): { bytes?: Body; type: string } {
   if (body === 'meta') return { bytes: runMeta(META), type: PROTOBUF }
   if (body === 'meta without rid') return { bytes: runMeta({ ...META, rid: '' }), type: PROTOBUF }
   if (body === 'draws') return { bytes: drawBatch(iterations(0, 1)), type: PROTOBUF }
+  if (body === 'stan') return { bytes: new TextEncoder().encode(STAN), type: 'text/csv' }
   const text = JSON.stringify(body).replace('new-number', `new-${made}`)
   return { bytes: new TextEncoder().encode(text), type: 'application/json' }
 }

@@ -99,6 +99,30 @@ export const summaryResponse: ResponseObject = {
   content: { [JSON_TYPE]: { schema: ref('RunFigures') }, [CSV_TYPE]: { schema: { type: 'string' }, example: SUMMARY } },
 }
 
+const STAN = `# model = eight_schools_model
+# method = sample (Default)
+#     num_samples = 1
+#     num_warmup = 1000 (Default)
+lp__,accept_stat__,mu,theta.1,theta.2
+# Adaptation terminated
+# Step size = 0.4
+-7.3,0.98,4.1,2.2,3.9
+# 
+#  Elapsed Time: 0.1 seconds (Warm-up)
+`
+
+export const stanBody: RequestBody = {
+  description: 'A file of CmdStan, RStan or PyStan 2, under any media type; a last line without its end is no draw',
+  required: true,
+  content: { [CSV_TYPE]: { schema: { type: 'string' }, example: STAN } },
+}
+
+export const stanResponse: ResponseObject = {
+  description: 'All of one moment',
+  headers: headersWith(['ETag', 'Content-Encoding']),
+  content: { [CSV_TYPE]: { schema: { type: 'string' }, example: STAN } },
+}
+
 const EVENTS = `retry: 1000
 
 event: state

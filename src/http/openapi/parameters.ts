@@ -183,3 +183,18 @@ export const sliceParameters: readonly Parameter[] = [
     example: '0,3,10:20',
   },
 ]
+
+export const stanWarmup: Parameter = {
+  name: 'warmup',
+  in: 'query',
+  description: 'Warmup draws of the chain',
+  schema: { type: 'string', enum: ['include', 'exclude'], default: 'include' },
+}
+
+export const stanWarmupRows: Parameter = {
+  name: 'warmup',
+  in: 'query',
+  description:
+    'Rows at the beginning that are warmup, for files that do not tell it; for others it must be what they tell',
+  schema: { type: 'integer', minimum: 0 },
+}

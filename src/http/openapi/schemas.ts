@@ -163,6 +163,14 @@ const ANSWERS: JsonSchemas = {
     { chain: ref('ChainNumber'), length: { ...int64, description: 'Iterations that are durable' }, updatedAt: time },
     { examples: [{ chain: 0, length: 500, updatedAt: UPDATED }] },
   ),
+  StreamResult: object(
+    {
+      chain: ref('ChainNumber'),
+      length: { ...int64, description: 'Length of the chain' },
+      complete: { type: 'boolean', description: 'The file has ended as its settings tell' },
+    },
+    { examples: [{ chain: 0, length: 1000, complete: true }] },
+  ),
   AppendResult: object(
     { chain: ref('ChainNumber'), length: { ...int64, description: 'Length of the chain with this batch' } },
     { examples: [{ chain: 0, length: 1500 }] },
