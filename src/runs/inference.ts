@@ -10,7 +10,7 @@ export interface TreeOptions {
   readonly form: Form
   /**
    * Chains at a moment, in rising order. By default the present one: of a run that was written within a minute, only the chains
-   * before the first that has no draws, so that the place of a chain stays what it was for a reader who opened early.
+   * before the first that has no draws or is not there yet, so that the place of a chain stays what it was for a reader who opened early.
    */
   readonly states?: readonly ChainState[] | undefined
   /** Facts that attributes tell of. Without them, the tree depends on the registration and the lengths alone. */
@@ -45,7 +45,8 @@ function isLive(states: readonly ChainState[]): boolean {
 }
 
 function chosenChains(states: readonly ChainState[], moment: 'live' | 'past'): readonly ChainState[] {
-  const empty = states.findIndex(({ length }) => length === 0)
-  if (moment === 'live' && empty >= 0) return states.slice(0, empty)
-  return states.filter(({ length }) => length > 0)
+  if (moment === 'past') return states.filter(({ length }) => length > 0)
+  const first = states[0]?.chain ?? 0
+  const end = states.findIndex(({ chain, length }, i) => length === 0 || chain !== first + i)
+  return end < 0 ? states : states.slice(0, end)
 }

@@ -24,7 +24,7 @@ export type MarkedMoment = Moment & { readonly about?: MarkedFacts | undefined }
 /** Bytes of the plans that are kept, and of one column in a plan, about. */
 const PLAN_BYTES = 16 * 1024 * 1024
 const COLUMN_BYTES = 1024
-/** Variables and chains of the trees that are kept: about 400 bytes each. */
+/** Variables and chains of the trees that are kept: about 400 bytes each, and with what formats make of them a kilobyte. */
 const KEPT_PARTS = 25_000
 
 interface WeighedPlan {

@@ -239,6 +239,16 @@ describe('chunks', () => {
     expect((await valuesOf(api, 'posterior/s', RAGGED)).values.slice(2 * 10, 2 * 12)).toEqual(['', '', '', ''])
   })
 
+  test('that were there when a reader opened stay there, whatever chains begin later', async () => {
+    const { api, run } = await newRun([6, 5], 2)
+    const array = await open(api, 'posterior/mu')
+    await grow(run, 2, 0, 1, 1)
+    expect((await api.get(`${ROOT}/posterior/zarr.json`)).status).toBe(404)
+    expect(Array.from((await zarr.get(array)).data as Float64Array)).toEqual(
+      [0, 1].flatMap((chain) => [2, 3, 4].map((i) => muAt(chain, i))),
+    )
+  })
+
   test('behind the draws, or of no chain, are missing', async () => {
     const { api } = await newRun([3])
     for (const key of [

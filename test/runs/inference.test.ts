@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { encodeNdArray } from '../../src/core/draws/ndarray.ts'
+import { FreeNames } from '../../src/core/inference/names.ts'
+import { planOf } from '../../src/core/inference/plan.ts'
 import type { Drawn, Group, Tree } from '../../src/core/inference/tree.ts'
 import type { Draws } from '../../src/core/interfaces.ts'
 import type { mcbackend } from '../../src/core/wire/run-meta.ts'
@@ -108,6 +110,12 @@ describe('chains', () => {
     const live = await cut(run)
     expect(live.chains.map(({ chain }) => chain)).toEqual([0])
     expect(live.attributes['mcb.chains_left_out']).toMatchObject({ data: BigInt64Array.of(1n, 2n) })
+  })
+
+  test('behind one that another process has yet to begin wait for it while the run is live', async () => {
+    const run = await scalarRun({ 1: { length: 3 }, 2: { length: 3 }, 4: { length: 3 } })
+    expect((await cut(run)).chains.map(({ chain }) => chain)).toEqual([1, 2])
+    expect((await settled(run)).chains.map(({ chain }) => chain)).toEqual([1, 2, 4])
   })
 
   test('that are all warmup have no posterior', async () => {
@@ -231,23 +239,28 @@ describe('variables', () => {
   })
 })
 
-test('ten thousand variables of four chains are planned in time, whatever their names', async () => {
+test('ten thousand names that all become one find each another in a few attempts', async () => {
   const run = await runOf({
-    variables: Array.from({ length: 5000 }, (_, i) => ({ name: `v${i}`, dtype: 'float64', shape: [2], dims: ['d'] })),
-    sampleStats: Array.from({ length: 5000 }, (_, i) => ({
-      // Names that all become one, of which each must find another.
+    variables: Array.from({ length: 10_000 }, (_, i) => ({
       name: [...i.toString(2).padStart(16, '0')].map((bit) => (bit === '1' ? 'a/' : 'a_')).join(''),
       dtype: 'float64',
     })),
   })
-  for (let chain = 0; chain < 4; chain++)
-    await (await run.initChain(chain)).append(
-      Object.fromEntries([...run.schema.draws.keys()].map((name) => [name, new Float64Array(2)])),
-    )
-  const began = performance.now()
-  const tree = await settled(run)
-  expect(performance.now() - began).toBeLessThan(500)
-  const names = group(tree, 'sample_stats').variables.map(({ name }) => name)
-  expect(new Set(names).size).toBe(5002)
-  expect(names.join('')).not.toContain('/')
+  const [posterior] = planOf(run.schema, run.meta).drawn
+  const names = posterior?.variables.map(({ name }) => name) ?? []
+  expect(new Set(names).size).toBe(10_000)
+  expect(names.filter((name) => name.includes('/') || name.length > 50)).toEqual([])
+
+  const taken = new Set(['x'])
+  const free = new FreeNames()
+  let asked = 0
+  for (let i = 0; i < 10_000; i++) {
+    const isTaken = (name: string) => {
+      asked++
+      return taken.has(name)
+    }
+    taken.add(free.find('x', isTaken))
+  }
+  expect(taken.size).toBe(10_001)
+  expect(asked).toBeLessThan(25_000)
 })

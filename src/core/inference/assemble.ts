@@ -51,7 +51,12 @@ export function treeAt(
   const behind = chains.map(({ length }, i) => length - (warmups[i] ?? 0))
   const warmup = partOf('warmup', begins, plan.discardsWarmup ? begins : warmups, form)
   const posterior = partOf('posterior', warmups, behind, form)
-  const told = attributesOf(rid, meta, Math.max(0, ...warmups), moment.about)
+  const told = attributesOf(
+    rid,
+    meta,
+    warmups.reduce((most, count) => Math.max(most, count), 0),
+    moment.about,
+  )
   const chain = chainCoordinate(chains)
   const drawn = plan.drawn.flatMap((group) => {
     const part = group.part === 'warmup' ? warmup : posterior
