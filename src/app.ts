@@ -43,11 +43,13 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { npyRoutes } from './routes/npy.ts'
 import { pageRoutes } from './routes/page.ts'
 import { runRoutes } from './routes/runs.ts'
 import { shareRoutes } from './routes/shares.ts'
 import { stanRoutes } from './routes/stan-csv.ts'
 import { summaryRoutes } from './routes/summary.ts'
+import { tableRoutes } from './routes/tables.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { traceRoutes } from './routes/trace.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
@@ -133,6 +135,8 @@ const RESOURCES: Resources = {
   ...traceRoutes,
   ...zarrRoutes,
   ...eventRoutes,
+  ...tableRoutes,
+  ...npyRoutes,
   ...shareRoutes,
   ...whoamiRoutes,
   ...keyRoutes,
@@ -186,6 +190,7 @@ function compressAnswers(app: Hono<AppEnv>): void {
     for (const document of ['', '/chains']) app.use(path + document, compressed())
     app.use(`${path}/about`, compressed('strong'))
     for (const door of ['summary', 'checks', 'trace']) app.get(`${path}/${door}`, compressed())
+    for (const table of ['summary', 'draws']) app.get(`${path}/${table}.csv`, compressed())
     for (const form of ['', '/ragged']) app.get(`${path}${form}/data.zarr/:path{.*zarr\\.json}`, compressed())
   }
   app.get('/v1/runs/:rid/chains/:chain/stan.csv', compressed())

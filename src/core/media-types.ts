@@ -7,6 +7,8 @@ export const JSON_TYPE = 'application/json'
 /** A JSON merge patch (RFC 7396). */
 export const MERGE_PATCH = 'application/merge-patch+json'
 export const CSV_TYPE = 'text/csv'
+/** Arrow's IPC stream (https://www.iana.org/assignments/media-types/application/vnd.apache.arrow.stream). */
+export const ARROW_TYPE = 'application/vnd.apache.arrow.stream'
 export const PROBLEM_TYPE = 'application/problem+json'
 /** Bytes of a form that their address tells. */
 export const OCTETS = 'application/octet-stream'

@@ -38,9 +38,11 @@ export const CORS_HEADERS = {
   ],
   exposeHeaders: [
     'Link',
+    'Content-Disposition',
     'Content-Length',
     'ETag',
     'Location',
+    'Mcb-Left-Out',
     'Mcb-Registration',
     'RateLimit',
     'RateLimit-Policy',

@@ -1,6 +1,8 @@
 /** /v1/runs/{rid}/summary: figures of the draws, and how far they can be trusted. */
+import type { Bytes } from '../core/draws/segment.ts'
 import { McbError } from '../core/errors.ts'
-import { CSV_TYPE, JSON_TYPE } from '../core/media-types.ts'
+import { ARROW_TYPE, CSV_TYPE, JSON_TYPE } from '../core/media-types.ts'
+import { summaryArrow } from '../core/summary/arrow.ts'
 import type { SummaryQuestion } from '../core/summary/question.ts'
 import type { Summary } from '../core/summary/summary.ts'
 import { summaryCsv, summaryText } from '../core/summary/text.ts'
@@ -8,15 +10,28 @@ import { inTurns } from '../core/turn.ts'
 import type { AppContext } from '../http/context.ts'
 import { countDocument } from '../http/document.ts'
 import { negotiateAmong } from '../http/negotiate.ts'
-import { describe, summaryResponse } from '../http/openapi/describe.ts'
+import { describe, summaryArrowResponse, summaryCsvResponse, summaryResponse } from '../http/openapi/describe.ts'
 import { prefer, registration } from '../http/openapi/described-headers.ts'
 import { summaryParameters } from '../http/openapi/parameters.ts'
 import { UNKNOWN_COLUMN } from '../http/openapi/problems.ts'
+import type { ResponseObject } from '../http/openapi/types.ts'
 import type { Operation, Resources, Services } from '../http/operation.ts'
 import { ridParam } from '../http/params.ts'
 import { withRun } from '../http/run-of-request.ts'
 import { summaryQuery, summarySpecsQuery, waitOf } from '../http/summary-query.ts'
 import type { StoreRun } from '../runs/backend.ts'
+
+const TYPES = [JSON_TYPE, CSV_TYPE, ARROW_TYPE] as const
+type SummaryType = (typeof TYPES)[number]
+
+const ERRORS = [
+  'run_not_found',
+  'chain_not_found',
+  UNKNOWN_COLUMN,
+  'run_replaced',
+  'payload_too_large',
+  'overloaded',
+] as const
 
 const getSummary: Operation = {
   needs: 'read',
@@ -26,20 +41,27 @@ const getSummary: Operation = {
       'false; the same request goes on where it was.',
     parameters: [...summaryParameters, registration, prefer],
     responses: { 200: summaryResponse },
-    errors: [
-      'run_not_found',
-      'chain_not_found',
-      UNKNOWN_COLUMN,
-      'not_acceptable',
-      'run_replaced',
-      'payload_too_large',
-      'overloaded',
-    ],
+    errors: [...ERRORS, 'not_acceptable'],
   }),
-  handler: answerSummary,
+  handler: (c, services) =>
+    answerSummary(c, services, () => negotiateAmong<SummaryType>(TYPES, c.req.header('Accept'))),
 }
 
-async function answerSummary(c: AppContext, services: Services): Promise<Response> {
+/** The same for tools that ask for a type by its address alone. */
+function summaryAs(type: SummaryType, operationId: string, summary: string, answer: ResponseObject): Operation {
+  return {
+    needs: 'read',
+    describe: describe('Doors', operationId, summary, {
+      description: 'What `/summary` answers for this media type.',
+      parameters: [...summaryParameters, registration, prefer],
+      responses: { 200: answer },
+      errors: ERRORS,
+    }),
+    handler: (c, services) => answerSummary(c, services, () => type),
+  }
+}
+
+async function answerSummary(c: AppContext, services: Services, typeOf: () => SummaryType): Promise<Response> {
   const rid = ridParam(c)
   const query = summaryQuery(c)
   const question = (run: StoreRun): SummaryQuestion => ({ ...query, ...summarySpecsQuery(c, run.schema) })
@@ -49,16 +71,17 @@ async function answerSummary(c: AppContext, services: Services): Promise<Respons
   }
   const found = await withRun(c, rid, { resource }, async (run) => {
     const asked = question(run)
-    const type = negotiateAmong<string>([JSON_TYPE, CSV_TYPE], c.req.header('Accept'))
+    const type = typeOf()
     if (c.req.method !== 'HEAD') return { type, summary: await answer(c, services, run, asked) }
     await requireChains(run, query.chains)
     return { type }
   })
-  const headers = { 'Content-Type': found.type === JSON_TYPE ? JSON_TYPE : `${CSV_TYPE}; charset=utf-8` }
+  const headers = { 'Content-Type': found.type === CSV_TYPE ? `${CSV_TYPE}; charset=utf-8` : found.type }
   if (found.summary === undefined) return c.body(null, 200, headers)
-  if (found.type === CSV_TYPE)
-    return send(c, services, summaryCsv(found.summary), { ...headers, ...linkTo(c, found.summary) })
-  return send(c, services, await inTurns(summaryText(found.summary)), headers)
+  const { type, summary } = found
+  if (type === JSON_TYPE) return send(c, services, await inTurns(summaryText(summary)), headers)
+  const table = type === CSV_TYPE ? summaryCsv(summary) : summaryArrow(summary)
+  return send(c, services, table, { ...headers, ...linkTo(c, summary) })
 }
 
 function answer(c: AppContext, { diagnoses }: Services, run: StoreRun, question: SummaryQuestion): Promise<Summary> {
@@ -66,8 +89,8 @@ function answer(c: AppContext, { diagnoses }: Services, run: StoreRun, question:
 }
 
 /** @throws McbError `overloaded` when answers that nobody has taken yet leave no room for it */
-function send(c: AppContext, services: Services, text: string, headers: Record<string, string>): Response {
-  const bytes = new TextEncoder().encode(text)
+function send(c: AppContext, services: Services, body: string | Bytes, headers: Record<string, string>): Response {
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
   countDocument(c, services, bytes.length)
   return c.body(bytes, 200, headers)
 }
@@ -92,4 +115,8 @@ function linkTo(c: AppContext, { nextCursor }: Summary): Record<string, string> 
 
 export const summaryRoutes: Resources = {
   '/v1/runs/:rid/summary': { get: getSummary },
+  '/v1/runs/:rid/summary.csv': { get: summaryAs(CSV_TYPE, 'getSummaryCsv', 'The summary as CSV', summaryCsvResponse) },
+  '/v1/runs/:rid/summary.arrows': {
+    get: summaryAs(ARROW_TYPE, 'getSummaryArrow', "The summary in Arrow's stream format", summaryArrowResponse),
+  },
 }

@@ -1,5 +1,6 @@
 /** Parts of routes' descriptions in /openapi.json: bodies and answers. */
 import {
+  ARROW_TYPE,
   CSV_TYPE,
   EVENT_STREAM,
   JSON_TYPE,
@@ -93,10 +94,46 @@ const SUMMARY = `variable,index,label,mean,sd,ess_bulk,ess_tail,rhat\r
 theta,3,theta[D],4.1,4.8,1890.4,1201.7,1.002\r
 `
 
+const SUMMARY_CSV = { schema: { type: 'string' }, example: SUMMARY } as const
+const SUMMARY_ARROW = binary('The columns of the CSV')
+
 export const summaryResponse: ResponseObject = {
-  description: 'All rows, and all pages that follow, are of one moment; JSON unless Accept prefers text/csv',
+  description: 'All rows, and all pages that follow, are of one moment; JSON unless Accept prefers a table',
   headers: headersWith(['Content-Encoding', 'Link']),
-  content: { [JSON_TYPE]: { schema: ref('RunFigures') }, [CSV_TYPE]: { schema: { type: 'string' }, example: SUMMARY } },
+  content: { [JSON_TYPE]: { schema: ref('RunFigures') }, [CSV_TYPE]: SUMMARY_CSV, [ARROW_TYPE]: SUMMARY_ARROW },
+}
+
+export const summaryCsvResponse: ResponseObject = {
+  description: 'A page of the summary',
+  headers: headersWith(['Content-Encoding', 'Link']),
+  content: { [CSV_TYPE]: SUMMARY_CSV },
+}
+
+export const summaryArrowResponse: ResponseObject = {
+  description: 'A page of the summary',
+  headers: headersWith(['Link']),
+  content: { [ARROW_TYPE]: SUMMARY_ARROW },
+}
+
+const TABLE = `.chain,.iteration,.draw,mu,theta[1],theta[2]
+1,1,1,4.25,-0.5,1.0
+`
+
+/** A table of draws, in one media type. */
+export function tableResponse(type: string): ResponseObject {
+  const isText = type.startsWith(CSV_TYPE)
+  const schema: JsonSchema = isText ? { type: 'string' } : { type: 'string', format: 'binary' }
+  return {
+    description: 'The whole table, of one moment; it is made while it is read',
+    headers: headersWith(['ETag', 'Content-Disposition', 'Mcb-Left-Out', ...(isText ? ['Content-Encoding'] : [])]),
+    content: { [isText ? CSV_TYPE : type]: isText ? { schema, example: TABLE } : { schema } },
+  }
+}
+
+export const npyResponse: ResponseObject = {
+  description: 'An array of shape (draws, …), of one moment',
+  headers: headersWith(['ETag', 'Content-Disposition', 'Content-Length']),
+  content: { [OCTETS]: binary("NumPy's format") },
 }
 
 const STAN = `# model = eight_schools_model

@@ -37,6 +37,19 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     description: 'Bytes of the body that GET would have; absent where the answer would have to be made to know',
     schema: { type: 'integer', format: 'int64', minimum: 0 },
   },
+  'Content-Disposition': {
+    description: 'A name for the file, for those who save it',
+    required: true,
+    schema: { type: 'string' },
+    example: 'attachment; filename="eight-schools.csv"',
+  },
+  'Mcb-Left-Out': {
+    description:
+      'Variables without columns, since their shape varies: names, percent-encoded, with commas between; `...` at the end stands for ' +
+      'more. Absent where there are none',
+    schema: { type: 'string' },
+    example: 'k, log%20prior',
+  },
   Link: {
     description: 'With rel="next", the way to the next page; absent on the last one',
     schema: { type: 'string' },

@@ -112,7 +112,7 @@ export const bound = (name: string, description: string): Parameter => ({
   schema: { type: 'integer', format: 'int64' },
 })
 
-const choice = (name: string, description: string, choices: readonly string[]): Parameter =>
+export const choice = (name: string, description: string, choices: readonly string[]): Parameter =>
   ofList(name, description, { type: 'string', enum: choices, default: choices[0] })
 
 export const elements: Parameter = {
