@@ -159,6 +159,32 @@ export function tenantStores(subject: StoresSubject): void {
       await usageOf(other, { runs: 1 })
     })
 
+    test('staged objects of the same run ids belong to one tenant each, and are counted', async () => {
+      const [tenant, other] = [newTenant(), newTenant()]
+      const [own, others] = [opened.openStore(tenant), opened.openStore(other)]
+      const bytesOf = (owner: number) => new Uint8Array(1000).fill(owner)
+      await Promise.all([own.stage('same', 'a/b', bytesOf(1)), others.stage('same', 'a/b', bytesOf(2))])
+      await others.stage('same', 'other', bytesOf(3))
+      expect(await opened.openStore(tenant).staged('same', ['a/b', 'other'])).toEqual([bytesOf(1), undefined])
+      expect(await own.listStaged('same', '')).toEqual([{ path: 'a/b', size: 1000 }])
+      await usageOf(tenant, { runs: 0, bytes: 1103 })
+      await own.unstage('same', ['a/b', 'other'])
+      await own.unstageAll('same')
+      expect(await own.remove('same')).toBe(false)
+      expect(await others.staged('same', ['a/b', 'other'])).toEqual([bytesOf(2), bytesOf(3)])
+      await usageOf(tenant, { runs: 0, bytes: 0 })
+      await usageOf(other, { runs: 0, bytes: 2208 })
+      // Those of runs that were never registered are cleared as well.
+      await Promise.all(['same', 'second', 'third'].map((rid) => own.stage(rid, 'zarr.json', bytesOf(4))))
+      await write(openFor(tenant), 4, 'third')
+      await own.clear()
+      for (const rid of ['same', 'second', 'third']) expect(await own.listStaged(rid, '')).toEqual([])
+      expect(await countRows(tenant)).toBe(0)
+      await usageOf(tenant, { runs: 0, bytes: 0 })
+      expect(await opened.openStore(other).staged('same', ['a/b'])).toEqual([bytesOf(2)])
+      await others.remove('same')
+    })
+
     test('clearing a tenant leaves nothing of it, and all of the others', async () => {
       const [tenant, other] = [newTenant(), newTenant()]
       await Promise.all([write(openFor(tenant), 5, 'same'), write(openFor(tenant), 5, 'same-too')])
