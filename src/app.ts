@@ -43,6 +43,7 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { netcdfRoutes } from './routes/netcdf.ts'
 import { npyRoutes } from './routes/npy.ts'
 import { pageRoutes } from './routes/page.ts'
 import { runRoutes } from './routes/runs.ts'
@@ -134,6 +135,7 @@ const RESOURCES: Resources = {
   ...checkRoutes,
   ...traceRoutes,
   ...zarrRoutes,
+  ...netcdfRoutes,
   ...eventRoutes,
   ...tableRoutes,
   ...npyRoutes,

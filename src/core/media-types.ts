@@ -12,4 +12,6 @@ export const ARROW_TYPE = 'application/vnd.apache.arrow.stream'
 export const PROBLEM_TYPE = 'application/problem+json'
 /** Bytes of a form that their address tells. */
 export const OCTETS = 'application/octet-stream'
+/** A netCDF file, of any version. */
+export const NETCDF = 'application/netcdf'
 export const EVENT_STREAM = 'text/event-stream'

@@ -39,7 +39,17 @@ export async function inferenceTree(
   return backend.trees.of(run, { form, chains, warmups, leftOut, about })
 }
 
-function isLive(states: readonly ChainState[]): boolean {
+/**
+ * The chains at the present moment that a tree is of, and those without draws that it names: with these for `states`, it stays the
+ * same for ever.
+ */
+export function presentStates(all: readonly ChainState[]): readonly ChainState[] {
+  const chosen = new Set(chosenChains(all, isLive(all) ? 'live' : 'past'))
+  return all.filter((state) => chosen.has(state) || state.length === 0)
+}
+
+/** True for a run that was written a moment ago. */
+export function isLive(states: readonly ChainState[]): boolean {
   const now = Date.now()
   return states.some(({ updatedAt }) => now - updatedAt <= LIVE_MS)
 }

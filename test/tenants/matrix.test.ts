@@ -61,6 +61,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
     path: '/v1/runs/r/ragged/data.zarr/zarr.json',
     ok: 200,
   },
+  'GET /v1/runs/:rid/data.nc': { rule: 'read', path: '/v1/runs/r/data.nc', ok: 200 },
+  'GET /v1/runs/:rid/at/:lengths/data.nc': { rule: 'read', path: '/v1/runs/r/at/0:0/data.nc', ok: 200 },
   'GET /v1/runs/:rid/events': { rule: 'read', path: '/v1/runs/r/events', ok: 200 },
   'POST /v1/runs/:rid/shares': { rule: 'write', path: '/v1/runs/r/shares', body: { expiresAt: null }, ok: 201 },
   'GET /v1/runs/:rid/chains': { rule: 'read', path: '/v1/runs/r/chains', ok: 200 },

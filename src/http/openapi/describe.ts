@@ -5,6 +5,7 @@ import {
   EVENT_STREAM,
   JSON_TYPE,
   MERGE_PATCH,
+  NETCDF,
   OCTETS,
   PROTOBUF,
   PROTOBUF_ALIAS,
@@ -88,6 +89,19 @@ export const zarrResponse: ResponseObject = {
   description: 'A document, or the bytes of a chunk',
   headers: headersWith(['ETag', 'Content-Length', 'Content-Encoding']),
   content: { [JSON_TYPE]: { schema: ref('ZarrDocument') }, [OCTETS]: binary('A whole chunk') },
+}
+
+const NETCDF_HEADERS = ['ETag', 'Content-Length', 'Accept-Ranges', 'Content-Disposition', 'Content-Location'] as const
+
+export const netcdfResponse: ResponseObject = {
+  description: 'The whole file, of one moment',
+  headers: headersWith(NETCDF_HEADERS),
+  content: { [NETCDF]: binary('netCDF-4, which is HDF5') },
+}
+export const netcdfPart: ResponseObject = {
+  description: 'The bytes of the file that Range asks for',
+  headers: headersWith([...NETCDF_HEADERS, 'Content-Range']),
+  content: { [NETCDF]: binary('A part of the file') },
 }
 
 const SUMMARY = `variable,index,label,mean,sd,ess_bulk,ess_tail,rhat\r

@@ -37,6 +37,19 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     description: 'Bytes of the body that GET would have; absent where the answer would have to be made to know',
     schema: { type: 'integer', format: 'int64', minimum: 0 },
   },
+  'Accept-Ranges': { description: 'Range works here', schema: { type: 'string', enum: ['bytes'] } },
+  'Content-Range': {
+    description: 'The part of the whole that is answered',
+    required: true,
+    schema: { type: 'string', pattern: '^bytes [0-9]+-[0-9]+/[0-9]+$' },
+    example: 'bytes 0-1023/146515',
+  },
+  'Content-Location': {
+    description:
+      'Where these bytes stay, whatever becomes of the run; absent where they depend on facts, which may change',
+    schema: { type: 'string', format: 'uri-reference' },
+    example: '/v1/runs/eight-schools/at/0:1500,1:1490/data.nc',
+  },
   'Content-Disposition': {
     description: 'A name for the file, for those who save it',
     required: true,

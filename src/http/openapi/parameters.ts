@@ -30,6 +30,14 @@ export const PATH_PARAMETERS: Readonly<Record<string, Parameter>> = {
     schema: { type: 'string', minLength: 1 },
     example: 'zarr.json',
   },
+  lengths: {
+    name: 'lengths',
+    in: 'path',
+    required: true,
+    description: 'Lengths of chains, in rising order of their numbers: a moment of the past',
+    schema: { type: 'string', pattern: '^[0-9]+:[0-9]+(,[0-9]+:[0-9]+)*$' },
+    example: '0:1500,1:1490',
+  },
   tenant: {
     name: 'tenant',
     in: 'path',
