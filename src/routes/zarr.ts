@@ -4,7 +4,7 @@ import type { Bytes } from '../core/draws/segment.ts'
 import { McbError } from '../core/errors.ts'
 import { type Chunk, type ChunkSizes, chunkAt, elementsIn, identityOf, sizesOf } from '../core/formats/zarr/chunks.ts'
 import { arrayDocument, groupDocument, rootDocument } from '../core/formats/zarr/documents.ts'
-import { gzippedChunk, stringChunk, wholeChunk } from '../core/formats/zarr/encode.ts'
+import { gzippedChunk, measured, stringChunk, wholeChunk } from '../core/formats/zarr/encode.ts'
 import { named, parseKey, type ZarrKey } from '../core/formats/zarr/keys.ts'
 import type { Form } from '../core/inference/assemble.ts'
 import type { Tree } from '../core/inference/tree.ts'
@@ -132,8 +132,10 @@ async function sendChunk(
   const { dtype } = chunk.variable
   const sizes = sizesOf(chunk)
   if (dtype === 'str' || sizes === undefined) {
-    const pieces = stringChunk(elementsIn(chunk).all, stringsOfChunk(run, tree, chunk))
-    return sendPieces(c, pieces, headers, bounds.stallMs)
+    const pieces = () => stringChunk(elementsIn(chunk).all, stringsOfChunk(run, tree, chunk))
+    const { length, whole } = await measured(pieces(), WHOLE_BYTES)
+    if (whole !== undefined) return c.body(whole, 200, headers)
+    return sendPieces(c, pieces(), { ...headers, 'Content-Length': String(length) }, bounds.stallMs)
   }
   const numbers = numbersOfChunk(run, tree, chunk)
   if (sizes.length > WHOLE_BYTES) return sendPieces(c, numbers, headers, bounds.stallMs)

@@ -17,9 +17,10 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def command() -> list[str] | None:
-    """The repository's Node and the server's entry; None where there is no Node."""
-    node = Path(os.environ.get("MCB_NODE", REPOSITORY / "node_modules/.bin/node"))
-    return [str(node), str(REPOSITORY / "src/node.ts")] if node.exists() else None
+    """The repository's Node and the server's entry, of ``MCB_CHECKOUT`` if it is set; None where there is no Node."""
+    checkout = Path(os.environ.get("MCB_CHECKOUT", REPOSITORY))
+    node = Path(os.environ.get("MCB_NODE", checkout / "node_modules/.bin/node"))
+    return [str(node), str(checkout / "src/node.ts")] if node.exists() else None
 
 
 class Server:

@@ -70,6 +70,31 @@ export async function* stringChunk(elements: number, rows: Pieces<StringPiece>):
   }
 }
 
+export interface Measured {
+  readonly length: number
+  /** The chunk itself, if it is small. */
+  readonly whole?: Bytes
+}
+
+/** Length of a chunk of strings, in bytes, which is told before it is sent: there are readers that go by it. */
+export async function measured(pieces: AsyncIterable<Bytes>, most: number): Promise<Measured> {
+  const kept: Bytes[] = []
+  let length = 0
+  for await (const piece of pieces) {
+    length += piece.length
+    if (length <= most) kept.push(piece)
+    else kept.length = 0
+  }
+  if (length > most) return { length }
+  const whole = new Uint8Array(length)
+  let end = 0
+  for (const piece of kept) {
+    whole.set(piece, end)
+    end += piece.length
+  }
+  return { length, whole }
+}
+
 /** Empty strings of a piece. */
 const EMPTY_STRINGS = 64 * 1024
 
