@@ -185,6 +185,9 @@ function prepare(app: Hono<AppEnv>, options: Surroundings): void {
   app.notFound(handleNotFound)
 }
 
+/** Bytes that a new connection sends without waiting, about (RFC 6928): a document of no more gains little by compression. */
+const FEW_PACKETS = 14_600
+
 /** Compresses answers of text, by their addresses. */
 function compressAnswers(app: Hono<AppEnv>): void {
   for (const path of ['/v1/runs', '/openapi.json']) app.use(path, compressed())
@@ -193,7 +196,8 @@ function compressAnswers(app: Hono<AppEnv>): void {
     app.use(`${path}/about`, compressed('strong'))
     for (const door of ['summary', 'checks', 'trace']) app.get(`${path}/${door}`, compressed())
     for (const table of ['summary', 'draws']) app.get(`${path}/${table}.csv`, compressed())
-    for (const form of ['', '/ragged']) app.get(`${path}${form}/data.zarr/:path{.*zarr\\.json}`, compressed())
+    for (const form of ['', '/ragged'])
+      app.get(`${path}${form}/data.zarr/:path{.*zarr\\.json}`, compressed('weak', FEW_PACKETS))
   }
   app.get('/v1/runs/:rid/chains/:chain/stan.csv', compressed())
   // The answer that carries a new key is not among them: a secret is not compressed beside text that a client chose.

@@ -8,9 +8,11 @@ type Comparison = 'weak' | 'strong'
 /**
  * Compression as Hono's, but only an answer that is compressed varies with `Accept-Encoding`: one that is not may be
  * given to anybody, and carries the headers that every answer carries.
+ *
+ * @param least bytes of an answer of known length that is compressed
  */
-export function compressed(etag: Comparison = 'weak'): MiddlewareHandler {
-  const compressing = compress()
+export function compressed(etag: Comparison = 'weak', least = 1024): MiddlewareHandler {
+  const compressing = compress({ threshold: least })
   return async (c, next) => {
     await compressing(c, next)
     const given = c.res.headers.get('ETag')

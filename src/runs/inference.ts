@@ -14,7 +14,7 @@ export interface TreeOptions {
    */
   readonly states?: readonly ChainState[] | undefined
   /** Facts that attributes tell of. Without them, the tree depends on the registration and the lengths alone. */
-  readonly about?: MarkedFacts | undefined
+  readonly about?: MarkedFacts | Promise<MarkedFacts> | undefined
 }
 
 /** Milliseconds behind the last write for which a run is taken to grow still. */
@@ -31,12 +31,12 @@ export async function inferenceTree(
   backend: StoreBackend,
   { form, states, about }: TreeOptions,
 ): Promise<Tree> {
-  const all = states ?? (await run.chainStates())
+  const [all, facts] = await Promise.all([states ?? run.chainStates(), about])
   const chains = chosenChains(all, states === undefined && isLive(all) ? 'live' : 'past')
   const warmups = await backend.warmupOf(run, chains)
   const numbers = new Set(chains.map(({ chain }) => chain))
   const leftOut = all.map(({ chain }) => chain).filter((chain) => !numbers.has(chain))
-  return backend.trees.of(run, { form, chains, warmups, leftOut, about })
+  return backend.trees.of(run, { form, chains, warmups, leftOut, about: facts })
 }
 
 /**

@@ -1,8 +1,7 @@
 /** Chunks of arrays as they are stored: always whole, with fill behind the last draw that there is. */
 
 import { ITEM_SIZE } from '../../draws/dtype.ts'
-import type { Counted, Drawn, Given, TreeVariable } from '../../inference/tree.ts'
-import type { ChainState } from '../../store.ts'
+import type { Counted, Drawn, Given, Tree, TreeVariable } from '../../inference/tree.ts'
 import { chunkShape, drawsOfChunk, elementsOf } from './grid.ts'
 
 /** Draws of one chain: rows from `first` on, counted as the chain's axis `draw` counts them. */
@@ -83,18 +82,18 @@ export function sizesOf(chunk: Chunk): ChunkSizes | undefined {
 }
 
 /**
- * The parts that decide the bytes of a chunk, beside the run's registration and the name of its array. Draws never change, so
- * that a chunk that is full is always the same; labels of chains are others when there are other chains.
+ * A name of the bytes of a chunk, among those of a registration and one coding. Draws never change, so that a chunk that is full keeps
+ * it; labels of chains are others when there are other chains.
  */
-export function identityOf(chunk: Chunk, chains: readonly ChainState[]): readonly unknown[] {
+export function versionOf(chunk: Chunk, { chains }: Tree): string {
   const { kind, variable, first } = chunk
-  if (kind === 'counted') return [kind, variable.first, variable.step, first, chunk.size]
-  if (kind === 'given') return [kind, first, chunk.count, ...(variable.name === 'chain' ? numbersOf(chains) : [])]
-  const columns = variable.columns.map(({ index }) => index)
+  if (kind === 'counted') return `counted.${variable.first}.${variable.step}.${first}.${chunk.size}`
+  if (kind === 'given') {
+    const labels = variable.name === 'chain' ? chains.map(({ chain }) => chain).join('+') : ''
+    return `given.${JSON.stringify(variable.name)}.${variable.dtype}.${first}.${chunk.count}.${labels}`
+  }
+  // No other variable has this column.
+  const column = variable.columns[0]?.index
   const begin = (variable.rows[chunk.chain]?.first ?? 0) + first
-  return [kind, columns.join(), chains[chunk.chain]?.chain, begin, chunk.count, chunk.rows]
-}
-
-function numbersOf(chains: readonly ChainState[]): readonly number[] {
-  return chains.map(({ chain }) => chain)
+  return `drawn.${column}.${chains[chunk.chain]?.chain}.${begin}.${chunk.count}.${chunk.rows}`
 }
