@@ -117,6 +117,18 @@ def growing(client: Client) -> Iterator[Growing]:
     made.stop()
 
 
+@pytest.fixture
+def duck() -> Any:
+    """A DuckDB whose HTTP comes from a package, where it would download it."""
+    duckdb = pytest.importorskip("duckdb", reason="this environment has no DuckDB")
+    package = pytest.importorskip("duckdb_extension_httpfs", reason="this environment has no DuckDB extension")
+    [file] = Path(package.__file__).parent.rglob("httpfs.duckdb_extension")
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "allow_unsigned_extensions": "true"})
+    connection.sql(f"LOAD '{file}'")
+    yield connection
+    connection.close()
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     folder = REPOSITORY.parent / "shared" / "data"

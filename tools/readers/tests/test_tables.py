@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,20 +132,10 @@ def test_pyarrow_reads_csv(run: Stored) -> None:
     check(table.column_names, Columns(lambda name: table[name].to_numpy(zero_copy_only=False)), EXACT_IN_TEXT)
 
 
-@pytest.fixture
-def duck() -> Any:
-    """A DuckDB whose HTTP comes from a package, where it would download it."""
-    duckdb = pytest.importorskip("duckdb", reason="this environment has no DuckDB")
-    package = pytest.importorskip("duckdb_extension_httpfs", reason="this environment has no DuckDB extension")
-    [file] = Path(package.__file__).parent.rglob("httpfs.duckdb_extension")
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "allow_unsigned_extensions": "true"})
-    connection.sql(f"LOAD '{file}'")
-    yield connection
-    connection.close()
-
-
 def test_duckdb_reads_csv(run: Stored, duck: Any) -> None:
-    csv = f"read_csv('{run.url}/draws.csv', sample_size = -1, allow_quoted_nulls = false, types = {{'vast': 'UBIGINT'}})"
+    csv = (
+        f"read_csv('{run.url}/draws.csv', sample_size = -1, allow_quoted_nulls = false, types = {{'vast': 'UBIGINT'}})"
+    )
     table = duck.sql(f"SELECT * FROM {csv}")
     check(table.columns, table.fetchnumpy(), EXACT_IN_TEXT)
     means = duck.sql(f'SELECT ".chain", avg(mu) FROM {csv} GROUP BY 1 ORDER BY 1').fetchall()
