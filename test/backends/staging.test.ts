@@ -83,7 +83,7 @@ test('flipped bits are an error, and never an object', async () => {
   change("UPDATE staged SET data = zeroblob(1000) WHERE path = 'a'")
   change("UPDATE staged SET path = 'c' WHERE path = 'a'")
   await expect(store.staged('r', ['c'])).rejects.toThrow('is not what was written')
-  // What is sent again mends it.
+  // Another object in its place mends it.
   await store.stage('r', 'c', new Uint8Array(1000))
   expect(await store.staged('r', ['c'])).toEqual([new Uint8Array(1000)])
 })
