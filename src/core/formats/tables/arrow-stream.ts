@@ -87,7 +87,8 @@ function schemaOf(fields: Schema['fields']): Schema {
 function messagesOf(schema: Schema, columns: Column<unknown>[]): Bytes {
   const bytes = tableToIPC(new Table(schema, columns), { format: 'stream' })
   if (bytes === null) throw new TypeError('an encoder without a sink of its own gives bytes')
-  return new Uint8Array(bytes)
+  const { buffer, byteOffset, byteLength } = bytes
+  return buffer instanceof ArrayBuffer ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(bytes)
 }
 
 /** Bits of what holds, the first at the low end of the first byte. */

@@ -6,13 +6,11 @@ import { type Bytes, unpackSegment } from '../../draws/segment.ts'
 import { rowWindows } from '../../selection.ts'
 import { turn } from '../../turn.ts'
 import { ARROW_END, type ArrowValues, arrowBatch, arrowSchema, arrowType, bitsOf } from './arrow-stream.ts'
-import { type DrawTable, ID_COLUMNS } from './table.ts'
+import { type DrawTable, ID_COLUMNS, windowBytes } from './table.ts'
 
 /** Columns that a table may have: all of them are in the message at the head, which is made and read as a whole. */
 export const MOST_ARROW_COLUMNS = 32_768
 
-/** Bytes of a record batch, about. */
-const BATCH_BYTES = 1024 * 1024
 const COUNT = arrowType('int64')
 
 export async function* arrowTable({ columns, names, parts }: DrawTable): AsyncGenerator<Bytes> {
@@ -20,7 +18,7 @@ export async function* arrowTable({ columns, names, parts }: DrawTable): AsyncGe
   let draw = 0
   for (const { selection, first, step } of parts) {
     const chain = selection.chain + 1
-    for await (const { done, count, segments } of rowWindows(selection, BATCH_BYTES)) {
+    for await (const { done, count, segments } of rowWindows(selection, windowBytes(columns))) {
       await turn()
       const ids = [
         counts(count, () => chain),
@@ -82,12 +80,14 @@ function apart(rows: Bytes, itemSize: number, elements: number, count: number): 
 
 type Units = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>
 
+/** Row by row, so that what is read lies together. */
 function transpose(from: Units, to: Units, size: number, elements: number, count: number): void {
-  for (let element = 0; element < elements; element++) {
-    for (let row = 0; row < count; row++) {
-      const source = (row * elements + element) * size
+  let source = 0
+  for (let row = 0; row < count; row++) {
+    for (let element = 0; element < elements; element++) {
       const target = (element * count + row) * size
-      for (let unit = 0; unit < size; unit++) to[target + unit] = from[source + unit] ?? 0
+      to[target] = from[source++] ?? 0
+      for (let unit = 1; unit < size; unit++) to[target + unit] = from[source++] ?? 0
     }
   }
 }

@@ -6,13 +6,11 @@ import { Pace, turn } from '../../turn.ts'
 import { type Cells, cellsOf } from './csv-cells.ts'
 import { CsvSink } from './csv-sink.ts'
 import { tableRows } from './rows.ts'
-import { type DrawTable, ID_COLUMNS, type TablePart } from './table.ts'
+import { type DrawTable, ID_COLUMNS, type TablePart, windowBytes } from './table.ts'
 
 /** Columns that a table may have: no reader takes more, and their names must be told apart. */
 export const MOST_CSV_COLUMNS = 1_048_576
 
-/** Bytes of the rows that are read at a time. */
-const WINDOW_BYTES = 1024 * 1024
 const encoder = new TextEncoder()
 
 /**
@@ -60,7 +58,7 @@ async function* partRows(sink: CsvSink, part: TablePart, { columns }: DrawTable,
   const { selection, first, step } = part
   const chain = selection.chain + 1
   let row = 0
-  for await (const rows of tableRows(selection, WINDOW_BYTES)) {
+  for await (const rows of tableRows(selection, windowBytes(columns))) {
     if (rows.kind === 'window') {
       const cells = cellsOf(columns, rows.segments, rows.count)
       for (let i = 0; i < rows.count; i++, row++) {

@@ -25,3 +25,11 @@ export const ID_COLUMNS = ['.chain', '.iteration', '.draw'] as const
 export function scalarsOf(columns: readonly RigidColumn[]): number {
   return columns.reduce((n, { elements }) => n + elements, 0)
 }
+
+/** Bytes of rows that are read at a time, of few columns and of many: each column is a read of the storage of its own. */
+const WINDOW_BYTES = { least: 1024 * 1024, most: 4 * 1024 * 1024, ofColumn: 512 } as const
+
+export function windowBytes(columns: readonly RigidColumn[]): number {
+  const { least, most, ofColumn } = WINDOW_BYTES
+  return Math.min(most, Math.max(least, columns.length * ofColumn))
+}
