@@ -116,8 +116,6 @@ describe('chains', () => {
     const run = await scalarRun({ 1: { length: 3 }, 2: { length: 3 }, 4: { length: 3 } })
     expect((await cut(run)).chains.map(({ chain }) => chain)).toEqual([1, 2])
     expect((await settled(run)).chains.map(({ chain }) => chain)).toEqual([1, 2, 4])
-    await run.setAbout({ facts: { finishedAt: '2026-01-01T00:00:00Z' } })
-    expect((await cut(run)).chains.map(({ chain }) => chain)).toEqual([1, 2, 4])
   })
 
   test('that are all warmup have no posterior', async () => {
