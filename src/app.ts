@@ -41,6 +41,7 @@ import { docsRoutes } from './routes/docs.ts'
 import { drawRoutes } from './routes/draws.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
+import { inZarrRoutes } from './routes/in-zarr.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { netcdfRoutes } from './routes/netcdf.ts'
@@ -131,6 +132,7 @@ const RESOURCES: Resources = {
   ...chainRoutes,
   ...drawRoutes,
   ...stanRoutes,
+  ...inZarrRoutes,
   ...summaryRoutes,
   ...checkRoutes,
   ...traceRoutes,

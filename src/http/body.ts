@@ -93,6 +93,11 @@ export async function readWhole(
   return bytes
 }
 
+/** Reads a body of whatever type. @throws McbError `unsupported_media_type` for an encoding that is not known, and as `readWhole` */
+export function readBytes(c: AppContext, services: BodyServices, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  return readWhole(c, services, limit, encodingOf(c))
+}
+
 export type Encoding = 'identity' | 'gzip'
 
 /** Reads a body that may still be cut when others need its room. */

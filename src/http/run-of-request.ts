@@ -2,6 +2,7 @@
 
 import { McbError } from '../core/errors.ts'
 import type { StoreChain, StoreRun } from '../runs/backend.ts'
+import { uploadsOf } from '../runs/upload/uploads.ts'
 import type { AppContext } from './context.ts'
 
 export const REGISTRATION = 'Mcb-Registration'
@@ -32,7 +33,7 @@ export async function withRun<T>(
       if (!(error instanceof McbError) || error.code !== 'run_not_found') throw error
     }
   }
-  const run = await backend.getRun(rid)
+  const run = (await backend.getRun(rid)) ?? (await uploadsOf(backend).settled(rid))
   if (run === undefined) throw runNotFound(rid)
   if (isMeant(c, run)) return use(run)
   await options.resource?.(run)

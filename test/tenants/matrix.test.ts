@@ -21,6 +21,7 @@ interface Route {
   readonly oneRun?: number
 }
 
+const ZARR_GROUP = { zarr_format: 3, node_type: 'group' }
 const KEY = { name: 'made by the matrix', scopes: ['read'] }
 const KEY_OF_R = { ...KEY, run: 'r' }
 const TENANT = { tenant: 'new-number' }
@@ -55,6 +56,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
   },
   'GET /v1/runs/:rid/checks': { rule: 'read', path: '/v1/runs/r/checks', ok: 200 },
   'GET /v1/runs/:rid/trace': { rule: 'read', path: '/v1/runs/r/trace', ok: 200 },
+  'GET /v1/runs/:rid/in.zarr': { rule: 'write', path: '/v1/runs/r/in.zarr', ok: 404 },
+  'PROPFIND /v1/runs/:rid/in.zarr': { rule: 'write', path: '/v1/runs/r/in.zarr', ok: 404 },
+  'GET /v1/runs/:rid/in.zarr/:path': { rule: 'write', path: '/v1/runs/r/in.zarr/zarr.json', ok: 404 },
+  'PUT /v1/runs/:rid/in.zarr/:path': { rule: 'write', path: '/v1/runs/r/in.zarr/zarr.json', body: ZARR_GROUP, ok: 409 },
+  'DELETE /v1/runs/:rid/in.zarr/:path': { rule: 'write', path: '/v1/runs/r/in.zarr/zarr.json', ok: 204 },
+  'PROPFIND /v1/runs/:rid/in.zarr/:path': { rule: 'write', path: '/v1/runs/r/in.zarr/posterior', ok: 404 },
   'GET /v1/runs/:rid/data.zarr/:path': { rule: 'read', path: '/v1/runs/r/data.zarr/zarr.json', ok: 200 },
   'GET /v1/runs/:rid/ragged/data.zarr/:path': {
     rule: 'read',
@@ -138,6 +145,8 @@ const ELSEWHERE: Readonly<Record<string, number>> = {
   'POST /v1/runs': 201,
   'PUT /v1/runs/:rid': 201,
   'PUT /v1/runs/:rid/chains/:chain/stan.csv': 200,
+  'PUT /v1/runs/:rid/in.zarr/:path': 201,
+  'DELETE /v1/runs/:rid/in.zarr/:path': 204,
   'GET /v1/keys': 200,
   'POST /v1/keys': 201,
 }
@@ -301,7 +310,9 @@ describe.each(Object.entries(ROUTES))('%s', (name, route) => {
       const problem = JSON.parse(text)
       expect(problem).toMatchObject({ status: answer.status })
       const { status, headers } = answer
-      expectDescribed(DOCUMENT, [name.split(' ')[0] ?? '', route.path], { status, headers, problem })
+      // OpenAPI has no place for WebDAV's methods.
+      if (!name.startsWith('PROPFIND'))
+        expectDescribed(DOCUMENT, [name.split(' ')[0] ?? '', route.path], { status, headers, problem })
     }
     expect(world.reports).toEqual([])
   })
