@@ -89,7 +89,7 @@ async function presentMoment(c: AppContext, run: StoreRun): Promise<Moment> {
   const about = Object.keys(shown.facts).length === 0 ? registeredFacts(shown) : shown
   const isFresh = isLive(states) || Date.now() - shown.updatedAt.getTime() <= FRESH_MS
   const isLasting = !haveChanged(run.registration, about.etag) && !isFresh
-  return { run, states: presentStates(states), about, isLasting }
+  return { run, states: await presentStates(run, states), about, isLasting }
 }
 
 interface SeenFacts {

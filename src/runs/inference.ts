@@ -9,8 +9,8 @@ import type { MarkedFacts } from './trees.ts'
 export interface TreeOptions {
   readonly form: Form
   /**
-   * Chains at a moment, in rising order. By default the present one: of a run that was written within a minute, only the chains
-   * before the first that has no draws or is not there yet, so that the place of a chain stays what it was for a reader who opened early.
+   * Chains at a moment, in rising order. By default the present one: of a run that was written within a minute and is not done, only
+   * the chains before the first that has no draws yet, so that a chain keeps its place for a reader who opened early.
    */
   readonly states?: readonly ChainState[] | undefined
   /** Facts that attributes tell of. Without them, the tree depends on the registration and the lengths alone. */
@@ -32,7 +32,7 @@ export async function inferenceTree(
   { form, states, about }: TreeOptions,
 ): Promise<Tree> {
   const [all, facts] = await Promise.all([states ?? run.chainStates(), about])
-  const chains = chosenChains(all, states === undefined && isLive(all) ? 'live' : 'past')
+  const chains = states === undefined ? await presentChains(run, all) : withDraws(all)
   const warmups = await backend.warmupOf(run, chains)
   const numbers = new Set(chains.map(({ chain }) => chain))
   const leftOut = all.map(({ chain }) => chain).filter((chain) => !numbers.has(chain))
@@ -40,23 +40,31 @@ export async function inferenceTree(
 }
 
 /**
- * The chains at the present moment that a tree is of, and those without draws that it names: with these for `states`, it stays the
+ * The chains that a tree of the present moment has, and those without draws that it names: with these for `states`, it stays the
  * same for ever.
  */
-export function presentStates(all: readonly ChainState[]): readonly ChainState[] {
-  const chosen = new Set(chosenChains(all, isLive(all) ? 'live' : 'past'))
+export async function presentStates(run: StoreRun, all: readonly ChainState[]): Promise<readonly ChainState[]> {
+  const chosen = new Set(await presentChains(run, all))
   return all.filter((state) => chosen.has(state) || state.length === 0)
 }
 
-/** True for a run that was written a moment ago. */
+async function presentChains(run: StoreRun, all: readonly ChainState[]): Promise<readonly ChainState[]> {
+  const inPlace = beforeFirstEmpty(all)
+  const mayGrow = inPlace.length < all.length && isLive(all) && (await run.about()).state !== 'done'
+  return mayGrow ? inPlace : withDraws(all)
+}
+
+/** True for chains of which one was written a moment ago. */
 export function isLive(states: readonly ChainState[]): boolean {
   const now = Date.now()
   return states.some(({ updatedAt }) => now - updatedAt <= LIVE_MS)
 }
 
-function chosenChains(states: readonly ChainState[], moment: 'live' | 'past'): readonly ChainState[] {
-  if (moment === 'past') return states.filter(({ length }) => length > 0)
-  const first = states[0]?.chain ?? 0
-  const end = states.findIndex(({ chain, length }, i) => length === 0 || chain !== first + i)
+function withDraws(states: readonly ChainState[]): readonly ChainState[] {
+  return states.filter(({ length }) => length > 0)
+}
+
+function beforeFirstEmpty(states: readonly ChainState[]): readonly ChainState[] {
+  const end = states.findIndex(({ length }) => length === 0)
   return end < 0 ? states : states.slice(0, end)
 }

@@ -112,10 +112,16 @@ describe('chains', () => {
     expect(live.attributes['mcb.chains_left_out']).toMatchObject({ data: BigInt64Array.of(1n, 2n) })
   })
 
-  test('behind one that another process has yet to begin wait for it while the run is live', async () => {
+  test('are there whatever their numbers are', async () => {
     const run = await scalarRun({ 1: { length: 3 }, 2: { length: 3 }, 4: { length: 3 } })
-    expect((await cut(run)).chains.map(({ chain }) => chain)).toEqual([1, 2])
-    expect((await settled(run)).chains.map(({ chain }) => chain)).toEqual([1, 2, 4])
+    expect((await cut(run)).chains.map(({ chain }) => chain)).toEqual([1, 2, 4])
+  })
+
+  test('behind an empty one wait for it while the run is live, unless it is done', async () => {
+    const run = await scalarRun({ 1: { length: 3 }, 2: { length: 0 }, 4: { length: 3 } })
+    expect((await cut(run)).chains.map(({ chain }) => chain)).toEqual([1])
+    await run.setAbout({ facts: { finishedAt: '2026-01-01T00:00:00Z' } })
+    expect((await cut(run)).chains.map(({ chain }) => chain)).toEqual([1, 4])
   })
 
   test('that are all warmup have no posterior', async () => {
