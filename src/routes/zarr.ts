@@ -4,7 +4,7 @@ import type { Bytes } from '../core/draws/segment.ts'
 import { McbError } from '../core/errors.ts'
 import { type Chunk, type ChunkSizes, chunkAt, elementsIn, sizesOf, versionOf } from '../core/formats/zarr/chunks.ts'
 import { arrayDocument, groupDocument, rootDocument } from '../core/formats/zarr/documents.ts'
-import { gzippedChunk, measured, stringChunk, wholeChunk } from '../core/formats/zarr/encode.ts'
+import { gzippedChunk, measured, numberChunk, stringChunk, wholeChunk } from '../core/formats/zarr/encode.ts'
 import { named, parseKey, type ZarrKey } from '../core/formats/zarr/keys.ts'
 import type { Form } from '../core/inference/assemble.ts'
 import type { Tree } from '../core/inference/tree.ts'
@@ -29,8 +29,10 @@ import { numberRows, stringRows } from '../runs/rows.ts'
 type ChunkKey = Extract<ZarrKey, { kind: 'chunk' }>
 type DocumentKey = Exclude<ZarrKey, ChunkKey | { kind: 'older' }>
 
-/** Bytes of a chunk that is made whole before it is sent; a larger one is one draw, and has no fill. */
+/** Bytes of a chunk that is read whole before it is sent; a larger one is one draw, and has no fill. */
 const WHOLE_BYTES = 1024 * 1024
+/** Bytes of a chunk that is copied to be one piece with its fill, which costs less than pieces do. */
+const COPIED_BYTES = 128 * 1024
 /** Bytes of fill from which on a chunk is sent without them, if they are at least half of it. */
 const LEAST_FILL = 1024
 /** Tokens of a tenant's rate that a chunk takes: readers ask for very many. */
@@ -91,26 +93,28 @@ interface Found {
   readonly run: StoreRun
   readonly tree: Tree
   readonly chunk: Chunk
+  /** The numbers that were read ahead; absent where they were not, or the run has grown. */
+  readonly ahead?: Promise<readonly Bytes[]> | undefined
 }
 
-async function getChunk(
-  c: AppContext,
-  services: Services,
-  rid: string,
-  { group, variable, index }: ChunkKey,
-): Promise<Response> {
+function findChunk(tree: Tree, { group, variable, index }: ChunkKey): Chunk | undefined {
+  const of = named(named(tree.groups, group)?.variables ?? [], variable)
+  return of && chunkAt(of, index)
+}
+
+async function getChunk(c: AppContext, services: Services, rid: string, key: ChunkKey): Promise<Response> {
   const found = await withRun(c, rid, {}, async (run) => {
+    const guess = readAhead(c, run, key)
     // Not cut: a chain that began a moment ago takes nothing from those who opened before it.
     const tree = await inferenceTree(run, c.get('backend'), { form: 'ragged' })
-    const of = named(named(tree.groups, group)?.variables ?? [], variable)
-    const chunk = of && chunkAt(of, index)
+    const chunk = findChunk(tree, key)
     if (chunk === undefined) throw nothingThere()
-    return { run, tree, chunk }
+    return { run, tree, chunk, ahead: guess?.version === versionOf(chunk, tree) ? guess.numbers : undefined }
   })
   const { run, chunk } = found
   const sizes = sizesOf(chunk)
   const coding = sizes && codingOf(c, sizes)
-  const etag = await chunkETag(run, found, group.name, coding)
+  const etag = await chunkETag(run, found, key.group.name, coding)
   if (coding !== undefined) c.header('Vary', 'Accept-Encoding', { append: true })
   if (matchesETag(c, etag)) return c.body(null, 304, { ETag: etag })
   const headers = {
@@ -122,10 +126,42 @@ async function getChunk(
   return c.req.method === 'HEAD' ? c.body(null, 200, headers) : sendChunk(c, services, found, headers)
 }
 
+/** Milliseconds behind the last write of a chain for which its last chunk is taken to grow. */
+const GROWS_MS = 5000
+
+/**
+ * Reads the numbers of a chunk as the run was seen last, while it is asked what it is now: both are one way to the storage, and
+ * most readers come when nobody writes. Draws never change, so that the numbers are right if the chunk has no more of them by now.
+ */
+function readAhead(
+  c: AppContext,
+  run: StoreRun,
+  key: ChunkKey,
+): { readonly version: string; readonly numbers: Promise<readonly Bytes[]> } | undefined {
+  if (c.req.method === 'HEAD' || c.req.header('If-None-Match') !== undefined) return undefined
+  const tree = c.get('backend').trees.latest(run.registration)
+  const chunk = tree && findChunk(tree, key)
+  if (tree === undefined || chunk?.kind !== 'drawn') return undefined
+  const { length = Number.POSITIVE_INFINITY } = sizesOf(chunk) ?? {}
+  const written = tree.chains[chunk.chain]?.updatedAt ?? 0
+  const isFull = chunk.count === chunk.rows
+  if (length > WHOLE_BYTES || (!isFull && Date.now() - written < GROWS_MS)) return undefined
+  const numbers = gathered(numbersOfChunk(run, tree, chunk))
+  // Nobody waits for them where the run has grown, or is gone.
+  numbers.catch(() => undefined)
+  return { version: versionOf(chunk, tree), numbers }
+}
+
+async function gathered(pieces: AsyncGenerator<Bytes>): Promise<readonly Bytes[]> {
+  const all: Bytes[] = []
+  for await (const piece of pieces) all.push(piece)
+  return all
+}
+
 async function sendChunk(
   c: AppContext,
   { bounds }: Services,
-  { run, tree, chunk }: Found,
+  { run, tree, chunk, ahead }: Found,
   headers: Readonly<Record<string, string>>,
 ): Promise<Response> {
   const { dtype } = chunk.variable
@@ -137,10 +173,11 @@ async function sendChunk(
     if (whole !== undefined) return c.body(whole, 200, measuredHeaders)
     return sendPieces(c, pieces(), measuredHeaders, bounds.stallMs)
   }
-  const numbers = numbersOfChunk(run, tree, chunk)
-  if (sizes.length > WHOLE_BYTES) return sendPieces(c, numbers, headers, bounds.stallMs)
-  const whole = 'Content-Encoding' in headers ? gzippedChunk : wholeChunk
-  return c.body(await whole(dtype, sizes, numbers), 200, headers)
+  if (sizes.length > WHOLE_BYTES) return sendPieces(c, numbersOfChunk(run, tree, chunk), headers, bounds.stallMs)
+  const numbers = (await ahead) ?? numbersOfChunk(run, tree, chunk)
+  if ('Content-Encoding' in headers) return c.body(await gzippedChunk(dtype, sizes, numbers), 200, headers)
+  if (sizes.length <= COPIED_BYTES) return c.body(await wholeChunk(dtype, sizes, numbers), 200, headers)
+  return sendPieces(c, numberChunk(dtype, sizes, numbers), headers, bounds.stallMs)
 }
 
 async function* numbersOfChunk(run: StoreRun, tree: Tree, chunk: Chunk): AsyncGenerator<Bytes> {

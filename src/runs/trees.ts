@@ -26,6 +26,8 @@ const PLAN_BYTES = 16 * 1024 * 1024
 const COLUMN_BYTES = 1024
 /** Variables and chains of the trees that are kept: about 400 bytes each, and with what formats make of them a kilobyte. */
 const KEPT_PARTS = 25_000
+/** Runs whose last tree is remembered. */
+const LAST_KEYS = 1000
 
 interface WeighedPlan {
   readonly plan: Plan
@@ -35,16 +37,25 @@ interface WeighedPlan {
 export class Trees {
   private readonly plans = new LruMap<string, WeighedPlan>(PLAN_BYTES, ({ weight }) => weight)
   private readonly trees = new LruMap<string, Tree>(KEPT_PARTS, partsOf)
+  /** Keys of the trees without facts that were made last, by registration. */
+  private readonly last = new LruMap<string, string>(LAST_KEYS)
 
   of(run: RegisteredRun, moment: MarkedMoment): Tree {
     const { form, chains, leftOut, about } = moment
     const lengths = chains.map(({ chain, length }) => `${chain}:${length}`)
     const key = JSON.stringify([run.registration, form, lengths, leftOut, about?.etag ?? null])
+    if (form === 'ragged' && about === undefined) this.last.set(run.registration, key)
     const known = this.trees.get(key)
     if (known !== undefined) return known
     const tree = treeAt(this.planOf(run), run, moment)
     this.trees.set(key, tree)
     return tree
+  }
+
+  /** The tree of a run as it was seen last, ragged and without facts: a guess at what it is now. */
+  latest(registration: string): Tree | undefined {
+    const key = this.last.get(registration)
+    return key === undefined ? undefined : this.trees.get(key)
   }
 
   private planOf({ registration, schema, meta, bytes }: RegisteredRun): Plan {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { ITEM_SIZE, isDtype } from '../../src/core/draws/dtype.ts'
 import { isMcbError } from '../../src/core/errors.ts'
 import { crcOf, crcOfRepeated, joinCrc } from '../../src/core/formats/zarr/crc32.ts'
-import { gzippedChunk, stringChunk, wholeChunk } from '../../src/core/formats/zarr/encode.ts'
+import { gzippedChunk, numberChunk, stringChunk, wholeChunk } from '../../src/core/formats/zarr/encode.ts'
 import { chunkShape, drawsOfChunk } from '../../src/core/formats/zarr/grid.ts'
 import { gzipWithFill } from '../../src/core/formats/zarr/gzip-fill.ts'
 import { parseKey } from '../../src/core/formats/zarr/keys.ts'
@@ -89,6 +89,9 @@ describe('chunks', () => {
     const rows = [Float32Array.of(1, 2), Float32Array.of(3)].map((part) => new Uint8Array(part.buffer))
     const whole = await wholeChunk('float32', { length: 24, fill: 12 }, rows)
     expect([...new Float32Array(whole.buffer)]).toEqual([1, 2, 3, Number.NaN, Number.NaN, Number.NaN])
+    const pieces: Uint8Array[] = []
+    for await (const piece of numberChunk('float32', { length: 24, fill: 12 }, rows)) pieces.push(piece)
+    expect(new Uint8Array(Buffer.concat(pieces))).toEqual(whole)
     const packed = await gzippedChunk('float32', { length: 24, fill: 12 }, rows)
     expect(new Uint8Array(gunzipSync(packed))).toEqual(whole)
     const ints = await wholeChunk('int64', { length: 32, fill: 24 }, [new Uint8Array(BigInt64Array.of(-5n).buffer)])

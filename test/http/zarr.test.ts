@@ -1,7 +1,7 @@
 /** /v1/runs/{rid}/data.zarr/…: documents, chunks, and zarrita, which reads them as any other hierarchy. */
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import * as zarr from 'zarrita'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { encodeNdArray } from '../../src/core/draws/ndarray.ts'
@@ -227,6 +227,25 @@ describe('chunks', () => {
     expect((await api.get(`${ROOT}/posterior/mu/c/1/0`)).headers.get('ETag')).toBe(first)
     expect((await api.get(`${ROOT}/posterior/mu/c/1/1`)).headers.get('ETag')).not.toBe(second)
     expect((await valuesOf(api, 'posterior/draw')).shape).toEqual([6000])
+  })
+
+  test('are right while they grow, whatever was seen of them before', async () => {
+    const { api, run } = await newRun([3])
+    const values = async () => {
+      const { buffer } = await bytesOf(await api.get(`${ROOT}/posterior/mu/c/0/0`))
+      return [...new Float64Array(buffer)].filter((value) => !Number.isNaN(value))
+    }
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      for (let length = 3; length < 10; length++) {
+        expect(await values()).toEqual(range(length).map((i) => muAt(0, i)))
+        vi.setSystemTime(Date.now() + 10_000)
+        expect(await values(), 'read ahead').toEqual(range(length).map((i) => muAt(0, i)))
+        await grow(run, 0, length, 1)
+      }
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('of unequal chains are cut to the shortest, or filled up', async () => {

@@ -27,6 +27,19 @@ export async function wholeChunk(
   return bytes
 }
 
+/** A chunk of numbers piece by piece, without a copy of them. */
+export async function* numberChunk(
+  dtype: NumericDtype,
+  { fill }: ChunkSizes,
+  rows: Pieces<Bytes>,
+): AsyncGenerator<Bytes> {
+  yield* rows
+  if (fill === 0) return
+  const bytes = new Uint8Array(fill)
+  setFill(bytes, 0, dtype)
+  yield bytes
+}
+
 /** A chunk of numbers of which much is fill, as gzip. */
 export async function gzippedChunk(
   dtype: NumericDtype,
