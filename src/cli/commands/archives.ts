@@ -4,32 +4,42 @@ import { isRunId } from '../../core/wire/run-meta.ts'
 import { type Exported, exportRun } from '../archive/export.ts'
 import { exportToFile } from '../archive/export-file.ts'
 import { type Imported, importRun, verifyArchive } from '../archive/import.ts'
+import { downloadNetcdf } from '../archive/netcdf-file.ts'
 import { FileSource, type Source, StreamSource } from '../archive/source.ts'
 import { CliError, UsageError } from '../cli-error.ts'
-import { type Command, textOf } from '../command.ts'
+import { type Command, type Given, type Shown, textOf } from '../command.ts'
 import { endWithReader, interruptible, Progress, written } from '../output.ts'
+import type { Profile } from '../profile.ts'
 import { clientOptions, requireRun } from '../server.ts'
 import { sizeText } from '../table.ts'
 import { shown } from '../terminal.ts'
 
 const exportCommand: Command = {
   usage: 'runs export RID -o FILE',
-  about: 'a run as a portable archive: metadata, names, notes, facts, draws',
-  options: { output: { type: 'string', short: 'o' }, force: { type: 'boolean' } },
+  about: 'a run as a portable archive: metadata, names, notes, facts, draws; or as netCDF',
+  options: { output: { type: 'string', short: 'o' }, force: { type: 'boolean' }, format: { type: 'string' } },
   optionHelp: [
     '-o, --output FILE    the archive; - is the standard output',
+    '--format nc          a netCDF-4 file of InferenceData, for ArviZ, xarray and R; that of a FILE that ends in .nc',
+    '                     (--format mcb is the archive)',
     '--force              write over FILE where it is there',
     '                     what was interrupted lies in FILE.part: the same command goes on from there',
   ],
-  examples: ['runs export my-run -o my-run.mcb', 'runs export my-run -o - | ssh other mcb runs import -'],
+  examples: [
+    'runs export my-run -o my-run.mcb',
+    'runs export my-run -o my-run.nc',
+    'runs export my-run -o - | ssh other mcb runs import -',
+  ],
   args: 1,
   run: async ({ backend, profile }, [rid = ''], given) => {
     const path = textOf(given, 'output')
     if (path === undefined) throw new UsageError('say where to: -o FILE, or -o - for the standard output')
+    const format = formatOf(given, path)
     if (path === '-' && process.stdout.isTTY) throw new UsageError('an archive is not for a terminal: -o FILE')
     if (path !== '-' && existsSync(path) && given.force !== true) {
       throw new CliError(`${path} is there already; remove it, name another file, or say --force`)
     }
+    if (format === 'nc') return exportNetcdf(profile, rid, path)
     const run = await requireRun(backend, rid)
     const of = { options: clientOptions(profile), rid, registration: run.registration, schema: run.schema }
     const progress = new Progress()
@@ -51,6 +61,28 @@ const exportCommand: Command = {
       uninterruptible()
     }
   },
+}
+
+/** @throws UsageError for a format that there is not */
+function formatOf(given: Given, path: string): 'mcb' | 'nc' {
+  const format = textOf(given, 'format') ?? (path.endsWith('.nc') ? 'nc' : 'mcb')
+  if (format !== 'mcb' && format !== 'nc') throw new UsageError(`--format is mcb or nc, not ${format}`)
+  if (format === 'nc' && path === '-') throw new UsageError('a netCDF file needs a name: -o FILE')
+  return format
+}
+
+async function exportNetcdf(profile: Profile, rid: string, path: string): Promise<Shown> {
+  const progress = new Progress()
+  const begun = performance.now()
+  const tell = (bytes: number) =>
+    progress.tell(() => `${sizeText(bytes)}, ${sizeText(Math.round((1000 * bytes) / (performance.now() - begun)))}/s`)
+  try {
+    const downloaded = await downloadNetcdf(path, { profile, rid, tell })
+    const text = `run "${rid}": ${sizeText(downloaded.bytes)} of netCDF in ${path}`
+    return { json: { rid, file: path, ...downloaded }, text }
+  } finally {
+    progress.end()
+  }
 }
 
 interface Done {
