@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from .about import AboutPath, RunAbout
@@ -16,6 +18,7 @@ from .events import Feed
 from .inference import ChainChoice, ReadOptions, StoredChain, read_variable, to_datatree, to_inferencedata
 from .names import check_rid
 from .ndarray import Array
+from .netcdf import save_netcdf
 from .schema import RunMeta, Variable
 from .shown_run import GLANCE_TIMEOUT, Glance, run_html
 from .summary import Convention, IntervalKind, SummaryQuestion, Warmup, read_summary
@@ -327,6 +330,32 @@ class RunReading:
         each.
         """
         return to_datatree(self, **options)
+
+    def to_netcdf(self, path: str | os.PathLike[str], *, patience: float = 60.0) -> Path:
+        """Saves the run as the server has it now as a netCDF-4 file, for ArviZ, xarray, R and others.
+
+            run.to_netcdf("radon.nc")
+            arviz.from_netcdf("radon.nc")
+
+        The server makes the file, so that it needs neither memory nor xarray here: all chains, cut to the shortest,
+        with the groups and names of ``to_datatree(chains="all")``. Draws that `pending` counts are not in it. A file
+        of this name is replaced when the new one is whole; where the connection breaks, the download goes on.
+
+        Parameters
+        ----------
+        patience : seconds without progress after which it is given up.
+
+        Returns
+        -------
+        The path.
+
+        Raises
+        ------
+        NotFoundError, RunReplacedError, OldServerError, ServerUnreachableError
+        """
+        target = Path(path)
+        save_netcdf(self._transport, self.path, self.headers, target, patience)
+        return target
 
     def _columns(self, var_names: str | Sequence[str], stat_names: str | Sequence[str]) -> list[tuple[str, Variable]]:
         """Variables and sampler stats that are named, each once, with ``var`` or ``stat``."""

@@ -9,7 +9,7 @@ import socket
 import time
 import urllib.request
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +106,8 @@ class Stream:
 
     def __init__(self, url: str, response: urllib3.BaseHTTPResponse) -> None:
         self._url, self._response = url, response
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
         if encoding_of(response):
             response.close()
             raise ProtocolError(f"{url} sends a stream that is encoded, which it was not asked for")
@@ -231,12 +233,15 @@ class Transport:
                     raise
                 delay = min(delay * 2, 5.0)
 
-    def stream(self, path: str, *, headers: Mapping[str, str], silence: float) -> Stream:
-        """Begins to read an answer that has no end of its own.
+    def stream(
+        self, path: str, *, headers: Mapping[str, str], silence: float, statuses: Collection[int] = (200,)
+    ) -> Stream:
+        """Begins to read an answer that has no end of its own, or none that memory would hold.
 
         Parameters
         ----------
         silence : seconds without a byte after which the connection counts as broken.
+        statuses : those of an answer that is wanted.
 
         Raises
         ------
@@ -244,7 +249,7 @@ class Transport:
         """
         timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=silence)
         response = self._send("GET", path, None, headers, timeout)
-        if response.status == 200:
+        if response.status in statuses:
             return Stream(self.url, response)
         try:
             content = self._read_whole(response, MOST_PROBLEM, None, None)
