@@ -98,11 +98,16 @@ async function savePng(
 /** Gives a file to the browser. */
 export function save(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob)
+  saveFrom(url, name)
+  setTimeout(() => URL.revokeObjectURL(url), 60_000)
+}
+
+/** Lets the browser fetch a file and put it on the disk, piece by piece. */
+export function saveFrom(url: string, name: string): void {
   const link = document.createElement('a')
   link.href = url
   link.download = name
   link.click()
-  setTimeout(() => URL.revokeObjectURL(url), 60_000)
 }
 
 /** RFC 4180, with a head. */

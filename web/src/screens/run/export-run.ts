@@ -2,7 +2,7 @@
 import { getJson, runPath, send } from '../../api/http.ts'
 import { notify } from '../../app/notice.ts'
 import { key } from '../../app/session.ts'
-import { save } from '../../parts/chart-actions.tsx'
+import { save, saveFrom } from '../../parts/chart-actions.tsx'
 import { refusal } from '../../run/acted-run.ts'
 import type { RunModel } from '../../run/model.ts'
 
@@ -36,6 +36,23 @@ export async function saveChecks(model: RunModel): Promise<void> {
     const checks = await getJson(`${runPath(model.rid)}/checks`, { key: key.value, headers })
     save(new Blob([JSON.stringify(checks, null, 2)], { type: 'application/json' }), `${model.rid}-checks.json`)
     notify('Checks saved')
+  })
+}
+
+/** The whole run as a netCDF file. Without a key, the browser itself puts it on the disk as it comes. */
+export async function saveNetcdf(model: RunModel): Promise<void> {
+  const path = `${runPath(model.rid)}/data.nc`
+  const name = `${model.rid}.nc`
+  if (key.value === undefined) {
+    saveFrom(path, name)
+    return
+  }
+  await attempt('give the draws', async () => {
+    notify('The file is being made …')
+    const headers = { 'Mcb-Registration': model.registration.value }
+    const response = await send(path, { key: key.value, headers })
+    save(await response.blob(), name)
+    notify('netCDF file saved')
   })
 }
 

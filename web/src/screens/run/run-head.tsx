@@ -13,7 +13,7 @@ import { expectedOf, progressOf, stateOf } from '../../run/progress.ts'
 import { pythonOf } from '../../run/python.ts'
 import { pythonReading } from '../../run/python-lines.ts'
 import { ChainChips } from './chain-chips.tsx'
-import { saveChecks, saveSummary } from './export-run.ts'
+import { saveChecks, saveNetcdf, saveSummary } from './export-run.ts'
 
 export function RunHead({ model }: { readonly model: RunModel }) {
   const about = model.about.value
@@ -157,6 +157,7 @@ function Actions({ model }: { readonly model: RunModel }) {
           items={[
             { label: 'Summary of all scalars (CSV)', act: () => void saveSummary(model) },
             { label: 'Checks (JSON)', act: () => void saveChecks(model) },
+            { label: 'All draws (netCDF)', act: () => void saveNetcdf(model) },
           ]}
         />
       )}
