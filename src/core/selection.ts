@@ -81,7 +81,7 @@ export async function* rowWindows(selection: Selection, most: number): AsyncGene
     }
     yield { done, count, segments }
     done += count
-    each = Math.max(leastRow(selection.columns), bytes / count)
+    each = Math.max(1, leastRow(selection.columns), bytes / count)
   }
 }
 

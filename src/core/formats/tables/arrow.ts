@@ -18,7 +18,7 @@ export async function* arrowTable({ columns, names, parts }: DrawTable): AsyncGe
   let draw = 0
   for (const { selection, first, step } of parts) {
     const chain = selection.chain + 1
-    for await (const { done, count, segments } of rowWindows(selection, windowBytes(columns))) {
+    for await (const { done, count, segments } of rowWindows(selection, drawBytes(columns))) {
       await turn()
       const ids = [
         counts(count, () => chain),
@@ -34,6 +34,14 @@ export async function* arrowTable({ columns, names, parts }: DrawTable): AsyncGe
 }
 
 const NONE: Bytes = new Uint8Array()
+/** Bytes of the columns that count, in each row. */
+const COUNT_BYTES = ID_COLUMNS.length * 8
+
+/** Bytes of draws in a window, so that there is room for the columns that count: of a single bool they are nearly all. */
+function drawBytes(columns: readonly RigidColumn[]): number {
+  const row = columns.reduce((n, spec) => n + (spec.kind === 'rigid-numbers' ? spec.stride : 4 * spec.elements), 0)
+  return Math.ceil((windowBytes(columns) * Math.max(1, row)) / (Math.max(1, row) + COUNT_BYTES))
+}
 
 function* fieldsOf(columns: readonly RigidColumn[], names: Iterable<string>) {
   for (const name of ID_COLUMNS) yield [name, COUNT] as const

@@ -228,11 +228,18 @@ export function writeText(out: Bytes, start: number, text: string): number {
   return at
 }
 
-/** The decimal of the fewest digits that rounds to a float32. */
+/**
+ * The decimal of the fewest digits that rounds to a float32. Above a power of two there is more room than below, so that the decimal
+ * next to the nearest one may do as well.
+ */
 function shortestFloat32(x: number): string {
+  const unit = 10 ** Math.floor(Math.log10(Math.abs(x)))
   for (let digits = 1; digits < 9; digits++) {
-    const decimal = Number(x.toPrecision(digits))
-    if (Math.fround(decimal) === x) return String(decimal)
+    const above = Math.sign(x) * unit * 10 ** (1 - digits) * 0.5
+    for (const near of [x, x + above]) {
+      const decimal = Number(near.toPrecision(digits))
+      if (Math.fround(decimal) === x) return String(decimal)
+    }
   }
   return String(Number(x.toPrecision(9)))
 }
