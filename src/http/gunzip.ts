@@ -31,8 +31,7 @@ export async function gunzip(
       collector.add(piece)
       free(piece)
     }
-    // It stops at a zero byte behind a member, and says nothing of it.
-    if (stream.bytesWritten !== sent.length) throw new Error('there is more behind the last member')
+    if (stream.bytesWritten !== sent.length) throw behindLast()
   } catch (error) {
     collector.drop()
     if (error instanceof McbError) throw error
@@ -51,33 +50,37 @@ export async function gunzip(
 export function gunzipped(sent: BodyStream): BodyStream {
   const stream = createGunzip({ chunkSize: PIECE_BYTES })
   const pieces = stream.iterator()
+  let taken = 0
   let fault: unknown
+  // Node calls a write that fails, or that has more than it can use, never back: nobody waits for this then.
   const pump = async () => {
-    let bytes = 0
     for (let piece = await sent.next(); piece !== undefined; piece = await sent.next()) {
-      bytes += piece.length
+      if (stream.readableEnded) throw behindLast()
+      taken += piece.length
       await new Promise<void>((resolve, reject) => {
         stream.write(piece, (error) => (error ? reject(error) : resolve()))
       })
     }
-    stream.end(() => {
-      if (stream.bytesWritten !== bytes) stream.destroy(new Error('there is more behind the last member'))
-    })
+    stream.end()
   }
-  let isPumping = false
+  let pumped: Promise<void> | undefined
+  const next = async () => {
+    const { done, value } = await pieces.next()
+    if (done !== true) return new Uint8Array(value)
+    if (stream.bytesWritten !== taken) throw behindLast()
+    await pumped
+    return undefined
+  }
   return {
     async next() {
-      if (!isPumping) {
-        isPumping = true
-        pump().catch((error: unknown) => {
-          fault = error
-          stream.destroy()
-        })
-      }
+      pumped ??= pump().catch((error: unknown) => {
+        fault = error
+        stream.destroy()
+      })
       try {
-        const { done, value } = await pieces.next()
+        const piece = await next()
         if (fault !== undefined) throw fault
-        return done === true ? undefined : new Uint8Array(value)
+        return piece
       } catch (error) {
         if (fault instanceof McbError) throw fault
         throw new McbError('invalid_parameter', 'the body is not valid gzip', {}, { cause: error })
@@ -88,4 +91,9 @@ export function gunzipped(sent: BodyStream): BodyStream {
       sent.leave()
     },
   }
+}
+
+/** It stops at a zero byte behind a member, and says nothing of it. */
+function behindLast(): Error {
+  return new Error('there is more behind the last member')
 }
