@@ -218,8 +218,9 @@ export class StanStream {
     const own = chainFacts(file)
     const { inverseMetric: _metric, mean: _mean, ...small } = own
     for (const chain of [own, small]) {
-      const patch = { facts: { ...beginning, chains: { [String(this.place.chain)]: chain } } }
-      if (await this.changeAbout(run, known, patch)) return
+      const isKnown = Object.keys(chain).length > 0
+      const facts = { ...beginning, ...(isKnown && { chains: { [String(this.place.chain)]: chain } }) }
+      if (await this.changeAbout(run, known, { facts })) return
     }
   }
 
