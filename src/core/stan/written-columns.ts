@@ -1,6 +1,7 @@
 /** The columns of a run as Stan would name them: sampler stats under Stan's names, then variables, element by element. */
 import { statsCalled } from '../diagnostics/checks/stat-names.ts'
 import type { RigidNumbers, Schema } from '../draws/columns.ts'
+import { warmupFlag } from '../warmup.ts'
 import { isStat } from './columns.ts'
 
 /** Stan's stats in its own order, and ArviZ's names of the same. */
@@ -41,7 +42,8 @@ export function writtenColumns(schema: Schema): WrittenColumns {
     const spec = schema.stats.get(name)
     if (spec?.kind === 'rigid-numbers' && spec.elements === 1) stats.push({ spec, name, ending: '' })
   }
-  const given = new Set(stats.map(({ spec }) => spec.name))
+  // The order of the rows, and the settings, tell what is warmup.
+  const given = new Set([...stats.map(({ spec }) => spec.name), warmupFlag(schema)?.name])
   const leftOut = [...schema.stats.keys()].filter((name) => !given.has(name))
   const draws: WrittenColumn[] = []
   const taken = new Set<string>()
