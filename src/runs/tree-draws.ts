@@ -7,8 +7,8 @@ import { pieces } from '../core/selection.ts'
 import type { StoreRun } from './backend.ts'
 import { numberRows, stringRows } from './rows.ts'
 
-/** Bytes of the variables that are read together: of all chains, one answer of the storage for each. */
-const BATCH_BYTES = 1024 * 1024
+/** Bytes of the variables that are read together, unless one has more: of all chains, one answer of the storage for each. */
+const BATCH_BYTES = 2 * 1024 * 1024
 /** Chains that are read at a time. */
 const READ_TOGETHER = 8
 
@@ -26,7 +26,7 @@ export function drawsOfTree(run: StoreRun, tree: Tree, stillWanted: () => void):
   }
 }
 
-/** Variables whose rows are the same draws, about a mebibyte of them together. */
+/** Variables whose rows are the same draws, few of them together. */
 function batchesOf(variables: readonly Drawn[]): readonly (readonly Drawn[])[] {
   const batches: Drawn[][] = []
   let bytes = Number.POSITIVE_INFINITY
@@ -72,7 +72,7 @@ async function* inOrder(sources: readonly (() => Promise<readonly Bytes[]>)[]): 
 async function batchBytes(run: StoreRun, tree: Tree, batch: readonly Drawn[]): Promise<readonly Bytes[]> {
   const [first] = batch
   if (first === undefined) return []
-  if (batch.length === 1) return oneByOne(run, tree, first)
+  if (first.columns.length > 1) return oneByOne(run, tree, first)
   const chains: (readonly (readonly Bytes[])[])[] = []
   for (let at = 0; at < first.rows.length; at += READ_TOGETHER) {
     const some = first.rows.slice(at, at + READ_TOGETHER)

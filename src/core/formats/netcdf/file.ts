@@ -17,8 +17,8 @@ export interface ByteRange {
 
 /** Bytes of small variables that are asked for at a time: each for itself, very many would take as many questions. */
 const TOGETHER_BYTES = 16 * 1024 * 1024
-/** Bytes of a variable that is read for itself. */
-const ALONE_BYTES = 1024 * 1024
+/** Bytes beyond which a variable is read for itself, chain after chain. */
+const ALONE_BYTES = 4 * 1024 * 1024
 /** Bytes of what is handed on at a time, where it is made here. */
 const PIECE_BYTES = 64 * 1024
 /** Bytes of a piece that is joined with its neighbours: each that is sent has its price. */
