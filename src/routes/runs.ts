@@ -23,6 +23,7 @@ import { ridParam } from '../http/params.ts'
 import { bodyLimit, countAdded, countAnew, requireRoom } from '../http/quota.ts'
 import { REGISTRATION, runNotFound, withRun } from '../http/run-of-request.ts'
 import type { StoreRun } from '../runs/backend.ts'
+import { uploadsOf } from '../runs/upload/uploads.ts'
 
 const createRun: Operation = {
   needs: 'write',
@@ -134,7 +135,7 @@ const deleteRun: Operation = {
   }),
   handler: async (c, { quotas, management }) => {
     const rid = ridParam(c)
-    const deleted = await c.get('backend').deleteRun(rid)
+    const deleted = await uploadsOf(c.get('backend')).deleteRun(rid)
     countAnew(c, quotas)
     // Also those of a run that is not there, in case the deletion before this one was cut off.
     await endShares(c, management, rid)

@@ -13,6 +13,9 @@ export const SENT = 'z/'
 /** Decoded chunks of recent requests by rid and path, for stores that nobody else writes. */
 export type DecodedChunks = LruMap<string, Elements>
 
+/** The upload as it is known here is out of date, since another isolate has gone on with it: the request is begun anew. */
+export class Outdated extends Error {}
+
 export class StagedChunks {
   /** Bytes by path; 0 for a chunk that a writer has deleted since it is nothing but fill. */
   readonly sizes = new Map<string, number>()
@@ -50,12 +53,14 @@ export class StagedChunks {
     )
   }
 
-  async bytes(path: string): Promise<Bytes | undefined> {
+  /** A chunk that is listed. @throws Outdated where it is gone */
+  async bytes(path: string): Promise<Bytes> {
     const [bytes] = await this.store.staged(this.rid, [SENT + path])
+    if (bytes === undefined) throw new Outdated(`"${path}" is gone`)
     return bytes
   }
 
-  /** Elements of some chunks of arrays by path; one that is not there is fill. */
+  /** Elements of some chunks of arrays by path; one that is not listed is fill. @throws Outdated where one is gone */
   async read(
     wanted: readonly { readonly node: Node; readonly chunk: readonly number[] }[],
   ): Promise<Map<string, Elements>> {
@@ -74,8 +79,8 @@ export class StagedChunks {
     )
     for (const [i, { path, node }] of missing.entries()) {
       const bytes = read[i]
-      const isThere = bytes !== undefined && bytes.length > 0
-      found.set(path, isThere ? decodeChunk(path, node.array, bytes) : fillChunk(node.array))
+      if (bytes === undefined) throw new Outdated(`"${path}" is gone`)
+      found.set(path, bytes.length > 0 ? decodeChunk(path, node.array, bytes) : fillChunk(node.array))
     }
     return found
   }

@@ -45,6 +45,8 @@ export class Upload {
   /** Documents as they were sent, by path of their array or group. */
   private readonly sources = new Map<string, Bytes>()
   private readonly queues = new Queues()
+  /** Objects that were there before any document. */
+  private leftovers: readonly string[] = []
   /** The run, once it is registered. */
   private growth: Growth | undefined
   /** Requests that have written so far: a sign of life. */
@@ -96,7 +98,8 @@ export class Upload {
     const { store } = this.backend
     const marks: string[] = []
     const documents: string[] = []
-    for (const { path, size } of await store.listStaged(this.rid, '')) {
+    const listed = await store.listStaged(this.rid, '')
+    for (const { path, size } of listed) {
       if (path.startsWith(MARK)) marks.push(path)
       else if (isDocument(path)) documents.push(path)
       else if (path.startsWith(SENT)) this.chunks.sizes.set(path.slice(SENT.length), size)
@@ -112,6 +115,7 @@ export class Upload {
         this.sources.set(nodeOf(sent), bytes)
       }
     }
+    if (this.documents.size === 0) this.leftovers = listed.map(({ path }) => path)
     await this.resume(marks)
   }
 
@@ -179,8 +183,10 @@ export class Upload {
   private async requireWritable(): Promise<void> {
     if (this.growth !== undefined || this.documents.size > 0) return
     if ((await this.backend.getRun(this.rid)) !== undefined) throw this.conflict('it was registered elsewhere')
-    // An earlier upload of a run that was deleted may have left some.
-    await this.backend.store.unstageAll(this.rid)
+    // An earlier upload of a run that was deleted may have left some; what came since this was loaded is of this one.
+    if (this.leftovers.length > 0) await this.backend.store.unstage(this.rid, this.leftovers)
+    this.leftovers = []
+    this.chunks.sizes.clear()
   }
 
   private conflict(why: string): McbError {

@@ -4,7 +4,7 @@ import { LruMap } from '../../core/lru.ts'
 import { Flights } from '../../core/queues.ts'
 import type { Elements } from '../../core/upload/chunk.ts'
 import type { StoreBackend, StoreRun } from '../backend.ts'
-import { SENT } from './staged-chunks.ts'
+import { Outdated, SENT } from './staged-chunks.ts'
 import { isGone, Upload } from './upload.ts'
 
 /** Bytes of decoded chunks that are kept until their draws are whole, to spare reading them again. */
@@ -16,6 +16,8 @@ const QUIET_MS = 1500
 const LOOK_MS = 300
 /** Milliseconds that one look-out for the end takes at most: a Worker may go on for 30 s behind an answer. */
 const LOOK_OUT_MS = 25_000
+/** Times that a request is begun on an upload with which others go on at the same time. */
+const ATTEMPTS = 10
 /** Milliseconds that a reader waits for the end of a writer. */
 const PATIENCE_MS = 4000
 
@@ -35,8 +37,21 @@ export class Uploads {
     this.decoded = backend.store.writersElsewhere ? undefined : new LruMap(DECODED_BYTES, weightOf)
   }
 
-  /** Calls `use` with the upload of a run, which may have nothing in it yet. @throws McbError as `use` */
+  /** Calls `use`, which may be called again, with the upload of a run; it may have nothing in it yet. @throws McbError as `use` */
   async with<T>(rid: string, use: (upload: Upload) => Promise<T>): Promise<T> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      try {
+        return await this.attempt(rid, use)
+      } catch (error) {
+        if (!(error instanceof Outdated)) throw error
+        this.known.delete(rid)
+      }
+    }
+    const detail = `run "${rid}" is written by many at once; send it again`
+    throw new McbError('storage_unavailable', detail, { retryAfter: 1 })
+  }
+
+  private async attempt<T>(rid: string, use: (upload: Upload) => Promise<T>): Promise<T> {
     const known = this.open(rid)
     known.users++
     try {
@@ -83,9 +98,11 @@ export class Uploads {
     }
   }
 
-  /** Forgets what is known of a run that is deleted. */
-  forget(rid: string): void {
+  /** Deletes a run with its upload; see `StoreBackend.deleteRun`. */
+  async deleteRun(rid: string): Promise<boolean> {
+    const deleted = await this.backend.deleteRun(rid)
     this.known.delete(rid)
+    return deleted
   }
 
   /** Waits for the end of a writer that gives no sign of it, and then stores what it has written. */
