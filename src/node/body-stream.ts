@@ -1,5 +1,6 @@
 /** A request's body as a stream, from Node's own. */
 
+import type { Socket } from 'node:net'
 import { McbError } from '../core/errors.ts'
 import { brokenOff, openStandardBody } from '../http/body-stream.ts'
 import type { BodyStream, OpenBody } from '../http/context.ts'
@@ -8,6 +9,9 @@ import { type Messages, messagesIn } from './messages.ts'
 
 /** Milliseconds of silence behind which the system asks whether the sender is still there: it may be silent for a day. */
 const ALIVE_MS = 60_000
+
+/** Milliseconds for which what a sender still sends is read when its answer has gone. */
+const LINGER_MS = 2000
 
 export const openNodeBody: OpenBody = (c) => {
   const messages = messagesIn(c.env)
@@ -62,5 +66,18 @@ class NodeBodyStream implements BodyStream {
     // The sender of a body that may have no end is to stop, and to look at the answer.
     if (!response.headersSent) response.setHeader('Connection', 'close')
     request.resume()
+    linger(request.socket)
+  }
+}
+
+/**
+ * Lets a connection end in two steps (RFC 9112, section 9.6): to close it at once while bytes come would reset it, and with that
+ * the answer may be lost.
+ */
+function linger(socket: Socket): void {
+  socket.destroySoon = () => {
+    socket.end()
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+    socket.once('close', () => clearTimeout(timer))
   }
 }
