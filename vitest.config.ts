@@ -9,7 +9,7 @@ const PATIENCE = { hookTimeout: 300_000, expect: { poll: { timeout: 30_000 } } }
 const UNIT = [
   'test/core/**/*.test.ts',
   'test/runs/**/*.test.ts',
-  'test/http/{codes,draws,json-in,elements,held,negotiation,netcdf,openapi,order,page,protocol,runs,summary,tables,trace,checks,zarr}.test.ts',
+  'test/http/{codes,draws,in-zarr,json-in,elements,held,negotiation,netcdf,openapi,order,page,protocol,runs,summary,tables,trace,checks,zarr}.test.ts',
   'test/page/{*,draws/*}.test.ts',
   'test/{comments,docs,generated}.test.ts',
   'test/client/{append,backend,checks,failure,read,retry}*.test.ts',

@@ -249,7 +249,7 @@ export class Upload {
 
   /** The array that a path of a chunk belongs to; undefined where none is declared. @throws McbError `invalid_parameter` outside of its grid */
   find(path: string): { readonly node: Node; readonly chunk: readonly number[] } | undefined {
-    for (let at = path.lastIndexOf('/'); at >= 0; at = path.lastIndexOf('/', at - 1)) {
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
       const array = this.documents.get(path.slice(0, at))
       if (array?.kind !== 'array') continue
       const chunk = chunkOfKey(array, path.slice(at + 1))
