@@ -35,6 +35,7 @@ export async function endUpload(growth: Growth, documents: Documents): Promise<v
   await parts.chunks.drop(
     draws.columns.flatMap(({ column }) => PARTS.flatMap((part) => chunksOf(growth, column[part]))),
   )
+  await parts.chunks.flush()
   const marks = [...parts.doubts].map((key) => DOUBT_MARK + key)
   parts.doubts.clear()
   await store.unstage(rid, [ENDING_MARK, ...marks])

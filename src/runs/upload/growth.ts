@@ -204,6 +204,7 @@ export class Growth {
     for (const chain of this.draws.numbers.keys()) {
       for (const part of PARTS) await this.drop(part, chain, 0, this.draws.layout.rows[part])
     }
+    await this.parts.chunks.flush()
   }
 
   /** Learns from the stored draws which are warmup. */

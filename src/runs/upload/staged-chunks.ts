@@ -16,12 +16,16 @@ export type DecodedChunks = LruMap<string, Elements>
 /** The upload as it is known here is out of date, since another isolate has gone on with it: the request is begun anew. */
 export class Outdated extends Error {}
 
+/** Chunks that are forgotten in one commit. */
+const DROPPED_AT_ONCE = 500
+
 export class StagedChunks {
   /** Bytes by path; 0 for a chunk that a writer has deleted since it is nothing but fill. */
   readonly sizes = new Map<string, number>()
   private readonly store: Store
   private readonly rid: string
   private readonly decoded: DecodedChunks | undefined
+  private dropped: string[] = []
 
   constructor(store: Store, rid: string, decoded: DecodedChunks | undefined) {
     this.store = store
@@ -41,16 +45,25 @@ export class StagedChunks {
     else this.decoded?.set(this.key(path), elements)
   }
 
+  /**
+   * Forgets chunks. Where nobody else writes the store this is done for many at a time, since each commit takes its time; what a
+   * server that ends has not come to, the next one finds.
+   */
   async drop(paths: readonly string[]): Promise<void> {
-    if (paths.length === 0) return
     for (const path of paths) {
       this.sizes.delete(path)
       this.decoded?.delete(this.key(path))
+      this.dropped.push(SENT + path)
     }
-    await this.store.unstage(
-      this.rid,
-      paths.map((path) => SENT + path),
-    )
+    if (this.decoded === undefined || this.dropped.length >= DROPPED_AT_ONCE) await this.flush()
+  }
+
+  /** Forgets in the store as well what was dropped. */
+  async flush(): Promise<void> {
+    const paths = this.dropped
+    if (paths.length === 0) return
+    this.dropped = []
+    await this.store.unstage(this.rid, paths)
   }
 
   /** A chunk that is listed. @throws Outdated where it is gone */
