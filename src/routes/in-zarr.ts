@@ -16,7 +16,8 @@ import { NOTHING_POLICY } from '../http/page-policy.ts'
 import { ridParam } from '../http/params.ts'
 import { bodyLimit, countAdded, requireRoom } from '../http/quota.ts'
 import { type Depth, entriesOf, indexPage, MULTISTATUS_TYPE, multistatus } from '../http/webdav.ts'
-import { isDocument, nodeOf, type Upload } from '../runs/upload/upload.ts'
+import { isDocument, nodeOf } from '../runs/upload/paths.ts'
+import type { Upload } from '../runs/upload/upload.ts'
 import { uploadsOf } from '../runs/upload/uploads.ts'
 
 /** Chunks whose requests cost one token of the rate together. */

@@ -1,6 +1,8 @@
 /** Requests of one upload that come to several isolates at once, whose store is the same: nothing is refused, lost or mixed. */
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
+import { isMcbError } from '../../src/core/errors.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { Uploads } from '../../src/runs/upload/uploads.ts'
 
@@ -111,6 +113,84 @@ test('a chunk that becomes draws while another isolate is about to read it is no
   expect(await chunksLeft(store, 'r')).toEqual([])
 })
 
+test('the last chunks of a block that come to two isolates at once become draws', async () => {
+  const store = new SharedStore()
+  const plain = isolate(store)
+  await declare(plain, 'r')
+  await put(plain, 'r', 'a', 1)
+  await put(plain, 'r', 'b', 1)
+  const stage = gate(([, path]) => String(path).endsWith('/c/0/0'))
+  const both = (['a', 'b'] as const).map((name) => put(isolate(store, { stage: stage.pass }), 'r', name, 0))
+  await stage.arrived
+  // Both have seen the store without the other's chunk once the second waits as well.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  stage.open()
+  await Promise.all(both)
+  for (const name of ['a', 'b'] as const) expect(await drawsOf(store, 'r', name)).toEqual(counted(2 * ROWS))
+  expect(await chunksLeft(store, 'r')).toEqual([])
+})
+
+test('a block that waits for one that another isolate appends meanwhile becomes draws', async () => {
+  const store = new SharedStore()
+  const plain = isolate(store)
+  await declare(plain, 'r')
+  for (const [name, block] of [
+    ['a', 0],
+    ['a', 1],
+  ] as const)
+    await put(plain, 'r', name, block)
+  const append = gate(() => true)
+  const first = put(isolate(store, { append: append.pass }), 'r', 'b', 0)
+  await append.arrived
+  await put(plain, 'r', 'b', 1)
+  append.open()
+  await first
+  for (const name of ['a', 'b'] as const) expect(await drawsOf(store, 'r', name)).toEqual(counted(2 * ROWS))
+  expect(await chunksLeft(store, 'r')).toEqual([])
+})
+
+test('chunks that come to any isolates, in any order and at once, become the draws of the model', async () => {
+  const blocks = 4
+  const sends = fc.shuffledSubarray(
+    (['a', 'b'] as const).flatMap((name) => Array.from({ length: blocks }, (_, block) => ({ name, block }))),
+    { minLength: 2 * blocks },
+  )
+  const pauses = fc.array(fc.nat(8), { minLength: 5, maxLength: 40 })
+  const again = fc.array(fc.nat(2 * blocks - 1), { maxLength: 3 })
+  const atOnce = fc.integer({ min: 2, max: 6 })
+  await fc.assert(
+    fc.asyncProperty(sends, pauses, again, atOnce, async (order, pauses, again, atOnce) => {
+      const store = new SharedStore()
+      await declare(isolate(store), 'r', blocks)
+      let calls = 0
+      const pause = async () => {
+        for (let turns = pauses[calls++ % pauses.length] ?? 0; turns > 0; turns--) await new Promise(setImmediate)
+      }
+      const methods = [
+        'listStaged',
+        'staged',
+        'stage',
+        'unstage',
+        'append',
+        'chains',
+        'find',
+        'register',
+        'createChain',
+      ]
+      const isolates = [0, 1, 2].map(() => isolate(store, Object.fromEntries(methods.map((name) => [name, pause]))))
+      const all = [...order, ...again.flatMap((i) => order[i] ?? [])]
+      for (let at = 0; at < all.length; at += atOnce) {
+        const some = all.slice(at, at + atOnce)
+        await Promise.all(some.map(({ name, block }, i) => put(isolates[i % 3] ?? isolate(store), 'r', name, block)))
+      }
+      for (const name of ['a', 'b'] as const) expect(await drawsOf(store, 'r', name)).toEqual(counted(blocks * ROWS))
+      await isolate(store).with('r', async () => undefined)
+      expect(await chunksLeft(store, 'r')).toEqual([])
+    }),
+    { numRuns: 60 },
+  )
+})
+
 test('of first documents that come at once, each stays', async () => {
   const store = new SharedStore()
   const plain = isolate(store)
@@ -138,3 +218,35 @@ test('a run that is deleted is written anew on the same server', async () => {
   }
   for (const name of ['a', 'b'] as const) expect(await drawsOf(store, 'r', name)).toEqual(counted(ROWS))
 })
+
+for (const shared of [true, false]) {
+  test(`a chunk of a writer whose run is deleted does not come into the next one (${shared ? 'two isolates' : 'one server'})`, async () => {
+    const store = shared ? new SharedStore() : new MemoryStore()
+    const stage = gate(([, path]) => String(path).endsWith('b/c/0/1'))
+    const late = isolate(store, { stage: stage.pass })
+    const plain = shared ? isolate(store) : late
+    await declare(plain, 'r')
+    await put(plain, 'r', 'a', 0, 500)
+    const outcome = put(late, 'r', 'b', 1, 700).then(
+      () => 'taken',
+      (error: unknown) => isMcbError(error, 'run_conflict') && 'refused',
+    )
+    await stage.arrived
+    await plain.deleteRun('r')
+    await declare(plain, 'r')
+    stage.open()
+    expect(await outcome).toBe('refused')
+    for (const [name, block] of [
+      ['a', 0],
+      ['b', 0],
+      ['a', 1],
+    ] as const)
+      await put(plain, 'r', name, block)
+    expect(await drawsOf(store, 'r', 'b')).toEqual(counted(ROWS))
+    await put(plain, 'r', 'b', 1)
+    expect(await drawsOf(store, 'r', 'b')).toEqual(counted(2 * ROWS))
+    // The next server forgets what this one has not come to.
+    await isolate(store).with('r', async () => undefined)
+    expect(await chunksLeft(store, 'r')).toEqual([])
+  })
+}

@@ -87,11 +87,17 @@ interface Labels {
   readonly array: LabelArray
 }
 
-/** Arrays of one axis that has their name, in groups that have a place. */
-async function labelsOf(layout: Layout, read: ReadArray): Promise<Labels[]> {
+/** Numbers of the chains, in the order of the arrays' first axis. */
+export async function chainsOf(layout: Layout, read: ReadArray): Promise<readonly number[]> {
+  return chainNumbers(await labelsOf(layout, read, 'chain'), layout.chains)
+}
+
+/** Arrays of one axis that has their name, in groups that have a place; of all axes, or of one. */
+async function labelsOf(layout: Layout, read: ReadArray, only?: string): Promise<Labels[]> {
   const found: Labels[] = []
   for (const node of [...layout.others].sort((a, b) => rank(a) - rank(b) || (a.path < b.path ? -1 : 1))) {
     const { array, path } = node
+    if (only !== undefined && nameOf(path) !== only) continue
     if (array.shape.length !== 1 || array.dims[0] !== nameOf(path) || !hasPlace(groupOf(path))) continue
     if ((array.shape[0] ?? 0) > MOST_LABELS || array.type.isDuration === true) continue
     found.push({ group: groupOf(path), dim: nameOf(path), array: labelArray(node, await read(node)) })

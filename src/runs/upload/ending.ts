@@ -1,9 +1,9 @@
 /** The end of an upload: its last rows, and the time. No more will come, and chunks that are missing are fill. */
 import { chunksOfBox } from '../../core/upload/grid.ts'
-import { type Documents, type Node, PARTS, type PartName, samplerSettings } from '../../core/upload/layout.ts'
+import { type Documents, type PartName, samplerSettings } from '../../core/upload/layout.ts'
 import { finishedAt } from '../../core/upload/registration.ts'
 import type { Growth } from './growth.ts'
-import { DONE_MARK, DOUBT_MARK, ENDING_MARK } from './marks.ts'
+import { DONE_MARK, DOUBT_MARK, ENDING_MARK } from './objects.ts'
 import { pathOfChunk } from './staged-chunks.ts'
 
 /** Rows that are looked at at a time. */
@@ -13,8 +13,7 @@ const STEP_ROWS = 1024
 export async function endUpload(growth: Growth, documents: Documents): Promise<void> {
   if (growth.isDone) return
   const { draws, parts } = growth
-  const { rid, store } = parts
-  await store.stage(rid, ENDING_MARK, new Uint8Array())
+  await growth.mark(ENDING_MARK)
   await growth.learnWarmups()
   const inWarmup = growth.warmups ?? []
   const isSampler = samplerSettings(documents) !== undefined
@@ -30,20 +29,12 @@ export async function endUpload(growth: Growth, documents: Documents): Promise<v
     await appendUpTo(growth, 'posterior', chain, await writtenRows(growth, 'posterior', chain, from, isSampler))
   }
   await noteEnd(growth, documents)
-  await store.stage(rid, DONE_MARK, new Uint8Array())
+  await growth.mark(DONE_MARK)
   growth.isDone = true
-  await parts.chunks.drop(
-    draws.columns.flatMap(({ column }) => PARTS.flatMap((part) => chunksOf(growth, column[part]))),
-  )
-  await parts.chunks.flush()
+  await growth.dropSpent()
   const marks = [...parts.doubts].map((key) => DOUBT_MARK + key)
   parts.doubts.clear()
-  await store.unstage(rid, [ENDING_MARK, ...marks])
-}
-
-function chunksOf(growth: Growth, node: Node | undefined): string[] {
-  if (node === undefined) return []
-  return [...growth.parts.chunks.sizes.keys()].filter((path) => path.startsWith(`${node.path}/`))
+  await growth.unmark([ENDING_MARK, ...marks])
 }
 
 async function appendUpTo(growth: Growth, part: PartName, chain: number, end: number): Promise<void> {

@@ -5,14 +5,16 @@ import type { Bytes } from '../../core/draws/segment.ts'
 import { Queues } from '../../core/queues.ts'
 import type { ChainState, Store } from '../../core/store.ts'
 import type { Elements } from '../../core/upload/chunk.ts'
+import { chunkOfKey } from '../../core/upload/grid.ts'
 import { type Node, PARTS, type PartName } from '../../core/upload/layout.ts'
 import { isFillRow, isWitness } from '../../core/upload/rows.ts'
 import type { Extra, Rows, UploadDraws } from './draws-of-upload.ts'
-import { DOUBT_MARK } from './marks.ts'
-import type { StagedChunks } from './staged-chunks.ts'
+import { DOUBT_MARK, markOf } from './objects.ts'
+import { isGone, type StagedChunks } from './staged-chunks.ts'
 
 /** The part and the column that an array has the draws of. */
 export interface Place {
+  readonly node: Node
   readonly part: PartName
   readonly spec: ColumnSpec
 }
@@ -37,6 +39,8 @@ export interface GrowthParts {
   readonly doubts: Set<string>
   /** Draws of each chain that are warmup. */
   readonly warmupOf: (states: readonly ChainState[]) => Promise<readonly number[]>
+  /** Learns which chunks and draws others have stored; absent where there are none. @throws Outdated where the writer has ended */
+  readonly refresh?: (growth: Growth) => Promise<void>
 }
 
 export class Growth {
@@ -54,7 +58,7 @@ export class Growth {
     for (const { spec, column } of parts.draws.columns) {
       for (const part of PARTS) {
         const node = column[part]
-        if (node !== undefined) this.places.set(node.path, { part, spec })
+        if (node !== undefined) this.places.set(node.path, { node, part, spec })
       }
     }
   }
@@ -90,22 +94,40 @@ export class Growth {
 
   /** Takes a chunk of draws that are not all stored. Resolves when it is durable, be it as draws. */
   async put({ part }: Place, { path, node, chunk, bytes, elements }: SentChunk): Promise<void> {
+    const { chunks, refresh } = this.parts
     const [across = 1, length = 1] = node.array.chunkShape
     const first = (chunk[1] ?? 0) * length
     const chain = (chunk[0] ?? 0) * across
+    let isStored = false
     if (elements !== undefined && across === 1) {
       await this.noteDoubt(part, node, chain, first, elements)
       const { part: now, row } = this.next(chain)
       if (now === part && this.draws.available(part, chain, row, path) > 0) {
         await this.advance(chain, { path, elements })
-        if (this.rowsDone(part, chain) >= Math.min(first + length, this.draws.layout.rows[part])) return
+        isStored = this.rowsDone(part, chain) >= Math.min(first + length, this.draws.layout.rows[part])
       }
     }
-    await this.parts.chunks.stage(path, bytes, elements)
-    for (let i = chain; i < Math.min(chain + across, this.draws.numbers.length); i++) {
-      const { part: now, row } = this.next(i)
-      if (this.draws.available(now, i, row) > 0) await this.advance(i)
+    if (!isStored) await chunks.stage(path, bytes, elements)
+    try {
+      // The later one of two isolates that store at once sees what the earlier one has stored, and goes on with it.
+      do await refresh?.(this)
+      while ((await this.advanceAll(chain, across)) && refresh !== undefined)
+    } catch (error) {
+      if (!isStored && isGone(error)) await chunks.drop([path])
+      throw error
     }
+  }
+
+  /** True where any of some chains has grown. */
+  private async advanceAll(chain: number, count: number): Promise<boolean> {
+    let hasGrown = false
+    for (let i = chain; i < Math.min(chain + count, this.draws.numbers.length); i++) {
+      const before = this.lengthOf(i)
+      const { part, row } = this.next(i)
+      if (this.draws.available(part, i, row) > 0) await this.advance(i)
+      if (this.lengthOf(i) > before) hasGrown = true
+    }
+    return hasGrown
   }
 
   /** Marks rows of floats that a writer may send again, since they end with nothing but fill. */
@@ -119,11 +141,25 @@ export class Growth {
     if (!isWitness(array)) return
     const rows = Math.min(array.chunkShape[1] ?? 1, (array.shape[1] ?? 0) - first)
     if (!isFillRow(array, elements, rows - 1, sizeOf(array.chunkShape.slice(2)))) return
-    const { doubts, rid, store } = this.parts
+    const { doubts } = this.parts
     const key = doubtKey(part, chain, first)
     if (doubts.has(key)) return
-    await store.stage(rid, DOUBT_MARK + key, new Uint8Array())
+    await this.mark(DOUBT_MARK + key)
     doubts.add(key)
+  }
+
+  /** Notes something about the upload, durably. */
+  mark(name: string): Promise<void> {
+    const { rid, store } = this.parts
+    return store.stage(rid, markOf(this.draws.run.registration, name), new Uint8Array())
+  }
+
+  unmark(names: readonly string[]): Promise<void> {
+    const { rid, store } = this.parts
+    return store.unstage(
+      rid,
+      names.map((name) => markOf(this.draws.run.registration, name)),
+    )
   }
 
   /** Elements of a chunk as they are stored; fill where there is nothing yet. */
@@ -201,10 +237,27 @@ export class Growth {
 
   /** Drops what a server that ended between an append and this has left. */
   async dropSpent(): Promise<void> {
-    for (const chain of this.draws.numbers.keys()) {
-      for (const part of PARTS) await this.drop(part, chain, 0, this.draws.layout.rows[part])
+    const { chunks } = this.parts
+    await chunks.drop([...chunks.sizes.keys()].filter((path) => this.isSpent(path)))
+    await chunks.flush()
+  }
+
+  /** True for a chunk of draws whose rows are in the run, and for any of them where all that was written is. */
+  private isSpent(path: string): boolean {
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+      const place = this.places.get(path.slice(0, at))
+      if (place === undefined) continue
+      if (this.isDone) return true
+      const { array } = place.node
+      const chunk = chunkOfKey(array, path.slice(at + 1))
+      if (chunk === undefined) return false
+      const [k = 0, block = 0] = chunk
+      const [across = 1, length = 1] = array.chunkShape
+      const end = Math.min((block + 1) * length, this.draws.layout.rows[place.part])
+      const chains = Array.from({ length: across }, (_, i) => k * across + i)
+      return chains.every((chain) => chain >= this.draws.numbers.length || this.rowsDone(place.part, chain) >= end)
     }
-    await this.parts.chunks.flush()
+    return false
   }
 
   /** Learns from the stored draws which are warmup. */

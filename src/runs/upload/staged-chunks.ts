@@ -1,16 +1,15 @@
 /** Chunks that wait until all of their draws are there: which ones, and what is in them. */
 
 import type { Bytes } from '../../core/draws/segment.ts'
+import { isMcbError, McbError } from '../../core/errors.ts'
 import type { LruMap } from '../../core/lru.ts'
-import type { Store } from '../../core/store.ts'
+import type { StagedObject, Store } from '../../core/store.ts'
 import { decodeChunk, type Elements, fillChunk } from '../../core/upload/chunk.ts'
 import { keyOfChunk } from '../../core/upload/grid.ts'
 import type { Node } from '../../core/upload/layout.ts'
+import { headOf, SENT } from './objects.ts'
 
-/** Head of the paths of what writers send. */
-export const SENT = 'z/'
-
-/** Decoded chunks of recent requests by rid and path, for stores that nobody else writes. */
+/** Decoded chunks of recent requests by rid and object, for stores that nobody else writes. */
 export type DecodedChunks = LruMap<string, Elements>
 
 /** The upload as it is known here is out of date, since another isolate has gone on with it: the request is begun anew. */
@@ -22,10 +21,16 @@ const DROPPED_AT_ONCE = 500
 export class StagedChunks {
   /** Bytes by path; 0 for a chunk that a writer has deleted since it is nothing but fill. */
   readonly sizes = new Map<string, number>()
+  /** The run was deleted by this server: nothing is kept any more. */
+  isDeleted = false
+  /** Chunks that came before the registration, once there is one. */
+  private readonly early = new Set<string>()
+  private head = SENT
   private readonly store: Store
   private readonly rid: string
   private readonly decoded: DecodedChunks | undefined
-  private dropped: string[] = []
+  /** Objects that are not forgotten in the store yet. */
+  private readonly dropped = new Set<string>()
 
   constructor(store: Store, rid: string, decoded: DecodedChunks | undefined) {
     this.store = store
@@ -37,38 +42,73 @@ export class StagedChunks {
     return this.sizes.has(path)
   }
 
-  /** Keeps a chunk; resolves when it is durable. */
+  /** Binds to the run what comes from now on. */
+  bind(registration: string): void {
+    const head = headOf(registration)
+    if (head === this.head) return
+    for (const path of this.sizes.keys()) this.early.add(path)
+    this.head = head
+  }
+
+  /** Takes chunks as they are listed in place of those that were known. */
+  replace(listed: Iterable<readonly [path: string, object: StagedObject]>): void {
+    this.sizes.clear()
+    this.early.clear()
+    for (const [path, object] of listed) {
+      this.sizes.set(path, object.size)
+      if (!object.path.startsWith(this.head)) this.early.add(path)
+    }
+  }
+
+  /** Keeps a document or a chunk; resolves when it is durable. @throws McbError `run_not_found` where the run was deleted here */
+  async keep(path: string, bytes: Bytes): Promise<void> {
+    const object = this.head + path
+    this.requireLife()
+    this.dropped.delete(object)
+    await this.store.stage(this.rid, object, bytes)
+    if (!this.isDeleted) return
+    await this.store.unstage(this.rid, [object])
+    this.requireLife()
+  }
+
+  private requireLife(): void {
+    if (this.isDeleted) throw new McbError('run_not_found', `run "${this.rid}" was deleted`)
+  }
+
+  /** Keeps a chunk. @throws McbError as `keep` */
   async stage(path: string, bytes: Bytes, elements?: Elements): Promise<void> {
-    await this.store.stage(this.rid, SENT + path, bytes)
+    await this.keep(path, bytes)
+    this.early.delete(path)
     this.sizes.set(path, bytes.length)
     if (elements === undefined) this.decoded?.delete(this.key(path))
     else this.decoded?.set(this.key(path), elements)
   }
 
   /**
-   * Forgets chunks. Where nobody else writes the store this is done for many at a time, since each commit takes its time; what a
-   * server that ends has not come to, the next one finds.
+   * Forgets chunks; many at a time if nobody else writes the store, since each commit takes its time. The next server finds those
+   * that one which ends has not come to.
    */
   async drop(paths: readonly string[]): Promise<void> {
     for (const path of paths) {
-      this.sizes.delete(path)
       this.decoded?.delete(this.key(path))
-      this.dropped.push(SENT + path)
+      this.dropped.add(this.objectOf(path))
+      this.sizes.delete(path)
+      this.early.delete(path)
     }
-    if (this.decoded === undefined || this.dropped.length >= DROPPED_AT_ONCE) await this.flush()
+    if (this.decoded === undefined || this.dropped.size >= DROPPED_AT_ONCE) await this.flush()
   }
 
   /** Forgets in the store as well what was dropped. */
   async flush(): Promise<void> {
-    const paths = this.dropped
-    if (paths.length === 0) return
-    this.dropped = []
-    await this.store.unstage(this.rid, paths)
+    const objects = [...this.dropped]
+    if (objects.length === 0) return
+    this.dropped.clear()
+    await this.store.unstage(this.rid, objects)
   }
 
   /** A chunk that is listed. @throws Outdated where it is gone */
   async bytes(path: string): Promise<Bytes> {
-    const [bytes] = await this.store.staged(this.rid, [SENT + path])
+    const [bytes] = await this.store.staged(this.rid, [this.objectOf(path)])
     if (bytes === undefined) throw new Outdated(`"${path}" is gone`)
     return bytes
   }
@@ -88,7 +128,7 @@ export class StagedChunks {
     }
     const read = await this.store.staged(
       this.rid,
-      missing.map(({ path }) => SENT + path),
+      missing.map(({ path }) => this.objectOf(path)),
     )
     for (const [i, { path, node }] of missing.entries()) {
       const bytes = read[i]
@@ -99,10 +139,19 @@ export class StagedChunks {
   }
 
   private key(path: string): string {
-    return `${this.rid}/${path}`
+    return `${this.rid}/${this.objectOf(path)}`
+  }
+
+  private objectOf(path: string): string {
+    return (this.early.has(path) ? SENT : this.head) + path
   }
 }
 
 export function pathOfChunk({ path, array }: Node, chunk: readonly number[]): string {
   return `${path === '' ? '' : `${path}/`}${keyOfChunk(array, chunk)}`
+}
+
+/** True where the run was deleted meanwhile. */
+export function isGone(error: unknown): boolean {
+  return isMcbError(error, 'run_not_found', 'chain_not_found')
 }

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../core/draws/ndarray.ts'
 import type { Bytes } from '../../core/draws/segment.ts'
-import { isMcbError, McbError } from '../../core/errors.ts'
+import { McbError } from '../../core/errors.ts'
 import { Queues } from '../../core/queues.ts'
 import type { ChainState } from '../../core/store.ts'
 import { decodeChunk, type Elements, encodeChunk } from '../../core/upload/chunk.ts'
@@ -16,22 +16,22 @@ import {
   rootOf,
   samplerSettings,
 } from '../../core/upload/layout.ts'
-import { declare, firstFacts, hasPlace } from '../../core/upload/registration.ts'
+import { chainsOf, declare, firstFacts, hasPlace } from '../../core/upload/registration.ts'
 import { equalBytes } from '../../core/wire/protobuf.ts'
 import { acceptRunMeta, encodeRunMeta } from '../../core/wire/run-meta.ts'
 import type { StoreBackend, StoreRun } from '../backend.ts'
 import { isStoredEqual } from './comparison.ts'
+import { conflict, requireFit } from './declared-anew.ts'
 import { UploadDraws } from './draws-of-upload.ts'
 import { endUpload } from './ending.ts'
 import { Growth } from './growth.ts'
-import { DONE_MARK, DOUBT_MARK, ENDING_MARK, MARK, RUN_MARK } from './marks.ts'
-import { type DecodedChunks, pathOfChunk, SENT, StagedChunks } from './staged-chunks.ts'
+import { DONE_MARK, doubtsOf, ENDING_MARK, markOf, type Objects, RUN_MARK, SENT, sortObjects } from './objects.ts'
+import { DOCUMENT, isDocument, nodeOf, requirePath } from './paths.ts'
+import { refresh } from './refresh.ts'
+import { type DecodedChunks, pathOfChunk, StagedChunks } from './staged-chunks.ts'
 
-const DOCUMENT = 'zarr.json'
 /** Documents that are read at a time. */
 const DOCUMENTS_AT_ONCE = 200
-/** Parts of a path at most. */
-const PATH_PARTS = 64
 
 /** Bytes that an upload keeps in memory for each chunk that waits, and for each document. */
 const CHUNK_WEIGHT = 200
@@ -65,6 +65,11 @@ export class Upload {
     return upload
   }
 
+  /** Nothing more is kept of requests that are under way: the run is about to be deleted. */
+  end(): void {
+    this.chunks.isDeleted = true
+  }
+
   get weight(): number {
     return this.chunks.sizes.size * CHUNK_WEIGHT + this.documents.size * DOCUMENT_WEIGHT
   }
@@ -95,44 +100,50 @@ export class Upload {
   }
 
   private async load(): Promise<void> {
-    const { store } = this.backend
-    const marks: string[] = []
-    const documents: string[] = []
-    const listed = await store.listStaged(this.rid, '')
-    for (const { path, size } of listed) {
-      if (path.startsWith(MARK)) marks.push(path)
-      else if (isDocument(path)) documents.push(path)
-      else if (path.startsWith(SENT)) this.chunks.sizes.set(path.slice(SENT.length), size)
+    const { backend, rid } = this
+    const { store } = backend
+    const [listed, seen] = await Promise.all([store.listStaged(rid, ''), backend.getRun(rid)])
+    let run = seen
+    let objects = sortObjects(listed, run?.registration)
+    if (objects.foreign.length > 0) {
+      // The run may have been registered, or deleted, between the two answers; one that is found behind the list is not older.
+      run = await backend.getRun(rid)
+      objects = sortObjects(listed, run?.registration)
+      if (objects.foreign.length > 0) await store.unstage(rid, objects.foreign)
     }
+    if (run !== undefined && objects.marks.has(RUN_MARK)) this.chunks.bind(run.registration)
+    this.chunks.replace([...objects.sent].filter(([path]) => !isDocument(path)))
+    await this.readDocuments(objects)
+    if (this.documents.size === 0) this.leftovers = listed.map(({ path }) => path)
+    if (run !== undefined && objects.marks.has(RUN_MARK)) await this.resume(run, objects.marks)
+  }
+
+  private async readDocuments({ sent }: Objects): Promise<void> {
+    const documents = [...sent].filter(([path]) => isDocument(path))
     for (let at = 0; at < documents.length; at += DOCUMENTS_AT_ONCE) {
-      const paths = documents.slice(at, at + DOCUMENTS_AT_ONCE)
-      const read = await store.staged(this.rid, paths)
-      for (const [i, path] of paths.entries()) {
+      const some = documents.slice(at, at + DOCUMENTS_AT_ONCE)
+      const read = await this.backend.store.staged(
+        this.rid,
+        some.map(([, object]) => object.path),
+      )
+      for (const [i, [path]] of some.entries()) {
         const bytes = read[i]
         if (bytes === undefined) continue
-        const sent = path.slice(SENT.length)
-        this.documents.set(nodeOf(sent), await parseDocument(sent, bytes, this.backend.limits))
-        this.sources.set(nodeOf(sent), bytes)
+        this.documents.set(nodeOf(path), await parseDocument(path, bytes, this.backend.limits))
+        this.sources.set(nodeOf(path), bytes)
       }
     }
-    if (this.documents.size === 0) this.leftovers = listed.map(({ path }) => path)
-    await this.resume(marks)
   }
 
   /** Takes up the run that this upload has registered. */
-  private async resume(marks: readonly string[]): Promise<void> {
-    const registered = marks.find((mark) => mark.startsWith(RUN_MARK))?.slice(RUN_MARK.length)
-    if (registered === undefined) return
-    const run = await this.backend.getRun(this.rid)
-    if (run?.registration !== registered) return
+  private async resume(run: StoreRun, marks: ReadonlySet<string>): Promise<void> {
     const layout = layoutOf(this.documents, this.backend.limits)
-    const { chains } = await declare(this.rid, this.documents, layout, (node) => this.readArray(node))
-    const doubts = marks.filter((mark) => mark.startsWith(DOUBT_MARK)).map((mark) => mark.slice(DOUBT_MARK.length))
-    const growth = await this.adopt(run, layout, chains, new Set(doubts))
-    growth.isDone = marks.includes(DONE_MARK)
+    const chains = await chainsOf(layout, (node) => this.readArray(node))
+    const growth = await this.adopt(run, layout, chains, doubtsOf(marks))
+    growth.isDone = marks.has(DONE_MARK)
     if (growth.isDone) await growth.learnWarmups()
-    else if (marks.includes(ENDING_MARK)) await endUpload(growth, this.documents)
-    else await growth.dropSpent()
+    else if (marks.has(ENDING_MARK)) await endUpload(growth, this.documents)
+    await growth.dropSpent()
   }
 
   /** Paths of what is there, as its writer knows it: documents, and chunks with something in them, also such as became draws. */
@@ -167,10 +178,9 @@ export class Upload {
     await this.requireWritable()
     if (!this.documents.has(node)) this.requireRoomForDocuments()
     const earlier = this.documents.get(node)
-    this.requireUnchanged(node, document)
+    if (this.growth !== undefined) requireFit(this.growth, node, earlier, document)
     if (document.kind === 'array') await this.checkChunksOf({ path: node, array: document })
-    const { store } = this.backend
-    await store.stage(this.rid, SENT + path, bytes)
+    await this.chunks.keep(path, bytes)
     this.documents.set(node, document)
     this.sources.set(node, bytes)
     // nutpie declares the arrays of events anew when all chains have ended, with as many as there were.
@@ -182,41 +192,17 @@ export class Upload {
   /** @throws McbError `run_conflict` where a run of this id came from elsewhere */
   private async requireWritable(): Promise<void> {
     if (this.growth !== undefined || this.documents.size > 0) return
-    if ((await this.backend.getRun(this.rid)) !== undefined) throw this.conflict('it was registered elsewhere')
+    if ((await this.backend.getRun(this.rid)) !== undefined) throw conflict(this.rid, 'it was registered elsewhere')
     // An earlier upload of a run that was deleted may have left some; what came since this was loaded is of this one.
     if (this.leftovers.length > 0) await this.backend.store.unstage(this.rid, this.leftovers)
     this.leftovers = []
-    this.chunks.sizes.clear()
-  }
-
-  private conflict(why: string): McbError {
-    return new McbError(
-      'run_conflict',
-      `run "${this.rid}" cannot be written here: ${why}; choose another id, or delete it`,
-    )
+    this.chunks.replace([])
   }
 
   private requireRoomForDocuments(): void {
     const most = 4 * this.backend.limits.columns
     if (this.documents.size < most) return
     throw new McbError('invalid_run_meta', `more than ${most} arrays and groups are declared`, { limit: most })
-  }
-
-  /** Refuses what a run that is registered can no longer take. */
-  private requireUnchanged(node: string, document: Document): void {
-    if (this.growth === undefined) return
-    const earlier = this.documents.get(node)
-    const isColumn = this.growth.draws.layout.columns.some(
-      ({ warmup, posterior }) => warmup?.path === node || posterior?.path === node,
-    )
-    if (isColumn && !isSameGrid(earlier, document)) throw this.conflict(`"${node}" is declared anew, and has draws`)
-    if (earlier === undefined && document.kind === 'array' && hasPlace(groupOf(node))) {
-      throw this.conflict(`"${node}" came after its draws; write all groups with one call of DataTree.to_zarr`)
-    }
-    const [a, b] = [earlier?.kind === 'group' ? earlier : undefined, document.kind === 'group' ? document : undefined]
-    if (node === '' && a !== undefined && JSON.stringify(a.attributes) !== JSON.stringify(b?.attributes ?? null)) {
-      throw this.conflict('another one was written here')
-    }
   }
 
   /** Judges chunks that came before their array was declared, as nutpie's labels do. */
@@ -237,7 +223,7 @@ export class Upload {
     return this.queues.run('documents', async () => {
       const node = nodeOf(path)
       if (!this.documents.has(node)) return
-      if (this.growth !== undefined) throw this.conflict('its documents stay as long as it does')
+      if (this.growth !== undefined) throw conflict(this.rid, 'its documents stay as long as it does')
       this.activity++
       await this.backend.store.unstage(this.rid, [SENT + path])
       this.documents.delete(node)
@@ -279,7 +265,10 @@ export class Upload {
   /** A chunk that comes before its array, of labels. */
   private async putUndeclared(path: string, bytes: Bytes): Promise<void> {
     requirePath(path)
-    if (bytes.length === 0) return this.chunks.drop([path])
+    if (bytes.length === 0) {
+      await this.chunks.drop([path])
+      return this.chunks.flush()
+    }
     if (!/\//.test(path))
       throw new McbError('invalid_parameter', `"${path}" is neither a zarr.json nor a chunk of an array`)
     await this.requireBegun()
@@ -288,7 +277,7 @@ export class Upload {
 
   private async requireBegun(): Promise<void> {
     if (this.documents.size > 0) return
-    if ((await this.backend.getRun(this.rid)) !== undefined) throw this.conflict('it was registered elsewhere')
+    if ((await this.backend.getRun(this.rid)) !== undefined) throw conflict(this.rid, 'it was registered elsewhere')
     throw new McbError('invalid_parameter', 'a Zarr store begins with the zarr.json of its root')
   }
 
@@ -329,7 +318,8 @@ export class Upload {
       })
     }
     const run = await backend.register(rid, acceptRunMeta(bytes, rid, limits))
-    await store.stage(rid, RUN_MARK + run.registration, new Uint8Array())
+    await store.stage(rid, markOf(run.registration, RUN_MARK), new Uint8Array())
+    this.chunks.bind(run.registration)
     return this.adopt(run, layout, chains)
   }
 
@@ -340,14 +330,18 @@ export class Upload {
     chains: readonly number[],
     doubts = new Set<string>(),
   ): Promise<Growth> {
-    const lengths = new Map<number, number>()
-    for (const number of chains) lengths.set(number, (await run.initChain(number)).state.length)
-    const { facts } = await run.about()
+    const [states, { facts }] = await Promise.all([run.chainStates(), run.about()])
+    const lengths = new Map(states.map(({ chain, length }) => [chain, length]))
+    for (const number of chains) {
+      if (!lengths.has(number)) lengths.set(number, (await run.initChain(number)).state.length)
+    }
     if (facts.startedAt === undefined) await run.changeAbout({ facts: firstFacts(this.documents, layout, new Date()) })
     const draws = new UploadDraws(run, layout, chains, this.chunks)
     const { backend, chunks, rid } = this
     const warmupOf = (states: readonly ChainState[]) => backend.warmupOf(run, states)
-    this.growth = new Growth({ store: backend.store, rid, draws, chunks, lengths, doubts, warmupOf })
+    const { store } = backend
+    const parts = { store, rid, draws, chunks, lengths, doubts, warmupOf }
+    this.growth = new Growth({ ...parts, ...(store.writersElsewhere && { refresh }) })
     return this.growth
   }
 
@@ -396,32 +390,4 @@ export class Upload {
     }
     return target
   }
-}
-
-export function isDocument(path: string): boolean {
-  return path === DOCUMENT || path.endsWith(`/${DOCUMENT}`)
-}
-
-/** Path of the array or group that a document is of. */
-export function nodeOf(path: string): string {
-  return path === DOCUMENT ? '' : path.slice(0, -DOCUMENT.length - 1)
-}
-
-/** @throws McbError `invalid_parameter` */
-function requirePath(path: string): void {
-  const parts = path.split('/')
-  const isPath = parts.length <= PATH_PARTS && parts.every((part) => part !== '' && part !== '.' && part !== '..')
-  if (!isPath) throw new McbError('invalid_parameter', `"${path}" is no path of a Zarr store`)
-}
-
-/** True where draws that are stored fit both declarations. */
-function isSameGrid(a: Document | undefined, b: Document): boolean {
-  if (a?.kind !== 'array' || b.kind !== 'array') return false
-  const told = ({ shape, chunkShape, type, dims, codecs, fill }: typeof a) =>
-    JSON.stringify([shape, chunkShape, type, dims, codecs, [...fill]])
-  return told(a) === told(b)
-}
-
-export function isGone(error: unknown): boolean {
-  return isMcbError(error, 'run_not_found', 'chain_not_found')
 }

@@ -4,8 +4,9 @@ import { LruMap } from '../../core/lru.ts'
 import { Flights } from '../../core/queues.ts'
 import type { Elements } from '../../core/upload/chunk.ts'
 import type { StoreBackend, StoreRun } from '../backend.ts'
-import { Outdated, SENT } from './staged-chunks.ts'
-import { isGone, Upload } from './upload.ts'
+import { SENT } from './objects.ts'
+import { isGone, Outdated } from './staged-chunks.ts'
+import { Upload } from './upload.ts'
 
 /** Bytes of decoded chunks that are kept until their draws are whole, to spare reading them again. */
 const DECODED_BYTES = 32 * 1024 * 1024
@@ -100,9 +101,13 @@ export class Uploads {
 
   /** Deletes a run with its upload; see `StoreBackend.deleteRun`. */
   async deleteRun(rid: string): Promise<boolean> {
-    const deleted = await this.backend.deleteRun(rid)
-    this.known.delete(rid)
-    return deleted
+    const upload = await this.known.get(rid)?.upload.catch(() => undefined)
+    upload?.end()
+    try {
+      return await this.backend.deleteRun(rid)
+    } finally {
+      this.known.delete(rid)
+    }
   }
 
   /** Waits for the end of a writer that gives no sign of it, and then stores what it has written. */
