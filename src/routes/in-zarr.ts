@@ -4,6 +4,7 @@ import type { Bytes } from '../core/draws/segment.ts'
 import { McbError } from '../core/errors.ts'
 import { JSON_TYPE, OCTETS } from '../core/media-types.ts'
 import { stagedBytes } from '../core/staging.ts'
+import type { StagedObject } from '../core/store.ts'
 import { servedDocument } from '../core/upload/served-document.ts'
 import { afterwards } from '../http/afterwards.ts'
 import { readBytes } from '../http/body.ts'
@@ -61,17 +62,32 @@ async function put(c: AppContext, services: Services): Promise<Response> {
   const path = pathParam(c)
   const uploads = uploadsOf(c.get('backend'))
   const bytes = await readBytes(c, services, bodyLimit(c, limits.bodyBytes))
-  const added = { runs: 0, bytes: stagedBytes(path, bytes.length) }
   const mayHaveEnded = await uploads.with(rid, async (upload) => {
-    await requireRoom(c, quotas, added, async () => upload.paths().includes(path))
+    await requireRoomFor(c, services, upload, { path, size: bytes.length })
     if (isDocument(path)) await upload.putDocument(path, bytes)
     else if (bytes.length > 0) await upload.putChunk(path, bytes)
     else throw new McbError('invalid_parameter', `"${path}" is empty; a chunk of nothing but fill is deleted`)
+    countAdded(c, quotas, upload.takeAdded())
     return path === 'zarr.json' && upload.mayHaveEnded
   })
-  countAdded(c, quotas, added)
   if (mayHaveEnded) afterwards(c, uploads.lookOut(rid))
   return c.body(null, 201)
+}
+
+/**
+ * Makes sure of room for an object, and for the run that it may become. Its draws count when they are there: they may be more
+ * than was sent.
+ *
+ * @throws McbError `quota_exceeded`
+ */
+function requireRoomFor(
+  c: AppContext,
+  { quotas }: Services,
+  upload: Upload,
+  { path, size }: StagedObject,
+): Promise<void> {
+  const added = { runs: upload.isRegistered ? 0 : 1, bytes: stagedBytes(path, size) }
+  return requireRoom(c, quotas, added, async () => upload.paths().includes(path))
 }
 
 const deleteObject: Operation = {
@@ -80,16 +96,20 @@ const deleteObject: Operation = {
   describe: describe('Doors', 'deleteZarrObject', 'Tell that a chunk is nothing but fill', {
     description: 'What is not there is deleted already.',
     responses: { 204: emptyResponse('Durable') },
-    errors: ['draw_conflict', 'run_conflict'],
+    errors: ['quota_exceeded', 'draw_conflict', 'run_conflict'],
   }),
   handler: remove,
 }
 
-async function remove(c: AppContext): Promise<Response> {
+async function remove(c: AppContext, services: Services): Promise<Response> {
   const path = pathParam(c)
   await uploadsOf(c.get('backend')).with(ridParam(c), async (upload) => {
     if (isDocument(path)) await upload.deleteDocument(path)
-    else if (upload.isBegun && isInArray(upload, path)) await upload.putChunk(path, new Uint8Array())
+    else if (upload.isBegun && isInArray(upload, path)) {
+      await requireRoomFor(c, services, upload, { path, size: 0 })
+      await upload.putChunk(path, new Uint8Array())
+    }
+    countAdded(c, services.quotas, upload.takeAdded())
   })
   return c.body(null, 204)
 }

@@ -1,4 +1,5 @@
 /** Limits of a tenant: requests a minute, stored bytes, runs, and the size of a body. */
+import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { batchOf, DRAWS, drawBatch, expectProblem, iterations, jsonOf, META, PROTOBUF, runMeta } from '../http/api.ts'
 import { bearer, newLab, newRun, newWorld, OPERATOR, type Server, type World } from './world.ts'
@@ -13,6 +14,28 @@ const append = ({ api }: Server, key: string, start: number, count: number) =>
     headers: { ...bearer(key), 'Content-Type': PROTOBUF },
     body: drawBatch(iterations(start, count)),
   })
+/** Documents of a Zarr store of one variable, whose chunks have some rows. */
+const ZARR_ROWS = 4096
+const ZARR = {
+  'zarr.json': JSON.stringify({
+    zarr_format: 3,
+    node_type: 'group',
+    attributes: { sampler: 'nuts-rs', sampler_settings: {} },
+  }),
+  'posterior/zarr.json': JSON.stringify({ zarr_format: 3, node_type: 'group' }),
+  'posterior/mu/zarr.json': JSON.stringify({
+    zarr_format: 3,
+    node_type: 'array',
+    shape: [1, 20 * ZARR_ROWS],
+    data_type: 'float64',
+    chunk_grid: { name: 'regular', configuration: { chunk_shape: [1, ZARR_ROWS] } },
+    chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
+    fill_value: 'NaN',
+    codecs: [{ name: 'bytes', configuration: { endian: 'little' } }, { name: 'zstd' }],
+    dimension_names: ['chain', 'draw'],
+  }),
+}
+const utf8 = (text: string) => new Uint8Array(new TextEncoder().encode(text))
 const usageOf = async ({ call }: World, key: string) => (await jsonOf(await call(key, 'GET', '/v1/whoami'))).usage
 
 describe('requests a minute', () => {
@@ -90,6 +113,21 @@ describe('stored bytes', () => {
     expect((await usageOf(world, key)).storedBytes).toBeLessThan(25_000)
   })
 
+  test('draws of a Zarr store that is written count as they are stored, not as they were sent', async () => {
+    const world = newWorld()
+    const key = await newLab(world, 'lab', { storedBytes: 80_000 })
+    const send = (path: string, body: Uint8Array<ArrayBuffer>) =>
+      world.api.request('PUT', `/v1/runs/z/in.zarr/${path}`, { headers: bearer(key), body })
+    for (const [path, document] of Object.entries(ZARR)) expect((await send(path, utf8(document))).status).toBe(201)
+    const chunk = new Uint8Array(zstdCompressSync(new Uint8Array(new Float64Array(ZARR_ROWS).fill(1.5).buffer)))
+    expect(chunk.length).toBeLessThan(1000)
+    let blocks = 0
+    while (blocks < 20 && (await send(`posterior/mu/c/0/${blocks}`, chunk)).status === 201) blocks++
+    expect(blocks).toBe(3)
+    await expectProblem(await send('posterior/mu/c/0/3', chunk), 403, 'quota_exceeded')
+    await expectProblem(await world.call(key, 'DELETE', '/v1/runs/z/in.zarr/posterior/mu/c/0/3'), 403, 'quota_exceeded')
+  })
+
   test('rows and heads of columns count, which a body does not show', async () => {
     const world = newWorld()
     const key = await newLab(world, 'lab', { storedBytes: 1_000_000 })
@@ -140,6 +178,8 @@ test('runs: no more than the quota, and one again when one is deleted', async ()
     body: runMeta({ ...META, rid: '' }),
   })
   await expectProblem(post, 403, 'quota_exceeded')
+  const root = { headers: bearer(key), body: utf8(ZARR['zarr.json']) }
+  await expectProblem(await world.api.request('PUT', '/v1/runs/z/in.zarr/zarr.json', root), 403, 'quota_exceeded')
   expect((await put(world, key, 'a')).status).toBe(200)
   await expectProblem(await put(world, key, 'a', { variables: [] }), 409, 'run_conflict')
   expect((await world.call(key, 'DELETE', '/v1/runs/a')).status).toBe(204)

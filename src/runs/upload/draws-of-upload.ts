@@ -14,6 +14,7 @@ import {
   rowsOf,
   segmentOfElements,
 } from '../../core/upload/rows.ts'
+import { COLUMN_BYTES, ROW_BYTES } from '../../core/usage.ts'
 import { type ColumnSegment, encodeSegments } from '../../core/wire/write-batch.ts'
 import type { StoreRun } from '../backend.ts'
 import { pathOfChunk, type StagedChunks } from './staged-chunks.ts'
@@ -146,7 +147,10 @@ export class UploadDraws {
     const flag = this.layout.hasFlag ? this.run.schema.stats.get(FLAG) : undefined
     if (flag !== undefined) segments.push({ spec: flag, data: new Uint8Array(count).fill(part === 'warmup' ? 1 : 0) })
     const batch: Bytes = encodeSegments(start, count, segments)
-    return this.run.append(this.numbers[chain] ?? 0, batch)
+    const added = ROW_BYTES + COLUMN_BYTES * this.run.schema.columns.length + batch.length
+    const length = await this.run.append(this.numbers[chain] ?? 0, batch)
+    this.chunks.added += added
+    return length
   }
 
   /** True where a column of floats has nothing but fill in a row: its writer may still write it. */

@@ -3,6 +3,7 @@
 import type { Bytes } from '../../core/draws/segment.ts'
 import { isMcbError, McbError } from '../../core/errors.ts'
 import type { LruMap } from '../../core/lru.ts'
+import { stagedBytes } from '../../core/staging.ts'
 import type { StagedObject, Store } from '../../core/store.ts'
 import { decodeChunk, type Elements, fillChunk } from '../../core/upload/chunk.ts'
 import { keyOfChunk } from '../../core/upload/grid.ts'
@@ -21,6 +22,8 @@ const DROPPED_AT_ONCE = 500
 export class StagedChunks {
   /** Bytes by path; 0 for a chunk that a writer has deleted since it is nothing but fill. */
   readonly sizes = new Map<string, number>()
+  /** Bytes that were added to the storage, less those that were taken away, since somebody has counted them. */
+  added = 0
   /** The run was deleted by this server: nothing is kept any more. */
   isDeleted = false
   /** Chunks that came before the registration, once there is one. */
@@ -66,9 +69,16 @@ export class StagedChunks {
     this.requireLife()
     this.dropped.delete(object)
     await this.store.stage(this.rid, object, bytes)
+    this.added += stagedBytes(object, bytes.length) - this.countedFor(path)
     if (!this.isDeleted) return
     await this.store.unstage(this.rid, [object])
     this.requireLife()
+  }
+
+  /** Bytes that a chunk counts for already. */
+  private countedFor(path: string): number {
+    const size = this.sizes.get(path)
+    return size === undefined ? 0 : stagedBytes(this.objectOf(path), size)
   }
 
   private requireLife(): void {
@@ -90,6 +100,7 @@ export class StagedChunks {
    */
   async drop(paths: readonly string[]): Promise<void> {
     for (const path of paths) {
+      this.added -= this.countedFor(path)
       this.decoded?.delete(this.key(path))
       this.dropped.add(this.objectOf(path))
       this.sizes.delete(path)

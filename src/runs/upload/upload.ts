@@ -2,7 +2,7 @@ import { sizeOf } from '../../core/draws/ndarray.ts'
 import type { Bytes } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import { Queues } from '../../core/queues.ts'
-import type { ChainState } from '../../core/store.ts'
+import type { ChainState, Usage } from '../../core/store.ts'
 import { decodeChunk, type Elements, encodeChunk } from '../../core/upload/chunk.ts'
 import { type Document, parseDocument } from '../../core/upload/document.ts'
 import { chunkOfKey, chunksOfBox, copyBox, emptyTarget, overlap, type Target } from '../../core/upload/grid.ts'
@@ -17,6 +17,7 @@ import {
   samplerSettings,
 } from '../../core/upload/layout.ts'
 import { chainsOf, declare, firstFacts, hasPlace } from '../../core/upload/registration.ts'
+import { ROW_BYTES } from '../../core/usage.ts'
 import { equalBytes } from '../../core/wire/protobuf.ts'
 import { acceptRunMeta, encodeRunMeta } from '../../core/wire/run-meta.ts'
 import type { StoreBackend, StoreRun } from '../backend.ts'
@@ -28,6 +29,7 @@ import { Growth } from './growth.ts'
 import { DONE_MARK, doubtsOf, ENDING_MARK, markOf, type Objects, RUN_MARK, SENT, sortObjects } from './objects.ts'
 import { DOCUMENT, isDocument, nodeOf, requirePath } from './paths.ts'
 import { refresh } from './refresh.ts'
+import { hasDraws, isDeclaredAhead } from './signs.ts'
 import { type DecodedChunks, pathOfChunk, StagedChunks } from './staged-chunks.ts'
 
 /** Documents that are read at a time. */
@@ -49,6 +51,7 @@ export class Upload {
   private leftovers: readonly string[] = []
   /** The run, once it is registered. */
   private growth: Growth | undefined
+  private newRuns = 0
   /** Requests that have written so far: a sign of life. */
   activity = 0
 
@@ -70,6 +73,18 @@ export class Upload {
     this.chunks.isDeleted = true
   }
 
+  get isRegistered(): boolean {
+    return this.growth !== undefined
+  }
+
+  /** Runs and bytes that came to the storage since this was asked last. */
+  takeAdded(): Usage {
+    const added = { runs: this.newRuns, bytes: this.chunks.added }
+    this.newRuns = 0
+    this.chunks.added = 0
+    return added
+  }
+
   get weight(): number {
     return this.chunks.sizes.size * CHUNK_WEIGHT + this.documents.size * DOCUMENT_WEIGHT
   }
@@ -89,14 +104,7 @@ export class Upload {
 
   /** True where the end of the writer shows in that it sends no more: xarray's, which writes the root's document after each group. */
   get mayHaveEnded(): boolean {
-    return this.growth === undefined && rootOf(this.documents)?.isConsolidated === true && this.hasDraws()
-  }
-
-  private hasDraws(): boolean {
-    for (const [path, document] of this.documents) {
-      if (document.kind === 'array' && isSampled(document) && hasPlace(groupOf(path))) return true
-    }
-    return false
+    return this.growth === undefined && rootOf(this.documents)?.isConsolidated === true && hasDraws(this.documents)
   }
 
   private async load(): Promise<void> {
@@ -289,20 +297,9 @@ export class Upload {
   /** Registers the run where all is declared before the first chunk of draws comes, as nutpie does. */
   private async registerIfDeclared({ path, array }: Node): Promise<void> {
     if (!isSampled(array) || rootOf(this.documents)?.isConsolidated === true || !hasPlace(groupOf(path))) return
-    if (samplerSettings(this.documents) === undefined && !this.isDeclaredAhead()) return
+    if (samplerSettings(this.documents) === undefined && !isDeclaredAhead(this.documents, this.chunks.sizes.keys()))
+      return
     await this.queues.run('documents', () => this.register())
-  }
-
-  /** True where several arrays of draws are declared, and none has a chunk. */
-  private isDeclaredAhead(): boolean {
-    let sampled = 0
-    for (const [path, document] of this.documents) {
-      if (document.kind !== 'array' || !isSampled(document)) continue
-      sampled++
-      const head = `${path}/`
-      for (const chunk of this.chunks.sizes.keys()) if (chunk.startsWith(head)) return false
-    }
-    return sampled > 1
   }
 
   private async register(): Promise<Growth> {
@@ -319,6 +316,10 @@ export class Upload {
     }
     const run = await backend.register(rid, acceptRunMeta(bytes, rid, limits))
     await store.stage(rid, markOf(run.registration, RUN_MARK), new Uint8Array())
+    if (run.isNew) {
+      this.newRuns++
+      this.chunks.added += ROW_BYTES * (1 + chains.length) + bytes.length
+    }
     this.chunks.bind(run.registration)
     return this.adopt(run, layout, chains)
   }
