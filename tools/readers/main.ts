@@ -18,7 +18,7 @@ const HELP = `usage: npm run test:readers [-- [--only-install] [--pytest OPTION]
 ${NAMES.map((name) => `  ${name.padEnd(8)} ${ENVIRONMENTS[name].has}`).join('\n')}
 
   --only-install   makes the environments, in tools/readers/, and runs nothing
-  --pytest OPTION  for pytest, such as --pytest=-kzarr
+  --pytest OPTION  for pytest, such as --pytest=-kzarr, instead of the tests that are for an environment
 
 A Python that is not found is skipped by name, except in CI (CI=true), where that is a failure.`
 
@@ -41,17 +41,17 @@ async function isInstalled(name: EnvironmentName): Promise<boolean> {
 /** Runs the tests in one environment; what they print comes when they have ended. */
 async function test(name: EnvironmentName, options: readonly string[], folder: string): Promise<Counts> {
   const report = join(folder, `${name}.xml`)
-  const tests = ['-m', 'pytest', `--junitxml=${report}`, `--basetemp=${join(folder, name)}`, ...options]
+  const tests = ['-m', 'pytest', `--junitxml=${report}`, `--basetemp=${join(folder, name)}`]
   const env = {
     MCB_NODE: process.execPath,
-    MCB_READERS: name,
     PYTHONDONTWRITEBYTECODE: '1',
     // Each environment has one of two cores.
     OMP_NUM_THREADS: '1',
     OPENBLAS_NUM_THREADS: '1',
   }
   try {
-    await run([pythonOf(name), ...tests], { cwd: join(FOLDER, 'tests'), env, output: 'at its end' })
+    const chosen = options.length > 0 ? options : ENVIRONMENTS[name].tests
+    await run([pythonOf(name), ...tests, ...chosen], { cwd: join(FOLDER, 'tests'), env, output: 'at its end' })
   } catch (error) {
     console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`)
     return failedCounts(report, name)

@@ -105,8 +105,6 @@ def require(example: Example) -> None:
             release = importlib.metadata.version("arviz").split(".")[0]
             if release != example.tool[-1]:
                 pytest.skip(f"this environment has ArviZ {release}")
-    elif example.language in ("sh", "js") and os.environ.get("MCB_READERS", "3.13") == "zarr-3.0":
-        pytest.skip("other environments try this")
     if example.tool == "curl" and shutil.which("curl") is None:
         pytest.skip("there is no curl")
 
