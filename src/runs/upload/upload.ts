@@ -302,7 +302,8 @@ export class Upload {
     await this.queues.run('documents', () => this.register())
   }
 
-  private async register(): Promise<Growth> {
+  /** @param first a mark that the run has before any server takes it for this upload's */
+  private async register(first?: typeof ENDING_MARK): Promise<Growth> {
     if (this.growth !== undefined) return this.growth
     const { backend, rid } = this
     const { limits, store } = backend
@@ -315,6 +316,7 @@ export class Upload {
       })
     }
     const run = await backend.register(rid, acceptRunMeta(bytes, rid, limits))
+    if (first !== undefined) await store.stage(rid, markOf(run.registration, first), new Uint8Array())
     await store.stage(rid, markOf(run.registration, RUN_MARK), new Uint8Array())
     if (run.isNew) {
       this.newRuns++
@@ -352,7 +354,8 @@ export class Upload {
   settle(): Promise<void> {
     return this.queues.run('documents', async () => {
       if (!this.mayHaveEnded) return
-      await endUpload(await this.register(), this.documents)
+      // A reader that found the run without the mark would take it for whole.
+      await endUpload(await this.register(ENDING_MARK), this.documents)
     })
   }
 
