@@ -38,18 +38,45 @@ export interface WrittenChain {
   readonly seconds: { readonly warmup: number; readonly total: number }
 }
 
+/**
+ * Stats of NUTS that a run has not: readers take a file with only some of them for one of another method, and refuse its warmup. A
+ * file without any of them, and without warmup, is read as it is.
+ */
+interface Unknown {
+  readonly names: readonly string[]
+  /** Cells of a row for them. */
+  readonly cells: readonly string[]
+}
+
+function unknownStats(chain: WrittenChain, { stats }: WrittenColumns): Unknown {
+  const known = new Set(stats.map(({ name }) => name))
+  const cells: Readonly<Record<string, string>> = {
+    accept_stat__: 'nan',
+    stepsize__: String(chain.stepSize),
+    treedepth__: '0',
+    n_leapfrog__: '0',
+    divergent__: '0',
+    energy__: 'nan',
+  }
+  const missing = Object.keys(cells).filter((name) => !known.has(name))
+  const isNeeded = chain.warmup > 0 || missing.length < Object.keys(cells).length
+  const names = isNeeded ? missing : []
+  return { names, cells: names.map((name) => cells[name] ?? 'nan') }
+}
+
 /** @param selection the columns, stats before variables */
 export async function* writeChain(
   chain: WrittenChain,
   columns: WrittenColumns,
   selection: Selection,
 ): AsyncGenerator<string> {
-  yield `${settingsOf(chain, columns)
+  const unknown = unknownStats(chain, columns)
+  yield `${[...settingsOf(chain, columns), ...listed('not known, and so of no meaning here: ', unknown.names)]
     .map((line) => `# ${line}\n`)
     .join('')}`
-  yield* gathered(namesLine(columns))
+  yield* gathered(namesLine(columns, unknown))
   if (chain.warmup === 0) yield adaptationOf(chain)
-  yield* rowsOf(chain, columns, selection)
+  yield* rowsOf(chain, columns, { unknown, selection })
   yield timing(chain)
 }
 
@@ -126,13 +153,14 @@ export function settingText(text: string): string {
   return text.replace(/[\s=,"#]+/g, '_').slice(0, 200)
 }
 
-function* namesLine({ stats, draws }: WrittenColumns): Generator<string> {
+function* namesLine({ stats, draws }: WrittenColumns, unknown: Unknown): Generator<string> {
   if (stats[0]?.name !== 'lp__') yield 'lp__'
   let separator = stats[0]?.name === 'lp__' ? '' : ','
   for (const { name } of stats) {
     yield `${separator}${name}`
     separator = ','
   }
+  for (const name of unknown.names) yield `,${name}`
   for (const { spec, name, ending } of draws) {
     for (const { index } of stanOrder(spec.shape)) yield `,${name}${index.map((i) => `.${i + 1}`).join('')}${ending}`
   }
@@ -175,17 +203,19 @@ function numbersIn(metric: WrittenChain['inverseMetric']): readonly number[] {
 async function* rowsOf(
   chain: WrittenChain,
   { stats, draws }: WrittenColumns,
-  selection: Selection,
+  { unknown, selection }: { readonly unknown: Unknown; readonly selection: Selection },
 ): AsyncGenerator<string> {
   const columns = [...stats, ...draws]
-  const before = stats[0]?.name === 'lp__' ? '' : '0,'
+  const cells = unknown.cells.map((cell) => `${cell},`).join('')
+  const before = `${stats[0]?.name === 'lp__' ? '' : '0,'}${stats.length === 0 ? cells : ''}`
+  const between = { at: stats.length, cells }
   for await (const { done, count, segments } of rowWindows(selection, WINDOW_BYTES)) {
     const values = columns.map((column, i) => new Values(column, segments[i] ?? new Uint8Array()))
     const texts = function* (): Generator<string> {
       for (let row = 0; row < count; row++) {
         if (done + row === chain.warmup && row + done > 0) yield adaptationOf(chain)
         yield before
-        yield* rowTexts(values, row)
+        yield* rowTexts(values, row, between)
       }
     }
     yield* gathered(texts())
@@ -193,10 +223,15 @@ async function* rowsOf(
   if (chain.warmup > 0 && chain.draws === 0) yield adaptationOf(chain)
 }
 
-function* rowTexts(values: readonly Values[], row: number): Generator<string> {
+/** @param between cells that stand before the column at a place behind the first */
+function* rowTexts(
+  values: readonly Values[],
+  row: number,
+  between: { readonly at: number; readonly cells: string },
+): Generator<string> {
   let line = ''
-  for (const column of values) {
-    if (column !== values[0]) line += ','
+  for (const [i, column] of values.entries()) {
+    if (i > 0) line += i === between.at ? `,${between.cells}` : ','
     if (column.isSmall) {
       line += column.text(row)
       continue
@@ -205,6 +240,7 @@ function* rowTexts(values: readonly Values[], row: number): Generator<string> {
     yield* column.texts(row)
     line = ''
   }
+  if (values.length === between.at && between.cells !== '') line += `,${between.cells.slice(0, -1)}`
   yield `${line}\n`
 }
 

@@ -122,3 +122,43 @@ test('elements come with the first index fastest', () => {
   ])
   expect([...stanOrder([])]).toEqual([{ index: [], place: 0 }])
 })
+
+test('stats of NUTS that a run has not are there where readers count them, and said to be unknown', async () => {
+  const backend = new StoreBackend(new MemoryStore())
+  const app = createApp({ openBackend: () => backend })
+  const linesOf = async (rid: string, variables: readonly string[], stats: readonly string[]) => {
+    const run = await backend.initRun({
+      rid,
+      variables: variables.map((name) => ({ name, dtype: 'float64' })),
+      sampleStats: [{ name: 'tune', dtype: 'bool' }, ...stats.map((name) => ({ name, dtype: 'float64' }))],
+    })
+    const ones = { dtype: 'float64' as const, shape: [2], data: Float64Array.of(1, 1) }
+    const tune = { dtype: 'bool' as const, shape: [2], data: Uint8Array.of(stats.length === 2 ? 1 : 0, 0) }
+    await (await run.initChain(0)).appendBatch({
+      count: 2,
+      draws: new Map(variables.map((name) => [name, ones])),
+      stats: new Map<string, typeof tune | typeof ones>([
+        ['tune', tune],
+        ...stats.map((name) => [name, ones] as const),
+      ]),
+    })
+    const text = await (await app.request(`/v1/runs/${rid}/chains/0/stan.csv`)).text()
+    return { text, rows: text.split('\n').filter((line) => line !== '' && !line.startsWith('#')) }
+  }
+  const seven = 'lp__,accept_stat__,stepsize__,treedepth__,n_leapfrog__,divergent__,energy__'.split(',')
+  for (const [rid, variables, stats] of [
+    ['a', ['x'], ['lp', 'energy']],
+    ['b', ['x', 'y'], ['energy']],
+    ['c', [], ['lp', 'energy']],
+  ] as const) {
+    const { text, rows } = await linesOf(rid, variables, stats)
+    const [names = [], ...cells] = rows.map((line) => line.split(','))
+    expect([...names].sort()).toEqual([...seven, ...variables].sort())
+    expect(names[0]).toBe('lp__')
+    for (const row of cells) expect([row.length, row.includes('')]).toEqual([names.length, false])
+    expect(cells).toHaveLength(2)
+    expect(text).toContain('not known, and so of no meaning here: accept_stat__')
+  }
+  const plain = await linesOf('d', ['x'], [])
+  expect(plain.rows).toEqual(['lp__,x', '0,1', '0,1'])
+})
