@@ -40,7 +40,7 @@ export interface WrittenChain {
 
 /**
  * Stats of NUTS that a run has not: readers take a file with only some of them for one of another method, and refuse its warmup. A
- * file without any of them, and without warmup, is read as it is.
+ * file without any of them, and without warmup, is read as it is; and a run that came from Stan has the columns that Stan wrote.
  */
 interface Unknown {
   readonly names: readonly string[]
@@ -59,7 +59,8 @@ function unknownStats(chain: WrittenChain, { stats }: WrittenColumns): Unknown {
     energy__: 'nan',
   }
   const missing = Object.keys(cells).filter((name) => !known.has(name))
-  const isNeeded = chain.warmup > 0 || missing.length < Object.keys(cells).length
+  const isOfStan = stats.some(({ spec, name }) => spec.name === name)
+  const isNeeded = !isOfStan && (chain.warmup > 0 || missing.length < Object.keys(cells).length)
   const names = isNeeded ? missing : []
   return { names, cells: names.map((name) => cells[name] ?? 'nan') }
 }
