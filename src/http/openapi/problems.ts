@@ -54,6 +54,8 @@ const EXAMPLES: { readonly [C in ErrorCode]?: Example } = {
   chain_exists: { detail: 'chain 0 exists already' },
   run_replaced: { detail: 'run "eight-schools" was deleted and registered again' },
   about_changed: { detail: 'the names, notes and facts of the run have changed; read them again' },
+  chains_changed: { detail: 'chains are 0:1510,1:1500 now; If-Match is of another moment' },
+  range_not_satisfiable: { detail: 'the file has 81920 bytes', fields: { length: 81920 } },
   payload_too_large: { detail: 'the body has more than 67108864 bytes', fields: { limit: 67_108_864 } },
   unsupported_media_type: { detail: 'the body has no Content-Type; send application/x-protobuf or application/json' },
   misdirected_request: { detail: '"example.org" is no name of this server' },
