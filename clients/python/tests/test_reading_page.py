@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,13 @@ pytest.importorskip("xarray", reason="xarray is not installed: pip install mcbac
 
 
 def test_the_page_runs(
-    server: RunningServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     page = (PACKAGE / "docs" / "reading.md").read_text(encoding="utf-8")
     [code] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     monkeypatch.setenv("MCB_URL", server.url)
+    # It saves a file.
+    monkeypatch.chdir(tmp_path)
     exec(compile(code, "reading.md", "exec"), {})
     first = next(record.getMessage() for record in caplog.records if "left out" in record.getMessage())
     assert "'path'" in first
