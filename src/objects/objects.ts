@@ -1,0 +1,30 @@
+/**
+ * Bytes behind an index: objects that grow at their end, and of which parts are read.
+ *
+ * The index, which lies elsewhere, names object, offset, length and checksums. What is put is on the disk before the index
+ * names it; what nothing names is overwritten by the next put, or swept.
+ */
+
+export type Bytes = Uint8Array<ArrayBuffer>
+
+export interface StoredObject {
+  readonly key: string
+  /** Bytes of it. */
+  readonly size: number
+}
+
+export interface Objects {
+  /**
+   * Puts pieces, one after the other, into an object from byte `at` on, and resolves when they are durable. `at` is the end
+   * of what the index names in it: bytes behind that are of puts which were cut off.
+   *
+   * @throws McbError `storage_unavailable` when the storage does not take them
+   */
+  put(key: string, at: number, pieces: readonly Uint8Array[]): Promise<void>
+  /** Resolves to the bytes of a part, fewer where the object ends before; undefined when there is no such object. */
+  get(key: string, at: number, length: number): Promise<Bytes | undefined>
+  /** Deletes objects; those that are missing are no error. */
+  delete(keys: readonly string[]): Promise<void>
+  /** All objects, in no order. */
+  list(): AsyncIterable<StoredObject>
+}
