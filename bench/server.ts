@@ -1,10 +1,11 @@
-/** The server under test: the application as src/node.ts serves it, and two routes to compare it with. */
+/** The server under test: the application as src/node.ts serves it, and the routes to compare it with. */
 import { parseArgs } from 'node:util'
 import { createApp } from '../src/app.ts'
 import { readNodeBody } from '../src/node/body.ts'
 import { listen } from '../src/node/server.ts'
 import { openStorage, STORAGES } from '../src/node/storage.ts'
 import { mountBaselines } from './lib/baselines.ts'
+import { DurableLog } from './lib/durable-log.ts'
 
 const { values } = parseArgs({
   options: {
@@ -26,7 +27,7 @@ const app = createApp({
   readBody: readNodeBody,
   ...(values.keys !== undefined && { keys: { control, operatorToken: values.keys } }),
 })
-mountBaselines(app, readNodeBody)
+mountBaselines(app, readNodeBody, new DurableLog(values.data))
 const server = await listen(app, '127.0.0.1', 0)
 console.log(`listening on ${server.url}`)
 process.on('SIGTERM', async () => {

@@ -29,7 +29,7 @@ export function benchCommand(help: string): BenchCommand {
   const figures: Figure[] = []
   const say = (text: string) => (values.json ? console.error(text) : console.log(text))
   return {
-    scale: values.quick ? { rounds: 2, seconds: 1, data: 0.1 } : { rounds: 5, seconds: 2, data: 1 },
+    scale: values.quick ? { rounds: 3, seconds: 1, data: 0.1 } : { rounds: 5, seconds: 2, data: 1 },
     only: values.only,
     say,
     report(found) {

@@ -28,38 +28,42 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The ratio of two measurements, as the median over pairs of turns; the order changes from pair to pair. For
- * measurements that differ by less than a disk does from one second to the next.
+ * Runs measurements in turns, after a round that does not count; the first of a round is the second's in the next one. Returns the
+ * values of each, one a round.
  */
+export async function turns(rounds: number, ...measures: readonly (() => Promise<number>)[]): Promise<number[][]> {
+  const values = measures.map((): number[] => [])
+  for (let round = 0; round <= rounds; round++) {
+    for (let turn = 0; turn < measures.length; turn++) {
+      const at = (round + turn) % measures.length
+      const value = await measures[at]?.()
+      if (round > 0 && value !== undefined) values[at]?.push(value)
+    }
+  }
+  return values
+}
+
+/** The median over rounds of one value by the other: for things that differ by less than a disk does between two seconds. */
+export function medianRatio(values: readonly number[], by: readonly number[]): number {
+  return median(values.map((value, round) => value / (by[round] ?? Number.NaN)))
+}
+
+/** The median over rounds of the ratio of two measurements that take turns. */
 export async function pairedRatio(
-  pairs: number,
+  rounds: number,
   first: () => Promise<number>,
   second: () => Promise<number>,
 ): Promise<number> {
-  const ratios: number[] = []
-  for (let pair = 0; pair <= pairs; pair++) {
-    const before = pair % 2 === 0 ? await first() : undefined
-    const b = await second()
-    const a = before ?? (await first())
-    if (pair > 0) ratios.push(a / b)
-  }
-  return median(ratios)
+  const [a = [], b = []] = await turns(rounds, first, second)
+  return medianRatio(a, b)
 }
 
-/** Runs two measurements in turns, after one turn each that does not count, and returns both medians. */
+/** Both medians of two measurements that take turns. */
 export async function compare(
   rounds: number,
   first: () => Promise<number>,
   second: () => Promise<number>,
 ): Promise<[number, number]> {
-  const a: number[] = []
-  const b: number[] = []
-  for (let round = 0; round <= rounds; round++) {
-    const x = await first()
-    const y = await second()
-    if (round === 0) continue
-    a.push(x)
-    b.push(y)
-  }
+  const [a = [], b = []] = await turns(rounds, first, second)
   return [median(a), median(b)]
 }

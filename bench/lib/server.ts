@@ -11,6 +11,32 @@ export interface Started {
   stop(): Promise<void>
 }
 
+/** A server whose folder is another's concern. */
+export interface Launched {
+  readonly url: URL
+  /** The process that serves. */
+  readonly pid: number
+  /** Resolves when the process that was started has ended. */
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+}
+
+/** Starts a command that prints its address. */
+export async function launch(
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Launched> {
+  const [program = process.execPath, ...args] = command
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } })
+  const { url, pid = child.pid } = await ready(child)
+  if (pid === undefined) throw new Error(`${program} did not start`)
+  const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill(signal)
+    await once(child, 'exit')
+  }
+  return { url, pid, end }
+}
+
 /**
  * Starts a command that prints its address, with a fresh folder of the repository's disk: in its environment where `env` says
  * how, else as its last argument.
@@ -20,19 +46,9 @@ export async function start(
   env?: (folder: string) => Readonly<Record<string, string>>,
 ): Promise<Started> {
   const folder = mkdtempSync('data-bench-')
-  const [program = process.execPath, ...args] = command
-  const last = env === undefined ? [folder] : []
-  const child = spawn(program, [...args, ...last], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env?.(folder) },
-  })
-  const { url, pid = child.pid } = await ready(child)
-  if (pid === undefined) throw new Error(`${program} did not start`)
+  const { url, pid, end } = await launch(env === undefined ? [...command, folder] : command, env?.(folder))
   const stop = async () => {
-    if (child.exitCode === null) {
-      child.kill('SIGTERM')
-      await once(child, 'exit')
-    }
+    await end('SIGTERM')
     rmSync(folder, { recursive: true, force: true })
   }
   return { url, pid, stop }

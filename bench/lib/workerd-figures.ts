@@ -1,8 +1,8 @@
 /** The figures of the Worker on bare workerd: run objects, and D1 alone. */
 import { connect } from 'node:net'
+import { sunkFigure } from './append-figures.ts'
 import { elementFigure, lastDrawFigures } from './few-figures.ts'
 import {
-  appendFigure,
   atLeast,
   atMost,
   batchingFigure,
@@ -58,7 +58,7 @@ async function appends(storage: 'objects' | 'd1', scale: Scale, goals: readonly 
   const turns = storage === 'd1' ? { ...scale, rounds: Math.min(TURNS, scale.rounds) } : scale
   const what = storage === 'objects' ? 'object' : 'D1'
   for (const [size, goal] of goals) {
-    figures.push(named(what, await on(storage, (server) => appendFigure(server, turns, size, goal))))
+    figures.push(named(what, await on(storage, (server) => sunkFigure(server, turns, size, goal))))
   }
   return figures
 }
@@ -86,7 +86,9 @@ export const WORKERD_GROUPS: Readonly<Record<string, Measure>> = {
   'objects-against-d1': async (scale) => [await againstD1(scale)],
   'objects-read': async (scale) => [named('object', await on('objects', (server) => readFigure(server, scale, 0.6)))],
   'objects-last': async (scale) =>
-    (await on('objects', (server) => lastDrawFigures(server, scale, 15))).map((figure) => named('object', figure)),
+    (await on('objects', (server) => lastDrawFigures(server, scale, { 20: 15, 300: 225 }))).map((figure) =>
+      named('object', figure),
+    ),
   'objects-elements': async (scale) => [named('object', await on('objects', (server) => elementFigure(server, scale)))],
   'objects-events': async (scale) => [await on('objects', (server) => eventFigure(server, scale))],
   'd1-append': (scale) =>
