@@ -31,7 +31,7 @@ export class DurableLog {
   private isWriting = false
   private files = 0
 
-  /** @param folder where its files lie, which are made when they are needed */
+  /** @param folder place of its files, which are made when they are needed */
   constructor(folder: string) {
     this.folder = folder
   }
