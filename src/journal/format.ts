@@ -2,8 +2,9 @@
  * The bytes of a journal: what a segment, a group and a record begin with. docs/format.md describes each of them.
  *
  * A segment is a file that is written from its beginning to its end, and then used again. A group is what one write brought
- * to the disk; a record is a batch of one chain. All checksums go on from that of the segment's sequence, so that what an
- * earlier use has left is not taken for a part of this one. All numbers are little-endian.
+ * to the disk; a record is a batch of one chain. All checksums go on from that of the segment's head, of which a part is
+ * random: what an earlier use has left is not taken for a part of this one, nor are draws that look like a group. All
+ * numbers are little-endian.
  */
 import { blocksIn, SUM_BYTES, sumOf } from '../objects/checksum.ts'
 import type { Bytes } from '../objects/objects.ts'
@@ -29,6 +30,8 @@ export interface SegmentHead {
   readonly previous: number
   /** Bytes of that segment that hold groups: what lies behind was never acknowledged. */
   readonly previousEnd: number
+  /** 64 random bits. */
+  readonly salt: bigint
 }
 
 export interface GroupHead {
@@ -53,32 +56,35 @@ export interface RecordHead {
 
 const viewOn = (bytes: Uint8Array, at = 0) => new DataView(bytes.buffer, bytes.byteOffset + at)
 
-/** The checksum that all of a segment's go on from. */
-export function seedOf(sequence: number): number {
-  return sumOf(`segment ${sequence}`)
+/** The checksum of a segment's head, which all others of the segment go on from. */
+export function seedIn(head: Uint8Array): number {
+  return viewOn(head).getUint32(SEGMENT_HEAD - 4, true)
 }
 
-export function putSegmentHead(bytes: Uint8Array, head: SegmentHead): void {
-  bytes.fill(0, 0, SEGMENT_HEAD)
+export function segmentHeadOf(head: SegmentHead): Bytes {
+  const bytes = new Uint8Array(SEGMENT_HEAD)
   bytes.set(SEGMENT_MAGIC)
   const view = viewOn(bytes)
   view.setBigUint64(8, BigInt(head.sequence), true)
   view.setBigUint64(16, BigInt(head.oldest), true)
   view.setBigUint64(24, BigInt(head.previous), true)
   view.setBigUint64(32, BigInt(head.previousEnd), true)
+  view.setBigUint64(40, head.salt, true)
   view.setUint32(SEGMENT_HEAD - 4, sumOf(bytes.subarray(0, SEGMENT_HEAD - 4)), true)
+  return bytes
 }
 
 /** The head of a segment; undefined where there is none. */
 export function segmentHeadIn(bytes: Uint8Array): SegmentHead | undefined {
   if (bytes.length < SEGMENT_HEAD || SEGMENT_MAGIC.some((letter, i) => bytes[i] !== letter)) return undefined
   const view = viewOn(bytes)
-  if (view.getUint32(SEGMENT_HEAD - 4, true) !== sumOf(bytes.subarray(0, SEGMENT_HEAD - 4))) return undefined
+  if (seedIn(bytes) !== sumOf(bytes.subarray(0, SEGMENT_HEAD - 4))) return undefined
   return {
     sequence: Number(view.getBigUint64(8, true)),
     oldest: Number(view.getBigUint64(16, true)),
     previous: Number(view.getBigUint64(24, true)),
     previousEnd: Number(view.getBigUint64(32, true)),
+    salt: view.getBigUint64(40, true),
   }
 }
 
@@ -90,6 +96,13 @@ export function putGroupHead(bytes: Uint8Array, { number, bytes: size, records }
   view.setUint32(8, size, true)
   view.setUint32(12, records, true)
   view.setUint32(GROUP_HEAD - 4, sumOf(bytes.subarray(0, GROUP_HEAD - 4), seed), true)
+}
+
+/** A group without records: who finds it knows that the one before it was on the disk. */
+export function sealOf(number: number, seed: number): Bytes {
+  const bytes = new Uint8Array(GROUP_HEAD)
+  putGroupHead(bytes, { number, bytes: 0, records: 0 }, seed)
+  return bytes
 }
 
 /** The head of a group at a byte; undefined where none of this segment begins. */

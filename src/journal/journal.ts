@@ -7,10 +7,11 @@
  * When a write fails, nobody knows what of it is on the disk. So its segment is left, and the next one says in its head
  * where the good part of the segment before ended.
  */
+import { randomBytes } from 'node:crypto'
 import { McbError } from '../core/errors.ts'
 import { type Disk, writeAll } from '../objects/disk.ts'
 import { Arena, GROUP_BYTES, type NewRecord, type Settle, sizeOfRecord } from './arena.ts'
-import { GROUP_HEAD, putGroupHead, putSegmentHead, SEGMENT_HEAD, type SegmentHead, seedOf } from './format.ts'
+import { SEGMENT_HEAD, type SegmentHead, sealOf, seedIn, segmentHeadOf } from './format.ts'
 import { type Place, SEGMENT_BYTES, Segment, segmentName } from './segment.ts'
 
 /** Bytes of a batch's draws from which on it does not belong into a journal. */
@@ -19,7 +20,7 @@ export const JOURNAL_BYTES = 256 * 1024
 const PRESSED_SEGMENTS = 3
 /** Segments in use at most: appends wait for the oldest to be emptied. */
 const MOST_SEGMENTS = 8
-/** Segments that are kept for later though nothing needs them. */
+/** Segments that are kept to be written again. */
 const FREE_SEGMENTS = 4
 /** Milliseconds that an append waits for that. */
 const ROOM_MS = 20_000
@@ -59,12 +60,27 @@ interface Queued {
   readonly settle: Settle
 }
 
+/** The segment that groups go to. */
+interface Current {
+  readonly segment: Segment
+  /** Its head, which the first write brings along. */
+  readonly head: Uint8Array
+  /** Sequence of the oldest segment that the head names as needed. */
+  readonly oldest: number
+  readonly seed: number
+  groups: number
+  /** Byte at which the next write begins; 0 before the first, which writes the head as well. */
+  position: number
+}
+
 export class Journal {
   private readonly options: JournalOptions
   private readonly segmentBytes: number
-  private current: { readonly segment: Segment; readonly seed: number; groups: number; position: number } | undefined
+  private current: Current | undefined
   /** Segments that hold records, oldest first, with the present one. */
   private readonly used: Segment[] = []
+  /** Segments before those, which a replay would still look for: the newest head names them. */
+  private emptied: Segment[] = []
   private readonly free: number[]
   private slot: number
   private sequence: number
@@ -76,6 +92,7 @@ export class Journal {
   private room: PromiseWithResolvers<void> | undefined
   private idle: NodeJS.Timeout | undefined
   private isSealed = true
+  private isClosed = false
 
   constructor(options: JournalOptions) {
     this.options = options
@@ -86,7 +103,7 @@ export class Journal {
     this.previous = options.state.previous
   }
 
-  /** Takes over a segment that a replay has found records in; the oldest first. */
+  /** Takes over a segment that a replay has found; the oldest first. Its records are held, and then it is finished. */
   adopt(slot: number, sequence: number, file: Segment['file'], end: number): Segment {
     const segment = new Segment(slot, sequence, file, end, this.whenFree)
     this.used.push(segment)
@@ -105,10 +122,12 @@ export class Journal {
    */
   append(record: NewRecord): Promise<Place> {
     return new Promise((resolve, reject) => {
+      if (this.isClosed) throw new McbError('storage_unavailable', 'the journal is closed', { retryAfter: 5 })
       const queued = { record, bytes: sizeOfRecord(record), settle: { resolve, reject } }
       if (this.queue.length > 0 || !this.arena.hasRoomFor(queued.bytes)) this.queue.push(queued)
       else this.arena.add(record, queued.bytes, queued.settle)
-      if (this.running === undefined) this.running = this.start()
+      // Appends of one turn of the event loop go together.
+      this.running ??= this.run(nextTurn())
     })
   }
 
@@ -117,41 +136,37 @@ export class Journal {
     return this.used.reduce((n, { end }) => n + end, 0)
   }
 
-  /** Waits for all appends, and says in the journal that they are on the disk. */
+  /** Waits for all appends, and says in the journal that they are on the disk. There are no appends after it. */
   async close(): Promise<void> {
+    this.isClosed = true
+    await this.running
+    this.sayIdle()
+    await this.running
     clearTimeout(this.idle)
-    await this.running
-    await this.sayIdle()
-    await this.running
-    for (const { file } of this.used) await file.close()
+    // Whoever releases a segment later finds none.
+    for (const { file } of this.used.splice(0)) await file.close()
   }
 
-  /** Appends of one turn of the event loop go together. */
-  private start(): Promise<void> {
+  /** Writes groups until no append waits. Between the last look at them and the end of `running` nothing else happens. */
+  private async run(first: Promise<void>): Promise<void> {
     clearTimeout(this.idle)
-    return new Promise((resolve) => {
-      setImmediate(async () => {
-        await this.writeGroups()
-        this.running = undefined
-        if (!this.isSealed) this.idle = setTimeout(() => void this.sayIdle(), IDLE_MS).unref()
-        resolve()
-      })
-    })
+    await first
+    while (!this.arena.isEmpty) await this.writeNext()
+    this.running = undefined
+    if (!this.isSealed) this.idle = setTimeout(this.sayIdle, IDLE_MS).unref()
   }
 
-  private async writeGroups(): Promise<void> {
-    while (!this.arena.isEmpty) {
-      const group = this.arena
-      this.arena = this.spare
-      this.spare = group
-      this.fillArena()
-      try {
-        await this.writeGroup(group)
-      } catch (error) {
-        this.fail(group, error)
-      }
-      this.fillArena()
+  private async writeNext(): Promise<void> {
+    const group = this.arena
+    this.arena = this.spare
+    this.spare = group
+    this.fillArena()
+    try {
+      await this.writeGroup(group)
+    } catch (error) {
+      this.fail(group, error)
     }
+    this.fillArena()
   }
 
   private fillArena(): void {
@@ -169,45 +184,48 @@ export class Journal {
     const { segment, seed, position } = current
     const bytes = group.seal(current.groups, seed)
     const begun = performance.now()
-    await writeAll(segment.file, position === 0 ? [this.headOf(segment), bytes] : [bytes], position)
+    await writeAll(segment.file, position === 0 ? [current.head, bytes] : [bytes], position)
     this.options.timed?.((performance.now() - begun) / 1000)
     const begin = Math.max(position, SEGMENT_HEAD)
     current.groups++
     current.position = begin + bytes.length
     segment.end = current.position
     this.isSealed = false
+    if (position === 0) this.reuseBefore(current.oldest)
     group.resolve(segment, begin)
   }
 
-  private headOf({ sequence }: Segment): Uint8Array {
-    const head = new Uint8Array(SEGMENT_HEAD)
-    putSegmentHead(head, { sequence, oldest: this.used[0]?.sequence ?? sequence, ...this.previous })
-    return head
-  }
-
   /** The segment that takes so many bytes more. */
-  private async segmentFor(bytes: number) {
+  private async segmentFor(bytes: number): Promise<Current> {
     const { current } = this
     if (current !== undefined && current.position + bytes <= this.segmentBytes) return current
-    if (current !== undefined) this.leave()
+    this.leave()
     await this.waitForRoom()
-    const slot = this.free.pop() ?? this.slot++
-    const path = `${this.options.folder}/${segmentName(slot)}`
-    let file: Segment['file']
+    const slot = this.free.shift() ?? this.slot++
+    const file = await this.openSlot(slot)
+    // Never a second time, though nothing of it may come to be.
+    const sequence = this.sequence++
+    const oldest = this.used[0]?.sequence ?? sequence
+    const segment = new Segment(slot, sequence, file, 0, this.whenFree)
+    this.used.push(segment)
+    const salt = randomBytes(8).readBigUInt64LE()
+    const head = segmentHeadOf({ sequence, oldest, ...this.previous, salt })
+    this.current = { segment, head, oldest, seed: seedIn(head), groups: 0, position: 0 }
+    return this.current
+  }
+
+  private async openSlot(slot: number): Promise<Segment['file']> {
+    const { disk, folder } = this.options
+    let file: Segment['file'] | undefined
     try {
-      file = await this.options.disk.open(path, 'durable')
-      await this.options.disk.syncFolder(this.options.folder)
+      file = await disk.open(`${folder}/${segmentName(slot)}`, 'durable')
+      await disk.syncFolder(folder)
+      return file
     } catch (error) {
+      closeQuietly(file)
       this.free.push(slot)
       throw error
     }
-    // Never a second time, though nothing of it may come to be: what a failed write left must not be taken for this one's.
-    const sequence = this.sequence++
-    const segment = new Segment(slot, sequence, file, 0, this.whenFree)
-    this.used.push(segment)
-    const begun = { segment, seed: seedOf(sequence), groups: 0, position: 0 }
-    this.current = begun
-    return begun
   }
 
   /** Nothing more is written to the present segment. */
@@ -216,8 +234,14 @@ export class Journal {
     if (current === undefined) return
     this.current = undefined
     const { segment } = current
-    // Without a group there is nothing on the disk that the next segment would have to name.
-    if (segment.end > 0) this.previous = { previous: segment.sequence, previousEnd: segment.end }
+    // Without a group nothing is on the disk that the next segment would have to name.
+    if (current.groups === 0) {
+      this.used.pop()
+      closeQuietly(segment.file)
+      this.giveBack(segment.slot)
+      return
+    }
+    this.previous = { previous: segment.sequence, previousEnd: segment.end }
     segment.finish()
     const oldest = this.used[0]
     if (this.used.length >= PRESSED_SEGMENTS && oldest !== undefined) this.options.pressed(oldest)
@@ -240,19 +264,26 @@ export class Journal {
     }
   }
 
-  /** Segments are used again in their order, so that those between the oldest and the newest are always there. */
+  /** Segments are emptied in their order, so that those between the oldest and the newest are always there. */
   private readonly whenFree = (): void => {
     for (let oldest = this.used[0]; oldest?.isFree; oldest = this.used[0]) {
       this.used.shift()
-      this.giveBack(oldest)
+      closeQuietly(oldest.file)
+      this.emptied.push(oldest)
     }
     if (this.used.length < MOST_SEGMENTS) this.room?.resolve()
     const [oldest] = this.used
     if (this.used.length > PRESSED_SEGMENTS && oldest !== undefined) this.options.pressed(oldest)
   }
 
-  private giveBack({ file, slot }: Segment): void {
-    void file.close().catch(() => undefined)
+  /** The head of the newest segment is on the disk: a replay looks for nothing before the oldest that it names. */
+  private reuseBefore(oldest: number): void {
+    const emptied = this.emptied.filter(({ sequence }) => sequence < oldest)
+    this.emptied = this.emptied.filter(({ sequence }) => sequence >= oldest)
+    for (const { slot } of emptied) this.giveBack(slot)
+  }
+
+  private giveBack(slot: number): void {
     if (this.free.length < FREE_SEGMENTS) this.free.push(slot)
     else void this.options.disk.remove(`${this.options.folder}/${segmentName(slot)}`).catch(() => undefined)
   }
@@ -269,20 +300,16 @@ export class Journal {
     for (const { settle } of queue) settle.reject(failure)
   }
 
-  /** Writes a group without records: who finds it knows that the one before was on the disk. */
-  private async sayIdle(): Promise<void> {
+  /** Writes a seal: who finds it knows that the group before it was on the disk. */
+  private readonly sayIdle = (): void => {
     const { current } = this
     if (current === undefined || this.isSealed || this.running !== undefined) return
-    this.isSealed = true
-    this.running = this.writeSeal(current)
-    await this.running
-    this.running = undefined
-    if (!this.arena.isEmpty) this.running = this.start()
+    this.running = this.run(this.writeSeal(current))
   }
 
-  private async writeSeal(current: NonNullable<typeof this.current>): Promise<void> {
-    const bytes = new Uint8Array(GROUP_HEAD)
-    putGroupHead(bytes, { number: current.groups, bytes: 0, records: 0 }, current.seed)
+  private async writeSeal(current: Current): Promise<void> {
+    this.isSealed = true
+    const bytes = sealOf(current.groups, current.seed)
     try {
       await writeAll(current.segment.file, [bytes], current.position)
       current.groups++
@@ -293,6 +320,14 @@ export class Journal {
       this.leave()
     }
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+function closeQuietly(file: Segment['file'] | undefined): void {
+  void file?.close().catch(() => undefined)
 }
 
 function unavailable(error: unknown): McbError {

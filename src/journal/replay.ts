@@ -1,44 +1,28 @@
 /**
  * What a journal holds when a server starts: its records, or a sentence that says what of it is damaged.
  *
- * A write that was cut off leaves a last group that is not whole; it was never acknowledged, and the journal ends before it.
- * Everything else that is not as it was written is damage: a group with another one behind it, since that was begun when the
- * first was on the disk; a last group in which one bit alone is wrong; a segment that is missing.
+ * A write that was cut off was never acknowledged, and the journal ends before it (groups.ts). Everything else that is not as
+ * it was written is damage, and so is a segment that is missing.
  */
-import { type Disk, type DiskFile, readAll } from '../objects/disk.ts'
+import { dirname } from 'node:path'
+import { type Disk, type DiskFile, readAll, writeAll } from '../objects/disk.ts'
 import type { Bytes } from '../objects/objects.ts'
-import { GROUP_BYTES } from './arena.ts'
-import { isOneBitOff, wrongBlocks } from './flipped.ts'
-import {
-  drawsAt,
-  GROUP_HEAD,
-  GROUP_LETTER,
-  groupHeadIn,
-  partsOf,
-  RECORD_HEAD,
-  type RecordHead,
-  recordHeadIn,
-  SEGMENT_HEAD,
-  type SegmentHead,
-  seedOf,
-  segmentHeadIn,
-  sizeIn,
-} from './format.ts'
+import { wrongBit } from './flipped.ts'
+import { GROUP_HEAD, SEGMENT_HEAD, type SegmentHead, sealOf, seedIn, segmentHeadIn } from './format.ts'
+import { type FoundRecord, type Groups, readGroups } from './groups.ts'
 import type { JournalState } from './journal.ts'
 import { segmentName, slotIn } from './segment.ts'
+
+export type { FoundRecord } from './groups.ts'
 
 /** A segment that is needed. */
 export interface FoundSegment {
   readonly slot: number
   readonly sequence: number
   readonly file: DiskFile
+  /** Byte behind its last group. */
   readonly end: number
   readonly records: readonly FoundRecord[]
-}
-
-export interface FoundRecord extends RecordHead {
-  readonly at: number
-  readonly bytes: number
 }
 
 export interface Found {
@@ -57,31 +41,69 @@ interface Candidate {
   readonly head: SegmentHead
 }
 
-/** @throws DamagedJournal */
+interface ReadSegment extends Candidate, Groups {
+  readonly file: DiskFile
+}
+
+/**
+ * Finds the records of a journal that nobody else writes to. All that it finds is on the disk when it resolves.
+ *
+ * @throws DamagedJournal
+ */
 export async function replay(disk: Disk, folder: string): Promise<Found> {
   await disk.makeFolder(folder)
-  const slots = (await disk.list(folder)).flatMap((name) => slotIn(name) ?? [])
+  await disk.syncFolder(dirname(folder))
+  const slots = await slotsIn(disk, folder)
+  const candidates = await candidatesIn(disk, folder, slots)
+  const chain = chainOf(folder, candidates)
+  const read = await readSegments(disk, folder, chain)
+  const newest = read.at(-1)
+  const held = new Set(chain.map(({ slot }) => slot))
+  try {
+    const end = newest === undefined ? 0 : await settle(disk, folder, newest)
+    return {
+      segments: read.map(({ slot, head: { sequence }, file, records, ...groups }) => ({
+        slot,
+        sequence,
+        file,
+        end: sequence === newest?.head.sequence ? end : groups.end,
+        records,
+      })),
+      state: {
+        sequence: candidates.reduce((most, { head }) => Math.max(most, head.sequence), 0) + 1,
+        previous: { previous: newest?.head.sequence ?? 0, previousEnd: end },
+        free: slots.filter((slot) => !held.has(slot)),
+        slot: slots.reduce((most, slot) => Math.max(most, slot), 0) + 1,
+      },
+    }
+  } catch (error) {
+    await closeAll(read)
+    throw error
+  }
+}
+
+/**
+ * Reads a journal and changes nothing, for those who verify a folder or a copy of it.
+ *
+ * @throws DamagedJournal
+ */
+export async function verifyJournal(disk: Disk, folder: string): Promise<readonly FoundSegment[]> {
+  const candidates = await candidatesIn(disk, folder, await slotsIn(disk, folder))
+  const read = await readSegments(disk, folder, chainOf(folder, candidates))
+  return read.map(({ slot, head: { sequence }, file, end, records }) => ({ slot, sequence, file, end, records }))
+}
+
+async function slotsIn(disk: Disk, folder: string): Promise<number[]> {
+  return (await disk.list(folder)).flatMap((name) => slotIn(name) ?? [])
+}
+
+async function candidatesIn(disk: Disk, folder: string, slots: readonly number[]): Promise<Candidate[]> {
   const candidates: Candidate[] = []
   for (const slot of slots) {
     const head = await headOf(disk, folder, slot)
     if (head !== undefined) candidates.push({ slot, head })
   }
-  const chain = chainOf(folder, candidates)
-  const newest = chain.at(-1)
-  const segments: FoundSegment[] = []
-  for (const needed of chain) segments.push(await readSegment(disk, folder, needed))
-  const last = segments.at(-1)
-  const held = new Set(chain.map(({ slot }) => slot))
-  const sequences = candidates.map(({ head }) => head.sequence)
-  return {
-    segments,
-    state: {
-      sequence: Math.max(0, ...sequences) + 1,
-      previous: { previous: newest?.head.sequence ?? 0, previousEnd: last?.end ?? 0 },
-      free: slots.filter((slot) => !held.has(slot)),
-      slot: Math.max(0, ...slots) + 1,
-    },
-  }
+  return candidates
 }
 
 async function headOf(disk: Disk, folder: string, slot: number): Promise<SegmentHead | undefined> {
@@ -91,7 +113,7 @@ async function headOf(disk: Disk, folder: string, slot: number): Promise<Segment
     if ((await readAll(file, bytes, 0)) < SEGMENT_HEAD) return undefined
     const head = segmentHeadIn(bytes)
     // One that was cut off at its beginning never held what was acknowledged.
-    if (head === undefined && isOneBitOff(bytes, bytes.length, (flipped) => segmentHeadIn(flipped) !== undefined)) {
+    if (head === undefined && wrongBit(bytes, () => segmentHeadIn(bytes) !== undefined) !== undefined) {
       throw damaged(folder, slot, 'its head is not what was written')
     }
     return head
@@ -122,7 +144,7 @@ function chainOf(folder: string, candidates: readonly Candidate[]): Needed[] {
     const before = bySequence.get(previous)
     if (before === undefined) {
       throw new DamagedJournal(
-        `the journal in "${folder}" is not whole: its segment ${previous}, which held draws that were acknowledged, is missing`,
+        `the journal in "${folder}" is not whole: its segment ${previous}, which held draws that were acknowledged, is missing. Restore the folder from a backup`,
       )
     }
     next = before
@@ -131,84 +153,67 @@ function chainOf(folder: string, candidates: readonly Candidate[]): Needed[] {
   return chain
 }
 
-async function readSegment(disk: Disk, folder: string, { slot, head, end: knownEnd }: Needed): Promise<FoundSegment> {
-  const file = await disk.open(`${folder}/${segmentName(slot)}`, 'read')
-  const bytes: Bytes = new Uint8Array(Math.min(await file.size(), knownEnd ?? Number.POSITIVE_INFINITY))
-  if ((await readAll(file, bytes, 0)) < (knownEnd ?? bytes.length))
-    throw damaged(folder, slot, 'a part of it is missing')
-  const seed = seedOf(head.sequence)
-  const records: FoundRecord[] = []
-  let at = SEGMENT_HEAD
-  for (let number = 0; at < bytes.length; number++) {
-    const group = readGroup(bytes, at, number, seed)
-    // A group was on the disk before anything was written behind it.
-    const wasWhole = group?.isWhole || group?.isFlipped || knownEnd !== undefined || isFollowed(bytes, at, number, seed)
-    if (!wasWhole && (group !== undefined || !isHeadFlipped(bytes, at, number, seed))) break
-    if (group?.records === undefined) throw damaged(folder, slot, `what is at byte ${at} differs from what was written`)
-    records.push(...group.records)
-    at += GROUP_HEAD + group.bytes
-  }
-  return { slot, sequence: head.sequence, file, end: at, records }
-}
-
-interface ReadGroup {
-  /** Bytes of its records. */
-  readonly bytes: number
-  /** Records, whose draws are verified once more where they are read; absent when the head of one is wrong. */
-  readonly records: readonly FoundRecord[] | undefined
-  readonly isWhole: boolean
-  /** True when one bit alone is wrong. */
-  readonly isFlipped: boolean
-}
-
-function readGroup(bytes: Bytes, at: number, number: number, seed: number): ReadGroup | undefined {
-  const head = groupHeadIn(bytes, at, seed)
-  if (head === undefined || head.number !== number) return undefined
-  const end = at + GROUP_HEAD + head.bytes
-  const records: FoundRecord[] = []
-  let [wrong, flipped] = [0, 0]
-  for (let from = at + GROUP_HEAD; from < Math.min(end, bytes.length); ) {
-    const whole = bytes.subarray(from, Math.min(end, bytes.length))
-    const record = recordHeadIn(whole, seed)
-    if (record === undefined || drawsAt(record.size) + record.size > whole.length) {
-      const isFlipped = wrong === 0 && isRecordFlipped(whole, seed)
-      return { bytes: head.bytes, records: undefined, isWhole: false, isFlipped }
+async function readSegments(disk: Disk, folder: string, chain: readonly Needed[]): Promise<ReadSegment[]> {
+  const segments: ReadSegment[] = []
+  let memory: Bytes = new Uint8Array()
+  try {
+    for (const needed of chain) {
+      const { slot, end } = needed
+      const file = await disk.open(`${folder}/${segmentName(slot)}`, 'read')
+      segments.push({ ...needed, file, records: [], count: 0, end: 0, lastWrite: 0, isSealed: false })
+      const size = end ?? (await file.size())
+      if (memory.length < size) memory = resized(memory, size)
+      const bytes = memory.subarray(0, size)
+      if ((await readAll(file, bytes, 0)) < size) throw damaged(folder, slot, 'a part of it is missing')
+      const groups = readGroups(bytes, end !== undefined, (at) =>
+        damaged(folder, slot, `what is at byte ${at} differs from what was written`),
+      )
+      segments[segments.length - 1] = { ...needed, ...groups, file }
     }
-    const size = drawsAt(record.size) + record.size
-    const { sums, draws } = partsOf(whole.subarray(0, size), record.size)
-    const blocks = wrongBlocks(draws, sums)
-    wrong += blocks.wrong
-    flipped += blocks.flipped
-    records.push({ ...record, at: from, bytes: size })
-    from += size
+    return segments
+  } catch (error) {
+    await closeAll(segments)
+    throw error
+  } finally {
+    resized(memory, 0)
   }
-  if (records.length !== head.records)
-    return { bytes: head.bytes, records: undefined, isWhole: false, isFlipped: false }
-  return { bytes: head.bytes, records, isWhole: wrong === 0, isFlipped: wrong === 1 && flipped === 1 }
 }
 
-/** Bytes in which the head and the checksums of a record lie. */
-const HEAD_ROOM = drawsAt(GROUP_BYTES)
-
-function isRecordFlipped(whole: Bytes, seed: number): boolean {
-  const room = whole.subarray(0, HEAD_ROOM)
-  const head = room.length < RECORD_HEAD ? room.length : Math.min(room.length, drawsAt(sizeIn(room)))
-  return isOneBitOff(room, head, (flipped) => recordHeadIn(flipped, seed) !== undefined)
+/** Memory of another size, whose content is lost. The old one is given back at once: a segment is large. */
+function resized(memory: Bytes, size: number): Bytes {
+  memory.buffer.transfer(0)
+  return new Uint8Array(size)
 }
 
-/** True where a later group of the same segment lies behind a byte. */
-function isFollowed(bytes: Bytes, from: number, number: number, seed: number): boolean {
-  for (let at = bytes.indexOf(GROUP_LETTER, from + 1); at >= 0; at = bytes.indexOf(GROUP_LETTER, at + 1)) {
-    const next = groupHeadIn(bytes, at, seed)
-    if (next !== undefined && next.number > number) return true
+async function closeAll(segments: readonly ReadSegment[]): Promise<void> {
+  for (const { file } of segments) await file.close().catch(() => undefined)
+}
+
+/**
+ * Brings the last write to the disk. A server that was killed, or whose disk has failed, has left it in the memory of the
+ * system, where a power cut would take it after it was found here. Then a seal says that it was whole.
+ *
+ * @returns the end of the segment
+ */
+async function settle(disk: Disk, folder: string, newest: ReadSegment): Promise<number> {
+  const { slot, lastWrite, end, count, isSealed } = newest
+  const file = await disk.open(`${folder}/${segmentName(slot)}`, 'durable')
+  try {
+    const head = new Uint8Array(SEGMENT_HEAD)
+    await readAll(file, head, 0)
+    const bytes = new Uint8Array(end - lastWrite)
+    if ((await readAll(file, bytes, lastWrite)) < bytes.length) throw damaged(folder, slot, 'a part of it is missing')
+    await writeAll(file, [bytes], lastWrite)
+    if (isSealed) return end
+    // A full disk must not keep a server from reading what it has: nothing needs the seal.
+    const seal = writeAll(file, [sealOf(count, seedIn(head))], end)
+    return await seal.then(
+      () => end + GROUP_HEAD,
+      () => end,
+    )
+  } finally {
+    await file.close()
   }
-  return false
-}
-
-/** True where a group would begin but for one bit. */
-function isHeadFlipped(bytes: Bytes, at: number, number: number, seed: number): boolean {
-  const head = bytes.subarray(at, at + GROUP_HEAD)
-  return isOneBitOff(head, head.length, (flipped) => groupHeadIn(flipped, 0, seed)?.number === number)
 }
 
 function damaged(folder: string, slot: number, what: string): DamagedJournal {
