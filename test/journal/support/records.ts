@@ -1,0 +1,126 @@
+/** Records for tests, and what a replay finds of them. */
+import type { Bytes } from '../../../src/core/draws/segment.ts'
+import type { NewRecord } from '../../../src/journal/arena.ts'
+import { partsOf, RECORD_HEAD } from '../../../src/journal/format.ts'
+import { Journal, type JournalOptions } from '../../../src/journal/journal.ts'
+import { DamagedJournal, type Found, replay } from '../../../src/journal/replay.ts'
+import { firstDamaged } from '../../../src/objects/checksum.ts'
+import { type Disk, type DiskFile, readAll } from '../../../src/objects/disk.ts'
+
+export const FOLDER = '/data/journal'
+
+/** A record whose draws differ from those of any other: of two columns, of which the second is absent now and then. */
+export function recordOf(chain: number, size = 24, start = 0): NewRecord {
+  const draws = new Uint8Array(size)
+  // A walk that never repeats soon, and whose bytes are all sorts.
+  let word = (chain * 2654435761 + start * 40503 + 1) >>> 0
+  for (let at = 0; at < size; at++) {
+    word = (Math.imul(word, 1664525) + 1013904223) >>> 0
+    draws[at] = word >>> 24
+  }
+  const flags = chain % 3 === 0 ? null : new Uint8Array([chain & 1, 1])
+  return { chain, start, count: 2, time: 1.7e12 + chain, segments: [draws, flags], size: size + (flags?.length ?? 0) }
+}
+
+/** What was read of a record; `damaged` where its draws do not fit their checksums. */
+export type Read = string | 'damaged'
+
+/** All of a record in one word, for comparisons. */
+export function wordOf({ chain, start, count, time, segments }: Omit<NewRecord, 'size'>): Read {
+  const draws = segments.map((segment) => (segment === null ? '-' : Buffer.from(segment).toString('base64')))
+  return `${chain}:${start}+${count}@${time} ${draws.join(' ')}`
+}
+
+export interface Reading {
+  readonly records: readonly Read[]
+  readonly found: Found
+}
+
+/** Replays a journal, and reads each record as it lies on the disk. */
+export async function readBack(disk: Disk, folder = FOLDER): Promise<Reading> {
+  const found = await replay(disk, folder)
+  const records: Read[] = []
+  for (const { file, records: heads } of found.segments) {
+    for (const head of heads) {
+      const draws = await drawsOf(file, head)
+      records.push(draws === undefined ? 'damaged' : wordOf({ ...head, segments: unpack(draws) }))
+    }
+  }
+  return { records, found }
+}
+
+/** The same of a journal that may be damaged, with its files closed. */
+export async function attempt(disk: Disk): Promise<readonly Read[] | DamagedJournal> {
+  try {
+    const { records, found } = await readBack(disk)
+    for (const { file } of found.segments) await file.close()
+    return records
+  } catch (error) {
+    if (error instanceof DamagedJournal) return error
+    throw error
+  }
+}
+
+interface Lies {
+  readonly at: number
+  readonly bytes: number
+}
+
+/** The packed draws of a record; undefined where they do not fit their checksums. */
+export async function drawsOf(file: DiskFile, { at, bytes }: Lies): Promise<Bytes | undefined> {
+  const whole = new Uint8Array(bytes)
+  await readAll(file, whole, at)
+  const { sums, draws } = partsOf(whole, new DataView(whole.buffer).getUint32(28, true))
+  if (RECORD_HEAD + sums.length + draws.length !== bytes) throw new Error('a record is as long as its parts')
+  return firstDamaged(draws, sums) === -1 ? draws : undefined
+}
+
+/** The two segments of a record of `recordOf`. */
+function unpack(draws: Bytes): (Bytes | null)[] {
+  const view = new DataView(draws.buffer, draws.byteOffset)
+  let at = 8
+  return [0, 4].map((column) => {
+    const length = view.getUint32(column, true)
+    if (length === 0xffffffff) return null
+    at += length
+    return draws.slice(at - length, at)
+  })
+}
+
+export type Options = Partial<JournalOptions> & { readonly disk: Disk }
+
+/** A journal that goes on from what a replay has found. Nothing of that is held: its segments are emptied at once. */
+export function journalOn(found: Found, options: Options): Journal {
+  const journal = new Journal({
+    folder: FOLDER,
+    state: found.state,
+    lost: () => undefined,
+    pressed: () => undefined,
+    ...options,
+  })
+  const segments = found.segments.map(({ slot, sequence, file, end }) => journal.adopt(slot, sequence, file, end))
+  for (const segment of segments) segment.finish()
+  return journal
+}
+
+/** The same, with all records held. */
+export function journalHolding(found: Found, options: Options): Journal {
+  const journal = new Journal({
+    folder: FOLDER,
+    state: found.state,
+    lost: () => undefined,
+    pressed: () => undefined,
+    ...options,
+  })
+  for (const { slot, sequence, file, end, records } of found.segments) {
+    const segment = journal.adopt(slot, sequence, file, end)
+    for (const _ of records) segment.hold()
+    segment.finish()
+  }
+  return journal
+}
+
+/** A new journal. */
+export async function newJournal(options: Options): Promise<Journal> {
+  return journalOn(await replay(options.disk, FOLDER), options)
+}
