@@ -143,7 +143,7 @@ export class Journal {
     this.sayIdle()
     await this.running
     clearTimeout(this.idle)
-    // Whoever releases a segment later finds none.
+    // A segment that is released later finds itself gone, and closes nothing.
     for (const { file } of this.used.splice(0)) await file.close()
   }
 
@@ -316,7 +316,7 @@ export class Journal {
       current.position += bytes.length
       current.segment.end = current.position
     } catch {
-      // Nobody waits for it. What was acknowledged is on the disk.
+      // Nobody waits for it, and all that was acknowledged is on the disk.
       this.leave()
     }
   }

@@ -1,5 +1,5 @@
 /**
- * What a journal holds when a server starts: its records, or a sentence that says what of it is damaged.
+ * The replay of a journal when a server starts: its records, or a sentence that says what of it is damaged.
  *
  * A write that was cut off was never acknowledged, and the journal ends before it (groups.ts). Everything else that is not as
  * it was written is damage, and so is a segment that is missing.

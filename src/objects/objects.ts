@@ -1,8 +1,8 @@
 /**
  * Bytes behind an index: objects that grow at their end, and of which parts are read.
  *
- * The index, which lies elsewhere, names object, offset, length and checksums. What is put is on the disk before the index
- * names it; what nothing names is overwritten by the next put, or swept.
+ * The index, which lies elsewhere, names object, offset, length and checksums. Bytes are on the disk before the index names
+ * them; those that nothing names are overwritten by the next put, or swept.
  */
 
 export type Bytes = Uint8Array<ArrayBuffer>
