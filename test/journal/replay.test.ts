@@ -1,4 +1,4 @@
-/** What a replay finds of journals whose last write was cut off, or of which something has changed. */
+/** Replays of journals whose last write was cut off, or of which something has changed. */
 import { describe, expect, it } from 'vitest'
 import { DamagedJournal, verifyJournal } from '../../src/journal/replay.ts'
 import { MemoryDisk } from './support/memory-disk.ts'

@@ -34,7 +34,7 @@ export class MemoryDisk implements Disk {
     this.files = new Map([...files].map(([path, bytes]) => [path, bytes.slice()]))
   }
 
-  /** What another process finds. */
+  /** The disk as another process finds it. */
   copy(): MemoryDisk {
     return new MemoryDisk(this.files)
   }

@@ -22,10 +22,10 @@ export function recordOf(chain: number, size = 24, start = 0): NewRecord {
   return { chain, start, count: 2, time: 1.7e12 + chain, segments: [draws, flags], size: size + (flags?.length ?? 0) }
 }
 
-/** What was read of a record; `damaged` where its draws do not fit their checksums. */
+/** All of a record in one word; `damaged` where its draws do not fit their checksums. */
 export type Read = string | 'damaged'
 
-/** All of a record in one word, for comparisons. */
+/** The word of a record, for comparisons. */
 export function wordOf({ chain, start, count, time, segments }: Omit<NewRecord, 'size'>): Read {
   const draws = segments.map((segment) => (segment === null ? '-' : Buffer.from(segment).toString('base64')))
   return `${chain}:${start}+${count}@${time} ${draws.join(' ')}`
@@ -41,10 +41,7 @@ export async function readBack(disk: Disk, folder = FOLDER): Promise<Reading> {
   const found = await replay(disk, folder)
   const records: Read[] = []
   for (const { file, records: heads } of found.segments) {
-    for (const head of heads) {
-      const draws = await drawsOf(file, head)
-      records.push(draws === undefined ? 'damaged' : wordOf({ ...head, segments: unpack(draws) }))
-    }
+    for (const head of heads) records.push(await readRecord(file, head))
   }
   return { records, found }
 }
@@ -66,13 +63,21 @@ interface Lies {
   readonly bytes: number
 }
 
-/** The packed draws of a record; undefined where they do not fit their checksums. */
-export async function drawsOf(file: DiskFile, { at, bytes }: Lies): Promise<Bytes | undefined> {
+/** Reads a record, whose place alone is known. */
+export async function readRecord(file: DiskFile, { at, bytes }: Lies): Promise<Read> {
   const whole = new Uint8Array(bytes)
   await readAll(file, whole, at)
-  const { sums, draws } = partsOf(whole, new DataView(whole.buffer).getUint32(28, true))
+  const view = new DataView(whole.buffer)
+  const { sums, draws } = partsOf(whole, view.getUint32(28, true))
   if (RECORD_HEAD + sums.length + draws.length !== bytes) throw new Error('a record is as long as its parts')
-  return firstDamaged(draws, sums) === -1 ? draws : undefined
+  if (firstDamaged(draws, sums) !== -1) return 'damaged'
+  return wordOf({
+    chain: Number(view.getBigUint64(0, true)),
+    start: Number(view.getBigUint64(8, true)),
+    time: view.getFloat64(16, true),
+    count: view.getUint32(24, true),
+    segments: unpack(draws),
+  })
 }
 
 /** The two segments of a record of `recordOf`. */

@@ -1,0 +1,442 @@
+/** Appends to a journal: shared writes, failures, rotation, and all that may come at the wrong moment. */
+import { dirname, join } from 'node:path'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { NewRecord } from '../../src/journal/arena.ts'
+import { Journal } from '../../src/journal/journal.ts'
+import { replay } from '../../src/journal/replay.ts'
+import type { Place, Segment } from '../../src/journal/segment.ts'
+import { nodeDisk } from '../../src/objects/node-disk.ts'
+import { newFolder, removeFolder } from '../support/storage.ts'
+import { diskError, MemoryDisk, type Write } from './support/memory-disk.ts'
+import { attempt, FOLDER, journalHolding, newJournal, recordOf, wordOf } from './support/records.ts'
+
+const words = (records: readonly NewRecord[]) => records.map(wordOf)
+
+/** A gate that holds up writes until it is opened. */
+function gate() {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  return { open: () => resolve(undefined), wait: () => promise }
+}
+
+/** Writes that are no seals. */
+const groups = (disk: MemoryDisk) => disk.writes.filter(({ size }) => size > 32)
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('appends', () => {
+  it('of one turn share a write, and so do those that come while it is under way', async () => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    const held = gate()
+    disk.onWrite = held.wait
+    const first = [1, 2, 3].map((chain) => journal.append(recordOf(chain)))
+    await vi.waitFor(() => expect(disk.writes).toHaveLength(1))
+    const later = [4, 5, 6, 7].map((chain) => journal.append(recordOf(chain)))
+    held.open()
+    await Promise.all([...first, ...later])
+    expect(disk.writes).toHaveLength(2)
+    expect(await attempt(disk.copy())).toEqual(words([1, 2, 3, 4, 5, 6, 7].map((chain) => recordOf(chain))))
+  })
+
+  it('that are more than a group keep their order', async () => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    const records = Array.from({ length: 50 }, (_, i) => recordOf(i + 1, i % 7 === 0 ? 100 : 250_000))
+    await Promise.all(records.map((record) => journal.append(record)))
+    expect(groups(disk).length).toBeLessThan(7)
+    expect(await attempt(disk.copy())).toEqual(words(records))
+  })
+
+  it('go on with their memory as it was when they were called', async () => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    const record = recordOf(1, 500)
+    const before = wordOf(record)
+    const place = journal.append(record)
+    record.segments[0]?.fill(0)
+    await place
+    expect(await attempt(disk.copy())).toEqual([before])
+  })
+
+  it('are written wherever in the end of a round they come', async () => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    for (let depth = 0; depth < 30; depth++) {
+      await journal.append(recordOf(2 * depth + 1))
+      for (let i = 0; i < depth; i++) await Promise.resolve()
+      await journal.append(recordOf(2 * depth + 2))
+    }
+    expect(await attempt(disk.copy())).toHaveLength(60)
+  })
+
+  it('are whole where the disk takes bit by bit', async () => {
+    const disk = new MemoryDisk()
+    disk.onWrite = ({ size }) => ({ taken: Math.ceil(size / 3) })
+    const journal = await newJournal({ disk })
+    const records = [recordOf(1, 1000), recordOf(2, 30)]
+    for (const record of records) await journal.append(record)
+    expect(await attempt(disk.copy())).toEqual(words(records))
+  })
+
+  it('fail where the disk takes nothing', async () => {
+    const disk = new MemoryDisk()
+    disk.onWrite = () => ({ taken: 0 })
+    const journal = await newJournal({ disk })
+    await expect(journal.append(recordOf(1))).rejects.toMatchObject({ code: 'storage_unavailable' })
+  })
+})
+
+describe('a write that fails', () => {
+  /** A journal with one record, whose next write leaves so many bytes. */
+  async function failing(taken: number, code = 'EIO') {
+    const disk = new MemoryDisk()
+    const events: string[] = []
+    const journal = await newJournal({ disk, lost: () => events.push('lost') })
+    await journal.append(recordOf(1))
+    let left = 1
+    disk.onWrite = () => (left-- > 0 ? { taken, error: diskError(code) } : undefined)
+    return { disk, journal, events }
+  }
+
+  it.each([0, 10, 40, 80, 100_000])('after %i bytes fails all that wait, and nobody finds it', async (taken) => {
+    const { disk, journal, events } = await failing(taken)
+    const held = gate()
+    const { onWrite } = disk
+    disk.onWrite = async (write) => {
+      await held.wait()
+      return onWrite(write)
+    }
+    const failed = async (chain: number, size?: number) => {
+      await expect(journal.append(recordOf(chain, size))).rejects.toMatchObject({ code: 'storage_unavailable' })
+      events.push(`failed ${chain}`)
+    }
+    const first = failed(2)
+    await vi.waitFor(() => expect(disk.writes).toHaveLength(2))
+    // One waits in the other arena, the rest behind it, as no group has room for all of them.
+    const others = Array.from({ length: 40 }, (_, i) => failed(3 + i, 250_000))
+    held.open()
+    await Promise.all([first, ...others])
+    expect(events[0]).toBe('lost')
+    expect(events).toHaveLength(42)
+    await journal.append(recordOf(50))
+    expect(await attempt(disk.copy())).toEqual(words([recordOf(1), recordOf(50)]))
+    await journal.close()
+    expect(disk.opened.size).toBe(0)
+  })
+
+  it('in part leaves a record of which nobody knows, whole or not at all', async () => {
+    for (let taken = 0; taken < 200; taken++) {
+      const { disk, journal } = await failing(taken)
+      await expect(journal.append(recordOf(2))).rejects.toThrow()
+      const whole = taken >= 32 + 40 + 4 + 8 + 26
+      expect(await attempt(disk.copy())).toEqual(words(whole ? [recordOf(1), recordOf(2)] : [recordOf(1)]))
+    }
+  })
+
+  it('again and again leaves one file behind', async () => {
+    const { disk, journal } = await failing(0)
+    disk.onWrite = () => ({ taken: 7, error: diskError('ENOSPC') })
+    for (let i = 0; i < 20; i++) {
+      await expect(journal.append(recordOf(i + 2))).rejects.toMatchObject({ code: 'storage_unavailable' })
+    }
+    expect(disk.files.size).toBe(2)
+    disk.onWrite = () => undefined
+    await journal.append(recordOf(90))
+    expect(await attempt(disk.copy())).toEqual(words([recordOf(1), recordOf(90)]))
+    await journal.close()
+    expect(disk.opened.size).toBe(0)
+  })
+
+  it.each(['open', 'syncFolder'] as const)('for a segment that cannot be begun (%s) is tried again', async (failed) => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    disk.onCall = (call) => (call === failed ? diskError('EIO') : undefined)
+    await expect(journal.append(recordOf(1))).rejects.toMatchObject({ code: 'storage_unavailable' })
+    await expect(journal.append(recordOf(2))).rejects.toMatchObject({ code: 'storage_unavailable' })
+    disk.onCall = () => undefined
+    await journal.append(recordOf(3))
+    expect(await attempt(disk.copy())).toEqual(words([recordOf(3)]))
+    await journal.close()
+    expect(disk.opened.size).toBe(0)
+  })
+
+  it('takes appends that are made while it is told of', async () => {
+    const disk = new MemoryDisk()
+    const again: Promise<Place>[] = []
+    const journal: Journal = await newJournal({ disk, lost: () => again.push(journal.append(recordOf(2))) })
+    disk.onWrite = () => ({ taken: 0, error: diskError('EIO') })
+    await expect(journal.append(recordOf(1))).rejects.toThrow()
+    await expect(again[0]).rejects.toMatchObject({ code: 'storage_unavailable' })
+    disk.onWrite = () => undefined
+    await journal.append(recordOf(3))
+    expect(await attempt(disk.copy())).toEqual(words([recordOf(3)]))
+  })
+})
+
+describe('the seal', () => {
+  it('is written when no append has come for a while, once', async () => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    await journal.append(recordOf(1))
+    await vi.waitFor(() => expect(disk.writes.at(-1)?.size).toBe(32), { timeout: 2000 })
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    expect(disk.writes).toHaveLength(2)
+    await journal.append(recordOf(2))
+    expect(await attempt(disk.copy())).toEqual(words([recordOf(1), recordOf(2)]))
+    await journal.close()
+  })
+
+  it.each([
+    ['comes through', undefined],
+    ['fails', { taken: 5, error: diskError('EIO') }],
+  ])('lets appends wait that come while it is written, and %s', async (_, fate) => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    await journal.append(recordOf(1))
+    const held = gate()
+    disk.onWrite = async ({ size }) => {
+      if (size !== 32) return undefined
+      await held.wait()
+      return fate
+    }
+    await vi.waitFor(() => expect(disk.writes).toHaveLength(2), { timeout: 2000 })
+    const places = [2, 3].map((chain) => journal.append(recordOf(chain)))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(disk.writes).toHaveLength(2)
+    held.open()
+    await Promise.all(places)
+    expect(await attempt(disk.copy())).toEqual(words([recordOf(1), recordOf(2), recordOf(3)]))
+    await journal.close()
+  })
+})
+
+describe('the end', () => {
+  it('waits for appends, and none come after it', async () => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk, segmentBytes: 300 })
+    const places = Array.from({ length: 5 }, (_, i) => journal.append(recordOf(i + 1, 250_000)))
+    const closed = journal.close()
+    await expect(journal.append(recordOf(9))).rejects.toMatchObject({ code: 'storage_unavailable' })
+    const [place] = await Promise.all(places)
+    await closed
+    expect(disk.opened.size).toBe(0)
+    expect(disk.writes.at(-1)?.size).toBe(32)
+    // Closing a file twice is an error of the disk, and could close another one.
+    place?.segment.release()
+    expect(await attempt(disk)).toHaveLength(5)
+  })
+
+  it('comes while a seal is written, and on a journal that has nothing', async () => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    await journal.append(recordOf(1))
+    const held = gate()
+    disk.onWrite = held.wait
+    await vi.waitFor(() => expect(disk.writes).toHaveLength(2), { timeout: 2000 })
+    const closed = journal.close()
+    held.open()
+    await closed
+    expect(disk.writes).toHaveLength(2)
+    expect(disk.opened.size).toBe(0)
+    await (await newJournal({ disk: new MemoryDisk() })).close()
+  })
+})
+
+/** A journal of small segments, each of which takes one record. */
+async function small(options: { readonly pressed?: (oldest: Segment) => void } = {}) {
+  const disk = new MemoryDisk()
+  const journal = await newJournal({ disk, segmentBytes: 200, ...options })
+  let next = 0
+  const append = () => journal.append(recordOf(++next, 60))
+  return { disk, journal, append }
+}
+
+describe('segments', () => {
+  it('are written again in a few files when they are emptied', async () => {
+    const { disk, journal, append } = await small()
+    for (let i = 0; i < 100; i++) (await append()).segment.release()
+    expect(disk.files.size).toBeLessThan(5)
+    expect(await attempt(disk.copy())).toHaveLength(1)
+    await journal.close()
+    expect(disk.opened.size).toBe(0)
+  })
+
+  it('are emptied from the oldest on, whichever is released first', async () => {
+    const { disk, journal, append } = await small()
+    const places = [await append(), await append(), await append(), await append()]
+    for (const place of places.slice(1)) place.segment.release()
+    for (let i = 0; i < 3; i++) await append()
+    expect(disk.files.size).toBe(7)
+    expect(await attempt(disk.copy())).toHaveLength(7)
+    places[0]?.segment.release()
+    for (let i = 0; i < 3; i++) await append()
+    expect(disk.files.size).toBe(8)
+    expect(await attempt(disk.copy())).toHaveLength(6)
+    await journal.close()
+  })
+
+  it('are not written again while a replay would look for them', async () => {
+    const { disk, append } = await small()
+    const first = await append()
+    await append()
+    await append()
+    first.segment.release()
+    // The next segment is the first that says it, and it does so when its head is on the disk.
+    const path = `${FOLDER}/00001.journal`
+    const before = disk.files.get(path)
+    for (const taken of [0, 63, 64, 150]) {
+      disk.onWrite = () => ({ taken, error: diskError('EIO') })
+      await expect(append()).rejects.toThrow()
+      expect(await attempt(disk.copy())).toHaveLength(taken < 64 ? 3 : 2)
+      expect(disk.files.get(path)).toBe(before)
+    }
+    disk.onWrite = () => undefined
+    for (let i = 0; i < 4; i++) await append()
+    expect(disk.files.get(path)).not.toEqual(before)
+    expect(await attempt(disk.copy())).toHaveLength(6)
+  })
+
+  it('are removed when there are many, and only then', async () => {
+    const { disk, journal, append } = await small()
+    const places: Place[] = []
+    for (let i = 0; i < 7; i++) places.push(await append())
+    for (const { segment } of places) segment.release()
+    expect(disk.files.size).toBe(7)
+    expect(await attempt(disk.copy())).toHaveLength(7)
+    await append()
+    await append()
+    await vi.waitFor(() => expect(disk.files.size).toBeLessThan(7))
+    expect(await attempt(disk.copy())).toHaveLength(2)
+    await journal.close()
+  })
+
+  it('stay while they are the present one, though nothing needs them', async () => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    const first = await journal.append(recordOf(1))
+    first.segment.release()
+    const second = await journal.append(recordOf(2))
+    expect(second.segment).toBe(first.segment)
+    expect(await attempt(disk.copy())).toHaveLength(2)
+    second.segment.release()
+    await journal.close()
+    expect(disk.opened.size).toBe(0)
+  })
+
+  it('are emptied by whoever is pressed, at once or while he is', async () => {
+    const places = new Map<Segment, number>()
+    const later: Promise<void>[] = []
+    const keep = async () => {
+      const { segment } = await append()
+      places.set(segment, (places.get(segment) ?? 0) + 1)
+    }
+    const { disk, journal, append } = await small({
+      pressed: (oldest) => {
+        const count = places.get(oldest) ?? 0
+        places.delete(oldest)
+        for (let n = count; n > 0; n--) oldest.release()
+        if (later.length < 5) later.push(keep())
+      },
+    })
+    for (let i = 0; i < 40; i++) await keep()
+    await Promise.all(later)
+    expect(later).toHaveLength(5)
+    expect(disk.files.size).toBeLessThan(16)
+    expect(await attempt(disk.copy())).toBeInstanceOf(Array)
+    await journal.close()
+  })
+
+  it('make appends wait for room when all are held', async () => {
+    const pressed = vi.fn()
+    const { disk, journal, append } = await small({ pressed })
+    const places: Place[] = []
+    for (let i = 0; i < 8; i++) places.push(await append())
+    const waiting = append()
+    await vi.waitFor(() => expect(pressed).toHaveBeenLastCalledWith(places[0]?.segment))
+    expect(await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 30, 'waits'))])).toBe('waits')
+    places[0]?.segment.release()
+    await waiting
+    expect(await attempt(disk.copy())).toHaveLength(8)
+    await journal.close()
+  })
+
+  it('fail appends when there is no room for long, and take them later', async () => {
+    const lost = vi.fn()
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk, segmentBytes: 200, lost })
+    const places: Place[] = []
+    for (let i = 0; i < 8; i++) places.push(await journal.append(recordOf(i + 1, 60)))
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const full = [20, 21].map((chain) =>
+      expect(journal.append(recordOf(chain))).rejects.toMatchObject({ code: 'storage_unavailable' }),
+    )
+    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setImmediate(resolve))
+    await vi.advanceTimersByTimeAsync(21_000)
+    await Promise.all(full)
+    vi.useRealTimers()
+    expect(lost).toHaveBeenCalledTimes(1)
+    places[0]?.segment.release()
+    await journal.append(recordOf(30))
+    const left = await attempt(disk.copy())
+    expect(left).toHaveLength(8)
+    await journal.close()
+  })
+})
+
+describe('a journal that goes on', () => {
+  it('after a start keeps what is held, and names it as needed', async () => {
+    const { disk, append } = await small()
+    const written: Write[] = disk.writes
+    for (let i = 0; i < 3; i++) await append()
+    expect(written).toHaveLength(3)
+    const other = disk.copy()
+    const journal = journalHolding(await replay(other, FOLDER), { disk: other, segmentBytes: 200 })
+    await journal.append(recordOf(50, 60))
+    await journal.append(recordOf(51, 60))
+    expect(await attempt(other.copy())).toHaveLength(5)
+    await journal.close()
+    expect(other.opened.size).toBe(0)
+  })
+
+  it('after a start on which nothing was held uses its files again', async () => {
+    const { disk, append } = await small()
+    for (let i = 0; i < 3; i++) await append()
+    const other = disk.copy()
+    const journal = await newJournal({ disk: other, segmentBytes: 200 })
+    for (let i = 0; i < 10; i++) (await journal.append(recordOf(50 + i, 60))).segment.release()
+    expect(other.files.size).toBeLessThan(6)
+    await journal.close()
+    expect(other.opened.size).toBe(0)
+  })
+
+  it('takes what fits into a group, and not more', () => {
+    expect(Journal.takes(recordOf(1, 250_000))).toBe(true)
+    expect(Journal.takes(recordOf(1, 256 * 1024))).toBe(false)
+    const columns = { ...recordOf(1, 0), segments: new Array(300_000).fill(null) }
+    expect(Journal.takes(columns)).toBe(false)
+  })
+
+  it('has the same memory after a replay as before', async () => {
+    const folder = join(newFolder(), 'journal')
+    const journal = new Journal({
+      disk: nodeDisk,
+      folder,
+      state: (await replay(nodeDisk, folder)).state,
+      lost: () => undefined,
+      pressed: () => undefined,
+    })
+    await Promise.all(Array.from({ length: 120 }, (_, i) => journal.append(recordOf(i + 1, 200_000))))
+    await journal.close()
+    const before = process.memoryUsage().arrayBuffers
+    const { segments } = await replay(nodeDisk, folder)
+    const after = process.memoryUsage().arrayBuffers
+    for (const { file } of segments) await file.close()
+    removeFolder(dirname(folder))
+    expect(segments.flatMap(({ records }) => records)).toHaveLength(120)
+    // The segment has 24 MB, and was read whole.
+    expect(after - before).toBeLessThan(5_000_000)
+  })
+})
