@@ -13,6 +13,13 @@ export class Random {
     return this.word()
   }
 
+  /** Bytes of any value. */
+  bytes(size: number): Uint8Array<ArrayBuffer> {
+    const words = new Uint32Array(Math.ceil(size / 4))
+    for (let i = 0; i < words.length; i++) words[i] = this.word()
+    return new Uint8Array(words.buffer, 0, size)
+  }
+
   /** A whole number from 0 on and below `end`. */
   below(end: number): number {
     return Math.floor((this.word() / 2 ** 32) * end)
@@ -30,9 +37,9 @@ export class Random {
 
   /** One of some things, of which there is at least one. */
   pick<T>(things: readonly T[]): T {
-    const thing = things[this.below(things.length)]
-    if (thing === undefined) throw new RangeError('there is nothing to choose from')
-    return thing
+    const at = this.below(things.length)
+    for (const [i, thing] of things.entries()) if (i === at) return thing
+    throw new RangeError('there is nothing to choose from')
   }
 
   /** The same things in another order. */

@@ -1,0 +1,228 @@
+/**
+ * Random schedules on the journal alone, over a disk that fails: appends that share writes, segments that are released and
+ * written again, faults, kills, power cuts and flipped bits.
+ *
+ * After each start every record that was acknowledged and not released is there, bit for bit; one that was found missing once
+ * never comes back; and only a flipped bit is damage.
+ */
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { isMcbError } from '../../src/core/errors.ts'
+import { partsOf } from '../../src/journal/format.ts'
+import { Journal } from '../../src/journal/journal.ts'
+import { DamagedJournal, type Found, replay } from '../../src/journal/replay.ts'
+import type { Place, Segment } from '../../src/journal/segment.ts'
+import { type DiskFile, readAll } from '../../src/objects/disk.ts'
+import { FaultyDisk } from '../disk/faulty-disk.ts'
+import { Random } from '../disk/random.ts'
+import { runSchedules, seedsOf } from '../disk/seeds.ts'
+
+const FOLDER = '/data/journal'
+const SCHEDULES = 300
+/** The length of a column that was not sent. */
+const ABSENT = 0xffffffff
+
+// Timers of the journal go by when a schedule says so.
+beforeAll(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+afterAll(() => void vi.useRealTimers())
+
+/** A record that was appended: its number is its chain. */
+interface Sent {
+  readonly id: number
+  readonly draws: Uint8Array<ArrayBuffer>
+  /** Durable for all that the writer knows, or sent with an unknown outcome, or known to be missing. */
+  state: 'acknowledged' | 'unknown' | 'gone'
+  /** True when nobody needs it any more. */
+  isReleased: boolean
+}
+
+class Schedule {
+  readonly random: Random
+  private readonly trace: (line: string) => void
+  private disk: FaultyDisk
+  private readonly sent = new Map<number, Sent>()
+  private journal: Journal | undefined
+  private held: { readonly segment: Segment; readonly sent: Sent }[] = []
+  private readonly withFaults: boolean
+
+  constructor(seed: number) {
+    this.random = new Random(seed)
+    this.trace = process.env.MCB_SEED === undefined ? () => {} : (line) => process.stdout.write(`${line}\n`)
+    this.disk = new FaultyDisk({ seed, folders: ['/data', FOLDER], trace: this.trace })
+    this.withFaults = this.random.chance(0.5)
+  }
+
+  async run(): Promise<void> {
+    const lives = this.random.between(2, 6)
+    for (let life = 0; life < lives; life++) {
+      await this.start()
+      await this.work()
+      await this.end()
+    }
+    await this.start()
+    this.disk.faults.chances = {}
+    await this.journal?.close()
+  }
+
+  /** A start that finds a bit flipped: it reads right, or says what is damaged. */
+  async runFlipped(): Promise<void> {
+    await this.run()
+    const files = this.disk.files().filter((path) => this.disk.bytesOf(path).length > 0)
+    if (files.length === 0) return
+    const path = this.random.pick(files)
+    const bit = this.random.below(this.disk.bytesOf(path).length * 8)
+    this.trace(`flip ${path} ${bit}`)
+    this.disk.flipBit(path, bit)
+    try {
+      await this.open({ isFlipped: true })
+    } catch (error) {
+      if (!(error instanceof DamagedJournal)) throw error
+      expect(error.message).toContain(FOLDER)
+    }
+  }
+
+  /** Starts as often as it takes: a disk that fails may be asked again. */
+  private async start(): Promise<void> {
+    if (this.withFaults && this.random.chance(0.2)) {
+      this.disk.faults.chances = { fail: { read: 0.05, open: 0.05, list: 0.05 } }
+      await replay(this.disk, FOLDER).catch((error) => {
+        if (!(error instanceof Error && 'code' in error)) throw error
+      })
+    }
+    this.disk.faults.chances = {}
+    await this.open({ isFlipped: false })
+    if (this.withFaults) {
+      const [write, open] = [this.random.pick([0, 0.02, 0.2]), this.random.pick([0, 0.1])]
+      this.disk.faults.chances = { shortWrite: this.random.pick([0, 0.3]), fail: { write, open, syncFolder: open } }
+    }
+  }
+
+  private async open({ isFlipped }: { isFlipped: boolean }): Promise<void> {
+    const found = await replay(this.disk, FOLDER)
+    const adopted = await this.compare(found, isFlipped)
+    const journal = new Journal({
+      disk: this.disk,
+      folder: FOLDER,
+      state: found.state,
+      lost: () => {},
+      pressed: (oldest) => this.releaseOf(oldest),
+      segmentBytes: 8 * 1024,
+    })
+    this.held = []
+    for (const { slot, sequence, file, end } of found.segments) {
+      const segment = journal.adopt(slot, sequence, file, end)
+      for (const sent of adopted.get(sequence) ?? []) {
+        segment.hold()
+        this.held.push({ segment, sent })
+      }
+      segment.finish()
+    }
+    this.journal = journal
+  }
+
+  /** The records of each segment, which are among those that were sent. */
+  private async compare(found: Found, isFlipped: boolean): Promise<Map<number, Sent[]>> {
+    const bySequence = new Map<number, Sent[]>()
+    const there = new Set<number>()
+    for (const { sequence, file, records } of found.segments) {
+      const own: Sent[] = []
+      for (const record of records) {
+        const sent = this.sent.get(record.chain)
+        if (sent === undefined) throw new Error(`record ${record.chain} was never sent`)
+        const isWhole = await isSame(file, record.at, record.bytes, record.size, sent)
+        if (!isWhole && !isFlipped) throw new Error(`record ${sent.id} has other bytes`)
+        if (there.has(sent.id)) throw new Error(`record ${sent.id} is there twice`)
+        if (sent.state === 'gone') throw new Error(`record ${sent.id} has come back`)
+        there.add(sent.id)
+        own.push(sent)
+      }
+      bySequence.set(sequence, own)
+    }
+    for (const sent of this.sent.values()) {
+      if (there.has(sent.id)) sent.state = 'acknowledged'
+      else if (sent.state === 'unknown') sent.state = 'gone'
+      else if (sent.state === 'acknowledged' && !sent.isReleased) throw new Error(`record ${sent.id} is lost`)
+    }
+    return bySequence
+  }
+
+  private async work(): Promise<void> {
+    this.disk.power.cutAfter(this.random.pick([this.random.between(1, 20), this.random.between(1, 100), 10_000]))
+    await Promise.race([this.steps(), this.disk.power.gone])
+  }
+
+  private async steps(): Promise<void> {
+    const pending: Promise<void>[] = []
+    const steps = this.random.between(1, 60)
+    for (let step = 0; step < steps; step++) {
+      const choice = this.random.below(10)
+      if (choice < 6) pending.push(this.append())
+      else if (choice < 8) await Promise.all(pending.splice(0))
+      else if (choice < 9) this.releaseSome()
+      else await vi.advanceTimersByTimeAsync(300)
+    }
+    await Promise.all(pending)
+  }
+
+  private async append(): Promise<void> {
+    const id = this.sent.size + 1
+    const size = this.random.pick([this.random.below(40), this.random.below(600), this.random.below(3000), 20_000])
+    const draws = this.random.bytes(size)
+    const sent: Sent = { id, draws, state: 'unknown', isReleased: false }
+    this.sent.set(id, sent)
+    const record = { chain: id, start: id * 7, count: 3, time: id / 3, segments: [draws, null], size }
+    const place = await this.journal?.append(record).catch((error: unknown): Place | undefined => {
+      if (!isMcbError(error, 'storage_unavailable')) throw error
+      this.trace(`refused ${id}`)
+      return undefined
+    })
+    if (place === undefined) return
+    this.trace(`acknowledged ${id} at ${place.at} of ${place.segment.sequence}`)
+    sent.state = 'acknowledged'
+    this.held.push({ segment: place.segment, sent })
+  }
+
+  private releaseOf(oldest: Segment): void {
+    const { held } = this
+    this.held = held.filter(({ segment }) => segment !== oldest)
+    // As a fold, which takes its time.
+    void Promise.resolve().then(() => {
+      for (const { segment, sent } of held) {
+        if (segment !== oldest) continue
+        sent.isReleased = true
+        segment.release()
+      }
+    })
+  }
+
+  private releaseSome(): void {
+    const { held } = this
+    const some = this.random.below(held.length + 1)
+    this.held = held.slice(some)
+    for (const { segment, sent } of held.slice(0, some)) {
+      sent.isReleased = true
+      segment.release()
+    }
+  }
+
+  private async end(): Promise<void> {
+    const isOn = this.disk.power.isOn
+    this.disk.faults.chances = {}
+    if (isOn && this.random.chance(0.4)) await Promise.race([this.journal?.close(), this.disk.power.gone])
+    this.disk = this.random.chance(0.6) ? this.disk.powerCut() : this.disk.killProcess()
+  }
+}
+
+/** True where a record has these draws, in one column of two. */
+async function isSame(file: DiskFile, at: number, bytes: number, size: number, { draws }: Sent): Promise<boolean> {
+  const record = new Uint8Array(bytes)
+  await readAll(file, record, at)
+  const got = partsOf(record, size).draws
+  const lengths = new Uint8Array(Uint32Array.of(draws.length, ABSENT).buffer)
+  return Buffer.compare(got, Buffer.concat([lengths, draws])) === 0
+}
+
+test(`what was acknowledged is there after any of ${SCHEDULES} schedules`, () =>
+  runSchedules(seedsOf(SCHEDULES), (seed) => new Schedule(seed).run()))
+
+test('a bit that is flipped is found', () =>
+  runSchedules(seedsOf(SCHEDULES), (seed) => new Schedule(seed + 1_000_000).runFlipped()))
