@@ -35,7 +35,8 @@ export function sizeOfRecord({ segments, size }: NewRecord): number {
 }
 
 export class Arena {
-  private readonly memory: Bytes = new Uint8Array(GROUP_BYTES)
+  /** Not zeroed: the system gives pages only as they are written, and what is written covers all that is sent. */
+  private readonly memory: Bytes = Buffer.allocUnsafeSlow(GROUP_BYTES)
   private used = GROUP_HEAD
   private waiting: Waiting[] = []
 
