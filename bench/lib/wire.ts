@@ -39,6 +39,7 @@ export class Connection {
 
   send(...parts: readonly Uint8Array[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
+      if (this.socket.destroyed) return reject(new Error('the server has closed the connection'))
       this.resolve = resolve
       this.reject = reject
       this.socket.cork()
