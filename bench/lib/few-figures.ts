@@ -1,7 +1,7 @@
 /** Reads of few bytes from long chains: their cost, and their traffic with the storage thread. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
+import { openFolderStorage } from '../../src/node/storage-thread/folder-storage.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { countHops } from '../../test/support/hops.ts'
 import { atMost, type Figure, fill, newRid, oneConnection, readAll, type Scale } from './figures.ts'
@@ -58,7 +58,7 @@ export async function elementFigure(server: Started, scale: Scale): Promise<Figu
 export async function hopFigures(scale: Scale): Promise<Figure[]> {
   const folder = mkdtempSync('data-bench-')
   const migrations = resolve('migrations')
-  const storage = await openThreadStorage({ path: join(folder, 'bench.sqlite'), migrations })
+  const storage = await openFolderStorage({ path: join(folder, 'bench.sqlite'), migrations })
   const backend = new StoreBackend(storage.openStore('bench'))
   try {
     const figures: Figure[] = []

@@ -13,7 +13,7 @@ import type { Store, StoreObserver } from '../core/store.ts'
 import { StoreBackend } from '../runs/backend.ts'
 import { FileDriver } from '../sql/file.ts'
 import { openOwned } from './owned-database.ts'
-import { openThreadStorage } from './storage-thread/client.ts'
+import { openFolderStorage } from './storage-thread/folder-storage.ts'
 import type { Tally } from './tally.ts'
 
 export const STORAGES = ['sqlite', 'clickhouse', 'memory', 'null'] as const
@@ -51,9 +51,9 @@ export async function openStorage(
   if (kind === 'memory') return { ...keep(() => new MemoryStore(undefined, tally)), ...controlInMemory() }
   if (kind === 'null') return { ...keep(() => new NullStore()), ...controlInMemory() }
   if (kind === 'clickhouse') return openClickHouse(folder, tally)
-  const thread = await openThreadStorage({ path: pathIn(folder), migrations: MIGRATIONS }, notice, tally)
-  const { control, reusable, failed, close } = thread
-  return { ...keep(thread.openStore), control, reusable, failed, close }
+  const opened = await openFolderStorage({ path: pathIn(folder), migrations: MIGRATIONS }, notice, tally)
+  const { control, reusable, failed, close } = opened
+  return { ...keep(opened.openStore), control, reusable, failed, close }
 }
 
 /** Files of the storage in a folder, by their part. */

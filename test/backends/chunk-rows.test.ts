@@ -63,7 +63,7 @@ function makeLarge(withSums: boolean): void {
   }
   for (const { id, count, data, sums } of large) {
     database
-      .prepare('UPDATE chunks SET count = ?, data = ?, sums = ? WHERE id = ?')
+      .prepare('UPDATE chunks SET count = ?, data = ?, sums = ?, sum = NULL WHERE id = ?')
       .run(count, data, withSums ? sums : null, id)
   }
   database.close()

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
+import { openFolderStorage } from '../../src/node/storage-thread/folder-storage.ts'
 import { Tally } from '../../src/node/tally.ts'
 import { FileDriver } from '../../src/sql/file.ts'
 import { figuresIn } from '../support/figures.ts'
@@ -31,7 +31,7 @@ function commitsOf(tally: Tally): number | undefined {
 test('SQLite in its thread, which tells of commits of writes as well', async () => {
   const folder = newFolder()
   const tally = new Tally()
-  const storage = await openThreadStorage(
+  const storage = await openFolderStorage(
     { path: join(folder, 'test.sqlite'), migrations: MIGRATIONS },
     undefined,
     tally,

@@ -3,7 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { encodeRunMeta } from '../../src/core/wire/run-meta.ts'
-import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
+import { openFolderStorage } from '../../src/node/storage-thread/folder-storage.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { FileDriver } from '../../src/sql/file.ts'
 import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
@@ -56,7 +56,7 @@ async function writeOlder(path: string): Promise<void> {
 test('runs of a version before are found by attributes and times, and get names', async () => {
   const path = join(folder, 'mcbackend.sqlite')
   await writeOlder(path)
-  const storage = await openThreadStorage({ path, migrations: MIGRATIONS })
+  const storage = await openFolderStorage({ path, migrations: MIGRATIONS })
   try {
     const backend = new StoreBackend(storage.openStore('lab'))
     const ridsOf = async (query: Parameters<StoreBackend['listRuns']>[0]) => {

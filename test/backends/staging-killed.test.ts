@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { stagedBytes } from '../../src/core/staging.ts'
-import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
+import { openFolderStorage } from '../../src/node/storage-thread/folder-storage.ts'
 import { objectAt, pathAt } from '../support/staged-pattern.ts'
 import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
 
@@ -32,7 +32,7 @@ test.each([1, 60, 400])(
     const path = join(folder, 'killed.sqlite')
     try {
       const said = await acknowledged(path, least)
-      const storage = await openThreadStorage({ path, migrations: MIGRATIONS })
+      const storage = await openFolderStorage({ path, migrations: MIGRATIONS })
       const store = storage.openStore('local')
       const listed = await store.listStaged('r', '')
       const found = await store.staged(

@@ -1,10 +1,10 @@
 /** A process that stages objects in the SQLite file of its first argument until it is killed, and says which were acknowledged. */
-import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
+import { openFolderStorage } from '../../src/node/storage-thread/folder-storage.ts'
 import { objectAt, pathAt } from './staged-pattern.ts'
 import { MIGRATIONS } from './storage.ts'
 
 const [path = ''] = process.argv.slice(2)
-const storage = await openThreadStorage({ path, migrations: MIGRATIONS })
+const storage = await openFolderStorage({ path, migrations: MIGRATIONS })
 const store = storage.openStore('local')
 let next = 0
 const lane = async () => {

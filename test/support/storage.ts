@@ -7,7 +7,7 @@ import Database from 'better-sqlite3'
 import { SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import type { Store } from '../../src/core/store.ts'
-import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
+import { openFolderStorage } from '../../src/node/storage-thread/folder-storage.ts'
 import { FileDriver } from '../../src/sql/file.ts'
 
 export const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
@@ -43,7 +43,7 @@ export function openFile(): TestStorage {
 export async function openThread(): Promise<TestStorage> {
   const folder = newFolder()
   const path = join(folder, 'test.sqlite')
-  const storage = await openThreadStorage({ path, migrations: MIGRATIONS })
+  const storage = await openFolderStorage({ path, migrations: MIGRATIONS })
   const close = async () => {
     await storage.close()
     removeFolder(folder)

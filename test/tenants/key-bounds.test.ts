@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { SqlControl } from '../../src/access/sql/sql-control.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
+import { openFolderStorage } from '../../src/node/storage-thread/folder-storage.ts'
 import { FileDriver } from '../../src/sql/file.ts'
 import { expectProblem, jsonOf } from '../http/api.ts'
 import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
@@ -15,7 +15,7 @@ const driver = new FileDriver({ path: ':memory:', migrations: MIGRATIONS })
 keyBounds({ name: 'SQLite', open: () => new SqlControl(driver) })
 
 const folder = newFolder()
-const thread = await openThreadStorage({ path: join(folder, 'test.sqlite'), migrations: MIGRATIONS })
+const thread = await openFolderStorage({ path: join(folder, 'test.sqlite'), migrations: MIGRATIONS })
 keyBounds({ name: 'the storage thread', open: () => thread.control })
 afterAll(async () => {
   await thread.close()

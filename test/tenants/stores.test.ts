@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { NullStore } from '../../src/backends/null.ts'
 import type { OpenStore, Store } from '../../src/core/store.ts'
-import { openThreadStorage } from '../../src/node/storage-thread/client.ts'
+import { openFolderStorage } from '../../src/node/storage-thread/folder-storage.ts'
 import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
 import { tenantStores } from './stores.ts'
 
@@ -49,7 +49,7 @@ tenantStores({
   open: async () => {
     const folder = newFolder()
     const path = `${folder}/test.sqlite`
-    const storage = await openThreadStorage({ path, migrations: MIGRATIONS })
+    const storage = await openFolderStorage({ path, migrations: MIGRATIONS })
     const database = new Database(path, { readonly: true })
     const own = database.prepare<[string], { n: number }>(ROWS)
     const orphans = database.prepare<[], { n: number }>(ORPHANS)

@@ -10,9 +10,9 @@ import type { Program, Statement } from '../../sql/program.ts'
 import { repeatedIn, requireSamePage } from '../repeated.ts'
 import { type ChainRow, requireChain, TAIL_SLOTS } from './chain.ts'
 import { tailSum } from './checksum.ts'
-import { foldStatements } from './fold.ts'
+import { planFold, tailOf } from './fold.ts'
 import { readPage } from './read.ts'
-import { TOUCH_MS } from './run-list.ts'
+import { minuteOf } from './run-list.ts'
 import { touchRun } from './runs.ts'
 import { packTail } from './tail.ts'
 
@@ -53,10 +53,6 @@ export function* appendBatch(
   return { length: end, added: end - chain.length }
 }
 
-function minuteOf(time: number): number {
-  return Math.floor(time / TOUCH_MS)
-}
-
 /** Compares a batch with the iterations of it that are stored already. */
 function* requireEqual(chain: ChainRow, schema: Schema, batch: Batch, to: number): Program<void> {
   const question = repeatedIn(schema, batch, to)
@@ -85,9 +81,10 @@ function* placeBlocks(
   const size = blocks.reduce((n, b) => n + (b.data?.length ?? 0), 0)
   const isFull = chain.tailRows >= TAIL_ROWS || chain.tailBytes + size > TAIL_BYTES || end - chain.folded > TAIL_DRAWS
   if (size >= STRAIGHT_BYTES || isFull) {
-    const { statements, bytes, scratch } = yield* foldStatements(chain, schema, blocks)
+    const tail = yield* tailOf(chain, schema.columns.length)
+    const { statements, bytes, scratch } = yield* planFold(chain, schema, tail, blocks)
     const update = updateChain(chain, { length: end, folded: end, tailRows: 0, tailBytes: 0, bytes }, now)
-    return { statements: [...statements, update], scratch }
+    return { statements: [...statements(), update], scratch }
   }
   const data = packTail(
     blocks.map((b) => b.data),

@@ -4,6 +4,7 @@ import { numberIn, type Program, type Row, type Statement } from '../../sql/prog
 
 export interface ChainRow {
   readonly id: number
+  readonly runId: number
   readonly length: number
   readonly folded: number
   readonly tailRows: number
@@ -11,6 +12,9 @@ export interface ChainRow {
   /** Bytes of the chain's rows in all tables. */
   readonly bytes: number
   readonly updatedAt: number
+  /** Number of the newest object, and the bytes of it that chunks have; 0 before the first. */
+  readonly object: number
+  readonly objectEnd: number
 }
 
 /** Places in a chain's tail; see the table `tail`. */
@@ -18,20 +22,33 @@ export const TAIL_SLOTS = 4096
 
 /** No join with `runs`: the chains of a hidden run have negative numbers. */
 const CHAIN_SQL =
-  'SELECT id, length, folded, tail_rows, tail_bytes, bytes, updated_at FROM chains WHERE run_id = ? AND number = ?'
+  'SELECT id, run_id, length, folded, tail_rows, tail_bytes, bytes, updated_at, object, object_end FROM chains '
 
 export function* findChain(runId: number, chain: number): Program<ChainRow | undefined> {
-  const [rows] = yield { reads: [{ sql: CHAIN_SQL, params: [runId, chain] }] }
+  const [rows] = yield { reads: [{ sql: `${CHAIN_SQL}WHERE run_id = ? AND number = ?`, params: [runId, chain] }] }
+  return rows?.[0] && chainIn(rows[0])
+}
+
+/** The chain with an id. @throws McbError `run_not_found` when it went with its run */
+export function* chainOfId(id: number): Program<ChainRow> {
+  const [rows] = yield { reads: [{ sql: `${CHAIN_SQL}WHERE id = ? AND number >= 0`, params: [id] }] }
   const row = rows?.[0]
-  if (row === undefined) return undefined
+  if (row === undefined) throw new McbError('run_not_found', 'the run was deleted')
+  return chainIn(row)
+}
+
+function chainIn(row: Row): ChainRow {
   return {
     id: numberIn(row, 'id'),
+    runId: numberIn(row, 'run_id'),
     length: numberIn(row, 'length'),
     folded: numberIn(row, 'folded'),
     tailRows: numberIn(row, 'tail_rows'),
     tailBytes: numberIn(row, 'tail_bytes'),
     bytes: numberIn(row, 'bytes'),
     updatedAt: numberIn(row, 'updated_at'),
+    object: numberIn(row, 'object'),
+    objectEnd: numberIn(row, 'object_end'),
   }
 }
 

@@ -20,43 +20,71 @@ import {
   weightOf,
 } from '../../core/draws/segment.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
-import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement, textIn } from '../../sql/program.ts'
+import { sumsOf, sumsSize } from '../../objects/checksum.ts'
+import {
+  bytesIn,
+  numberIn,
+  type Param,
+  type Program,
+  type Row,
+  StaleRead,
+  type Statement,
+  textIn,
+} from '../../sql/program.ts'
 import { fixedWeight } from '../stretches.ts'
 import { type ChainRow, TAIL_SLOTS, tailRowsOf } from './chain.ts'
-import { DAMAGED_SUMS, isIntact, isTailIntact, sumsOf, sumsSize } from './checksum.ts'
-import { CHUNK_BYTES } from './chunks.ts'
+import { DAMAGED_SUMS, isIntact, isTailIntact } from './checksum.ts'
+import { CHUNK_BYTES, chunkSum } from './chunks.ts'
 import { segmentsIn } from './tail.ts'
 
 /** A chunk of this weight, in bytes, is not joined any more. */
-const GROWN_BYTES = 64 * 1024
+export const GROWN_BYTES = 64 * 1024
 /**
  * Absent draws among sent ones are written as fill, so that they do not split a chunk, up to this many bytes more than
  * were sent.
  */
 const FILL_BYTES = 64 * 1024
-/** D1 takes 100 parameters a statement. */
-const ROWS_PER_INSERT = 14
+/** D1 takes 100 parameters a statement, and a row has eight; those of rows whose data lies in an object are on no D1. */
+const ROWS_PER_INSERT = 12
+const PLACED_PER_INSERT = 64
 const BYTES_PER_INSERT = 1024 * 1024
 
 /** A trailing small chunk: its draws and bytes; -1 bytes when it holds absent draws only. */
 type Level = [count: number, bytes: number]
 
 /** Consecutive draws of one column on their way into chunks. */
-interface Fragment {
+export interface Fragment {
   readonly count: number
   readonly data: Segment
   /** True when the data is not as it was written. */
   readonly damaged?: true
 }
 
-interface NewChunk {
+export interface NewChunk {
   readonly column: number
   readonly start: number
   readonly count: number
   readonly part: number
   readonly data: Segment
   readonly damaged?: true
+  /** Where the data lies in an object, if it does. */
+  place?: { readonly object: number; readonly at: number }
 }
+
+/** The tail of a chain, which a fold takes whole. */
+export interface Tail {
+  /** For each batch the fragment of each column. */
+  readonly batches: readonly (readonly Fragment[])[]
+  /** Memory that is free when the fold is done. */
+  readonly scratch: readonly Bytes[]
+  /** Bytes that count as the chain's. */
+  readonly bytes: number
+  /** Statements that remove it. */
+  readonly removal: readonly Statement[]
+}
+
+/** Weight, in bytes, of one chunk of a column at most. */
+export type MostBytes = (spec: ColumnSpec) => number
 
 /** The fold of one column: its chunks from `from` on give way to new ones. */
 interface ColumnFold {
@@ -72,20 +100,27 @@ interface ColumnFold {
 }
 
 export interface Fold {
-  readonly statements: Statement[]
+  readonly chunks: readonly NewChunk[]
+  /** Statements that put the chunks, as they are placed now, instead of the tail and of those that they are joined with. */
+  readonly statements: () => Statement[]
   /** Growth of the chain's rows, in bytes; negative when they shrink. */
   readonly bytes: number
   /** Memory that is free when the statements have been carried out. */
   readonly scratch: readonly Bytes[]
 }
 
-/** Folds the tail of `chain` and, behind it, the blocks of `batch`: gives the statements for it. */
-export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly Block[]): Program<Fold> {
-  const { tailRows, levels, levelsText } = yield* readTail(chain)
-  const scratch = tailRows.map((row) => bytesIn(row, 'data'))
-  const tail = tailRows.map((row) => tailFragments(row, schema.columns.length))
+/** Plans a fold of the tail of `chain` and, behind it, the blocks of `batch`. */
+export function* planFold(
+  chain: ChainRow,
+  schema: Schema,
+  tail: Tail,
+  batch: readonly Block[],
+  most: MostBytes = () => CHUNK_BYTES,
+): Program<Fold> {
+  const { levels, levelsText } = yield* readLevels(chain)
+  const scratch = [...tail.scratch]
   const planned = schema.columns.map((spec) => {
-    const fragments = tail.flatMap((row) => row[spec.index] ?? [])
+    const fragments = tail.batches.flatMap((row) => row[spec.index] ?? [])
     const last = batch[spec.index]
     if (last !== undefined) fragments.push(last)
     return planColumn(spec, gather(spec, fragments, scratch), levels[spec.index] ?? [], chain.folded)
@@ -96,38 +131,49 @@ export function* foldStatements(chain: ChainRow, schema: Schema, batch: readonly
     damaged.has(fold.spec.index) ? planColumn(fold.spec, fold.fragments, [], chain.folded) : fold,
   )
   const chunks: NewChunk[] = []
-  const nextLevels = folds.map((fold) => finishColumn(fold, old.get(fold.spec.index) ?? [], chunks, scratch))
+  const nextLevels = folds.map((fold) => finishColumn(fold, old.get(fold.spec.index) ?? [], chunks, scratch, most))
   const nextText = JSON.stringify(nextLevels)
   const replaced = folds.flatMap(({ spec, kept, joined }) =>
     joined > 0 ? (levels[spec.index] ?? []).slice(kept.length) : [],
   )
-  const before =
-    levelsText.length +
-    replaced.reduce((n, [, bytes]) => n + rowBytes(Math.max(0, bytes)), 0) +
-    tailRows.reduce((n, row) => n + ROW_BYTES + bytesIn(row, 'data').length, 0)
+  const before = levelsText.length + replaced.reduce((n, [, bytes]) => n + rowBytes(Math.max(0, bytes)), 0) + tail.bytes
   const behind = nextText.length + chunks.reduce((n, { data }) => n + rowBytes(data?.length ?? 0), 0)
-  const statements = [
+  const statements = () => [
     ...deleteJoined(chain, folds),
     ...insertChunks(chain, chunks),
-    ...(chain.tailRows > 0 ? [deleteTail(chain)] : []),
+    ...tail.removal,
     {
       sql: 'INSERT INTO levels (chain_id, levels) VALUES (?, ?) ON CONFLICT (chain_id) DO UPDATE SET levels = excluded.levels',
       params: [chain.id, nextText],
     },
   ]
   for (const fragments of old.values()) for (const { data } of fragments) if (data !== null) scratch.push(data)
-  return { statements, bytes: behind - before, scratch }
+  return { chunks, statements, bytes: behind - before, scratch }
 }
 
 function rowBytes(data: number): number {
   return ROW_BYTES + data + sumsSize(data)
 }
 
-/** The fragment of each column in a row of the tail. */
-function tailFragments(row: Row, columns: number): Fragment[] {
-  const count = numberIn(row, 'count')
-  const data = bytesIn(row, 'data')
-  if (isTailIntact(row, data)) return segmentsIn(data, columns).map((segment) => ({ count, data: segment }))
+/** The tail that lies in the table of this name. */
+export function* tailOf(chain: ChainRow, columns: number): Program<Tail> {
+  const [rows = []] = yield { reads: [tailRowsOf(chain, chain.folded, chain.length)] }
+  if (rows.length !== chain.tailRows) throw new StaleRead('the tail was folded meanwhile')
+  const scratch = rows.map((row) => bytesIn(row, 'data'))
+  return {
+    batches: rows.map((row) => {
+      const data = bytesIn(row, 'data')
+      return fragmentsIn(data, numberIn(row, 'count'), columns, isTailIntact(row, data))
+    }),
+    scratch,
+    bytes: scratch.reduce((n, { length }) => n + ROW_BYTES + length, 0),
+    removal: rows.length > 0 ? [deleteTail(chain)] : [],
+  }
+}
+
+/** The fragment of each column in the draws of a batch, packed as in tail.ts. */
+export function fragmentsIn(data: Bytes, count: number, columns: number, isIntact: boolean): Fragment[] {
+  if (isIntact) return segmentsIn(data, columns).map((segment) => ({ count, data: segment }))
   // All of it is kept once, so that it can be looked at later.
   return Array.from({ length: columns }, (_, i) => ({
     count,
@@ -136,17 +182,11 @@ function tailFragments(row: Row, columns: number): Fragment[] {
   }))
 }
 
-function* readTail(chain: ChainRow): Program<{ tailRows: readonly Row[]; levels: Level[][]; levelsText: string }> {
-  const [tailRows = [], levelRows = []] = yield {
-    reads: [
-      tailRowsOf(chain, chain.folded, chain.length),
-      { sql: 'SELECT levels FROM levels WHERE chain_id = ?', params: [chain.id] },
-    ],
-  }
-  if (tailRows.length !== chain.tailRows) throw new StaleRead('the tail was folded meanwhile')
-  const [row] = levelRows
+function* readLevels(chain: ChainRow): Program<{ levels: Level[][]; levelsText: string }> {
+  const [rows = []] = yield { reads: [{ sql: 'SELECT levels FROM levels WHERE chain_id = ?', params: [chain.id] }] }
+  const [row] = rows
   const levelsText = row === undefined ? '' : textIn(row, 'levels')
-  return { tailRows, levels: levelsText === '' ? [] : JSON.parse(levelsText), levelsText }
+  return { levels: levelsText === '' ? [] : JSON.parse(levelsText), levelsText }
 }
 
 /**
@@ -242,12 +282,12 @@ function* readJoined(
   const old = new Map<number, Fragment[]>()
   const damaged = new Set<number>()
   if (!folds.some((f) => f.joinsData)) return { old, damaged }
-  const sql = `SELECT k.col, k.start, k.count, k.data, k.sums ${JOINED} ORDER BY k.col, k.start`
+  const sql = `SELECT k.col, k.start, k.part, k.count, k.data, k.sums, k.sum ${JOINED} ORDER BY k.col, k.start`
   const [rows = []] = yield { reads: [{ sql, params: [joinedPairs(folds, chain.folded, true), chain.id] }] }
   for (const row of rows) {
     const column = numberIn(row, 'col')
     const data = bytesIn(row, 'data')
-    if (!isIntact(row, data)) damaged.add(column)
+    if (!isIntact(row, data) || !isRowIntact(chain.id, row)) damaged.add(column)
     const fragments = old.get(column) ?? []
     fragments.push({ count: numberIn(row, 'count'), data })
     old.set(column, fragments)
@@ -261,15 +301,29 @@ function* readJoined(
   return { old, damaged }
 }
 
+/** True when the row of a chunk that holds its data says what was written. */
+function isRowIntact(chainId: number, row: Row): boolean {
+  const [column, start, part, count] = ['col', 'start', 'part', 'count'].map((name) => numberIn(row, name))
+  if (column === undefined || start === undefined || part === undefined || count === undefined) return false
+  return row.sum === null || row.sum === chunkSum(chainId, { column, start, part, count, data: null })
+}
+
 /** Adds the chunks of a column to `chunks` and returns its new levels. */
-function finishColumn(fold: ColumnFold, old: readonly Fragment[], chunks: NewChunk[], scratch: Bytes[]): Level[] {
+function finishColumn(
+  fold: ColumnFold,
+  old: readonly Fragment[],
+  chunks: NewChunk[],
+  scratch: Bytes[],
+  most: MostBytes,
+): Level[] {
   const [first, ...rest] = fold.fragments
   if (first === undefined) return fold.kept
   let start = fold.from
   let levels = fold.kept
   for (const fragment of [joinedHead(fold, old, first, scratch), ...rest]) {
-    for (const part of split(fold.spec, fragment)) {
-      addRows(chunks, fold.spec.index, start, part)
+    const bytes = most(fold.spec)
+    for (const part of split(fold.spec, fragment, bytes)) {
+      addRows(chunks, fold.spec.index, start, part, bytes)
       start += part.count
       levels = part.damaged ? [] : withLevel(levels, [part.count, part.data?.length ?? -1])
     }
@@ -303,12 +357,12 @@ function withData(fragments: readonly Fragment[]): { count: number; data: Bytes 
 }
 
 /** Cuts a fragment so that no part but a single draw exceeds a row, in bytes or in draws. */
-function split(spec: ColumnSpec, fragment: Fragment): Fragment[] {
+function split(spec: ColumnSpec, fragment: Fragment, most: number): Fragment[] {
   const { count, data } = fragment
-  if (fragment.damaged || count === 1 || weightOf(count, data?.length ?? 0) <= CHUNK_BYTES) return [fragment]
+  if (fragment.damaged || count === 1 || weightOf(count, data?.length ?? 0) <= most) return [fragment]
   const fixed = data === null ? 1 : fixedWeight(spec)
   if (fixed > 0) {
-    const each = Math.max(1, Math.floor(CHUNK_BYTES / fixed))
+    const each = Math.max(1, Math.floor(most / fixed))
     const parts: Fragment[] = []
     for (let from = 0; from < count; from += each) {
       const to = Math.min(count, from + each)
@@ -316,17 +370,23 @@ function split(spec: ColumnSpec, fragment: Fragment): Fragment[] {
     }
     return parts
   }
-  return data === null ? [fragment] : [...cutSegment(spec, data, count, CHUNK_BYTES)]
+  return data === null ? [fragment] : [...cutSegment(spec, data, count, most)]
 }
 
 /** One row, or several when a single draw exceeds a row. */
-function addRows(chunks: NewChunk[], column: number, start: number, { count, data, damaged }: Fragment): void {
+function addRows(
+  chunks: NewChunk[],
+  column: number,
+  start: number,
+  { count, data, damaged }: Fragment,
+  most: number,
+): void {
   const add = (part: number, bytes: Segment) =>
     chunks.push({ column, start, count, part, data: bytes, ...(damaged && { damaged }) })
-  if (data === null || data.length <= CHUNK_BYTES) add(0, data)
+  if (data === null || data.length <= most) add(0, data)
   else {
-    for (let offset = 0, part = 0; offset < data.length; offset += CHUNK_BYTES, part++) {
-      add(part, data.subarray(offset, offset + CHUNK_BYTES))
+    for (let offset = 0, part = 0; offset < data.length; offset += most, part++) {
+      add(part, data.subarray(offset, offset + most))
     }
   }
 }
@@ -343,18 +403,44 @@ function deleteTail(chain: ChainRow): Statement {
 }
 
 function insertChunks(chain: ChainRow, chunks: readonly NewChunk[]): Statement[] {
+  const held = chunks.filter(({ place }) => place === undefined)
+  const placed = chunks.filter(({ place }) => place !== undefined)
+  return [
+    ...insertRows(chain, held, ROWS_PER_INSERT, {
+      columns: ['data', 'sums', 'sum'],
+      cells: (c) => [c.data, sumsIn(c), chunkSum(chain.id, c)],
+    }),
+    ...insertRows(chain, placed, PLACED_PER_INSERT, {
+      columns: ['object', 'at', 'size', 'sums', 'sum'],
+      cells: (c) => [c.place?.object ?? 0, c.place?.at ?? 0, c.data?.length ?? 0, sumsIn(c), chunkSum(chain.id, c)],
+    }),
+  ]
+}
+
+/** Columns of a row behind those of its key, and what a chunk has in them. */
+interface RowForm {
+  readonly columns: readonly string[]
+  readonly cells: (chunk: NewChunk) => Param[]
+}
+
+function insertRows(
+  chain: ChainRow,
+  chunks: readonly NewChunk[],
+  most: number,
+  { columns, cells }: RowForm,
+): Statement[] {
   const statements: Statement[] = []
   let rows: NewChunk[] = []
   let bytes = 0
+  const row = `(${'?, '.repeat(5 + columns.length).slice(0, -2)})`
   const flush = () => {
     if (rows.length === 0) return
     const inserted = rows
-    const values = rows.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')
     statements.push({
-      sql: `INSERT INTO chunks (chain_id, col, start, part, count, data, sums) VALUES ${values}`,
+      sql: `INSERT INTO chunks (chain_id, col, start, part, count, ${columns.join(', ')}) VALUES ${rows.map(() => row).join(', ')}`,
       // Just before the bytes are read once more, so that they are in the processor's cache then.
       get params() {
-        return inserted.flatMap((c) => [chain.id, c.column, c.start, c.part, c.count, c.data, sumsIn(c)])
+        return inserted.flatMap((c) => [chain.id, c.column, c.start, c.part, c.count, ...cells(c)])
       },
     })
     rows = []
@@ -363,7 +449,7 @@ function insertChunks(chain: ChainRow, chunks: readonly NewChunk[]): Statement[]
   for (const chunk of chunks) {
     rows.push(chunk)
     bytes += chunk.data?.length ?? 0
-    if (rows.length === ROWS_PER_INSERT || bytes >= BYTES_PER_INSERT) flush()
+    if (rows.length === most || bytes >= BYTES_PER_INSERT) flush()
   }
   flush()
   return statements

@@ -4,11 +4,12 @@ import type { Block } from '../../core/draws/segment.ts'
 import { type ResolvedSlice, rangeOf, resolveSlice, subSlice } from '../../core/draws/slice.ts'
 import type { Wanted } from '../../core/draws/take.ts'
 import type { Question, ReadCursor, ReadPage, Stretch } from '../../core/store.ts'
-import { bytesIn, numberIn, type Program, type Row, StaleRead, type Statement } from '../../sql/program.ts'
+import { BLOCK_BYTES } from '../../objects/checksum.ts'
+import { bytesIn, numberIn, type Program, type Row, StaleRead } from '../../sql/program.ts'
 import { answeredWeight, countOf, fixedWeight, nextCursor, stretchesOf, wantedAt } from '../stretches.ts'
 import { type ChainRow, tailRowsOf } from './chain.ts'
-import { BLOCK_BYTES, DamagedData, isTailIntact } from './checksum.ts'
-import { CHUNK_BYTES, chunksOf, type Span, varyingChunksOf } from './chunks.ts'
+import { DamagedData, isTailIntact } from './checksum.ts'
+import { CHUNK_BYTES, type ChunkRead, chunksOf, type Span, varyingChunksOf } from './chunks.ts'
 import { offsetsIn, segmentAt } from './tail.ts'
 
 /** Weight that one page of an answer aims at, in bytes. */
@@ -31,27 +32,55 @@ interface ColumnPlan {
   readonly part: ResolvedSlice
 }
 
+/** What of a chain a plan looks at. */
+export type Planned = Pick<ChainRow, 'length' | 'folded' | 'bytes'>
+
+/** A page of an answer before it is read. */
+export interface PagePlan {
+  readonly question: Question
+  readonly cursor: ReadCursor
+  readonly slice: ResolvedSlice
+  readonly columns: readonly ColumnPlan[]
+}
+
+/** Spans of chunks, of columns whose draws have the same size and of others, and the most chunks of each of the latter. */
+export interface ChunkSpans {
+  readonly fixed: readonly Span[]
+  readonly varying: readonly Span[]
+  readonly most: number
+}
+
 /** One page of an answer; see `Store.read`. */
 export function* readPage(chain: ChainRow, schema: Schema, question: Question, cursor: ReadCursor): Program<ReadPage> {
-  const slice = resolveSlice(question.slice, cursor.moment.length)
-  if (slice.count === 0 || question.columns.length === 0) return { stretches: [] }
-  const plans = planPage(chain, schema, question, slice, cursor)
-  const found = yield* blocksOf(chain, schema, plans)
+  const plan = planPage(chain, schema, question, cursor)
+  if (plan.columns.length === 0) return { stretches: [] }
+  return pageOf(plan, yield* blocksOf(chain, schema, plan))
+}
+
+/** The page of a plan from the blocks of its columns, which rise. */
+export function pageOf({ question, cursor, slice, columns }: PagePlan, found: readonly (readonly Block[])[]): ReadPage {
   const stretches: Stretch[] = []
-  for (const [i, { position, wanted }] of plans.entries()) {
+  for (const [i, { position, wanted }] of columns.entries()) {
     const own = stretchesOf(position, wanted, found[i] ?? [])
     const got = countOf(own)
     if (got === 0) throw new StaleRead('neither chunks nor tail hold the next draws')
     stretches.push(...own)
     const done = slice.count - wanted.slice.count + got
-    const isLast = i === plans.length - 1
+    const isLast = i === columns.length - 1
     if (isLast || done < slice.count) return { stretches, ...nextCursor(question, cursor, position, done, slice.count) }
   }
   return { stretches }
 }
 
-function planPage(
-  chain: ChainRow,
+/** Plans a page; without columns where nothing is left. */
+export function planPage(chain: Planned, schema: Schema, question: Question, cursor: ReadCursor): PagePlan {
+  const slice = resolveSlice(question.slice, cursor.moment.length)
+  const isEmpty = slice.count === 0 || question.columns.length === 0
+  return { question, cursor, slice, columns: isEmpty ? [] : columnsOf(chain, schema, question, slice, cursor) }
+}
+
+function columnsOf(
+  chain: Planned,
   schema: Schema,
   question: Question,
   slice: ResolvedSlice,
@@ -76,7 +105,7 @@ function planPage(
 }
 
 /** Draws of a column that fit into a page, bytes of the answer that they are, and bytes that must be read for them. */
-function costOf(chain: ChainRow, wanted: Wanted): { count: number; answered: number; read: number } {
+function costOf(chain: Planned, wanted: Wanted): { count: number; answered: number; read: number } {
   const { spec, slice } = wanted
   const isInChunks = rangeOf(slice).from < chain.folded
   const fixed = fixedWeight(spec)
@@ -104,30 +133,59 @@ function isSparse({ spec, slice }: Wanted): boolean {
 }
 
 /** The blocks of each plan's column, rising. */
-function* blocksOf(chain: ChainRow, schema: Schema, plans: readonly ColumnPlan[]): Program<Block[][]> {
-  const found: Block[][] = plans.map(() => [])
-  const specs = plans.map(({ wanted }) => wanted.spec)
-  const fixed = plans.flatMap((plan, i) => (fixedWeight(plan.wanted.spec) > 0 ? spansOf(plan, i, chain.folded) : []))
-  const varying = plans.flatMap((plan, i) => (fixedWeight(plan.wanted.spec) > 0 ? [] : spansOf(plan, i, chain.folded)))
-  const reads: Statement[] = []
-  const collect = (place: number, block: Block) => found[place]?.push(block)
-  const chunks = [
-    ...(fixed.length > 0 ? [chunksOf(chain.id, fixed, specs)] : []),
-    ...(varying.length > 0
-      ? [varyingChunksOf(chain.id, varying, specs, Math.max(1, Math.floor(VARYING_CHUNKS / varying.length)))]
-      : []),
-  ]
-  for (const { statement } of chunks) reads.push(statement)
-  const ends = plans.map((plan) => rangeOf(fixedWeight(plan.wanted.spec) > 0 ? plan.part : plan.wanted.slice))
-  const from = Math.max(chain.folded, Math.min(...ends.map((range) => range.from)))
-  const to = Math.max(...ends.map((range) => range.to))
-  const isInTail = to > chain.folded
-  if (isInTail) reads.push(tailRowsOf(chain, from, to, requireIntactTail))
+function* blocksOf(chain: ChainRow, schema: Schema, plan: PagePlan): Program<Block[][]> {
+  const found: Block[][] = plan.columns.map(() => [])
+  const specs = plan.columns.map(({ wanted }) => wanted.spec)
+  const near = (place: number, block: Block) => void found[place]?.push(block)
+  const far = () => {
+    throw new Error('a chunk of this chain lies in an object, and no objects are at hand')
+  }
+  const chunks = chunkReads(chain.id, chunkSpans(plan, chain.folded), specs)
+  const tail = tailRange(plan, chain.folded)
+  const reads = chunks.map(({ statement }) => statement)
+  if (tail !== undefined) reads.push(tailRowsOf(chain, tail.from, tail.to, requireIntactTail))
   const rows = yield { reads }
-  for (const [i, { blocks }] of chunks.entries()) blocks(rows[i] ?? [], collect)
-  if (isInTail) addTail(rows[chunks.length] ?? [], schema.columns.length, specs, collect)
+  for (const [i, { blocks }] of chunks.entries()) blocks(rows[i] ?? [], { near, far })
+  if (tail !== undefined) addTail(rows[chunks.length] ?? [], schema.columns.length, specs, near)
   for (const blocks of found) blocks.sort((a, b) => a.start - b.start)
   return found
+}
+
+/** Chunks that a page needs; `folded` iterations lie in chunks. */
+export function chunkSpans({ columns }: PagePlan, folded: number): ChunkSpans {
+  const spans = columns.map((plan, place) => ({ isFixed: isFixed(plan), spans: spansOf(plan, place, folded) }))
+  const varying = spans.flatMap((own) => (own.isFixed ? [] : own.spans))
+  return {
+    fixed: spans.flatMap((own) => (own.isFixed ? own.spans : [])),
+    varying,
+    most: Math.max(1, Math.floor(VARYING_CHUNKS / Math.max(1, varying.length))),
+  }
+}
+
+export function chunkReads(
+  chainId: number,
+  { fixed, varying, most }: ChunkSpans,
+  specs: readonly ColumnSpec[],
+): ChunkRead[] {
+  return [
+    ...(fixed.length > 0 ? [chunksOf(chainId, fixed, specs)] : []),
+    ...(varying.length > 0 ? [varyingChunksOf(chainId, varying, specs, most)] : []),
+  ]
+}
+
+/** Iterations of the tail that a page needs; undefined when it needs none. */
+export function tailRange(
+  { columns }: PagePlan,
+  folded: number,
+): { readonly from: number; readonly to: number } | undefined {
+  const ends = columns.map((plan) => rangeOf(isFixed(plan) ? plan.part : plan.wanted.slice))
+  const from = Math.max(folded, Math.min(...ends.map((range) => range.from)))
+  const to = Math.max(...ends.map((range) => range.to))
+  return to > folded ? { from, to } : undefined
+}
+
+function isFixed({ wanted }: ColumnPlan): boolean {
+  return fixedWeight(wanted.spec) > 0
 }
 
 /** The iterations whose chunks are read for a plan, and those of them that are wanted. */
@@ -154,7 +212,7 @@ function spansOf({ wanted, part }: ColumnPlan, place: number, folded: number): S
       from,
       to: Math.min(to, folded),
       low: isFalling ? rest.from : from,
-      high: isFalling ? to : rest.to,
+      high: Math.min(folded, isFalling ? to : rest.to),
     },
   ]
 }

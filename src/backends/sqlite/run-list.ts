@@ -21,7 +21,12 @@ export interface ListTables {
 }
 
 /** Milliseconds by which the cheap time of a last write may lie before the exact one. */
-export const TOUCH_MS = 60_000
+const TOUCH_MS = 60_000
+
+/** The minute of a time: the row of a run is in an index, and moves with the first append of a chain in each. */
+export function minuteOf(time: number): number {
+  return Math.floor(time / TOUCH_MS)
+}
 
 /** The runs behind `before`, by one statement. */
 export function* pageOfRuns(tenant: string, query: ListQuery, tables: ListTables): Program<ListPage> {

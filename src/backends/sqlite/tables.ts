@@ -63,7 +63,13 @@ export const terms = sqliteTable(
 /** The registered RunMeta, in parts. */
 export const runMeta = sqliteTable(
   'run_meta',
-  { runId: integer('run_id').notNull(), part: integer().notNull(), data: blob() },
+  {
+    runId: integer('run_id').notNull(),
+    part: integer().notNull(),
+    data: blob(),
+    /** Checksum of the row; null in rows of versions before. */
+    sum: integer(),
+  },
   (t) => [primaryKey({ columns: [t.runId, t.part] })],
 )
 
@@ -83,6 +89,11 @@ export const chains = sqliteTable(
     /** Bytes of the chain's rows in the other tables, and 100 more for each row. */
     bytes: integer().notNull().default(0),
     updatedAt: integer('updated_at').notNull(),
+    /** Number of the chain's newest object, and the bytes of it that rows of `chunks` name; 0 before the first. */
+    object: integer().notNull().default(0),
+    objectEnd: integer('object_end').notNull().default(0),
+    /** Checksum of the row; null in rows of versions before. */
+    sum: integer(),
   },
   (t) => [uniqueIndex('chains_by_number').on(t.runId, t.number)],
 )
@@ -97,7 +108,9 @@ export const tail = sqliteTable('tail', {
   sum: integer(),
 })
 
-/** `data` is null for draws that were never sent (absent sampler stats). */
+/**
+ * Draws of one column: in `data`, or in an object of the chain. Without both they were never sent (absent sampler stats).
+ */
 export const chunks = sqliteTable(
   'chunks',
   {
@@ -108,8 +121,14 @@ export const chunks = sqliteTable(
     part: integer().notNull(),
     count: integer().notNull(),
     data: blob(),
-    /** Checksums of `data`, see checksum.ts; null without data, and in rows of versions before. */
+    /** Checksums of the draws' bytes, see checksum.ts; null without them, and in rows of versions before. */
     sums: blob(),
+    /** Number of the object that holds the bytes, where they begin in it, and how many they are; null where `data` has them. */
+    object: integer(),
+    at: integer(),
+    size: integer(),
+    /** Checksum of the row but for `data` and `sums`, which guard each other; null in rows of versions before. */
+    sum: integer(),
   },
   (t) => [uniqueIndex('chunks_by_start').on(t.chainId, t.col, t.start, t.part)],
 )

@@ -1,21 +1,29 @@
 /** Messages between the thread that serves HTTP and the thread that owns the SQLite file. */
 
 import type { ControlStore } from '../../access/records.ts'
+import type { FolderIndex, IndexedStore } from '../../backends/folder/index-calls.ts'
 import type { Outcome } from '../../backends/outcome.ts'
-import type { Store } from '../../core/store.ts'
 import type { FileOptions, Progress } from '../../sql/file.ts'
 
 export interface HostOptions extends FileOptions {
-  /** Memory of the counts of what is stored; absent where nothing is counted. */
-  readonly counts: SharedArrayBuffer | undefined
+  /** Folder of the database, of the journal and of the objects. */
+  readonly folder: string
 }
 
-export type StoreMethod = Exclude<keyof Store, 'watch' | 'writersElsewhere'>
+export type StoreMethod = keyof IndexedStore
+export type IndexMethod = Exclude<keyof FolderIndex, 'openStore'>
 
 export interface StoreCall {
   readonly id: number
   readonly tenant: string
   readonly method: StoreMethod
+  readonly args: readonly unknown[]
+}
+
+/** Asks where draws lie, or changes it. */
+export interface IndexCall {
+  readonly id: number
+  readonly index: IndexMethod
   readonly args: readonly unknown[]
 }
 
@@ -32,7 +40,7 @@ export interface ReusableCall {
   readonly reusable: true
 }
 
-export type Call = StoreCall | ControlCall | ReusableCall
+export type Call = StoreCall | IndexCall | ControlCall | ReusableCall
 
 /** Sent once by the host when the file is open, or when it could not be opened. */
 export type Opened = { readonly opened: true } | { readonly opened: false; readonly why: string }

@@ -1,0 +1,84 @@
+/** Records of a journal that another thread writes: read again for folding. */
+
+import type { Bytes } from '../../core/draws/segment.ts'
+import { partsOf, recordHeadIn, seedOf } from '../../journal/format.ts'
+import { segmentName } from '../../journal/segment.ts'
+import { firstDamaged } from '../../objects/checksum.ts'
+import { type Disk, type DiskFile, readAllNow } from '../../objects/disk.ts'
+import { DamagedData } from '../sqlite/checksum.ts'
+import { fragmentsIn, type Tail } from '../sqlite/fold.ts'
+import { type FoldJob, RECORD_NUMBERS } from './index-calls.ts'
+
+interface ReadRecord {
+  readonly slot: number
+  readonly sequence: number
+  readonly at: number
+  readonly bytes: number
+  readonly start: number
+  readonly count: number
+}
+
+export class JournalReader {
+  private readonly disk: Disk
+  private readonly folder: string
+  private readonly files = new Map<number, { readonly sequence: number; readonly file: DiskFile }>()
+
+  constructor(disk: Disk, folder: string) {
+    this.disk = disk
+    this.folder = folder
+  }
+
+  /** The tail that the records of a job are. A damaged one is carried over as what it is. */
+  async tailOf(job: FoldJob, columns: number): Promise<Tail> {
+    const records = [...recordsIn(job.records)]
+    for (const { slot, sequence } of records) await this.open(slot, sequence)
+    const scratch: Bytes[] = []
+    const batches = records.map((record) => {
+      const { draws, isIntact } = this.read(job.id, record)
+      return fragmentsIn(draws, record.count, columns, isIntact)
+    })
+    return { batches, scratch, bytes: 0, removal: [] }
+  }
+
+  async close(): Promise<void> {
+    for (const { file } of this.files.values()) await file.close()
+    this.files.clear()
+  }
+
+  /** A file that is used again may be another one of the same name. */
+  private async open(slot: number, sequence: number): Promise<void> {
+    const open = this.files.get(slot)
+    if (open?.sequence === sequence) return
+    this.files.delete(slot)
+    await open?.file.close()
+    this.files.set(slot, { sequence, file: await this.disk.open(`${this.folder}/${segmentName(slot)}`, 'read') })
+  }
+
+  private read(chain: number, record: ReadRecord): { readonly draws: Bytes; readonly isIntact: boolean } {
+    const file = this.files.get(record.slot)?.file
+    const bytes = new Uint8Array(record.bytes)
+    const got = file === undefined ? 0 : readAllNow(file, bytes, record.at)
+    return verifiedRecord(chain, record, bytes.subarray(0, got))
+  }
+}
+
+/** The draws of a record, as they were found. @throws DamagedData where its head is not what was written */
+export function verifiedRecord(
+  chain: number,
+  { sequence, start, count }: Pick<ReadRecord, 'sequence' | 'start' | 'count'>,
+  bytes: Bytes,
+): { readonly draws: Bytes; readonly isIntact: boolean } {
+  const head = recordHeadIn(bytes, seedOf(sequence))
+  if (head?.chain !== chain || head.start !== start || head.count !== count) {
+    throw new DamagedData(`the batch in the journal that begins at iteration ${start}`)
+  }
+  const { draws, sums } = partsOf(bytes, head.size)
+  return { draws, isIntact: firstDamaged(draws, sums) < 0 }
+}
+
+function* recordsIn(numbers: Float64Array): Generator<ReadRecord> {
+  for (let i = 0; i < numbers.length; i += RECORD_NUMBERS) {
+    const [slot = 0, sequence = 0, at = 0, bytes = 0, start = 0, count = 0] = numbers.subarray(i, i + RECORD_NUMBERS)
+    yield { slot, sequence, at, bytes, start, count }
+  }
+}

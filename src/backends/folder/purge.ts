@@ -1,0 +1,35 @@
+/** Deleting hidden runs: first the objects of their chains, then their rows, so that what is left is always found again. */
+import type { Objects } from '../../objects/objects.ts'
+import { numberIn, type Program, type SqlDriver } from '../../sql/program.ts'
+import { hiddenRuns, hideNext, purgeSome } from '../sqlite/runs.ts'
+import { hiddenStages, purgeStage } from '../sqlite/staging.ts'
+import { objectKey } from './fold-chain.ts'
+
+/** The objects of a run's chains; with one more of each, which a fold that was cut off may have begun. */
+function* objectsOf(runId: number): Program<string[]> {
+  const sql = 'SELECT id, object FROM chains WHERE run_id = ?'
+  const [rows = []] = yield { reads: [{ sql, params: [runId] }] }
+  return rows.flatMap((row) =>
+    Array.from({ length: numberIn(row, 'object') + 1 }, (_, i) => objectKey(numberIn(row, 'id'), i + 1)),
+  )
+}
+
+export async function purgeRun(driver: SqlDriver, objects: Objects, runId: number): Promise<void> {
+  await objects.delete(await driver.run(() => objectsOf(runId)))
+  while (await driver.run(() => purgeSome(runId)));
+}
+
+/** Deletes all runs of a tenant. */
+export async function clearRuns(driver: SqlDriver, objects: Objects, tenant: string): Promise<void> {
+  for (;;) {
+    const id = await driver.run(() => hideNext(tenant))
+    if (id === undefined) return
+    await purgeRun(driver, objects, id)
+  }
+}
+
+/** Completes deletions that were cut off when the process before this one ended. */
+export async function purgeHidden(driver: SqlDriver, objects: Objects): Promise<void> {
+  for (const id of await driver.run(hiddenRuns)) await purgeRun(driver, objects, id)
+  for (const id of await driver.run(hiddenStages)) await purgeStage(driver, id)
+}

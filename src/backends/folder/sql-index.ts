@@ -1,0 +1,246 @@
+/** The index of a folder in SQLite, beside the objects that it names. It lives in the thread that owns the database. */
+import { newBlocks, overlapOf } from '../../core/draws/append-rule.ts'
+import type { Schema } from '../../core/draws/columns.ts'
+import type { Block } from '../../core/draws/segment.ts'
+import { McbError } from '../../core/errors.ts'
+import type { Limits } from '../../core/limits.ts'
+import { LruMap } from '../../core/lru.ts'
+import { prepareBatch } from '../../core/wire/read-batch.ts'
+import { parseRunMeta } from '../../core/wire/run-meta.ts'
+import type { Disk } from '../../objects/disk.ts'
+import { FileObjects } from '../../objects/file-objects.ts'
+import { numberIn, type Program, type SqlDriver, textIn } from '../../sql/program.ts'
+import { chainOfId, findChain, requireRun } from '../sqlite/chain.ts'
+import type { Collect, FarBlock } from '../sqlite/chunks.ts'
+import { chunkReads } from '../sqlite/read.ts'
+import { findRun, hideRun, touchRun } from '../sqlite/runs.ts'
+import { SqliteStore } from '../sqlite/sqlite-store.ts'
+import { purgeStage } from '../sqlite/staging.ts'
+import { type Placed, packChunks } from './chunk-answer.ts'
+import { nearBlock } from './far-block.ts'
+import { foldChain, objectKey } from './fold-chain.ts'
+import type {
+  Appended,
+  ChainGrowth,
+  ChainKey,
+  ChunkQuestion,
+  Chunks,
+  FolderIndex,
+  FoldJob,
+  FoldOutcome,
+  Hidden,
+  IndexedChain,
+  IndexedStore,
+  LargeAppend,
+  RecoveredChain,
+} from './index-calls.ts'
+import { JournalReader } from './journal-reader.ts'
+import { clearRuns, purgeHidden, purgeRun } from './purge.ts'
+
+/** Bytes of schemas that are kept. */
+const KNOWN_BYTES = 32 * 1024 * 1024
+/** Bytes of an object that are read here; more are read by who asks for them, so that they need not cross. */
+const NEAR_BYTES = 32 * 1024
+
+export interface SqlIndexOptions {
+  readonly driver: SqlDriver
+  readonly disk: Disk
+  /** The folder; its journal and its objects lie in folders of their own below. */
+  readonly folder: string
+  readonly limits: Limits
+}
+
+interface KnownRun {
+  readonly id: number
+  readonly meta: Uint8Array<ArrayBuffer>
+  readonly schema: Schema
+  readonly weight: number
+}
+
+export class SqlIndex implements FolderIndex {
+  private readonly driver: SqlDriver
+  private readonly limits: Limits
+  private readonly objects: FileObjects
+  private readonly journal: JournalReader
+  private readonly stores = new Map<string, SqliteStore>()
+  private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ weight }) => weight)
+
+  constructor({ driver, disk, folder, limits }: SqlIndexOptions) {
+    this.driver = driver
+    this.limits = limits
+    this.objects = new FileObjects(disk, `${folder}/objects`, 'write')
+    this.journal = new JournalReader(disk, `${folder}/journal`)
+  }
+
+  openStore(tenant: string): IndexedStore {
+    let store = this.stores.get(tenant)
+    if (store === undefined) {
+      store = new SqliteStore(this.driver, tenant, this.limits)
+      this.stores.set(tenant, store)
+    }
+    return store
+  }
+
+  async run(tenant: string, registration: string): Promise<KnownRun> {
+    const known = this.known.get(registration)
+    if (known !== undefined) {
+      await this.driver.run(() => requireRun(known.id))
+      return known
+    }
+    const row = await this.driver.run(() => findRun(tenant, 'registration', registration))
+    if (row === undefined) throw new McbError('run_not_found', 'the run was deleted')
+    const { schema, weight } = parseRunMeta(row.meta, this.limits)
+    const run = { id: row.id, meta: row.meta, schema, weight: weight + row.meta.length }
+    this.known.set(registration, run)
+    return run
+  }
+
+  async chain({ tenant, registration, runId }: Omit<ChainKey, 'id'>, chain: number): Promise<IndexedChain | undefined> {
+    const find = () =>
+      this.driver.run(function* () {
+        const row = yield* findChain(runId, chain)
+        if (row === undefined) yield* requireRun(runId)
+        return row
+      })
+    const row = await find()
+    if (row === undefined || row.tailRows === 0) return row
+    // A version before has left a tail in the database: from now on it lies in the journal.
+    const { schema } = await this.schemaOf(tenant, registration)
+    const { id, folded, length: end } = row
+    await foldChain(this.driver, this.objects, { id, folded, schema, blocks: [], end, now: 0 })
+    return find()
+  }
+
+  recover(ids: readonly number[]): Promise<readonly RecoveredChain[]> {
+    return this.driver.run(function* (): Program<RecoveredChain[]> {
+      const sql =
+        'SELECT c.id, c.run_id, c.number, c.length, c.folded, c.updated_at, c.bytes, r.tenant, r.registration ' +
+        'FROM chains c JOIN runs r ON r.id = c.run_id WHERE c.number >= 0 AND r.deleted = 0 AND c.tail_rows = 0 ' +
+        'AND (c.length > c.folded OR c.id IN (SELECT value FROM json_each(?)))'
+      const [rows = []] = yield { reads: [{ sql, params: [JSON.stringify(ids)] }] }
+      return rows.map((row) => ({
+        id: numberIn(row, 'id'),
+        runId: numberIn(row, 'run_id'),
+        chain: numberIn(row, 'number'),
+        length: numberIn(row, 'length'),
+        folded: numberIn(row, 'folded'),
+        updatedAt: numberIn(row, 'updated_at'),
+        bytes: numberIn(row, 'bytes'),
+        tenant: textIn(row, 'tenant'),
+        registration: textIn(row, 'registration'),
+      }))
+    })
+  }
+
+  async chunks({ tenant, registration, id, columns, spans }: ChunkQuestion): Promise<Chunks> {
+    const { schema } = await this.schemaOf(tenant, registration)
+    const specs = columns.flatMap((column) => schema.columns[column] ?? [])
+    const near: Placed<Block>[] = []
+    const far: Placed<FarBlock>[] = []
+    await this.driver.run(function* () {
+      yield* chainOfId(id)
+      const chunks = chunkReads(id, spans, specs)
+      const rows = yield { reads: chunks.map(({ statement }) => statement) }
+      const collect: Collect = {
+        near: (place, block) => void near.push({ place, block }),
+        far: (place, block) => void far.push({ place, block }),
+      }
+      for (const [i, { blocks }] of chunks.entries()) blocks(rows[i] ?? [], collect)
+    })
+    return packChunks(
+      [...near, ...(await this.readSmall(id, far))],
+      far.filter(({ block }) => block.length > NEAR_BYTES),
+    )
+  }
+
+  private async readSmall(id: number, far: readonly Placed<FarBlock>[]): Promise<Placed<Block>[]> {
+    const small = far.filter(({ block }) => block.length <= NEAR_BYTES)
+    for (const object of new Set(small.map(({ block }) => block.object))) await this.objects.open(objectKey(id, object))
+    const read: Placed<Block>[] = []
+    for (const { place, block } of small) {
+      const key = objectKey(id, block.object)
+      const { at, length } = block
+      const bytes = this.objects.getNow(key, at, length) ?? (await this.objects.get(key, at, length))
+      if (bytes === undefined) await this.driver.run(() => chainOfId(id))
+      read.push({ place, block: nearBlock(key, block, bytes) })
+    }
+    return read
+  }
+
+  fold(jobs: readonly FoldJob[]): Promise<FoldOutcome[]> {
+    return Promise.all(
+      jobs.map(async (job): Promise<FoldOutcome> => {
+        try {
+          const { schema } = await this.schemaOf(job.tenant, job.registration)
+          const tail = await this.journal.tailOf(job, schema.columns.length)
+          const end = job.folded + tail.batches.reduce((n, [first]) => n + (first?.count ?? 0), 0)
+          const { id, folded } = job
+          return await foldChain(this.driver, this.objects, { id, folded, schema, tail, blocks: [], end, now: 0 })
+        } catch (error) {
+          const isGone = error instanceof McbError && error.code === 'run_not_found'
+          return { failure: error instanceof Error ? error.message : String(error), isGone }
+        }
+      }),
+    )
+  }
+
+  async append(append: LargeAppend): Promise<Appended> {
+    const { tenant, registration, id, folded, length, compared, now, body } = append
+    const { schema } = await this.schemaOf(tenant, registration)
+    const batch = (await prepareBatch(body, schema, this.limits))()
+    const { from, to } = overlapOf(batch, length)
+    if (from < to && to > compared) return { repeats: body }
+    const tail = await this.journal.tailOf(append, schema.columns.length)
+    const blocks = newBlocks(schema, batch, length)
+    const end = batch.start + batch.count
+    return foldChain(this.driver, this.objects, { id, folded, schema, tail, blocks, end, now })
+  }
+
+  publish(growth: readonly ChainGrowth[]): Promise<void> {
+    return this.driver.run(function* (): Program<void> {
+      const writes = growth.map(({ id, length, updatedAt, tailBytes }) => ({
+        sql:
+          'UPDATE chains SET length = max(length, ?), updated_at = max(updated_at, ?), bytes = max(0, bytes - tail_bytes + ?), ' +
+          'tail_bytes = ? WHERE id = ? AND tail_rows = 0',
+        params: [length, updatedAt, tailBytes, tailBytes, id],
+      }))
+      const touched = new Map<number, number>()
+      for (const { runId, updatedAt } of growth) touched.set(runId, Math.max(updatedAt, touched.get(runId) ?? 0))
+      yield { writes: [...writes, ...[...touched].map(([runId, at]) => touchRun(runId, at))] }
+    })
+  }
+
+  async hide(tenant: string, rid: string): Promise<Hidden> {
+    const [found, hidden] = await this.driver.run(function* (): Program<
+      [string | undefined, Omit<Hidden, 'registration'>]
+    > {
+      const run = yield* findRun(tenant, 'rid', rid)
+      return [run?.registration, yield* hideRun(tenant, rid)]
+    })
+    return { ...hidden, registration: found }
+  }
+
+  async purge({ run, stage }: Pick<Hidden, 'run' | 'stage'>): Promise<void> {
+    if (stage !== undefined) await purgeStage(this.driver, stage)
+    if (run !== undefined) await purgeRun(this.driver, this.objects, run)
+  }
+
+  async clear(tenant: string): Promise<void> {
+    await clearRuns(this.driver, this.objects, tenant)
+    await new SqliteStore(this.driver, tenant, this.limits).objects.clear()
+  }
+
+  /** Completes deletions that were cut off when the process before this one ended. */
+  completeDeletions(): Promise<void> {
+    return purgeHidden(this.driver, this.objects)
+  }
+
+  async close(): Promise<void> {
+    await this.journal.close()
+    this.objects.close()
+  }
+
+  private async schemaOf(tenant: string, registration: string): Promise<KnownRun> {
+    return this.known.get(registration) ?? (await this.run(tenant, registration))
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * Objects as files of a folder, which grow at their end. Those of one owner lie in one of 256 folders, so that none has very
+ * many names; `KEY` is `OWNER.NUMBER`, two whole numbers.
+ */
+import { McbError } from '../core/errors.ts'
+import { type Disk, type DiskFile, isMissing, readAll, readAllNow, writeAll } from './disk.ts'
+import type { Bytes, Objects, StoredObject } from './objects.ts'
+
+/** Files that are kept open. */
+const OPEN_FILES = 64
+/** Milliseconds after which a file that nobody uses is closed: until then its disk is not given back when it is removed. */
+const REST_MS = 5_000
+/** Puts that wait for the disk at a time: the others leave the threads of the pool to reads and to the journal. */
+const PUTS = 2
+const FOLDERS = 256
+
+interface OpenFile {
+  readonly opening: Promise<DiskFile>
+  file: DiskFile | undefined
+  users: number
+  usedAt: number
+  isGone: boolean
+}
+
+export class FileObjects implements Objects {
+  private readonly disk: Disk
+  private readonly folder: string
+  private readonly access: 'read' | 'write'
+  private readonly files = new Map<string, OpenFile>()
+  private readonly made = new Set<string>()
+  private puts = 0
+  private readonly turns: (() => void)[] = []
+  private readonly sweeper: NodeJS.Timeout
+
+  /** @param access `read` where another instance writes */
+  constructor(disk: Disk, folder: string, access: 'read' | 'write') {
+    this.disk = disk
+    this.folder = folder
+    this.access = access
+    this.sweeper = setInterval(() => this.closeIdle(REST_MS), REST_MS / 2).unref()
+  }
+
+  async put(key: string, at: number, pieces: readonly Uint8Array[]): Promise<void> {
+    if (this.puts >= PUTS) await new Promise<void>((resolve) => this.turns.push(resolve))
+    else this.puts++
+    try {
+      await this.use(key, async (file) => {
+        await writeAll(file, pieces, at)
+        await file.sync()
+      })
+    } catch (error) {
+      throw unavailable(error)
+    } finally {
+      const next = this.turns.shift()
+      if (next === undefined) this.puts--
+      else next()
+    }
+  }
+
+  async get(key: string, at: number, length: number): Promise<Bytes | undefined> {
+    try {
+      return await this.use(key, async (file) => {
+        const bytes: Bytes = new Uint8Array(length)
+        return bytes.subarray(0, await readAll(file, bytes, at))
+      })
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw unavailable(error)
+    }
+  }
+
+  /** Reads at once, for a thread that does nothing else; undefined where the file is not open yet: see `open`. */
+  getNow(key: string, at: number, length: number): Bytes | undefined {
+    const file = this.files.get(key)?.file
+    if (file === undefined) return undefined
+    const bytes: Bytes = new Uint8Array(length)
+    return bytes.subarray(0, readAllNow(file, bytes, at))
+  }
+
+  /** Opens the file of an object, so that `getNow` finds it; false when there is none. */
+  async open(key: string): Promise<boolean> {
+    try {
+      await this.use(key, async () => {})
+      return true
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw unavailable(error)
+    }
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    const folders = new Set<string>()
+    for (const key of keys) {
+      this.forget(key)
+      await this.disk.remove(this.pathOf(key))
+      folders.add(this.folderOf(key))
+    }
+    for (const folder of folders) {
+      await this.disk.syncFolder(folder).catch((error) => {
+        if (!isMissing(error)) throw error
+      })
+    }
+  }
+
+  async *list(): AsyncGenerator<StoredObject> {
+    for (const folder of await this.disk.list(this.folder)) {
+      if (!/^[0-9a-f]{2}$/.test(folder)) continue
+      for (const key of await this.disk.list(`${this.folder}/${folder}`)) {
+        if (/^\d+\.\d+$/.test(key)) yield { key, size: await this.sizeOf(`${this.folder}/${folder}/${key}`) }
+      }
+    }
+  }
+
+  close(): void {
+    clearInterval(this.sweeper)
+    this.closeIdle(0)
+  }
+
+  private async sizeOf(path: string): Promise<number> {
+    const file = await this.disk.open(path, 'read')
+    try {
+      return await file.size()
+    } finally {
+      await file.close()
+    }
+  }
+
+  private folderOf(key: string): string {
+    const shard = (Number(key.slice(0, key.indexOf('.'))) % FOLDERS).toString(16).padStart(2, '0')
+    return `${this.folder}/${shard}`
+  }
+
+  private pathOf(key: string): string {
+    return `${this.folderOf(key)}/${key}`
+  }
+
+  private async use<T>(key: string, work: (file: DiskFile) => Promise<T>): Promise<T> {
+    let open = this.files.get(key)
+    if (open === undefined) {
+      open = { opening: this.openFile(key), file: undefined, users: 0, usedAt: 0, isGone: false }
+      this.files.set(key, open)
+    }
+    open.users++
+    try {
+      open.file = await open.opening
+      return await work(open.file)
+    } catch (error) {
+      if (open.file === undefined || this.access === 'write') this.forget(key)
+      throw error
+    } finally {
+      open.users--
+      open.usedAt = Date.now()
+      if (open.isGone && open.users === 0) void open.file?.close().catch(() => undefined)
+      if (this.files.size > OPEN_FILES) this.closeOldest()
+    }
+  }
+
+  private async openFile(key: string): Promise<DiskFile> {
+    if (this.access === 'read') return this.disk.open(this.pathOf(key), 'read')
+    const folder = this.folderOf(key)
+    if (!this.made.has(folder)) {
+      await this.disk.makeFolder(folder)
+      await this.disk.syncFolder(this.folder)
+      this.made.add(folder)
+    }
+    const file = await this.disk.open(this.pathOf(key), 'write')
+    // Also where the file was there: the process that made it may have ended before its name was on the disk.
+    await this.disk.syncFolder(folder)
+    return file
+  }
+
+  /** The file is closed when its last user is done. */
+  private forget(key: string): void {
+    const open = this.files.get(key)
+    if (open === undefined) return
+    this.files.delete(key)
+    open.isGone = true
+    if (open.users === 0) void open.file?.close().catch(() => undefined)
+  }
+
+  private closeOldest(): void {
+    let oldest: [string, OpenFile] | undefined
+    for (const entry of this.files) {
+      if (entry[1].users === 0 && (oldest === undefined || entry[1].usedAt < oldest[1].usedAt)) oldest = entry
+    }
+    if (oldest !== undefined) this.forget(oldest[0])
+  }
+
+  private closeIdle(restMs: number): void {
+    const before = Date.now() - restMs
+    for (const [key, { users, usedAt }] of this.files) if (users === 0 && usedAt <= before) this.forget(key)
+  }
+}
+
+function unavailable(error: unknown): unknown {
+  if (error instanceof McbError || isMissing(error)) return error
+  const cause = error instanceof Error ? error : new Error(String(error))
+  return new McbError(
+    'storage_unavailable',
+    'the storage cannot take this now; nothing was changed',
+    { retryAfter: 5 },
+    { cause },
+  )
+}
