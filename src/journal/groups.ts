@@ -28,6 +28,7 @@ export interface FoundRecord extends RecordHead {
 }
 
 export interface Groups {
+  readonly seed: number
   /** Records, whose draws are verified once more where they are read. */
   readonly records: readonly FoundRecord[]
   readonly count: number
@@ -57,7 +58,7 @@ export function readGroups(bytes: Bytes, isEndKnown: boolean, damagedAt: (byte: 
     lastWrite = count === 0 ? 0 : at
     at += GROUP_HEAD + group.bytes
   }
-  return { records, count, end: at, lastWrite, isSealed }
+  return { seed, records, count, end: at, lastWrite, isSealed }
 }
 
 interface Group {

@@ -12,7 +12,7 @@ import { McbError } from '../core/errors.ts'
 import { type Disk, writeAll } from '../objects/disk.ts'
 import { Arena, GROUP_BYTES, type NewRecord, type Settle, sizeOfRecord } from './arena.ts'
 import { SEGMENT_HEAD, type SegmentHead, sealOf, seedIn, segmentHeadOf } from './format.ts'
-import { type Place, SEGMENT_BYTES, Segment, segmentName } from './segment.ts'
+import { type Place, SEGMENT_BYTES, Segment, type SegmentFile, segmentName } from './segment.ts'
 
 /** Bytes of a batch's draws from which on it does not belong into a journal. */
 export const JOURNAL_BYTES = 256 * 1024
@@ -67,7 +67,6 @@ interface Current {
   readonly head: Uint8Array
   /** Sequence of the oldest segment that the head names as needed. */
   readonly oldest: number
-  readonly seed: number
   groups: number
   /** Byte at which the next write begins; 0 before the first, which writes the head as well. */
   position: number
@@ -104,8 +103,8 @@ export class Journal {
   }
 
   /** Takes over a segment that a replay has found; the oldest first. Its records are held, and then it is finished. */
-  adopt(slot: number, sequence: number, file: Segment['file'], end: number): Segment {
-    const segment = new Segment(slot, sequence, file, end, this.whenFree)
+  adopt(found: SegmentFile): Segment {
+    const segment = new Segment(found, this.whenFree)
     this.used.push(segment)
     return segment
   }
@@ -181,8 +180,8 @@ export class Journal {
 
   private async writeGroup(group: Arena): Promise<void> {
     const current = await this.segmentFor(group.bytes)
-    const { segment, seed, position } = current
-    const bytes = group.seal(current.groups, seed)
+    const { segment, position } = current
+    const bytes = group.seal(current.groups, segment.seed)
     const begun = performance.now()
     await writeAll(segment.file, position === 0 ? [current.head, bytes] : [bytes], position)
     this.options.timed?.((performance.now() - begun) / 1000)
@@ -206,11 +205,11 @@ export class Journal {
     // Never a second time, though nothing of it may come to be.
     const sequence = this.sequence++
     const oldest = this.used[0]?.sequence ?? sequence
-    const segment = new Segment(slot, sequence, file, 0, this.whenFree)
-    this.used.push(segment)
     const salt = randomBytes(8).readBigUInt64LE()
     const head = segmentHeadOf({ sequence, oldest, ...this.previous, salt })
-    this.current = { segment, head, oldest, seed: seedIn(head), groups: 0, position: 0 }
+    const segment = new Segment({ slot, sequence, seed: seedIn(head), file, end: 0 }, this.whenFree)
+    this.used.push(segment)
+    this.current = { segment, head, oldest, groups: 0, position: 0 }
     return this.current
   }
 
@@ -309,7 +308,7 @@ export class Journal {
 
   private async writeSeal(current: Current): Promise<void> {
     this.isSealed = true
-    const bytes = sealOf(current.groups, current.seed)
+    const bytes = sealOf(current.groups, current.segment.seed)
     try {
       await writeAll(current.segment.file, [bytes], current.position)
       current.groups++

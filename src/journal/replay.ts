@@ -11,17 +11,12 @@ import { wrongBit } from './flipped.ts'
 import { GROUP_HEAD, SEGMENT_HEAD, type SegmentHead, sealOf, seedIn, segmentHeadIn } from './format.ts'
 import { type FoundRecord, type Groups, readGroups } from './groups.ts'
 import type { JournalState } from './journal.ts'
-import { segmentName, slotIn } from './segment.ts'
+import { type SegmentFile, segmentName, slotIn } from './segment.ts'
 
 export type { FoundRecord } from './groups.ts'
 
 /** A segment that is needed. */
-export interface FoundSegment {
-  readonly slot: number
-  readonly sequence: number
-  readonly file: DiskFile
-  /** Byte behind its last group. */
-  readonly end: number
+export interface FoundSegment extends SegmentFile {
   readonly records: readonly FoundRecord[]
 }
 
@@ -62,9 +57,10 @@ export async function replay(disk: Disk, folder: string): Promise<Found> {
   try {
     const end = newest === undefined ? 0 : await settle(disk, folder, newest)
     return {
-      segments: read.map(({ slot, head: { sequence }, file, records, ...groups }) => ({
+      segments: read.map(({ slot, head: { sequence }, seed, file, records, ...groups }) => ({
         slot,
         sequence,
+        seed,
         file,
         end: sequence === newest?.head.sequence ? end : groups.end,
         records,
@@ -90,7 +86,14 @@ export async function replay(disk: Disk, folder: string): Promise<Found> {
 export async function verifyJournal(disk: Disk, folder: string): Promise<readonly FoundSegment[]> {
   const candidates = await candidatesIn(disk, folder, await slotsIn(disk, folder))
   const read = await readSegments(disk, folder, chainOf(folder, candidates))
-  return read.map(({ slot, head: { sequence }, file, end, records }) => ({ slot, sequence, file, end, records }))
+  return read.map(({ slot, head: { sequence }, seed, file, end, records }) => ({
+    slot,
+    sequence,
+    seed,
+    file,
+    end,
+    records,
+  }))
 }
 
 async function slotsIn(disk: Disk, folder: string): Promise<number[]> {
@@ -160,7 +163,7 @@ async function readSegments(disk: Disk, folder: string, chain: readonly Needed[]
     for (const needed of chain) {
       const { slot, end } = needed
       const file = await disk.open(`${folder}/${segmentName(slot)}`, 'read')
-      segments.push({ ...needed, file, records: [], count: 0, end: 0, lastWrite: 0, isSealed: false })
+      segments.push({ ...needed, seed: 0, file, records: [], count: 0, end: 0, lastWrite: 0, isSealed: false })
       const size = end ?? (await file.size())
       if (memory.length < size) memory = resized(memory, size)
       const bytes = memory.subarray(0, size)

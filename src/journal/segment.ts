@@ -16,10 +16,22 @@ export function slotIn(name: string): number | undefined {
   return /^\d{5,}$/.test(digits) ? Number(digits) : undefined
 }
 
-/** A segment that holds records which are needed. */
-export class Segment {
+export interface SegmentFile {
   readonly slot: number
   readonly sequence: number
+  /** Checksum that those of its records go on from. */
+  readonly seed: number
+  readonly file: DiskFile
+  /** Bytes that hold groups which are on the disk. */
+  readonly end: number
+}
+
+/** A segment that holds records which are needed. */
+export class Segment implements SegmentFile {
+  readonly slot: number
+  readonly sequence: number
+  /** Checksum that those of its records go on from. */
+  readonly seed: number
   readonly file: DiskFile
   /** Bytes that hold groups which are on the disk. */
   end: number
@@ -29,9 +41,10 @@ export class Segment {
   private isOpen = true
   private readonly whenFree: () => void
 
-  constructor(slot: number, sequence: number, file: DiskFile, end: number, whenFree: () => void) {
+  constructor({ slot, sequence, seed, file, end }: SegmentFile, whenFree: () => void) {
     this.slot = slot
     this.sequence = sequence
+    this.seed = seed
     this.file = file
     this.end = end
     this.whenFree = whenFree

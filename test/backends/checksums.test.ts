@@ -192,7 +192,7 @@ test('rows of a version before, which have no checksums, are read and joined, an
     await append(chain, i * 1000, numbers(i, 1000))
     if (i === 0) foldNext()
   }
-  change('UPDATE chunks SET sums = NULL')
+  change('UPDATE chunks SET sums = NULL, sum = NULL')
   change('UPDATE tail SET sum = NULL')
   for (let i = 0; i < 3; i++) await expectPart(chain, i, numbers(i, 1000))
   foldNext()
@@ -219,7 +219,7 @@ test('a chunk of a thousand million draws without bytes, as a version before wro
   foldNext()
   await batch(count)
   const length = 1_026_000_000
-  change('UPDATE chunks SET count = ?, sums = NULL', length)
+  change('UPDATE chunks SET count = ?, sums = NULL, sum = NULL', length)
   change('UPDATE levels SET levels = ?', JSON.stringify([[[length, 0]], [[length, 0]]]))
   change('UPDATE chains SET length = ?, folded = ?', length, length)
   expect(await chain.getDraws('s', { start: 7, stop: 8 })).toEqual(texts([1, 0], []))

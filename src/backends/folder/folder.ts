@@ -231,9 +231,9 @@ export class Folder {
       heads.set(chain.id, head)
       this.heads.set(nameOf(head.key), head)
     }
-    for (const { slot, sequence, file, end, records } of segments) {
-      const segment = this.journal.adopt(slot, sequence, file, end)
-      for (const record of records) restore(heads.get(record.chain), segment, record)
+    for (const found of segments) {
+      const segment = this.journal.adopt(found)
+      for (const record of found.records) restore(heads.get(record.chain), segment, record)
       segment.finish()
     }
     for (const chain of chains) {

@@ -162,7 +162,7 @@ export class Head {
     const numbers = new Float64Array(this.records.length * RECORD_NUMBERS)
     for (const [i, { start, count, place }] of this.records.entries()) {
       const { segment, at, bytes } = place
-      numbers.set([segment.slot, segment.sequence, at, bytes, start, count], i * RECORD_NUMBERS)
+      numbers.set([segment.slot, segment.sequence, segment.seed, at, bytes, start, count], i * RECORD_NUMBERS)
     }
     const { tenant, registration } = this.key
     return { tenant, registration, runId: this.runId, id: this.id, folded: this.folded, records: numbers }

@@ -55,12 +55,12 @@ export interface ChainKey {
 }
 
 /** Numbers of a record in a `FoldJob`. */
-export const RECORD_NUMBERS = 6
+export const RECORD_NUMBERS = 7
 
 /** A chain whose tail is to be folded. */
 export interface FoldJob extends ChainKey {
   readonly folded: number
-  /** For each record of the tail: slot and sequence of its segment, its place, its bytes, its first iteration and its count. */
+  /** For each record of the tail: slot, sequence and seed of its segment, its place, its bytes, its first iteration and its count. */
   readonly records: Float64Array<ArrayBuffer>
 }
 

@@ -1,7 +1,7 @@
 /** Records of a journal that another thread writes: read again for folding. */
 
 import type { Bytes } from '../../core/draws/segment.ts'
-import { partsOf, recordHeadIn, seedOf } from '../../journal/format.ts'
+import { partsOf, recordHeadIn } from '../../journal/format.ts'
 import { segmentName } from '../../journal/segment.ts'
 import { firstDamaged } from '../../objects/checksum.ts'
 import { type Disk, type DiskFile, readAllNow } from '../../objects/disk.ts'
@@ -12,6 +12,7 @@ import { type FoldJob, RECORD_NUMBERS } from './index-calls.ts'
 interface ReadRecord {
   readonly slot: number
   readonly sequence: number
+  readonly seed: number
   readonly at: number
   readonly bytes: number
   readonly start: number
@@ -65,10 +66,10 @@ export class JournalReader {
 /** The draws of a record, as they were found. @throws DamagedData where its head is not what was written */
 export function verifiedRecord(
   chain: number,
-  { sequence, start, count }: Pick<ReadRecord, 'sequence' | 'start' | 'count'>,
+  { seed, start, count }: Pick<ReadRecord, 'seed' | 'start' | 'count'>,
   bytes: Bytes,
 ): { readonly draws: Bytes; readonly isIntact: boolean } {
-  const head = recordHeadIn(bytes, seedOf(sequence))
+  const head = recordHeadIn(bytes, seed)
   if (head?.chain !== chain || head.start !== start || head.count !== count) {
     throw new DamagedData(`the batch in the journal that begins at iteration ${start}`)
   }
@@ -78,7 +79,10 @@ export function verifiedRecord(
 
 function* recordsIn(numbers: Float64Array): Generator<ReadRecord> {
   for (let i = 0; i < numbers.length; i += RECORD_NUMBERS) {
-    const [slot = 0, sequence = 0, at = 0, bytes = 0, start = 0, count = 0] = numbers.subarray(i, i + RECORD_NUMBERS)
-    yield { slot, sequence, at, bytes, start, count }
+    const [slot = 0, sequence = 0, seed = 0, at = 0, bytes = 0, start = 0, count = 0] = numbers.subarray(
+      i,
+      i + RECORD_NUMBERS,
+    )
+    yield { slot, sequence, seed, at, bytes, start, count }
   }
 }

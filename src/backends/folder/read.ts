@@ -93,11 +93,7 @@ async function farBlock(
 
 /** The draws of a record, packed as in tail.ts. */
 async function drawsOf(chain: number, { start, count, place }: TailRecord): Promise<Bytes> {
-  const { draws, isIntact } = verifiedRecord(
-    chain,
-    { sequence: place.segment.sequence, start, count },
-    await read(place),
-  )
+  const { draws, isIntact } = verifiedRecord(chain, { seed: place.segment.seed, start, count }, await read(place))
   if (!isIntact) throw new DamagedData(`the batch in the journal that begins at iteration ${start}`)
   return draws
 }

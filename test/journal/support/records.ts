@@ -103,7 +103,7 @@ export function journalOn(found: Found, options: Options): Journal {
     pressed: () => undefined,
     ...options,
   })
-  const segments = found.segments.map(({ slot, sequence, file, end }) => journal.adopt(slot, sequence, file, end))
+  const segments = found.segments.map((segment) => journal.adopt(segment))
   for (const segment of segments) segment.finish()
   return journal
 }
@@ -117,9 +117,9 @@ export function journalHolding(found: Found, options: Options): Journal {
     pressed: () => undefined,
     ...options,
   })
-  for (const { slot, sequence, file, end, records } of found.segments) {
-    const segment = journal.adopt(slot, sequence, file, end)
-    for (const _ of records) segment.hold()
+  for (const one of found.segments) {
+    const segment = journal.adopt(one)
+    for (const _ of one.records) segment.hold()
     segment.finish()
   }
   return journal
