@@ -74,6 +74,12 @@ export function segmentHeadOf(head: SegmentHead): Bytes {
   return bytes
 }
 
+/** True where a segment begins whose head is of another version of the format. */
+export function isOfOtherVersion(bytes: Uint8Array): boolean {
+  const version = SEGMENT_MAGIC.length - 1
+  return SEGMENT_MAGIC.every((letter, i) => (bytes[i] === letter) === (i !== version))
+}
+
 /** The head of a segment; undefined where there is none. */
 export function segmentHeadIn(bytes: Uint8Array): SegmentHead | undefined {
   if (bytes.length < SEGMENT_HEAD || SEGMENT_MAGIC.some((letter, i) => bytes[i] !== letter)) return undefined

@@ -8,7 +8,15 @@ import { dirname } from 'node:path'
 import { type Disk, type DiskFile, readAll, writeAll } from '../objects/disk.ts'
 import type { Bytes } from '../objects/objects.ts'
 import { wrongBit } from './flipped.ts'
-import { GROUP_HEAD, SEGMENT_HEAD, type SegmentHead, sealOf, seedIn, segmentHeadIn } from './format.ts'
+import {
+  GROUP_HEAD,
+  isOfOtherVersion,
+  SEGMENT_HEAD,
+  type SegmentHead,
+  sealOf,
+  seedIn,
+  segmentHeadIn,
+} from './format.ts'
 import { type FoundRecord, type Groups, readGroups } from './groups.ts'
 import type { JournalState } from './journal.ts'
 import { type SegmentFile, segmentName, slotIn } from './segment.ts'
@@ -118,6 +126,11 @@ async function headOf(disk: Disk, folder: string, slot: number): Promise<Segment
     // One that was cut off at its beginning never held what was acknowledged.
     if (head === undefined && wrongBit(bytes, () => segmentHeadIn(bytes) !== undefined) !== undefined) {
       throw damaged(folder, slot, 'its head is not what was written')
+    }
+    if (isOfOtherVersion(bytes)) {
+      throw new DamagedJournal(
+        `the journal "${folder}/${segmentName(slot)}" was written by a version of the server that knows another format; start that one`,
+      )
     }
     return head
   } finally {

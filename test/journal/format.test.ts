@@ -125,6 +125,11 @@ describe('the bytes of a journal', () => {
   })
 })
 
+it('of a later version are not written over', async () => {
+  const disk = new MemoryDisk(new Map([[FIRST, Buffer.concat([Buffer.from('MCBJRNL2'), Buffer.alloc(200, 7)])]]))
+  expect(String(await attempt(disk))).toContain('another format')
+})
+
 const count = fc.integer({ min: 0, max: 2 ** 32 - 1 })
 const large = fc.maxSafeNat()
 
