@@ -121,7 +121,10 @@ export class Journal {
    */
   append(record: NewRecord): Promise<Place> {
     return new Promise((resolve, reject) => {
-      if (this.isClosed) throw new McbError('storage_unavailable', 'the journal is closed', { retryAfter: 5 })
+      if (this.isClosed) {
+        this.options.lost()
+        throw new McbError('storage_unavailable', 'the journal is closed', { retryAfter: 5 })
+      }
       const queued = { record, bytes: sizeOfRecord(record), settle: { resolve, reject } }
       if (this.queue.length > 0 || !this.arena.hasRoomFor(queued.bytes)) this.queue.push(queued)
       else this.arena.add(record, queued.bytes, queued.settle)

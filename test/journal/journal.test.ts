@@ -215,10 +215,12 @@ describe('the seal', () => {
 describe('the end', () => {
   it('waits for appends, and none come after it', async () => {
     const disk = new MemoryDisk()
-    const journal = await newJournal({ disk, segmentBytes: 300 })
+    const lost = vi.fn()
+    const journal = await newJournal({ disk, segmentBytes: 300, lost })
     const places = Array.from({ length: 5 }, (_, i) => journal.append(recordOf(i + 1, 250_000)))
     const closed = journal.close()
     await expect(journal.append(recordOf(9))).rejects.toMatchObject({ code: 'storage_unavailable' })
+    expect(lost).toHaveBeenCalledTimes(1)
     const [place] = await Promise.all(places)
     await closed
     expect(disk.opened.size).toBe(0)
