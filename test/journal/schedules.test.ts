@@ -108,9 +108,9 @@ class Schedule {
       segmentBytes: 8 * 1024,
     })
     this.held = []
-    for (const { slot, sequence, file, end } of found.segments) {
-      const segment = journal.adopt(slot, sequence, file, end)
-      for (const sent of adopted.get(sequence) ?? []) {
+    for (const each of found.segments) {
+      const segment = journal.adopt(each)
+      for (const sent of adopted.get(each.sequence) ?? []) {
         segment.hold()
         this.held.push({ segment, sent })
       }
