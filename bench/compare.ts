@@ -1,9 +1,10 @@
 /** `npm run bench:compare`: this checkout's server against that of another commit, in alternating turns of one run. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { bareTree } from './lib/bare-tree.ts'
 import { fill, newRid, readAll } from './lib/figures.ts'
 import { median, rate, seconds } from './lib/measure.ts'
 import { Body, createRun, eightSchools, scalars, Writer } from './lib/model.ts'
@@ -17,7 +18,7 @@ const HELP = `usage: npm run bench:compare -- --base COMMIT [--quick] [--only NA
   --only NAME     append, small or large; may be repeated
 
 The servers are started as \`npm start\` does, each with a folder of its own, and take turns. A ratio is the median over turns of
-this commit's speed by that of the base; behind it, the same of this commit without checksums. Use an idle machine.`
+this checkout's speed by that of the base; behind it, the same of this checkout without checksums. Use an idle machine.`
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -43,18 +44,6 @@ interface Servers {
   readonly here: Started
   readonly bare: Started
   readonly base: Started
-}
-
-const SUMS = 'src/backends/sqlite/checksum.ts'
-
-/** The same files with a CRC that is always 0, to show the cost of checksums. */
-function withoutChecksums(tree: string): string {
-  const path = join(tree, SUMS)
-  const source = readFileSync(path, 'utf8')
-  const bare = source.replace("import { crc32 } from 'node:zlib'", 'const crc32 = (_: Uint8Array) => 0')
-  if (bare === source) throw new Error(`${SUMS} takes its CRC from somewhere else now`)
-  writeFileSync(path, bare)
-  return tree
 }
 
 /** The other commit's files in a folder of their own. */
@@ -132,10 +121,10 @@ function reads(name: string, query: string, repeat: number): Promise<void> {
 }
 
 const base = checkOut(values.base)
-const bare = checkOut('HEAD')
+const bare = bareTree()
 const servers: Servers = {
   here: await serve(resolve('.')),
-  bare: await serve(withoutChecksums(bare.folder)),
+  bare: await serve(bare.folder),
   base: await serve(base.folder),
 }
 try {

@@ -1,12 +1,15 @@
 /** `npm run bench`: this project's promises of speed and memory, measured. */
 import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { appendFigures } from './lib/append-figures.ts'
 import { archiveFigures } from './lib/archive-figures.ts'
+import { bareTree } from './lib/bare-tree.ts'
 import { benchCommand } from './lib/command.ts'
 import { elementFigure, hopFigures, lastDrawFigures } from './lib/few-figures.ts'
-import { batchingFigure, type Figure, growthFigure, memoryFigures, oneOfManyFigure, readFigure } from './lib/figures.ts'
+import { batchingFigure, type Figure, growthFigure, memoryFigures, oneOfManyFigure } from './lib/figures.ts'
 import { keysFigures, OPERATOR } from './lib/keys-figures.ts'
 import { listFigure } from './lib/list-figures.ts'
+import { readFigures } from './lib/read-figures.ts'
 import { type Started, start } from './lib/server.ts'
 import { sizeFigures } from './lib/size-figures.ts'
 import { startFigures } from './lib/start-figures.ts'
@@ -48,7 +51,6 @@ const GROUPS: Readonly<Record<string, (server: Started) => Promise<Figure | Figu
     ...(await appendFigures(server, scale, 64 * KIB, 0.8, 64)),
   ],
   amplification: (server) => amplificationFigure(server, scale),
-  read: (server) => readFigure(server, scale, 0.7),
   growth: (server) => growthFigure(server, scale),
   columns: (server) => oneOfManyFigure(server, scale),
   batching: (server) => batchingFigure(server, scale),
@@ -59,12 +61,14 @@ const GROUPS: Readonly<Record<string, (server: Started) => Promise<Figure | Figu
   list: (server) => listFigure(server, scale),
 }
 
-const SERVER = [process.execPath, 'bench/server.ts', '--data']
+const serve = (tree = '.', ...args: string[]) =>
+  start([process.execPath, join(tree, 'bench/server.ts'), ...args, '--data'])
 
 const matches = (name: string, asked: string) => name === asked || name.startsWith(`${asked}-`)
 const wanted = (name: string) => only === undefined || only.some((asked) => matches(name, asked))
 const names = [
   ...Object.keys(GROUPS),
+  'read',
   'archive',
   'hops',
   'keys',
@@ -80,32 +84,53 @@ if (unknown !== undefined) {
 }
 for (const [name, measure] of Object.entries(GROUPS)) {
   if (!wanted(name)) continue
-  const server = await start(SERVER)
+  const server = await serve()
   try {
     report(await measure(server))
   } finally {
     await server.stop()
   }
 }
-if (wanted('archive')) {
-  const servers = [await start(SERVER), await start(SERVER)] as const
+/** Measures two servers, and ends them. */
+async function onTwo(
+  openFirst: () => Promise<Started>,
+  openSecond: () => Promise<Started>,
+  measure: (first: Started, second: Started) => Promise<Figure[]>,
+): Promise<void> {
+  const servers: Started[] = []
   try {
-    report(await archiveFigures(...servers, scale))
+    const first = await openFirst()
+    servers.push(first)
+    const second = await openSecond()
+    servers.push(second)
+    report(await measure(first, second))
   } finally {
     for (const started of servers) await started.stop()
   }
 }
+
+if (wanted('read')) {
+  const tree = bareTree()
+  try {
+    await onTwo(
+      serve,
+      () => serve(tree.folder),
+      (checked, bare) => readFigures(checked, bare, scale),
+    )
+  } finally {
+    tree.remove()
+  }
+}
+if (wanted('archive')) await onTwo(serve, serve, (server, target) => archiveFigures(server, target, scale))
 if (wanted('size')) report(await sizeFigures(scale))
 if (wanted('start')) report(await startFigures(scale))
 if (wanted('hops')) report(await hopFigures(scale))
 if (wanted('keys')) {
-  const server = (...args: string[]) => start([process.execPath, 'bench/server.ts', ...args, '--data'])
-  const servers = [await server(), await server('--keys', OPERATOR)] as const
-  try {
-    report(await keysFigures(...servers, scale))
-  } finally {
-    for (const started of servers) await started.stop()
-  }
+  await onTwo(
+    serve,
+    () => serve('.', '--keys', OPERATOR),
+    (open, keyed) => keysFigures(open, keyed, scale),
+  )
 }
 if (wanted('sdk'))
   report(JSON.parse(execFileSync(process.execPath, ['bench/sdk-append.ts', '--json'], { encoding: 'utf8' })))
