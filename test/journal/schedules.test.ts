@@ -7,7 +7,7 @@
  */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { isMcbError } from '../../src/core/errors.ts'
-import { partsOf } from '../../src/journal/format.ts'
+import { partsOf, sizeIn } from '../../src/journal/format.ts'
 import { Journal } from '../../src/journal/journal.ts'
 import { DamagedJournal, type Found, replay } from '../../src/journal/replay.ts'
 import type { Place, Segment } from '../../src/journal/segment.ts'
@@ -41,7 +41,7 @@ class Schedule {
   private disk: FaultyDisk
   private readonly sent = new Map<number, Sent>()
   private journal: Journal | undefined
-  private held: { readonly segment: Segment; readonly sent: Sent }[] = []
+  private held: { readonly place: Place; readonly sent: Sent }[] = []
   private readonly withFaults: boolean
 
   constructor(seed: number) {
@@ -89,16 +89,18 @@ class Schedule {
       })
     }
     this.disk.faults.chances = {}
+    this.disk.room = Number.POSITIVE_INFINITY
     await this.open({ isFlipped: false })
     if (this.withFaults) {
       const [write, open] = [this.random.pick([0, 0.02, 0.2]), this.random.pick([0, 0.1])]
       this.disk.faults.chances = { shortWrite: this.random.pick([0, 0.3]), fail: { write, open, syncFolder: open } }
+      if (this.random.chance(0.2)) this.disk.room = this.random.between(1000, 40_000)
     }
   }
 
   private async open({ isFlipped }: { isFlipped: boolean }): Promise<void> {
     const found = await replay(this.disk, FOLDER)
-    const adopted = await this.compare(found, isFlipped)
+    await this.compare(found, isFlipped)
     const journal = new Journal({
       disk: this.disk,
       folder: FOLDER,
@@ -110,39 +112,39 @@ class Schedule {
     this.held = []
     for (const each of found.segments) {
       const segment = journal.adopt(each)
-      for (const sent of adopted.get(each.sequence) ?? []) {
+      for (const { chain, at, bytes } of each.records) {
         segment.hold()
-        this.held.push({ segment, sent })
+        this.held.push({ place: { segment, at, bytes }, sent: this.known(chain) })
       }
       segment.finish()
     }
     this.journal = journal
   }
 
-  /** The records of each segment, which are among those that were sent. */
-  private async compare(found: Found, isFlipped: boolean): Promise<Map<number, Sent[]>> {
-    const bySequence = new Map<number, Sent[]>()
+  private known(id: number): Sent {
+    const sent = this.sent.get(id)
+    if (sent === undefined) throw new Error(`record ${id} was never sent`)
+    return sent
+  }
+
+  /** Records that are found are among those that were sent, and all that must be there are. */
+  private async compare(found: Found, isFlipped: boolean): Promise<void> {
     const there = new Set<number>()
-    for (const { sequence, file, records } of found.segments) {
-      const own: Sent[] = []
+    for (const { file, records } of found.segments) {
       for (const record of records) {
-        const sent = this.sent.get(record.chain)
-        if (sent === undefined) throw new Error(`record ${record.chain} was never sent`)
-        const isWhole = await isSame(file, record.at, record.bytes, record.size, sent)
+        const sent = this.known(record.chain)
+        const isWhole = await isSame(file, record.at, record.bytes, sent)
         if (!isWhole && !isFlipped) throw new Error(`record ${sent.id} has other bytes`)
         if (there.has(sent.id)) throw new Error(`record ${sent.id} is there twice`)
         if (sent.state === 'gone') throw new Error(`record ${sent.id} has come back`)
         there.add(sent.id)
-        own.push(sent)
       }
-      bySequence.set(sequence, own)
     }
     for (const sent of this.sent.values()) {
       if (there.has(sent.id)) sent.state = 'acknowledged'
       else if (sent.state === 'unknown') sent.state = 'gone'
       else if (sent.state === 'acknowledged' && !sent.isReleased) throw new Error(`record ${sent.id} is lost`)
     }
-    return bySequence
   }
 
   private async work(): Promise<void> {
@@ -155,7 +157,7 @@ class Schedule {
     const steps = this.random.between(1, 60)
     for (let step = 0; step < steps; step++) {
       const choice = this.random.below(10)
-      if (choice < 6) pending.push(this.append())
+      if (choice < 6) pending.push(this.append(), ...this.reading())
       else if (choice < 8) await Promise.all(pending.splice(0))
       else if (choice < 9) this.releaseSome()
       else await vi.advanceTimersByTimeAsync(300)
@@ -178,18 +180,32 @@ class Schedule {
     if (place === undefined) return
     this.trace(`acknowledged ${id} at ${place.at} of ${place.segment.sequence}`)
     sent.state = 'acknowledged'
-    this.held.push({ segment: place.segment, sent })
+    this.held.push({ place, sent })
+  }
+
+  /** Reads a record now and then, while it is held. */
+  private reading(): Promise<void>[] {
+    if (this.held.length === 0 || this.random.chance(0.8)) return []
+    const { place, sent } = this.random.pick(this.held)
+    const { segment, at, bytes } = place
+    segment.hold()
+    const read = async () => {
+      const isRight = await isSame(segment.file, at, bytes, sent)
+      if (!isRight) throw new Error(`record ${sent.id} is read with other bytes`)
+      segment.release()
+    }
+    return [read()]
   }
 
   private releaseOf(oldest: Segment): void {
     const { held } = this
-    this.held = held.filter(({ segment }) => segment !== oldest)
+    this.held = held.filter(({ place }) => place.segment !== oldest)
     // As a fold, which takes its time.
     void Promise.resolve().then(() => {
-      for (const { segment, sent } of held) {
-        if (segment !== oldest) continue
+      for (const { place, sent } of held) {
+        if (place.segment !== oldest) continue
         sent.isReleased = true
-        segment.release()
+        oldest.release()
       }
     })
   }
@@ -198,9 +214,9 @@ class Schedule {
     const { held } = this
     const some = this.random.below(held.length + 1)
     this.held = held.slice(some)
-    for (const { segment, sent } of held.slice(0, some)) {
+    for (const { place, sent } of held.slice(0, some)) {
       sent.isReleased = true
-      segment.release()
+      place.segment.release()
     }
   }
 
@@ -213,10 +229,10 @@ class Schedule {
 }
 
 /** True where a record has these draws, in one column of two. */
-async function isSame(file: DiskFile, at: number, bytes: number, size: number, { draws }: Sent): Promise<boolean> {
+async function isSame(file: DiskFile, at: number, bytes: number, { draws }: Sent): Promise<boolean> {
   const record = new Uint8Array(bytes)
   await readAll(file, record, at)
-  const got = partsOf(record, size).draws
+  const got = partsOf(record, sizeIn(record)).draws
   const lengths = new Uint8Array(Uint32Array.of(draws.length, ABSENT).buffer)
   return Buffer.compare(got, Buffer.concat([lengths, draws])) === 0
 }
