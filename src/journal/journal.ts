@@ -15,7 +15,7 @@ import { SEGMENT_HEAD, type SegmentHead, sealOf, seedIn, segmentHeadOf } from '.
 import { type Place, SEGMENT_BYTES, Segment, type SegmentFile, segmentName } from './segment.ts'
 
 /** Bytes of a batch's draws from which on it does not belong into a journal. */
-export const JOURNAL_BYTES = 256 * 1024
+const JOURNAL_BYTES = 256 * 1024
 /** Segments in use from which on the oldest is to be emptied. */
 const PRESSED_SEGMENTS = 3
 /** Segments in use at most: appends wait for the oldest to be emptied. */
@@ -131,11 +131,6 @@ export class Journal {
       // Appends of one turn of the event loop go together.
       this.running ??= this.run(nextTurn())
     })
-  }
-
-  /** Bytes of the files that hold records. */
-  get bytes(): number {
-    return this.used.reduce((n, { end }) => n + end, 0)
   }
 
   /** Waits for all appends, and says in the journal that they are on the disk. There are no appends after it. */
