@@ -2,8 +2,9 @@
  * Objects as files of a folder, which grow at their end. Those of one owner lie in one of 256 folders, so that none has very
  * many names; `KEY` is `OWNER.NUMBER`, two whole numbers.
  */
+import { dirname } from 'node:path'
 import { McbError } from '../core/errors.ts'
-import { type Disk, type DiskFile, isMissing, readAll, readAllNow, writeAll } from './disk.ts'
+import { type Access, type Disk, type DiskFile, isMissing, readAll, readAllNow, writeAll } from './disk.ts'
 import type { Bytes, Objects, StoredObject } from './objects.ts'
 
 /** Files that are kept open. */
@@ -14,7 +15,11 @@ const REST_MS = 5_000
 const PUTS = 2
 const FOLDERS = 256
 
+/** Reading makes no file where there is none. */
+type Use = Exclude<Access, 'durable'>
+
 interface OpenFile {
+  readonly access: Use
   readonly opening: Promise<DiskFile>
   file: DiskFile | undefined
   users: number
@@ -25,18 +30,15 @@ interface OpenFile {
 export class FileObjects implements Objects {
   private readonly disk: Disk
   private readonly folder: string
-  private readonly access: 'read' | 'write'
   private readonly files = new Map<string, OpenFile>()
   private readonly made = new Set<string>()
   private puts = 0
   private readonly turns: (() => void)[] = []
   private readonly sweeper: NodeJS.Timeout
 
-  /** @param access `read` where another instance writes */
-  constructor(disk: Disk, folder: string, access: 'read' | 'write') {
+  constructor(disk: Disk, folder: string) {
     this.disk = disk
     this.folder = folder
-    this.access = access
     this.sweeper = setInterval(() => this.closeIdle(REST_MS), REST_MS / 2).unref()
   }
 
@@ -44,7 +46,7 @@ export class FileObjects implements Objects {
     if (this.puts >= PUTS) await new Promise<void>((resolve) => this.turns.push(resolve))
     else this.puts++
     try {
-      await this.use(key, async (file) => {
+      await this.use(key, 'write', async (file) => {
         await writeAll(file, pieces, at)
         await file.sync()
       })
@@ -59,7 +61,7 @@ export class FileObjects implements Objects {
 
   async get(key: string, at: number, length: number): Promise<Bytes | undefined> {
     try {
-      return await this.use(key, async (file) => {
+      return await this.use(key, 'read', async (file) => {
         const bytes: Bytes = new Uint8Array(length)
         return bytes.subarray(0, await readAll(file, bytes, at))
       })
@@ -80,7 +82,7 @@ export class FileObjects implements Objects {
   /** Opens the file of an object, so that `getNow` finds it; false when there is none. */
   async open(key: string): Promise<boolean> {
     try {
-      await this.use(key, async () => {})
+      await this.use(key, 'read', async () => {})
       return true
     } catch (error) {
       if (isMissing(error)) return false
@@ -134,10 +136,11 @@ export class FileObjects implements Objects {
     return `${this.folderOf(key)}/${key}`
   }
 
-  private async use<T>(key: string, work: (file: DiskFile) => Promise<T>): Promise<T> {
+  private async use<T>(key: string, access: Use, work: (file: DiskFile) => Promise<T>): Promise<T> {
     let open = this.files.get(key)
-    if (open === undefined) {
-      open = { opening: this.openFile(key), file: undefined, users: 0, usedAt: 0, isGone: false }
+    if (open === undefined || (access === 'write' && open.access === 'read')) {
+      this.forget(key)
+      open = { access, opening: this.openFile(key, access), file: undefined, users: 0, usedAt: 0, isGone: false }
       this.files.set(key, open)
     }
     open.users++
@@ -145,7 +148,7 @@ export class FileObjects implements Objects {
       open.file = await open.opening
       return await work(open.file)
     } catch (error) {
-      if (open.file === undefined || this.access === 'write') this.forget(key)
+      if ((open.file === undefined || access === 'write') && this.files.get(key) === open) this.forget(key)
       throw error
     } finally {
       open.users--
@@ -155,12 +158,13 @@ export class FileObjects implements Objects {
     }
   }
 
-  private async openFile(key: string): Promise<DiskFile> {
-    if (this.access === 'read') return this.disk.open(this.pathOf(key), 'read')
+  private async openFile(key: string, access: Use): Promise<DiskFile> {
+    if (access === 'read') return this.disk.open(this.pathOf(key), 'read')
     const folder = this.folderOf(key)
     if (!this.made.has(folder)) {
       await this.disk.makeFolder(folder)
       await this.disk.syncFolder(this.folder)
+      await this.disk.syncFolder(dirname(this.folder))
       this.made.add(folder)
     }
     const file = await this.disk.open(this.pathOf(key), 'write')

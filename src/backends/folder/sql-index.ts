@@ -68,7 +68,7 @@ export class SqlIndex implements FolderIndex {
   constructor({ driver, disk, folder, limits }: SqlIndexOptions) {
     this.driver = driver
     this.limits = limits
-    this.objects = new FileObjects(disk, `${folder}/objects`, 'write')
+    this.objects = new FileObjects(disk, `${folder}/objects`)
     this.journal = new JournalReader(disk, `${folder}/journal`)
   }
 

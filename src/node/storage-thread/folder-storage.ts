@@ -33,7 +33,7 @@ export async function openFolderStorage(
 ): Promise<FolderStorage> {
   const place = dirname(options.path)
   const thread = await openIndexThread({ ...options, folder: place }, notice)
-  const objects = new FileObjects(nodeDisk, join(place, 'objects'), 'read')
+  const objects = new FileObjects(nodeDisk, join(place, 'objects'))
   const folder = await openFolder(thread, place, objects, notice, tally)
   return {
     openStore: (tenant) => new FolderStore(folder, tenant, tally),
