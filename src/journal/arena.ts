@@ -44,6 +44,10 @@ export class Arena {
     return this.waiting.length === 0
   }
 
+  get records(): number {
+    return this.waiting.length
+  }
+
   /** Bytes of the group so far. */
   get bytes(): number {
     return this.used

@@ -12,7 +12,7 @@ import { McbError } from '../core/errors.ts'
 import { type Disk, writeAll } from '../objects/disk.ts'
 import { Arena, GROUP_BYTES, type NewRecord, type Settle, sizeOfRecord } from './arena.ts'
 import { SEGMENT_HEAD, type SegmentHead, sealOf, seedIn, segmentHeadOf } from './format.ts'
-import { type Place, SEGMENT_BYTES, Segment, type SegmentFile, segmentName } from './segment.ts'
+import { type Place, SEGMENT_BYTES, SEGMENT_RECORDS, Segment, type SegmentFile, segmentName } from './segment.ts'
 
 /** Bytes of a batch's draws from which on it does not belong into a journal. */
 const JOURNAL_BYTES = 256 * 1024
@@ -68,6 +68,7 @@ interface Current {
   /** Sequence of the oldest segment that the head names as needed. */
   readonly oldest: number
   groups: number
+  records: number
   /** Byte at which the next write begins; 0 before the first, which writes the head as well. */
   position: number
 }
@@ -177,7 +178,7 @@ export class Journal {
   }
 
   private async writeGroup(group: Arena): Promise<void> {
-    const current = await this.segmentFor(group.bytes)
+    const current = await this.segmentFor(group)
     const { segment, position } = current
     const bytes = group.seal(current.groups, segment.seed)
     const begun = performance.now()
@@ -185,6 +186,7 @@ export class Journal {
     this.options.timed?.((performance.now() - begun) / 1000)
     const begin = Math.max(position, SEGMENT_HEAD)
     current.groups++
+    current.records += group.records
     current.position = begin + bytes.length
     segment.end = current.position
     this.isSealed = false
@@ -192,10 +194,11 @@ export class Journal {
     group.resolve(segment, begin)
   }
 
-  /** The segment that takes so many bytes more. */
-  private async segmentFor(bytes: number): Promise<Current> {
+  /** The segment that a group goes to. */
+  private async segmentFor({ bytes }: Arena): Promise<Current> {
     const { current } = this
-    if (current !== undefined && current.position + bytes <= this.segmentBytes) return current
+    const hasRoom = current !== undefined && current.position + bytes <= this.segmentBytes
+    if (hasRoom && current.records < SEGMENT_RECORDS) return current
     this.leave()
     await this.waitForRoom()
     const slot = this.free.shift() ?? this.slot++
@@ -207,7 +210,7 @@ export class Journal {
     const head = segmentHeadOf({ sequence, oldest, ...this.previous, salt })
     const segment = new Segment({ slot, sequence, seed: seedIn(head), file, end: 0 }, this.whenFree)
     this.used.push(segment)
-    this.current = { segment, head, oldest, groups: 0, position: 0 }
+    this.current = { segment, head, oldest, groups: 0, records: 0, position: 0 }
     return this.current
   }
 

@@ -3,6 +3,8 @@ import type { DiskFile } from '../objects/disk.ts'
 
 /** Bytes after which the next segment is begun. */
 export const SEGMENT_BYTES = 32 * 1024 * 1024
+/** Records after which it is begun as well: each that is needed takes memory, however small it is. */
+export const SEGMENT_RECORDS = 64 * 1024
 const SUFFIX = '.journal'
 
 /** The name of a segment's file. */

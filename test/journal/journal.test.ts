@@ -314,6 +314,19 @@ describe('segments', () => {
     await journal.close()
   })
 
+  it('are left when they have very many records', async () => {
+    const disk = new MemoryDisk()
+    const journal = await newJournal({ disk })
+    const sequences: number[] = []
+    for (let burst = 0; burst < 7; burst++) {
+      const appends = Array.from({ length: 15_000 }, (_, i) => journal.append(recordOf(15_000 * burst + i + 1, 0)))
+      const [place] = await Promise.all(appends)
+      sequences.push(place?.segment.sequence ?? 0)
+    }
+    expect(sequences).toEqual([1, 1, 1, 1, 1, 2, 2])
+    await journal.close()
+  })
+
   it('stay while they are the present one, though nothing needs them', async () => {
     const disk = new MemoryDisk()
     const journal = await newJournal({ disk })
