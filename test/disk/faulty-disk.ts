@@ -51,7 +51,7 @@ export class FaultyDisk implements Disk {
     this.machine = {
       random: this.random,
       faults: this.faults,
-      spare: () => this.spare(),
+      spare: () => Math.max(0, this.room - this.used()),
       do: (job, act) => this.turns.do(job, act),
     }
     this.turns = new Turns(this.random, this.faults, this.power, trace)
@@ -164,10 +164,9 @@ export class FaultyDisk implements Disk {
     return entry
   }
 
-  /** Bytes that are left of the room. */
-  spare(): number {
-    const sizes = this.folders.all().map(([, entry]) => (entry === 'folder' ? 0 : entry.size))
-    return Math.max(0, this.room - sizes.reduce((sum, size) => sum + size, 0))
+  /** Bytes of all files together. */
+  used(): number {
+    return this.folders.all().reduce((sum, [, entry]) => sum + (entry === 'folder' ? 0 : entry.size), 0)
   }
 
   /** Does something that was under way at the end, or does it not. */
