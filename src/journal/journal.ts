@@ -142,7 +142,7 @@ export class Journal {
     await this.running
     clearTimeout(this.idle)
     // A segment that is released later finds itself gone, and closes nothing.
-    for (const { file } of this.used.splice(0)) await file.close()
+    for (const { file } of this.used.splice(0)) await file.close().catch(() => undefined)
   }
 
   /** Writes groups until no append waits. Between the last look at them and the end of `running` nothing else happens. */

@@ -3,9 +3,9 @@
  * many names; `KEY` is `OWNER.NUMBER`, two whole numbers.
  */
 import { dirname } from 'node:path'
-import { McbError } from '../core/errors.ts'
 import { type Access, type Disk, type DiskFile, isMissing, readAll, readAllNow, writeAll } from './disk.ts'
 import type { Bytes, Objects, StoredObject } from './objects.ts'
+import { unavailable } from './unavailable.ts'
 
 /** Files that are kept open. */
 const OPEN_FILES = 64
@@ -76,7 +76,11 @@ export class FileObjects implements Objects {
     const file = this.files.get(key)?.file
     if (file === undefined) return undefined
     const bytes: Bytes = new Uint8Array(length)
-    return bytes.subarray(0, readAllNow(file, bytes, at))
+    try {
+      return bytes.subarray(0, readAllNow(file, bytes, at))
+    } catch (error) {
+      throw unavailable(error)
+    }
   }
 
   /** Opens the file of an object, so that `getNow` finds it; false when there is none. */
@@ -92,15 +96,23 @@ export class FileObjects implements Objects {
 
   async delete(keys: readonly string[]): Promise<void> {
     const folders = new Set<string>()
-    for (const key of keys) {
-      this.forget(key)
-      await this.disk.remove(this.pathOf(key))
-      folders.add(this.folderOf(key))
+    try {
+      for (const key of keys) {
+        this.forget(key)
+        await this.disk.remove(this.pathOf(key))
+        folders.add(this.folderOf(key))
+      }
+      for (const folder of folders) await this.syncNames(folder)
+    } catch (error) {
+      throw unavailable(error)
     }
-    for (const folder of folders) {
-      await this.disk.syncFolder(folder).catch((error) => {
-        if (!isMissing(error)) throw error
-      })
+  }
+
+  private async syncNames(folder: string): Promise<void> {
+    try {
+      await this.disk.syncFolder(folder)
+    } catch (error) {
+      if (!isMissing(error)) throw error
     }
   }
 
@@ -194,15 +206,4 @@ export class FileObjects implements Objects {
     const before = Date.now() - restMs
     for (const [key, { users, usedAt }] of this.files) if (users === 0 && usedAt <= before) this.forget(key)
   }
-}
-
-function unavailable(error: unknown): unknown {
-  if (error instanceof McbError || isMissing(error)) return error
-  const cause = error instanceof Error ? error : new Error(String(error))
-  return new McbError(
-    'storage_unavailable',
-    'the storage cannot take this now; nothing was changed',
-    { retryAfter: 5 },
-    { cause },
-  )
 }

@@ -5,6 +5,7 @@ import { partsOf, recordHeadIn } from '../../journal/format.ts'
 import { segmentName } from '../../journal/segment.ts'
 import { firstDamaged } from '../../objects/checksum.ts'
 import { type Disk, type DiskFile, readAllNow } from '../../objects/disk.ts'
+import { unavailable } from '../../objects/unavailable.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
 import { fragmentsIn, type Tail } from '../sqlite/fold.ts'
 import { type FoldJob, RECORD_NUMBERS } from './index-calls.ts'
@@ -32,7 +33,11 @@ export class JournalReader {
   /** The tail that the records of a job are. A damaged one is carried over as what it is. */
   async tailOf(job: FoldJob, columns: number): Promise<Tail> {
     const records = [...recordsIn(job.records)]
-    for (const { slot, sequence } of records) await this.open(slot, sequence)
+    try {
+      for (const { slot, sequence } of records) await this.open(slot, sequence)
+    } catch (error) {
+      throw unavailable(error)
+    }
     const scratch: Bytes[] = []
     const batches = records.map((record) => {
       const { draws, isIntact } = this.read(job.id, record)
@@ -42,7 +47,7 @@ export class JournalReader {
   }
 
   async close(): Promise<void> {
-    for (const { file } of this.files.values()) await file.close()
+    for (const { file } of this.files.values()) await file.close().catch(() => undefined)
     this.files.clear()
   }
 
@@ -51,15 +56,24 @@ export class JournalReader {
     const open = this.files.get(slot)
     if (open?.sequence === sequence) return
     this.files.delete(slot)
-    await open?.file.close()
+    await open?.file.close().catch(() => undefined)
     this.files.set(slot, { sequence, file: await this.disk.open(`${this.folder}/${segmentName(slot)}`, 'read') })
   }
 
   private read(chain: number, record: ReadRecord): { readonly draws: Bytes; readonly isIntact: boolean } {
     const file = this.files.get(record.slot)?.file
     const bytes = new Uint8Array(record.bytes)
-    const got = file === undefined ? 0 : readAllNow(file, bytes, record.at)
-    return verifiedRecord(chain, record, bytes.subarray(0, got))
+    return verifiedRecord(chain, record, file === undefined ? NOTHING : readNow(file, bytes, record.at))
+  }
+}
+
+const NOTHING: Bytes = new Uint8Array()
+
+function readNow(file: DiskFile, bytes: Bytes, at: number): Bytes {
+  try {
+    return bytes.subarray(0, readAllNow(file, bytes, at))
+  } catch (error) {
+    throw unavailable(error)
   }
 }
 
