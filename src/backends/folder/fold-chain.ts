@@ -5,7 +5,7 @@
  * transaction names them; small ones stay in the index until they are joined. What was put and never named is overwritten by
  * the next put, which begins at the end of what is named.
  */
-import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
+import type { Schema } from '../../core/draws/columns.ts'
 import type { Block } from '../../core/draws/segment.ts'
 import { isMcbError } from '../../core/errors.ts'
 import { free } from '../../core/free.ts'
@@ -13,7 +13,7 @@ import type { Objects } from '../../objects/objects.ts'
 import { type Program, type SqlDriver, StaleRead, type Statement } from '../../sql/program.ts'
 import { type ChainRow, chainOfId } from '../sqlite/chain.ts'
 import { CHUNK_BYTES } from '../sqlite/chunks.ts'
-import { type Fold, GROWN_BYTES, type NewChunk, planFold, type Tail, tailOf } from '../sqlite/fold.ts'
+import { type ChunkSizes, type Fold, GROWN_BYTES, type NewChunk, planFold, type Tail, tailOf } from '../sqlite/fold.ts'
 import { minuteOf } from '../sqlite/run-list.ts'
 import { touchRun } from '../sqlite/runs.ts'
 import { fixedWeight } from '../stretches.ts'
@@ -83,12 +83,13 @@ function* plan({ id, folded, schema, tail, blocks }: ChainFold): Program<Planned
   const chain = yield* chainOfId(id)
   if (chain.folded !== folded) throw new StaleRead('the chain was folded meanwhile')
   const own = tail ?? (yield* tailOf(chain, schema.columns.length))
-  return { chain, fold: yield* planFold(chain, schema, own, blocks, mostBytes) }
+  return { chain, fold: yield* planFold(chain, schema, own, blocks, SIZES) }
 }
 
-/** Draws that vary in size are read chunk by chunk, so that theirs stay small. */
-function mostBytes(spec: ColumnSpec): number {
-  return fixedWeight(spec) > 0 ? PLACED_BYTES : CHUNK_BYTES
+const SIZES: ChunkSizes = {
+  // Draws that vary in size are read chunk by chunk, so that theirs stay small.
+  most: (spec) => (fixedWeight(spec) > 0 ? PLACED_BYTES : CHUNK_BYTES),
+  row: Number.POSITIVE_INFINITY,
 }
 
 type Grown = NewChunk & { readonly data: NonNullable<NewChunk['data']> }

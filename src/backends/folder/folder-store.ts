@@ -14,6 +14,7 @@ import type {
   Store,
   StoreObserver,
 } from '../../core/store.ts'
+import { turn } from '../../core/turn.ts'
 import { type Batch, decodeBatch, prepareBatch } from '../../core/wire/read-batch.ts'
 import { Journal } from '../../journal/journal.ts'
 import type { Place } from '../../journal/segment.ts'
@@ -85,6 +86,8 @@ export class FolderStore implements Store {
   }
 
   async chain(registration: string, chain: number): Promise<ChainState | undefined> {
+    // Who asks again and again must not keep the disk's answers from coming in.
+    await turn()
     try {
       return await this.withHead(registration, chain, async (head) => stateOf(head))
     } catch (error) {

@@ -83,9 +83,6 @@ export interface Tail {
   readonly removal: readonly Statement[]
 }
 
-/** Weight, in bytes, of one chunk of a column at most. */
-export type MostBytes = (spec: ColumnSpec) => number
-
 /** The fold of one column: its chunks from `from` on give way to new ones. */
 interface ColumnFold {
   readonly spec: ColumnSpec
@@ -98,6 +95,16 @@ interface ColumnFold {
   readonly kept: Level[]
   readonly joinsData: boolean
 }
+
+/** Sizes of chunks, in bytes. */
+export interface ChunkSizes {
+  /** Weight of a chunk of several draws at most. */
+  most(spec: ColumnSpec): number
+  /** Bytes of a row: the chunk of a larger draw lies in several. */
+  readonly row: number
+}
+
+const ROW_SIZES: ChunkSizes = { most: () => CHUNK_BYTES, row: CHUNK_BYTES }
 
 export interface Fold {
   readonly chunks: readonly NewChunk[]
@@ -115,7 +122,7 @@ export function* planFold(
   schema: Schema,
   tail: Tail,
   batch: readonly Block[],
-  most: MostBytes = () => CHUNK_BYTES,
+  sizes: ChunkSizes = ROW_SIZES,
 ): Program<Fold> {
   const { levels, levelsText } = yield* readLevels(chain)
   const scratch = [...tail.scratch]
@@ -131,7 +138,7 @@ export function* planFold(
     damaged.has(fold.spec.index) ? planColumn(fold.spec, fold.fragments, [], chain.folded) : fold,
   )
   const chunks: NewChunk[] = []
-  const nextLevels = folds.map((fold) => finishColumn(fold, old.get(fold.spec.index) ?? [], chunks, scratch, most))
+  const nextLevels = folds.map((fold) => finishColumn(fold, old.get(fold.spec.index) ?? [], chunks, scratch, sizes))
   const nextText = JSON.stringify(nextLevels)
   const replaced = folds.flatMap(({ spec, kept, joined }) =>
     joined > 0 ? (levels[spec.index] ?? []).slice(kept.length) : [],
@@ -314,16 +321,15 @@ function finishColumn(
   old: readonly Fragment[],
   chunks: NewChunk[],
   scratch: Bytes[],
-  most: MostBytes,
+  sizes: ChunkSizes,
 ): Level[] {
   const [first, ...rest] = fold.fragments
   if (first === undefined) return fold.kept
   let start = fold.from
   let levels = fold.kept
   for (const fragment of [joinedHead(fold, old, first, scratch), ...rest]) {
-    const bytes = most(fold.spec)
-    for (const part of split(fold.spec, fragment, bytes)) {
-      addRows(chunks, fold.spec.index, start, part, bytes)
+    for (const part of split(fold.spec, fragment, sizes.most(fold.spec))) {
+      addRows(chunks, fold.spec.index, start, part, sizes.row)
       start += part.count
       levels = part.damaged ? [] : withLevel(levels, [part.count, part.data?.length ?? -1])
     }
