@@ -108,7 +108,9 @@ export class FolderStore implements Store {
     return this.withHead(registration, chain, async (head) => {
       const state = cursor?.moment ?? stateOf(head)
       const from = cursor ?? { moment: state, position: 0, done: 0 }
-      return { state, page: await readFolderPage(this.folder, head, question, from) }
+      const page = await readFolderPage(this.folder, head, question, from)
+      if (page.stretches.length === 0) await turn()
+      return { state, page }
     })
   }
 
