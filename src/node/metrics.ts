@@ -103,7 +103,7 @@ export class NodeMeter implements Meter {
       '# HELP mcb_http_request_duration_seconds Seconds from a request to the beginning of its answer',
       '# TYPE mcb_http_request_duration_seconds histogram',
       ...this.routes.flatMap((route) => route.durationLines('mcb_http_request_duration_seconds')),
-      '# HELP mcb_storage_commit_seconds Seconds that SQLite took for a commit of writes, which is the wait for the disk',
+      '# HELP mcb_storage_commit_seconds Seconds that appends waited for the disk, all that went together once',
       '# TYPE mcb_storage_commit_seconds histogram',
       ...this.tally.commits.lines('mcb_storage_commit_seconds', ''),
     ]

@@ -87,7 +87,7 @@ test('what is wrong with a request is told first; the operator may still manage'
   await expectProblem(await put(await keyOf('write')), 503, 'storage_unavailable')
 })
 
-test('deleting is a way out: what it leaves in the file is written again', async ({ skip }) => {
+test('deleting is a way out: it gives back the disk', async ({ skip }) => {
   const disk = openSmallDisk(96)
   if (typeof disk === 'string') return skip(disk)
   endings.push(() => disk.close())
@@ -116,8 +116,8 @@ test('deleting is a way out: what it leaves in the file is written again', async
     .toBe(503)
   expect(length * 64 * 1024).toBeGreaterThan(16 * MIB)
   expect((await api.request('DELETE', '/v1/runs/first')).status).toBe(204)
-  await expect.poll(async () => (await api.get('/readyz')).status, { timeout: 10_000 }).toBe(200)
-  expect(disk.free()).toBeLessThan(40 * MIB)
+  await expect.poll(async () => (await api.get('/readyz')).status, { timeout: 20_000 }).toBe(200)
+  expect(disk.free()).toBeGreaterThan(40 * MIB)
   await register('second')
   expect(await append('second', 0)).toBe(200)
 })

@@ -2,8 +2,8 @@
  * Folding where bytes lie apart from the index: plan, put, and name what was put.
  *
  * The plan reads the index. Chunks that have grown go to the chain's object, and are on the disk before the second
- * transaction names them; small ones stay in the index until they are joined. What was put and never named is overwritten by
- * the next put, which begins at the end of what is named.
+ * transaction names them; small ones stay in the index until they are joined. The next put overwrites what was never named: it
+ * begins at the end of what is.
  */
 import type { Schema } from '../../core/draws/columns.ts'
 import type { Block } from '../../core/draws/segment.ts'

@@ -86,7 +86,7 @@ export class FolderStore implements Store {
   }
 
   async chain(registration: string, chain: number): Promise<ChainState | undefined> {
-    // Who asks again and again must not keep the disk's answers from coming in.
+    // Answers of the disk come in also while somebody asks again and again.
     await turn()
     try {
       return await this.withHead(registration, chain, async (head) => stateOf(head))
@@ -168,7 +168,7 @@ export class FolderStore implements Store {
         await head.work
         continue
       }
-      // What is on its way may yet fail: a gap, or a batch sent twice, is judged by what is durable.
+      // Appends on their way may yet fail: a gap, or a batch sent twice, is judged by what is durable.
       if (batch.start !== head.end && head.end > head.length) {
         await head.whenSettled()
         continue

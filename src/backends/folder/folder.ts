@@ -31,7 +31,7 @@ export interface FolderOptions {
   readonly folder: string
   readonly limits: Limits
   readonly notice?: ((sentence: string) => void) | undefined
-  /** Called with the seconds that a group of appends has waited for the disk. */
+  /** Called with the seconds that a group of small appends, or a large one, has waited for the disk. */
   readonly timed?: ((seconds: number) => void) | undefined
   /** Bytes of a segment of the journal, for tests. */
   readonly segmentBytes?: number | undefined
@@ -49,6 +49,7 @@ export class Folder {
   readonly journal: Journal
   readonly limits: Limits
   private readonly folding: Folding
+  private readonly timed: FolderOptions['timed']
   private readonly heads = new Map<string, Head>()
   private readonly loading = new Map<string, Promise<Head>>()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ weight }) => weight)
@@ -64,6 +65,7 @@ export class Folder {
     this.index = index
     this.objects = objects
     this.limits = limits
+    this.timed = timed
     this.journal = new Journal({
       disk,
       folder: `${folder}/journal`,
@@ -118,8 +120,10 @@ export class Folder {
     const done = Promise.withResolvers<void>()
     head.work = done.promise
     head.isExclusive = true
+    const begun = performance.now()
     try {
       const outcome = await work()
+      this.timed?.((performance.now() - begun) / 1000)
       if (!('repeats' in outcome) && !head.isGone) {
         head.fold(outcome)
         head.updatedAt = Math.max(head.updatedAt, Date.now())
@@ -188,13 +192,14 @@ export class Folder {
     }
   }
 
-  private async runOf({ tenant, registration }: HeadKey): Promise<KnownRun> {
-    const known = this.known.get(registration)
+  private async runOf({ tenant, registration }: Pick<HeadKey, 'tenant' | 'registration'>): Promise<KnownRun> {
+    const name = `${tenant}/${registration}`
+    const known = this.known.get(name)
     if (known !== undefined) return known
     const { id, meta } = await this.index.run(tenant, registration)
     const { schema, weight } = parseRunMeta(meta, this.limits)
     const run = { id, schema, weight }
-    this.known.set(registration, run)
+    this.known.set(name, run)
     return run
   }
 
@@ -252,7 +257,8 @@ export class Folder {
 
 /** Gives a chain a record that was found, unless it is folded already or its run is gone. */
 function restore(head: Head | undefined, segment: Segment, { start, count, time, at, bytes }: FoundRecord): void {
-  if (head === undefined || start + count <= head.folded) return
+  // One that begins before that was refused when the disk failed, and reached it all the same; other draws took its place.
+  if (head === undefined || start < head.folded) return
   if (start !== head.length) {
     const { registration, chain } = head.key
     throw new DamagedJournal(
@@ -272,6 +278,7 @@ function missing(
   )
 }
 
-function nameOf({ registration, chain }: HeadKey): string {
-  return `${registration}/${chain}`
+/** With the tenant: to know a registration of another one helps nobody. */
+function nameOf({ tenant, registration, chain }: HeadKey): string {
+  return `${tenant}/${registration}/${chain}`
 }

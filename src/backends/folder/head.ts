@@ -168,7 +168,7 @@ export class Head {
     return { tenant, registration, runId: this.runId, id: this.id, folded: this.folded, records: numbers }
   }
 
-  /** What lies in chunks now needs the journal no more. */
+  /** Lets go of records whose draws lie in chunks now. */
   fold({ folded, bytes }: Folded): void {
     this.folded = folded
     this.indexedBytes = bytes

@@ -82,16 +82,8 @@ export class SqlIndex implements FolderIndex {
   }
 
   async run(tenant: string, registration: string): Promise<KnownRun> {
-    const known = this.known.get(registration)
-    if (known !== undefined) {
-      await this.driver.run(() => requireRun(known.id))
-      return known
-    }
-    const row = await this.driver.run(() => findRun(tenant, 'registration', registration))
-    if (row === undefined) throw new McbError('run_not_found', 'the run was deleted')
-    const { schema, weight } = parseRunMeta(row.meta, this.limits)
-    const run = { id: row.id, meta: row.meta, schema, weight: weight + row.meta.length }
-    this.known.set(registration, run)
+    const run = await this.schemaOf(tenant, registration)
+    await this.driver.run(() => requireRun(run.id))
     return run
   }
 
@@ -241,6 +233,15 @@ export class SqlIndex implements FolderIndex {
   }
 
   private async schemaOf(tenant: string, registration: string): Promise<KnownRun> {
-    return this.known.get(registration) ?? (await this.run(tenant, registration))
+    // With the tenant: to know a registration of another one helps nobody.
+    const name = `${tenant}/${registration}`
+    const known = this.known.get(name)
+    if (known !== undefined) return known
+    const row = await this.driver.run(() => findRun(tenant, 'registration', registration))
+    if (row === undefined) throw new McbError('run_not_found', 'the run was deleted')
+    const { schema, weight } = parseRunMeta(row.meta, this.limits)
+    const run = { id: row.id, meta: row.meta, schema, weight: weight + row.meta.length }
+    this.known.set(name, run)
+    return run
   }
 }

@@ -142,7 +142,7 @@ export function chunkSum(chainId: number, chunk: ChunkKey): number {
   return rowSum(chainId, column, start, part, count, place.object, place.at, data?.length ?? 0)
 }
 
-/** What the row of a chunk says of its draws. */
+/** Numbers that the row of a chunk says of its draws. */
 interface ChunkKey {
   readonly column: number
   readonly start: number

@@ -67,7 +67,7 @@ export interface NewChunk {
   readonly part: number
   readonly data: Segment
   readonly damaged?: true
-  /** Where the data lies in an object, if it does. */
+  /** Place of the data in an object; absent where the row holds it. */
   place?: { readonly object: number; readonly at: number }
 }
 

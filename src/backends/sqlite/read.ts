@@ -32,7 +32,7 @@ interface ColumnPlan {
   readonly part: ResolvedSlice
 }
 
-/** What of a chain a plan looks at. */
+/** Numbers of a chain that a plan looks at. */
 export type Planned = Pick<ChainRow, 'length' | 'folded' | 'bytes'>
 
 /** A page of an answer before it is read. */

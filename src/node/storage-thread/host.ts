@@ -25,7 +25,7 @@ const DELETIONS_MS = 60_000
 /** Buffers of an answer that are worth handing over instead of copying. */
 const TRANSFER_BYTES = 16 * 1024
 
-/** What the thread owns. */
+/** Things that belong to the thread alone. */
 interface Owned {
   readonly driver: FileDriver
   readonly index: SqlIndex
