@@ -104,6 +104,15 @@ export async function verifyJournal(disk: Disk, folder: string): Promise<readonl
   }))
 }
 
+/**
+ * The segments that are needed now, oldest first, of a journal that another process may be writing to.
+ *
+ * @throws DamagedJournal
+ */
+export async function neededSegments(disk: Disk, folder: string): Promise<readonly NeededSegment[]> {
+  return chainOf(folder, await candidatesIn(disk, folder, await slotsIn(disk, folder)))
+}
+
 async function slotsIn(disk: Disk, folder: string): Promise<number[]> {
   return (await disk.list(folder)).flatMap((name) => slotIn(name) ?? [])
 }
@@ -138,20 +147,20 @@ async function headOf(disk: Disk, folder: string, slot: number): Promise<Segment
   }
 }
 
-interface Needed extends Candidate {
+export interface NeededSegment extends Candidate {
   /** Its end as the segment behind it says; undefined for the newest. */
   readonly end: number | undefined
 }
 
 /** The segments that are needed, oldest first. */
-function chainOf(folder: string, candidates: readonly Candidate[]): Needed[] {
+function chainOf(folder: string, candidates: readonly Candidate[]): NeededSegment[] {
   const bySequence = new Map(candidates.map((candidate) => [candidate.head.sequence, candidate]))
   let next = candidates.reduce<Candidate | undefined>(
     (newest, c) => (newest === undefined || c.head.sequence > newest.head.sequence ? c : newest),
     undefined,
   )
   const oldest = next?.head.oldest ?? 0
-  const chain: Needed[] = []
+  const chain: NeededSegment[] = []
   let end: number | undefined
   while (next !== undefined) {
     chain.unshift({ ...next, end })
@@ -169,7 +178,7 @@ function chainOf(folder: string, candidates: readonly Candidate[]): Needed[] {
   return chain
 }
 
-async function readSegments(disk: Disk, folder: string, chain: readonly Needed[]): Promise<ReadSegment[]> {
+async function readSegments(disk: Disk, folder: string, chain: readonly NeededSegment[]): Promise<ReadSegment[]> {
   const segments: ReadSegment[] = []
   let memory: Bytes = new Uint8Array()
   try {

@@ -27,6 +27,16 @@ interface OpenFile {
   isGone: boolean
 }
 
+/** The folder of an object's file among the others. */
+function shardOf(key: string): string {
+  return (Number(key.slice(0, key.indexOf('.'))) % FOLDERS).toString(16).padStart(2, '0')
+}
+
+/** The file of an object, in the folder of all objects. */
+export function objectFile(key: string): string {
+  return `${shardOf(key)}/${key}`
+}
+
 export class FileObjects implements Objects {
   private readonly disk: Disk
   private readonly folder: string
@@ -140,8 +150,7 @@ export class FileObjects implements Objects {
   }
 
   private folderOf(key: string): string {
-    const shard = (Number(key.slice(0, key.indexOf('.'))) % FOLDERS).toString(16).padStart(2, '0')
-    return `${this.folder}/${shard}`
+    return `${this.folder}/${shardOf(key)}`
   }
 
   private pathOf(key: string): string {

@@ -99,7 +99,8 @@ function partsOf(data: Bytes): Bytes[] {
   return parts
 }
 
-function partSum(path: string, part: number, data: Bytes): number {
+/** The checksum of a part of an object, over its place as well. */
+export function partSum(path: string, part: number, data: Bytes): number {
   return crc32(data, crc32(`${part} ${path}`))
 }
 
