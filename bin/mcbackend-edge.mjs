@@ -4,6 +4,8 @@ import { start } from './own-node.mjs'
 
 const COMMANDS = new Map([
   ['backup', '../scripts/backup.mjs'],
+  ['restore', '../scripts/restore.mjs'],
+  ['verify', '../scripts/verify.mjs'],
   ['restore-drill', '../scripts/restore-drill.mjs'],
   ['clickhouse-migrate', '../scripts/clickhouse-migrate.mjs'],
 ])

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A backup of the server's file, and the end of the oldest ones.
+# A backup of the server's data, and the end of the oldest copies.
 set -eu
 export LC_ALL=C
 
@@ -7,14 +7,14 @@ usage() {
   cat <<'END'
 usage: backup.sh --to FOLDER [--keep N] [--data FOLDER]
 
-Copies a server's file to FOLDER/mcbackend-TIME.sqlite, also while the server writes, and checks the copy. Then the
-oldest copies in FOLDER go, until N are left. Where the copy fails, nothing goes.
+Copies a server's data to FOLDER, also while the server writes; what FOLDER has already is not copied again. Each time is
+a copy of its own in it, and the oldest go until N are left. Where a copy fails, nothing goes.
 
-  --to FOLDER    folder of the backups; it is made where its parent is there
-  --keep N       backups that stay, 1 or more       [14]
+  --to FOLDER    folder of the backup; it is made where its parent is there
+  --keep N       copies that stay, 1 or more        [14]
   --data FOLDER  folder of the server's data        [MCB_DATA_DIR, or ./data]
 
-A copy on the disk of the data must leave MCB_MIN_FREE_MIB [1024] free there: below, the server refuses writes.
+A backup on the disk of the data must leave MCB_MIN_FREE_MIB [1024] free there: below, the server refuses writes.
 END
 }
 
@@ -44,7 +44,7 @@ while [ $# -gt 0 ]; do
     *) fail "\"$1\" is no option; --help lists those there are" ;;
   esac
 done
-[ -n "$to" ] || fail "--to is missing: the folder of the backups"
+[ -n "$to" ] || fail "--to is missing: the folder of the backup"
 case $keep in
   '' | *[!0-9]* | 0*) fail "--keep must be a whole number from 1 on, not \"$keep\"" ;;
 esac
@@ -65,31 +65,17 @@ umask 077
 if command -v flock > /dev/null; then
   exec 9> "$to/.backup.lock"
   flock -n 9 || fail "another backup to \"$to\" is under way"
-  # Left over from one that was killed.
-  rm -f -- "$to"/mcbackend-*.sqlite.partial
 fi
 
-kib_of() { du -kL -- "$1" | cut -f 1; }
+kib_of() { if [ -e "$1" ]; then du -skL -- "$1" | cut -f 1; else echo 0; fi; }
 disk_of() { df -Pk -- "$1" | awk 'NR == 2 { print $NF }'; }
-needed=$(kib_of "$file")
-if [ -f "$file-wal" ]; then needed=$((needed + $(kib_of "$file-wal"))); fi
+# The index is copied whole; of the objects, what the backup lacks.
+needed=$(($(kib_of "$file") + $(kib_of "$file-wal") + $(kib_of "$data/journal")))
+new=$(($(kib_of "$data/objects") - $(kib_of "$to/objects")))
+if [ "$new" -gt 0 ]; then needed=$((needed + new)); fi
 if [ "$(disk_of "$to")" = "$(disk_of "$data")" ]; then needed=$((needed + ${MCB_MIN_FREE_MIB:-1024} * 1024)); fi
 free=$(df -Pk -- "$to" | awk 'NR == 2 { print $4 }')
 [ "$free" -ge "$needed" ] ||
   fail "\"$to\" has $((free / 1024)) MiB free, and $((needed / 1024)) are needed; make room, or back up to another disk"
 
-target=$to/mcbackend-$(date -u +%Y-%m-%dT%H%M%SZ).sqlite
-MCB_DATA_DIR=$data "$node" "$app/bin/mcbackend-edge.mjs" backup "$target"
-
-day='[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'
-time='[0-9][0-9][0-9][0-9][0-9][0-9]'
-# The names sort by time.
-IFS=
-# shellcheck disable=SC2086 # The patterns are to be expanded; the folder's name has no part in that, with IFS empty.
-set -- "$to"/mcbackend-${day}T${time}Z.sqlite
-while [ $# -gt "$keep" ]; do
-  rm -f -- "$1"
-  echo "removed $1"
-  shift
-done
-echo "$# of $keep backups in $to"
+MCB_DATA_DIR=$data exec "$node" "$app/bin/mcbackend-edge.mjs" backup "$to" --keep "$keep"

@@ -1,67 +1,51 @@
-// `npm run backup -- FILE`: a copy of the Node entry's SQLite file, made while the server goes on writing.
-//
-// VACUUM INTO reads one snapshot: every chain is in the copy as far as it had been acknowledged when it began. Writers do
-// not wait for it. https://www.sqlite.org/lang_vacuum.html#vacuuminto
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+// `npm run backup -- FOLDER`, `mcbackend-edge backup FOLDER`: a backup of the data folder, made while the server goes on writing.
 import { parseArgs } from 'node:util'
-import Database from 'better-sqlite3'
+import { backUp } from '../src/node/backup/backup.ts'
+import { fail, mebibytes, progressOn } from '../src/node/backup/told.ts'
+import { VERSION } from '../src/version.ts'
 
-const HELP = `usage: npm run backup -- FILE
+const HELP = `usage: npm run backup -- FOLDER [--keep N]
 
-Copies mcbackend.sqlite of MCB_DATA_DIR [./data] to FILE, which must not exist yet, also while the server writes.
-To restore: stop the server, put FILE in the place of mcbackend.sqlite, remove mcbackend.sqlite-wal and
-mcbackend.sqlite-shm beside it, start the server.`
+Copies the data in MCB_DATA_DIR [./data] to FOLDER, also while the server writes: all that was acknowledged before it
+began, and perhaps more. Give the same FOLDER each time: what it has already is not copied again. Each backup is a copy of
+its own in it, named after its time; the oldest go when there are more than N.
 
-function fail(sentence) {
-  console.error(`mcbackend-edge: ${sentence}`)
-  process.exit(1)
+  --keep N   copies that stay, 1 or more   [14]
+
+npm run verify -- FOLDER             reads the newest copy and compares it with its checksums
+npm run restore -- FOLDER NEWFOLDER  makes a data folder of it`
+
+function argumentsOf() {
+  try {
+    return parseArgs({
+      options: { help: { type: 'boolean', short: 'h' }, keep: { type: 'string', default: '14' } },
+      allowPositionals: true,
+    })
+  } catch (error) {
+    return fail(`${error.message} (--help tells what there is)`)
+  }
 }
 
-/** Waits until a file, or the names in a folder, are on the disk. */
-function sync(path) {
-  const file = openSync(path, 'r')
-  fsyncSync(file)
-  closeSync(file)
-}
-
-const { values, positionals } = parseArgs({
-  options: { help: { type: 'boolean', short: 'h' } },
-  allowPositionals: true,
-})
+const { values, positionals } = argumentsOf()
 const [target, ...more] = positionals
 if (values.help || target === undefined || more.length > 0) {
   console.log(HELP)
   process.exit(values.help ? 0 : 1)
 }
+if (!/^[1-9]\d*$/.test(values.keep)) fail(`--keep must be a whole number from 1 on, not "${values.keep}"`)
 
-const source = join(process.env.MCB_DATA_DIR ?? './data', 'mcbackend.sqlite')
-if (!existsSync(source)) fail(`there is no "${source}"; set MCB_DATA_DIR to the folder of the server.`)
-// To open an empty one takes away the write-ahead log that may lie beside it, and hold all that there is.
-if (statSync(source).size === 0)
-  fail(`"${source}" is empty, and was left as it is; what lies beside it may be all that is left.`)
-if (existsSync(target)) fail(`"${target}" exists already; give the name of a new file.`)
-const partial = `${target}.partial`
-rmSync(partial, { force: true })
 const begun = performance.now()
-console.log(`copying ${(statSync(source).size / 2 ** 20).toFixed(0)} MiB to ${target} …`)
+const progress = progressOn(process.stderr)
 try {
-  const database = new Database(source, { fileMustExist: true })
-  database.prepare('VACUUM INTO ?').run(partial)
-  database.close()
-  const copy = new Database(partial)
-  const [{ quick_check: verdict }] = copy.pragma('quick_check')
-  const runs = copy.prepare("SELECT 1 FROM sqlite_master WHERE name = 'runs'").get()
-  copy.close()
-  // A copy of nothing is well-formed, too.
-  if (runs === undefined) throw new Error(`"${source}" is empty, or no database of a server`)
-  if (verdict !== 'ok') throw new Error(`"${source}" is damaged: ${verdict}`)
-  sync(partial)
-  renameSync(partial, target)
-  sync(dirname(resolve(target)))
+  const data = process.env.MCB_DATA_DIR ?? './data'
+  const made = await backUp({ data, target, keep: Number(values.keep), version: VERSION, progress: progress.say })
+  progress.end()
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+  for (const name of made.removed) console.log(`removed ${name}`)
+  console.log(`${target}: ${made.name}, ${mebibytes(made.copied)} copied, ${mebibytes(made.kept)} kept, ${seconds} s`)
+  for (const damage of made.damages) console.error(`mcbackend-edge: ${damage}`)
+  if (made.damages.length > 0) fail(`the data is damaged; "npm run verify" tells more. It was copied as it is`)
 } catch (error) {
-  rmSync(partial, { force: true })
-  fail(`the copy could not be made (${error instanceof Error ? error.message : error}); "${target}" was not written.`)
+  progress.end()
+  fail(`the backup could not be made (${error instanceof Error ? error.message : error})`)
 }
-const seconds = (performance.now() - begun) / 1000
-console.log(`${target}: ${(statSync(target).size / 2 ** 20).toFixed(0)} MiB in ${seconds.toFixed(1)} s`)

@@ -20,7 +20,7 @@ const FILES = {
   server: [
     'src/core/generated/messages.js',
     'bin/*.mjs',
-    'scripts/{backup,restore-drill,clickhouse-migrate}.mjs',
+    'scripts/{backup,restore,verify,restore-drill,clickhouse-migrate}.mjs',
     'deploy/*',
     'migrations/{*.sql,meta/_journal.json,clickhouse/*.sql}',
     `${PAGE}/ui/**/*.*`,

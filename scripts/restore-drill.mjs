@@ -8,18 +8,23 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
+import { isBackup } from '../src/node/backup/copy-disk.ts'
+import { restore } from '../src/node/backup/restore.ts'
 
-const HELP = `usage: restore-drill.sh (--from FOLDER | FILE) [--all] [--tmp FOLDER]
+const HELP = `usage: restore-drill.sh (--from FOLDER | FILE) [--at COPY] [--all] [--tmp FOLDER]
 
-Copies the newest backup of FOLDER, or FILE, into a temporary folder, checks it, and starts a server of its own on it, on a
-free port of this machine alone. Every run of every tenant is listed, and a slice of each is read. Ends with 0 when all
-of that went well, else with 1 and the reason. The copy is removed in any case.
+Restores the newest copy of FOLDER into a temporary folder, compares it with its checksums, and starts a server of its own
+on it, on a free port of this machine alone. Every run of every tenant is listed, and a slice of each is read. Ends with 0
+when all of that went well, else with 1 and the reason. What was restored is removed in any case. FILE is a backup of a
+version that made single files.
 
-  --from FOLDER  folder of backups, as backup.sh fills it
+  --from FOLDER  the backup, as backup.sh fills it
+  --at COPY      another copy of it, by its name
   --all          reads every draw, so that its checksums are verified, instead of one of each run
   --tmp FOLDER   where the temporary folder is made; it needs room for the copy   [${tmpdir()}]`
 
 const SERVER = fileURLToPath(new URL('../src/node.ts', import.meta.url))
+/** Single files of versions before. */
 const BACKUP = /^mcbackend-\d{4}-\d\d-\d\dT\d{6}Z\.sqlite$/
 /** Milliseconds that a server may take to open its file, which a newer version may have to bring up to date first. */
 const START_MS = 10 * 60_000
@@ -35,6 +40,7 @@ function argumentsOf() {
     return parseArgs({
       options: {
         from: { type: 'string' },
+        at: { type: 'string' },
         all: { type: 'boolean', default: false },
         tmp: { type: 'string', default: tmpdir() },
         help: { type: 'boolean', short: 'h' },
@@ -47,6 +53,7 @@ function argumentsOf() {
 }
 
 function newestIn(folder) {
+  if (existsSync(folder) && isBackup(folder)) return folder
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => BACKUP.test(name)) : []
   const newest = names.sort().at(-1)
   if (newest === undefined) throw new Failed(`there is no backup in "${folder}"`)
@@ -188,12 +195,27 @@ async function ofTenants(folder, all, counts) {
   await stop()
 }
 
-async function drill(source, { all, tmp }) {
+/** Restores a backup, or the single file that one of a version before is. */
+async function restoreInto(folder, source, at) {
+  const index = join(folder, 'mcbackend.sqlite')
+  if (statSync(source).isDirectory()) {
+    const { name, bytes } = await restore({ backup: source, name: at, target: folder }).catch((error) => {
+      throw new Failed(error.message)
+    })
+    console.log(`restored ${name} of ${source}, ${(bytes / 2 ** 20).toFixed(1)} MiB`)
+  } else {
+    copyFileSync(source, index)
+    console.log(
+      `restored ${source}, ${(statSync(source).size / 2 ** 20).toFixed(1)} MiB, of ${statSync(source).mtime.toISOString()}`,
+    )
+  }
+  requireIntact(index, source)
+}
+
+async function drill(source, { all, tmp, at }) {
   const folder = mkdtempSync(join(tmp, 'mcbackend-drill-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const copy = join(folder, 'mcbackend.sqlite')
-  copyFileSync(source, copy)
-  requireIntact(copy, source)
+  await restoreInto(folder, source, at)
   const counts = { tenants: 0, runs: 0, draws: 0, slices: 0, bytes: 0 }
   await inOpenMode(folder, all, counts)
   await ofTenants(folder, all, counts)
@@ -215,9 +237,6 @@ try {
   const source = file ?? newestIn(values.from)
   if (!existsSync(source)) throw new Failed(`there is no "${source}"`)
   const begun = performance.now()
-  console.log(
-    `restoring ${source}, ${(statSync(source).size / 2 ** 20).toFixed(1)} MiB, of ${statSync(source).mtime.toISOString()}`,
-  )
   const { tenants, runs, draws, slices, bytes } = await drill(source, values)
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)
   console.log(

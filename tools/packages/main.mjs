@@ -1,6 +1,6 @@
 // `npm run test:packages`: packs the client and the server, installs both into empty folders outside of this checkout, and
 // uses them there as a stranger would: on Node 20, 22 and 24, on Deno and Bun, in a bundle in Chromium, and with tsc.
-import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -166,12 +166,14 @@ async function compile(tsc, resolution) {
 }
 
 async function checkBackup() {
-  const file = join(folder, 'copy.sqlite')
+  const backup = join(folder, 'backup')
   const bin = join(server, 'node_modules/mcbackend-edge/bin/mcbackend-edge.mjs')
-  await run([NODE20, bin, 'backup', file], { cwd: server, env: serverEnv({ MCB_DATA_DIR: data }) })
-  expect('there is no copy', existsSync(file))
+  const command = (...args) => run([NODE20, bin, ...args], { cwd: server, env: serverEnv({ MCB_DATA_DIR: data }) })
+  expect('the backup', (await command('backup', backup)).includes('copied'))
+  expect('the verification', (await command('verify', backup)).includes('sound: '))
+  expect('the restore', (await command('restore', backup, join(folder, 'restored'))).includes('all verified'))
   const drill = join(server, 'node_modules/mcbackend-edge/deploy/restore-drill.sh')
-  expect('the drill', (await run(['sh', drill, file], { cwd: server, env })).includes('passed: '))
+  expect('the drill', (await run(['sh', drill, '--from', backup], { cwd: server, env })).includes('passed: '))
 }
 
 const steps = new Steps()
