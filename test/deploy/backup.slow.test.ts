@@ -3,10 +3,10 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   copyFileSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -14,14 +14,17 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { drawBatch, iterations, jsonOf, META, runMeta } from '../http/api.ts'
+import { SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { StoreBackend } from '../../src/runs/backend.ts'
+import { FileDriver } from '../../src/sql/file.ts'
+import { drawBatch, iterations, jsonOf, META, newApp, runMeta, withDraws } from '../http/api.ts'
 import { openSmallDisk } from '../support/disk.ts'
 import { type ServerProcess, startServer } from '../support/process.ts'
-import { newFolder, removeFolder } from '../support/storage.ts'
+import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
 
 const OPERATOR = 'operator-token-of-the-backups-77aa12'
 const script = (name: string) => fileURLToPath(new URL(`../../deploy/${name}`, import.meta.url))
-const PAGE = 16 * 1024
 const MIB = 2 ** 20
 
 let folder: string
@@ -47,7 +50,7 @@ async function run(
 
 const backup = (to: string, ...more: readonly string[]) => run('backup.sh', ['--data', data, '--to', to, ...more])
 const drill = (...args: readonly string[]) => run('restore-drill.sh', [...args, '--tmp', folder])
-const backupsIn = (place: string) => readdirSync(place).filter((name) => name.endsWith('.sqlite'))
+const copiesIn = (place: string) => readdirSync(place).filter((name) => /^\d{4}-/.test(name))
 
 function call(token: string, method: string, path: string, body?: Uint8Array<ArrayBuffer> | object): Promise<Response> {
   const isBytes = body instanceof Uint8Array
@@ -105,32 +108,39 @@ describe('backup.sh', () => {
   test('keeps the newest, and leaves alone what is no backup', { timeout: 120_000 }, async () => {
     const to = join(folder, 'kept')
     mkdirSync(to)
-    for (const name of ['mine.sqlite', 'mcbackend-old.sqlite']) writeFileSync(join(to, name), 'left alone')
+    for (const name of ['mine.sqlite', 'mcbackend-2026-01-01T000000Z.sqlite'])
+      writeFileSync(join(to, name), 'left alone')
     const seen: string[] = []
     for (let i = 0; i < 4; i++) {
       const { code, output } = await backup(to, '--keep', '2')
       expect({ code, output }).toMatchObject({ code: 0 })
-      seen.push(...backupsIn(to).filter((name) => /^mcbackend-\d/.test(name) && !seen.includes(name)))
-      // Their names have seconds.
-      await new Promise((resolve) => setTimeout(resolve, 1100))
+      seen.push(...copiesIn(to).filter((name) => !seen.includes(name)))
     }
     expect(seen.length).toBe(4)
-    expect(backupsIn(to).sort()).toEqual([...seen.slice(-2), 'mcbackend-old.sqlite', 'mine.sqlite'].sort())
-    for (const name of seen.slice(-2)) expect(statSync(join(to, name)).mode & 0o077).toBe(0)
+    expect(copiesIn(to)).toEqual(seen.slice(-2))
+    const entries = readdirSync(to, { recursive: true, withFileTypes: true })
+    const files = entries.filter((entry) => entry.isFile())
+    for (const name of ['mine.sqlite', 'mcbackend-2026-01-01T000000Z.sqlite', 'manifest.json'])
+      expect(files.map((file) => file.name)).toContain(name)
+    for (const { parentPath, name } of files) {
+      if (!name.startsWith('m')) expect(statSync(join(parentPath, name)).mode & 0o077).toBe(0)
+    }
   })
 
   test('when the copy fails, nothing goes', async () => {
     const to = join(folder, 'failing')
-    mkdirSync(to)
-    const old = ['01', '02', '03'].map((day) => `mcbackend-2026-01-${day}T000000Z.sqlite`)
-    for (const name of old) writeFileSync(join(to, name), 'an old one')
+    for (let i = 0; i < 2; i++) expect(await backup(to)).toMatchObject({ code: 0 })
+    const copies = copiesIn(to)
     const broken = join(folder, 'broken')
     mkdirSync(broken)
     writeFileSync(join(broken, 'mcbackend.sqlite'), 'this is no database')
     const { code, output } = await run('backup.sh', ['--data', broken, '--to', to, '--keep', '1'])
     expect(code).not.toBe(0)
     expect(output).toContain('could not be made')
-    expect(backupsIn(to).sort()).toEqual(old)
+    expect(copiesIn(to)).toEqual(expect.arrayContaining(copies))
+    // What it has begun is no backup, and goes with the next.
+    expect(await backup(to, '--keep', '3')).toMatchObject({ code: 0 })
+    expect(copiesIn(to).length).toBe(3)
   })
 
   test('does not fill the disk of the data', async ({ skip }) => {
@@ -143,7 +153,7 @@ describe('backup.sh', () => {
       const { code, output } = await backup(disk.folder, '--keep', '1')
       expect(code).toBe(1)
       expect(output).toMatch(/has [01] MiB free, and \d+ are needed; make room/)
-      expect(backupsIn(disk.folder).length).toBe(1)
+      expect(copiesIn(disk.folder).length).toBe(1)
     } finally {
       disk.close()
     }
@@ -175,23 +185,46 @@ describe('restore-drill.sh', () => {
   const to = () => join(folder, 'drills')
   beforeAll(async () => {
     expect(await backup(to(), '--keep', '3')).toMatchObject({ code: 0 })
+    mkdirSync(join(folder, 'older'))
+    const driver = new FileDriver({ path: join(folder, 'older', 'mcbackend.sqlite'), migrations: MIGRATIONS })
+    const backend = new StoreBackend(new SqliteStore(driver, 'local', DEFAULT_LIMITS))
+    const { api } = newApp({ openBackend: () => backend })
+    await withDraws(api, 3000)
+    driver.close()
   })
-  const newest = () => join(to(), backupsIn(to()).sort().at(-1) ?? '')
-
+  const index = () => join(to(), copiesIn(to()).at(-1) ?? '', 'mcbackend.sqlite')
+  /** A backup of a version that made single files. */
+  const single = (): string => {
+    const path = join(folder, 'mcbackend-2026-01-02T000000Z.sqlite')
+    copyFileSync(join(folder, 'older', 'mcbackend.sqlite'), path)
+    return path
+  }
   test('passes, whatever tenants may not do; it changes no backup and leaves nothing behind', async () => {
-    const before = readFileSync(newest())
+    const before = readFileSync(index())
     for (const args of [
       ['--from', to()],
-      [newest(), '--all'],
+      [to(), '--all'],
     ]) {
       const { code, output } = await drill(...args)
       expect({ code, output }).toMatchObject({ code: 0 })
       expect(output).toMatch(/^passed: 2 tenants, 4 runs with 4600 draws; 4 slices /m)
     }
-    expect(readFileSync(newest()).equals(before)).toBe(true)
+    expect(readFileSync(index()).equals(before)).toBe(true)
     expect(readdirSync(folder).filter((name) => name.startsWith('mcbackend-drill'))).toEqual([])
     // The server itself knows nothing of it.
     expect((await jsonOf(await call(OPERATOR, 'GET', '/v1/tenants/gone-away'))).suspended).toBe(true)
+  })
+
+  test('a single file of a version before passes as well', async () => {
+    const path = single()
+    for (const args of [
+      ['--from', folder],
+      [path, '--all'],
+    ]) {
+      const { code, output } = await drill(...args)
+      expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('1 runs with 3000 draws') })
+    }
+    rmSync(path)
   })
 
   test('fails where there is nothing, or what is no database', async () => {
@@ -206,39 +239,44 @@ describe('restore-drill.sh', () => {
     expect(await drill(text)).toMatchObject({ code: 1, output: expect.stringContaining('is damaged') })
   })
 
-  test('fails on a damaged backup: pages, the end, and draws whose checksums do not fit', async () => {
-    const damaged = (change: (path: string, bytes: Buffer) => void): string => {
-      const path = join(folder, 'damaged.sqlite')
-      copyFileSync(newest(), path)
-      change(path, readFileSync(path))
-      return path
-    }
-    const pages = damaged((path, bytes) => writeFileSync(path, bytes.fill(0xa5, 2 * PAGE, 8 * PAGE)))
-    expect(await drill(pages)).toMatchObject({ code: 1, output: expect.stringContaining('FAILED') })
-    const cut = damaged((path, bytes) => truncateSync(path, bytes.length - 3 * PAGE))
-    expect(await drill(cut)).toMatchObject({ code: 1, output: expect.stringContaining('is damaged') })
-    // A number in the middle of a blob: SQLite sees nothing of it.
-    const number = Buffer.from(new Float64Array([64_321]).buffer)
-    const flipped = damaged((path, bytes) => {
-      let found = 0
-      for (let at = bytes.indexOf(number); at >= 0; at = bytes.indexOf(number, at + 1)) {
-        bytes[at + 2] = (bytes[at + 2] ?? 0) ^ 1
-        found++
-      }
-      expect(found).toBeGreaterThan(0)
+  test('fails on a damaged backup: its index, its end, an object, and draws whose checksums do not fit', async () => {
+    const files = readdirSync(to(), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    const [object] = files.filter(({ parentPath }) => parentPath.includes('objects'))
+    const paths = [index(), join(object?.parentPath ?? '', object?.name ?? '')]
+    for (const path of paths) {
+      const bytes = readFileSync(path)
+      writeFileSync(path, Buffer.from(bytes).fill(0xa5, bytes.length - 100, bytes.length - 90))
+      expect(await drill('--from', to())).toMatchObject({
+        code: 1,
+        output: expect.stringContaining('checksum differs'),
+      })
       writeFileSync(path, bytes)
-    })
-    const { code, output } = await drill(flipped, '--all')
+      truncateSync(path, bytes.length - 100)
+      expect(await drill('--from', to())).toMatchObject({ code: 1, output: expect.stringContaining('FAILED') })
+      writeFileSync(path, bytes)
+    }
+    // Of a single file SQLite sees nothing of a number in the middle of a blob.
+    const path = single()
+    const bytes = readFileSync(path)
+    const number = Buffer.from(new Float64Array([1234]).buffer)
+    let found = 0
+    for (let at = bytes.indexOf(number); at >= 0; at = bytes.indexOf(number, at + 1)) {
+      bytes[at + 2] = (bytes[at + 2] ?? 0) ^ 1
+      found++
+    }
+    expect(found).toBeGreaterThan(0)
+    writeFileSync(path, bytes)
+    const { code, output } = await drill(path, '--all')
     expect({ code, output }).toMatchObject({
       code: 1,
       output: expect.stringMatching(/FAILED: .*draws.*internal_error/),
     })
-    expect(existsSync(flipped)).toBe(true)
+    rmSync(path)
   })
 
   test('of a newer version is told as such', async () => {
     const path = join(folder, 'newer.sqlite')
-    copyFileSync(newest(), path)
+    copyFileSync(index(), path)
     const insert = "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('of the future', 4133980800000)"
     const code = `import D from 'better-sqlite3'; new D(process.argv[1]).exec(${JSON.stringify(insert)})`
     const made = spawnSync(process.execPath, ['--input-type=module', '-e', code, path], { encoding: 'utf8' })

@@ -98,9 +98,10 @@ test('who reads or copies the file is not kept away, and keeps no server away', 
     expect(count()).toEqual({ n: 1 })
     const server = await start()
     expect(await lengthOf(server)).toBe(3)
-    const target = join(folder, 'copy.sqlite')
+    const target = `${folder}-backup`
     await promisify(execFile)(process.execPath, [BACKUP, target], { env: { ...process.env, MCB_DATA_DIR: folder } })
     expect(existsSync(target)).toBe(true)
+    removeFolder(target)
     expect(count()).toEqual({ n: 1 })
     expect(await server.stop()).toBe(0)
   } finally {
