@@ -138,7 +138,7 @@ describe('backup.sh', () => {
     expect(code).not.toBe(0)
     expect(output).toContain('could not be made')
     expect(copiesIn(to)).toEqual(expect.arrayContaining(copies))
-    // What it has begun is no backup, and goes with the next.
+    // The begun one is no backup, and goes with the next.
     expect(await backup(to, '--keep', '3')).toMatchObject({ code: 0 })
     expect(copiesIn(to).length).toBe(3)
   })
@@ -255,7 +255,7 @@ describe('restore-drill.sh', () => {
       expect(await drill('--from', to())).toMatchObject({ code: 1, output: expect.stringContaining('FAILED') })
       writeFileSync(path, bytes)
     }
-    // Of a single file SQLite sees nothing of a number in the middle of a blob.
+    // SQLite sees nothing of a number in the middle of a blob.
     const path = single()
     const bytes = readFileSync(path)
     const number = Buffer.from(new Float64Array([1234]).buffer)

@@ -14,7 +14,7 @@ const SETTLED_MS = 2_000
 
 type Row = { readonly [column: string]: Cell }
 
-/** What tells whether a database was written to; null where it was written to just now. */
+/** A text that changes with every write to a database; null where it was written to just now. */
 export function stampOf(path: string): string | null {
   const now = BigInt(Date.now()) * 1_000_000n
   const parts: string[] = []
@@ -59,7 +59,7 @@ export class CopiedIndex {
 
   constructor(path: string) {
     this.database = new Database(path, { fileMustExist: true })
-    // What is cut off is made anew; the file is synced when it is whole.
+    // A copy that was cut off is made anew; the file is synced when it is whole.
     this.database.pragma('synchronous = OFF')
   }
 

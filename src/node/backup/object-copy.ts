@@ -83,7 +83,7 @@ function keptOf({ key, extents }: NamedObject, rows: readonly number[], options:
   return { variant: next, bytes: 0, sum: 0 }
 }
 
-/** What is kept, and what lies behind it with checksums that fit. */
+/** The kept bytes, and those behind them whose checksums fit. */
 function withIntact(path: string, bytes: number, extents: readonly Extent[], kept: Kept): Kept {
   if (bytes <= kept.bytes) return kept
   const fd = openSync(path, 'r')

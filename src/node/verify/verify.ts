@@ -184,7 +184,7 @@ class Verification {
       .prepare<[number], { id: number }>('SELECT id FROM chains WHERE run_id = ? AND number >= 0 ORDER BY number')
       .all(run.id)
     for (const { id } of chains) {
-      // What is read of a chain is of one moment, however a server goes on meanwhile.
+      // All rows of a chain are read as of one moment, however a server goes on meanwhile.
       database.exec('BEGIN')
       try {
         const chain = database.prepare<[number], StoredChain>(`${CHAIN_SQL} WHERE id = ? AND number >= 0`).get(id)
@@ -257,7 +257,7 @@ class Verification {
   private async strays(database: Database.Database): Promise<Verdict['strays']> {
     if (this.place.isCopy) return []
     const strays: { key: string; bytes: number }[] = []
-    const objects = new FileObjects(this.place.disk, join(this.place.folder, 'objects'), 'read')
+    const objects = new FileObjects(this.place.disk, join(this.place.folder, 'objects'))
     const named = database.prepare<[number, number]>(
       'SELECT 1 FROM chains WHERE id = ? AND object >= ? AND number >= 0',
     )
