@@ -3,7 +3,8 @@
  *
  * The last group of a journal has nothing behind it that would say it was on the disk. A write that was cut off lacks whole
  * pieces; where one bit alone keeps a group from being whole, it was whole once, and what it holds may have been
- * acknowledged.
+ * acknowledged. A piece that reads as zeros, and would have held
+ * that bit alone, was never written.
  */
 import { BLOCK_BYTES, blocksIn, SUM_BYTES, sumOf } from '../objects/checksum.ts'
 
@@ -24,20 +25,32 @@ export function wrongBit(bytes: Uint8Array, passes: () => boolean): number | und
   return undefined
 }
 
+/** Bytes that a disk writes whole or not at all. */
+const SECTOR_BYTES = 512
+
+/** True where nothing is in the sector of a byte, as far as it belongs to the group that begins at `from`. */
+export function isUnwritten(bytes: Uint8Array, byte: number, from: number): boolean {
+  const sector = byte - (byte % SECTOR_BYTES)
+  return bytes.subarray(Math.max(sector, from), sector + SECTOR_BYTES).every((value) => value === 0)
+}
+
 /** A block that its checksum does not fit. */
 export interface WrongBlock {
+  /** Its first byte, and how many it has. */
+  readonly at: number
   readonly bytes: number
   /** Difference of the checksums, as a XOR. */
   readonly syndrome: number
 }
 
-export function wrongBlocks(data: Uint8Array, sums: Uint8Array): WrongBlock[] {
+/** Blocks of data that begins at byte `from` of its segment. */
+export function wrongBlocks(data: Uint8Array, sums: Uint8Array, from: number): WrongBlock[] {
   const view = new DataView(sums.buffer, sums.byteOffset, sums.length)
   const wrong: WrongBlock[] = []
   for (let block = 0; block < blocksIn(data.length); block++) {
     const bytes = data.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES)
     const syndrome = (sumOf(bytes) ^ view.getUint32(block * SUM_BYTES, true)) >>> 0
-    if (syndrome !== 0) wrong.push({ bytes: bytes.length, syndrome })
+    if (syndrome !== 0) wrong.push({ at: from + block * BLOCK_BYTES, bytes: bytes.length, syndrome })
   }
   return wrong
 }
@@ -52,14 +65,17 @@ function behindZeros(crc: number): number {
   return next >>> 0
 }
 
-/** True when one bit alone is wrong. The CRC is linear: its difference depends on the bit's place, and on nothing else. */
-export function isOfOneBit({ bytes, syndrome }: WrongBlock): boolean {
+/**
+ * The byte of a block in which one bit alone is wrong; undefined when more are. The CRC is linear: its difference depends on
+ * the bit's place, and on nothing else.
+ */
+export function wrongByte({ at, bytes, syndrome }: WrongBlock): number | undefined {
   const ofBits = Array.from({ length: 8 }, (_, bit) => behindZeros(1 << bit))
   for (let byte = bytes - 1; byte >= 0; byte--) {
     for (let bit = 0; bit < 8; bit++) {
-      if (ofBits[bit] === syndrome) return true
+      if (ofBits[bit] === syndrome) return at + byte
       ofBits[bit] = behindZeros(ofBits[bit] ?? 0)
     }
   }
-  return false
+  return undefined
 }

@@ -6,7 +6,7 @@
  * one bit alone is wrong.
  */
 import type { Bytes } from '../objects/objects.ts'
-import { flip, isOfOneBit, type WrongBlock, wrongBit, wrongBlocks } from './flipped.ts'
+import { flip, isUnwritten, type WrongBlock, wrongBit, wrongBlocks, wrongByte } from './flipped.ts'
 import {
   drawsAt,
   GROUP_HEAD,
@@ -86,7 +86,7 @@ function readGroup(bytes: Bytes, at: number, number: number, seed: number): Grou
     if (record === undefined || drawsAt(record.size) + record.size > whole.length) break
     const size = drawsAt(record.size) + record.size
     const { sums, draws } = partsOf(whole.subarray(0, size), record.size)
-    wrong.push(...wrongBlocks(draws, sums))
+    wrong.push(...wrongBlocks(draws, sums, next + size - record.size))
     records.push({ ...record, at: next, bytes: size })
     next += size
   }
@@ -124,7 +124,11 @@ function isFlipped(bytes: Bytes, at: number, number: number, seed: number): bool
     const head = bytes.subarray(at, at + GROUP_HEAD)
     return isWholeBut(head, () => groupHeadIn(bytes, at, seed)?.number === number)
   }
-  if (group.wrongAt === undefined) return group.wrong.length === 1 && group.wrong.every(isOfOneBit)
+  if (group.wrongAt === undefined) {
+    const [block, ...others] = group.wrong
+    const byte = block === undefined || others.length > 0 ? undefined : wrongByte(block)
+    return byte !== undefined && !isUnwritten(bytes, byte, at)
+  }
   const record = bytes.subarray(group.wrongAt, at + GROUP_HEAD + group.bytes)
   if (record.length < RECORD_HEAD) return false
   // The bit may be one of those that say how long the head is.
