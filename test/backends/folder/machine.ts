@@ -1,6 +1,6 @@
 /** A machine in a test: a disk that fails, a database, and one life of the server after another on them. */
 import { fileURLToPath } from 'node:url'
-import { vi } from 'vitest'
+import { afterAll, beforeAll, vi } from 'vitest'
 import { Folder } from '../../../src/backends/folder/folder.ts'
 import { FolderStore } from '../../../src/backends/folder/folder-store.ts'
 import { SqlIndex } from '../../../src/backends/folder/sql-index.ts'
@@ -30,6 +30,15 @@ function* emptied(): Program<void> {
   yield { writes: tables.map((table) => ({ sql: `DELETE FROM "${textIn(table, 'name')}"`, params: [] })) }
 }
 
+/** Timers of servers go by with turns of the event loop in the tests of a file, so that a seed tells all that happens. */
+export function serverTime(): void {
+  beforeAll(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] }))
+  afterAll(() => void vi.useRealTimers())
+}
+
+/** Turns after which a machine stands still: some wait for what never comes. */
+const MOST_TURNS = 500_000
+
 /** One life of the server. */
 interface Life {
   readonly index: SqlIndex
@@ -43,6 +52,7 @@ export class Machine {
   private life: Life | undefined
   private readonly random: Random
   private isTicking = false
+  private readonly still = Promise.withResolvers<never>()
 
   constructor(random: Random, trace: (line: string) => void) {
     this.random = random
@@ -67,6 +77,11 @@ export class Machine {
     const folder = await Folder.open({ index, objects, disk, folder: FOLDER, limits, segmentBytes: SEGMENT_BYTES })
     this.life = { index, objects, folder }
     return new FolderStore(folder, 'local')
+  }
+
+  /** Work that comes to an end; else an error that says so. */
+  inTime<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.still.promise])
   }
 
   /** Ends the server as an operator does. */
@@ -98,6 +113,7 @@ export class Machine {
     this.isTicking = true
     const turn = (turns: number) => {
       if (!this.isTicking) return
+      if (turns === MOST_TURNS) this.still.reject(new Error('the machine stands still'))
       if (turns % TURNS === 0) vi.advanceTimersByTime(TICK_MS)
       setImmediate(() => turn(turns + 1))
     }
