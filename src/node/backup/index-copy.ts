@@ -65,15 +65,18 @@ export class CopiedIndex {
 
   /**
    * Makes each chain as long as the copy has draws of it: the server tells its index of lengths when they are asked for, so
-   * the snapshot may know of more draws than the journal that was copied before, or of fewer.
+   * the snapshot may know of more draws than the journal that was copied before, or of fewer. The file has a checksum of its
+   * own until the server writes these rows again.
    */
   fit(ends: ReadonlyMap<number, number>): void {
     if (!namesObjects(this.database)) return
     const folded = this.database.prepare(
-      'UPDATE chains SET length = folded, bytes = max(0, bytes - tail_bytes), tail_bytes = 0 ' +
+      'UPDATE chains SET length = folded, bytes = max(0, bytes - tail_bytes), tail_bytes = 0, sum = NULL ' +
         'WHERE tail_rows = 0 AND (length > folded OR tail_bytes > 0)',
     )
-    const longer = this.database.prepare('UPDATE chains SET length = ? WHERE id = ? AND tail_rows = 0 AND folded < ?')
+    const longer = this.database.prepare(
+      'UPDATE chains SET length = ?, sum = NULL WHERE id = ? AND tail_rows = 0 AND folded < ?',
+    )
     this.database.transaction(() => {
       folded.run()
       for (const [id, end] of ends) longer.run(end, id, end)
