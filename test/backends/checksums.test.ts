@@ -220,8 +220,8 @@ test('a chunk of a thousand million draws without bytes, as a version before wro
   await batch(count)
   const length = 1_026_000_000
   change('UPDATE chunks SET count = ?, sums = NULL, sum = NULL', length)
-  change('UPDATE levels SET levels = ?', JSON.stringify([[[length, 0]], [[length, 0]]]))
-  change('UPDATE chains SET length = ?, folded = ?', length, length)
+  change('UPDATE levels SET sum = NULL, levels = ?', JSON.stringify([[[length, 0]], [[length, 0]]]))
+  change('UPDATE chains SET sum = NULL, length = ?, folded = ?', length, length)
   expect(await chain.getDraws('s', { start: 7, stop: 8 })).toEqual(texts([1, 0], []))
   expect(await chain.getDraws('s', { step: -1 })).toMatchObject({ shape: [length, 0] })
   expect(await chain.getDraws('x')).toMatchObject({ shape: [length, 0] })

@@ -12,6 +12,7 @@ import { free } from '../../core/free.ts'
 import type { Objects } from '../../objects/objects.ts'
 import { type Program, type SqlDriver, StaleRead, type Statement } from '../../sql/program.ts'
 import { type ChainRow, chainOfId } from '../sqlite/chain.ts'
+import { chainSum, withId } from '../sqlite/checksum.ts'
 import { CHUNK_BYTES } from '../sqlite/chunks.ts'
 import { type ChunkSizes, type Fold, GROWN_BYTES, type NewChunk, planFold, type Tail, tailOf } from '../sqlite/fold.ts'
 import { minuteOf } from '../sqlite/run-list.ts'
@@ -112,11 +113,14 @@ function* commit(
 ): Program<void> {
   const present = yield* chainOfId(id)
   if (present.folded !== folded) throw new StaleRead('the chain was folded meanwhile')
+  const { object, end: objectEnd } = named
+  const length = Math.max(present.length, end)
+  const sum = withId(chainSum({ ...present, length, folded: end, tailRows: 0, object, objectEnd }), id)
   const update: Statement = {
     sql:
-      'UPDATE chains SET length = max(length, ?), folded = ?, tail_rows = 0, bytes = max(0, bytes - tail_bytes + ?), tail_bytes = 0, ' +
-      'updated_at = max(updated_at, ?), object = ?, object_end = ? WHERE id = ?',
-    params: [end, end, fold.bytes, now, named.object, named.end, id],
+      'UPDATE chains SET length = ?, folded = ?, tail_rows = 0, bytes = max(0, bytes - tail_bytes + ?), tail_bytes = 0, ' +
+      'updated_at = max(updated_at, ?), object = ?, object_end = ?, sum = ? WHERE id = ?',
+    params: [length, end, fold.bytes, now, object, objectEnd, sum, id],
   }
   const writes = [...fold.statements(), update]
   if (now > 0 && minuteOf(now) !== minuteOf(chain.updatedAt)) writes.push(touchRun(chain.runId, now))

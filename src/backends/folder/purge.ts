@@ -1,17 +1,22 @@
 /** Deleting hidden runs: first the objects of their chains, then their rows, so that what is left is always found again. */
 import type { Objects } from '../../objects/objects.ts'
-import { numberIn, type Program, type SqlDriver } from '../../sql/program.ts'
+import type { Program, SqlDriver } from '../../sql/program.ts'
+import { chainAsFound, chainsOf, isChainIntact } from '../sqlite/chain.ts'
 import { hiddenRuns, hideNext, purgeSome } from '../sqlite/runs.ts'
 import { hiddenStages, purgeStage } from '../sqlite/staging.ts'
 import { objectKey } from './fold-chain.ts'
 
-/** The objects of a run's chains; with one more of each, which a fold that was cut off may have begun. */
+/**
+ * The objects of a run's chains; with one more of each, which a fold that was cut off may have begun. Those of a chain whose
+ * row is damaged are left to the sweep: they might be another's.
+ */
 function* objectsOf(runId: number): Program<string[]> {
-  const sql = 'SELECT id, object FROM chains WHERE run_id = ?'
-  const [rows = []] = yield { reads: [{ sql, params: [runId] }] }
-  return rows.flatMap((row) =>
-    Array.from({ length: numberIn(row, 'object') + 1 }, (_, i) => objectKey(numberIn(row, 'id'), i + 1)),
-  )
+  const [rows = []] = yield { reads: [chainsOf(runId)] }
+  return rows.flatMap((row) => {
+    const chain = { ...chainAsFound(row), runId }
+    if (!isChainIntact(row, chain)) return []
+    return Array.from({ length: chain.object + 1 }, (_, i) => objectKey(chain.id, i + 1))
+  })
 }
 
 export async function purgeRun(driver: SqlDriver, objects: Objects, runId: number): Promise<void> {

@@ -9,8 +9,9 @@ import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { Disk } from '../../objects/disk.ts'
 import { FileObjects } from '../../objects/file-objects.ts'
-import { numberIn, type Program, type SqlDriver, textIn } from '../../sql/program.ts'
-import { chainOfId, findChain, requireRun } from '../sqlite/chain.ts'
+import { numberIn, type Program, type SqlDriver } from '../../sql/program.ts'
+import { chainAsFound, chainOfId, chainsWithIds, findChain, isChainIntact, requireRun } from '../sqlite/chain.ts'
+import { chainSum, withId } from '../sqlite/checksum.ts'
 import type { Collect, FarBlock } from '../sqlite/chunks.ts'
 import { chunkReads } from '../sqlite/read.ts'
 import { findRun, hideRun, touchRun } from '../sqlite/runs.ts'
@@ -36,6 +37,7 @@ import type {
 } from './index-calls.ts'
 import { JournalReader } from './journal-reader.ts'
 import { clearRuns, purgeHidden, purgeRun } from './purge.ts'
+import { recoveredChains } from './recovered.ts'
 
 /** Bytes of schemas that are kept. */
 const KNOWN_BYTES = 32 * 1024 * 1024
@@ -104,24 +106,7 @@ export class SqlIndex implements FolderIndex {
   }
 
   recover(ids: readonly number[]): Promise<readonly RecoveredChain[]> {
-    return this.driver.run(function* (): Program<RecoveredChain[]> {
-      const sql =
-        'SELECT c.id, c.run_id, c.number, c.length, c.folded, c.updated_at, c.bytes, r.tenant, r.registration ' +
-        'FROM chains c JOIN runs r ON r.id = c.run_id WHERE c.number >= 0 AND r.deleted = 0 AND c.tail_rows = 0 ' +
-        'AND (c.length > c.folded OR c.id IN (SELECT value FROM json_each(?)))'
-      const [rows = []] = yield { reads: [{ sql, params: [JSON.stringify(ids)] }] }
-      return rows.map((row) => ({
-        id: numberIn(row, 'id'),
-        runId: numberIn(row, 'run_id'),
-        chain: numberIn(row, 'number'),
-        length: numberIn(row, 'length'),
-        folded: numberIn(row, 'folded'),
-        updatedAt: numberIn(row, 'updated_at'),
-        bytes: numberIn(row, 'bytes'),
-        tenant: textIn(row, 'tenant'),
-        registration: textIn(row, 'registration'),
-      }))
-    })
+    return this.driver.run(() => recoveredChains(ids))
   }
 
   async chunks({ tenant, registration, id, columns, spans }: ChunkQuestion): Promise<Chunks> {
@@ -190,12 +175,20 @@ export class SqlIndex implements FolderIndex {
 
   publish(growth: readonly ChainGrowth[]): Promise<void> {
     return this.driver.run(function* (): Program<void> {
-      const writes = growth.map(({ id, length, updatedAt, tailBytes }) => ({
-        sql:
-          'UPDATE chains SET length = max(length, ?), updated_at = max(updated_at, ?), bytes = max(0, bytes - tail_bytes + ?), ' +
-          'tail_bytes = ? WHERE id = ? AND tail_rows = 0',
-        params: [length, updatedAt, tailBytes, tailBytes, id],
-      }))
+      const [rows = []] = yield { reads: [chainsWithIds(growth.map(({ id }) => id))] }
+      const present = new Map(rows.map((row) => [numberIn(row, 'id'), row]))
+      const writes = growth.flatMap(({ id, length: told, updatedAt, tailBytes }) => {
+        const row = present.get(id)
+        const chain = row && chainAsFound(row)
+        // One that is damaged stays as it is, and is found by who reads it.
+        if (row === undefined || chain === undefined || !isChainIntact(row, chain) || chain.tailRows > 0) return []
+        const length = Math.max(chain.length, told)
+        const sum = withId(chainSum({ ...chain, length }), id)
+        const sql =
+          'UPDATE chains SET length = ?, updated_at = max(updated_at, ?), bytes = max(0, bytes - tail_bytes + ?), ' +
+          'tail_bytes = ?, sum = ? WHERE id = ?'
+        return [{ sql, params: [length, updatedAt, tailBytes, tailBytes, sum, id] }]
+      })
       const touched = new Map<number, number>()
       for (const { runId, updatedAt } of growth) touched.set(runId, Math.max(updatedAt, touched.get(runId) ?? 0))
       yield { writes: [...writes, ...[...touched].map(([runId, at]) => touchRun(runId, at))] }

@@ -5,12 +5,13 @@ import type { AboutChange, StoredAbout } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import { numberIn, type Program, type Row, textIn } from '../../sql/program.ts'
 import { requireFound, runIsThere } from './chain.ts'
+import { DamagedData, textSum } from './checksum.ts'
 import { lineIn, readShown, writeShown } from './run-list.ts'
 import { LINES_SQL } from './runs.ts'
 import { insertTerms } from './terms.ts'
 
 const DOCUMENT_SQL =
-  "SELECT revision, coalesce(document, '') AS document FROM runs LEFT JOIN about ON run_id = id WHERE id = ? AND deleted = 0"
+  "SELECT revision, coalesce(document, '') AS document, sum FROM runs LEFT JOIN about ON run_id = id WHERE id = ? AND deleted = 0"
 
 /** @throws McbError `run_not_found` */
 export function* aboutOf(runId: number): Program<StoredAbout> {
@@ -20,10 +21,15 @@ export function* aboutOf(runId: number): Program<StoredAbout> {
       { sql: LINES_SQL('SELECT id FROM runs WHERE id = ? AND deleted = 0'), params: [runId] },
     ],
   }
-  const document = found(documents)
+  const row = found(documents)
+  const [revision, document] = [numberIn(row, 'revision'), textIn(row, 'document')]
+  const isThere = revision === 0 || document !== ''
+  if (!isThere || (row.sum !== null && row.sum !== textSum(runId, document))) {
+    throw new DamagedData(`what the index has of names, notes and facts of run ${runId}`)
+  }
   return {
-    revision: numberIn(document, 'revision'),
-    document: textIn(document, 'document'),
+    revision,
+    document,
     line: lineIn(found(lines)),
   }
 }
@@ -52,8 +58,10 @@ export function* changeAbout(runId: number, { revision, document, shown }: About
         shown.tags.map(tagTerm),
       ),
       {
-        sql: 'INSERT INTO about (run_id, document) VALUES (?, ?) ON CONFLICT (run_id) DO UPDATE SET document = excluded.document',
-        params: [runId, document],
+        sql:
+          'INSERT INTO about (run_id, document, sum) VALUES (?, ?, ?) ' +
+          'ON CONFLICT (run_id) DO UPDATE SET document = excluded.document, sum = excluded.sum',
+        params: [runId, document, textSum(runId, document)],
       },
       {
         sql:

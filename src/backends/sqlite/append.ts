@@ -9,7 +9,7 @@ import type { Batch } from '../../core/wire/read-batch.ts'
 import type { Program, Statement } from '../../sql/program.ts'
 import { repeatedIn, requireSamePage } from '../repeated.ts'
 import { type ChainRow, requireChain, TAIL_SLOTS } from './chain.ts'
-import { tailSum } from './checksum.ts'
+import { chainSum, tailSum, withId } from './checksum.ts'
 import { planFold, tailOf } from './fold.ts'
 import { readPage } from './read.ts'
 import { minuteOf } from './run-list.ts'
@@ -122,11 +122,13 @@ interface ChainChange {
 }
 
 function updateChain(chain: ChainRow, to: ChainChange, now: number): Statement {
+  const { length, folded, tailRows } = to
+  const sum = withId(chainSum({ ...chain, length, folded, tailRows }), chain.id)
   return {
     sql:
       'UPDATE chains SET length = ?, folded = ?, tail_rows = ?, tail_bytes = ?, bytes = max(0, bytes + ?), ' +
-      'updated_at = max(updated_at, ?) WHERE id = ?',
-    params: [to.length, to.folded, to.tailRows, to.tailBytes, to.bytes, now, chain.id],
+      'updated_at = max(updated_at, ?), sum = ? WHERE id = ?',
+    params: [length, folded, tailRows, to.tailBytes, to.bytes, now, sum, chain.id],
   }
 }
 

@@ -38,3 +38,51 @@ export function isTailIntact(row: Row, data: Bytes): boolean {
 export function rowSum(...numbers: readonly (number | null)[]): number {
   return sumOf(numbers.join(' '))
 }
+
+/** The checksum of a text that belongs to the row with an id. */
+export function textSum(id: number, text: string): number {
+  return sumOf(`${id} ${text}`)
+}
+
+/** A prime: an id of which one bit is another leaves another rest. */
+const ID_MODULUS = 1_048_573
+/** What the rest of an id counts, above the 32 bits of the sum. */
+const ID_UNIT = 2 ** 32
+
+/** The sum of a row with this id. The id is counted apart, since a row that is inserted gets one that no program knows. */
+export function withId(sum: number, id: number): number {
+  return sum + ID_UNIT * (id % ID_MODULUS)
+}
+
+/** The same in SQL, for the sum that is its parameter and the id in this column. */
+export function withIdSql(column: string): string {
+  return `? + ${ID_UNIT} * (${column} % ${ID_MODULUS})`
+}
+
+/** What the checksum of a chain's row is over. */
+export interface ChainNumbers {
+  readonly runId: number
+  readonly number: number
+  readonly length: number
+  readonly folded: number
+  readonly tailRows: number
+  readonly object: number
+  readonly objectEnd: number
+}
+
+/** The checksum of a chain's row without its id. Hiding a chain, which makes its number negative, leaves it as it is. */
+export function chainSum({ runId, number, length, folded, tailRows, object, objectEnd }: ChainNumbers): number {
+  return rowSum(runId, number < 0 ? -1 - number : number, length, folded, tailRows, object, objectEnd)
+}
+
+/** The run that a part of metadata belongs to. */
+export interface MetaOwner {
+  readonly tenant: string
+  readonly rid: string
+  readonly registration: string
+}
+
+/** The checksum of a part of a run's metadata without the run's id. */
+export function metaSum({ tenant, rid, registration }: MetaOwner, part: number, data: Bytes): number {
+  return sumOf(data, sumOf(JSON.stringify([tenant, rid, registration, part])))
+}

@@ -33,7 +33,7 @@ import {
 } from '../../sql/program.ts'
 import { fixedWeight } from '../stretches.ts'
 import { type ChainRow, TAIL_SLOTS, tailRowsOf } from './chain.ts'
-import { DAMAGED_SUMS, isIntact, isTailIntact } from './checksum.ts'
+import { DAMAGED_SUMS, isIntact, isTailIntact, textSum } from './checksum.ts'
 import { CHUNK_BYTES, chunkSum } from './chunks.ts'
 import { segmentsIn } from './tail.ts'
 
@@ -150,8 +150,10 @@ export function* planFold(
     ...insertChunks(chain, chunks),
     ...tail.removal,
     {
-      sql: 'INSERT INTO levels (chain_id, levels) VALUES (?, ?) ON CONFLICT (chain_id) DO UPDATE SET levels = excluded.levels',
-      params: [chain.id, nextText],
+      sql:
+        'INSERT INTO levels (chain_id, levels, sum) VALUES (?, ?, ?) ' +
+        'ON CONFLICT (chain_id) DO UPDATE SET levels = excluded.levels, sum = excluded.sum',
+      params: [chain.id, nextText, textSum(chain.id, nextText)],
     },
   ]
   for (const fragments of old.values()) for (const { data } of fragments) if (data !== null) scratch.push(data)
@@ -189,11 +191,14 @@ export function fragmentsIn(data: Bytes, count: number, columns: number, isIntac
   }))
 }
 
+/** Small chunks that are not told of, since the row is missing or damaged, stay small. */
 function* readLevels(chain: ChainRow): Program<{ levels: Level[][]; levelsText: string }> {
-  const [rows = []] = yield { reads: [{ sql: 'SELECT levels FROM levels WHERE chain_id = ?', params: [chain.id] }] }
+  const sql = 'SELECT levels, sum FROM levels WHERE chain_id = ?'
+  const [rows = []] = yield { reads: [{ sql, params: [chain.id] }] }
   const [row] = rows
   const levelsText = row === undefined ? '' : textIn(row, 'levels')
-  return { levels: levelsText === '' ? [] : JSON.parse(levelsText), levelsText }
+  const isSound = row?.sum === null || row?.sum === textSum(chain.id, levelsText)
+  return { levels: isSound ? JSON.parse(levelsText) : [], levelsText }
 }
 
 /**
@@ -299,10 +304,10 @@ function* readJoined(
     fragments.push({ count: numberIn(row, 'count'), data })
     old.set(column, fragments)
   }
+  // Where some are missing the others stay as they are, unless another process has joined them, and the guard fails.
   for (const fold of folds) {
-    if (!fold.joinsData) continue
     const count = (old.get(fold.spec.index) ?? []).reduce((n, p) => n + p.count, 0)
-    if (count !== fold.joined) throw new StaleRead('the chunks were joined meanwhile')
+    if (fold.joinsData && count !== fold.joined) damaged.add(fold.spec.index)
   }
   for (const column of damaged) old.delete(column)
   return { old, damaged }

@@ -1,11 +1,14 @@
 /** Programs for runs and the list of them. */
+
+import type { Bytes } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import type { ChainState, ListPage, ListQuery, Registration, StoredRun, Usage } from '../../core/store.ts'
 import { ROW_BYTES } from '../../core/usage.ts'
 import { concatBytes } from '../../core/wire/protobuf.ts'
 import { equalRunMeta } from '../../core/wire/run-meta.ts'
-import { bytesIn, numberIn, type Program, type Statement, textIn } from '../../sql/program.ts'
-import { findChain, requireFound, requireRun, runIsThere, TAIL_SLOTS } from './chain.ts'
+import { bytesIn, numberIn, type Program, type Row, type Statement, textIn } from '../../sql/program.ts'
+import { chainIn, chainsOf, findChain, requireFound, requireRun, runIsThere, TAIL_SLOTS } from './chain.ts'
+import { chainSum, DamagedData, type MetaOwner, metaSum, withId, withIdSql } from './checksum.ts'
 import { type ListTables, pageOfRuns } from './run-list.ts'
 import { findStage, hideObjects, objectsAreThere, STAGED_BYTES_SQL } from './staging.ts'
 import { insertTerms } from './terms.ts'
@@ -19,8 +22,9 @@ export interface RunRow extends StoredRun {
   readonly id: number
 }
 
-const RUN_SQL = 'SELECT id, registration FROM runs WHERE tenant = ? AND deleted = 0 AND '
-const META_SQL = 'SELECT data FROM run_meta WHERE run_id = (SELECT id FROM runs WHERE tenant = ? AND deleted = 0 AND '
+const RUN_SQL = 'SELECT id, rid, registration, meta_bytes FROM runs WHERE tenant = ? AND deleted = 0 AND '
+const META_SQL =
+  'SELECT part, data, sum FROM run_meta WHERE run_id = (SELECT id FROM runs WHERE tenant = ? AND deleted = 0 AND '
 
 /** Finds a run by its `rid` or its `registration`. */
 export function* findRun(tenant: string, by: 'rid' | 'registration', key: string): Program<RunRow | undefined> {
@@ -32,8 +36,24 @@ export function* findRun(tenant: string, by: 'rid' | 'registration', key: string
   }
   const row = runs?.[0]
   if (row === undefined) return undefined
-  const meta = concatBytes((parts ?? []).map((part) => bytesIn(part, 'data')))
-  return { id: numberIn(row, 'id'), registration: textIn(row, 'registration'), meta }
+  const id = numberIn(row, 'id')
+  // An index that is damaged may lead to another run: it must be the one that was asked for.
+  const owner = { tenant, rid: textIn(row, 'rid'), registration: textIn(row, 'registration'), [by]: key }
+  const meta = concatBytes((parts ?? []).map((part, i) => verifiedMeta(part, i, id, owner)))
+  const isOlder = parts?.[0]?.sum === null
+  if (!isOlder && meta.length !== numberIn(row, 'meta_bytes')) throw damagedRun(owner)
+  return { id, registration: owner.registration, meta }
+}
+
+/** The metadata in a part. @throws DamagedData */
+function verifiedMeta(row: Row, part: number, id: number, owner: MetaOwner): Bytes {
+  const data = bytesIn(row, 'data')
+  if (row.sum === null || row.sum === withId(metaSum(owner, part, data), id)) return data
+  throw damagedRun(owner)
+}
+
+function damagedRun({ rid }: MetaOwner): DamagedData {
+  return new DamagedData(`what the index has of the run "${rid}"`)
 }
 
 export function* registerRun(
@@ -59,9 +79,11 @@ export function* registerRun(
     ...insertTerms({ sql: 'SELECT id, tenant FROM runs WHERE registration = ?', params: [registration] }, run.terms),
   ]
   for (let part = 0; part === 0 || part * META_BYTES < run.meta.length; part++) {
+    const data = run.meta.subarray(part * META_BYTES, (part + 1) * META_BYTES)
+    const sum = metaSum({ tenant, rid: run.rid, registration }, part, data)
     writes.push({
-      sql: 'INSERT INTO run_meta (run_id, part, data) SELECT id, ?, ? FROM runs WHERE registration = ?',
-      params: [part, run.meta.subarray(part * META_BYTES, (part + 1) * META_BYTES), registration],
+      sql: `INSERT INTO run_meta (run_id, part, data, sum) SELECT id, ?, ?, ${withIdSql('id')} FROM runs WHERE registration = ?`,
+      params: [part, data, sum, registration],
     })
   }
   yield { writes }
@@ -166,9 +188,14 @@ export function* purgeSome(runId: number): Program<boolean> {
 
 /** Runs whose deletion was cut off. */
 export function* hiddenRuns(): Program<number[]> {
-  const [rows = []] = yield { reads: [{ sql: 'SELECT id FROM runs WHERE deleted = 1', params: [] }] }
+  // Both, so that one flipped bit deletes nothing.
+  const sql = "SELECT id FROM runs WHERE deleted = 1 AND rid = '/' || registration"
+  const [rows = []] = yield { reads: [{ sql, params: [] }] }
   return rows.map((row) => numberIn(row, 'id'))
 }
+
+/** Numbers of a chain without draws. */
+const EMPTY = { length: 0, folded: 0, tailRows: 0, object: 0, objectEnd: 0 }
 
 export function* createChain(
   runId: number,
@@ -193,6 +220,10 @@ export function* createChain(
         sql: 'INSERT INTO chains (run_id, number, length, folded, tail_rows, tail_bytes, updated_at) VALUES (?, ?, 0, 0, 0, 0, ?)',
         params: [runId, number, now],
       },
+      {
+        sql: `UPDATE chains SET sum = ${withIdSql('id')} WHERE run_id = ? AND number = ?`,
+        params: [chainSum({ runId, number, ...EMPTY }), runId, number],
+      },
       touchRun(runId, now),
     ],
   }
@@ -200,14 +231,12 @@ export function* createChain(
 }
 
 export function* listChains(runId: number): Program<ChainState[]> {
-  const sql = 'SELECT number, length, updated_at FROM chains WHERE run_id = ? ORDER BY number'
-  const [found, rows = []] = yield { reads: [runIsThere(runId), { sql, params: [runId] }] }
+  const [found, rows = []] = yield { reads: [runIsThere(runId), chainsOf(runId)] }
   requireFound(found)
-  return rows.map((row) => ({
-    chain: numberIn(row, 'number'),
-    length: numberIn(row, 'length'),
-    updatedAt: numberIn(row, 'updated_at'),
-  }))
+  return rows.map((row) => {
+    const { number, length, updatedAt } = chainIn(row, { runId })
+    return { chain: number, length, updatedAt }
+  })
 }
 
 /** Moves the cheap time of the run's last write. */

@@ -263,7 +263,9 @@ function* hideNextStage(tenant: string): Program<number | undefined> {
 
 /** Objects whose deletion was cut off. */
 export function* hiddenStages(): Program<number[]> {
-  const [rows = []] = yield { reads: [{ sql: 'SELECT id FROM stages WHERE deleted = 1', params: [] }] }
+  // Both, so that one flipped bit deletes nothing.
+  const sql = "SELECT id FROM stages WHERE deleted = 1 AND rid = '/' || id"
+  const [rows = []] = yield { reads: [{ sql, params: [] }] }
   return rows.map((row) => numberIn(row, 'id'))
 }
 

@@ -51,7 +51,12 @@ export const runs = sqliteTable(
 )
 
 /** Names, tags, notes and facts of a run, in JSON; a run that has none of them has no row. */
-export const about = sqliteTable('about', { runId: integer('run_id').primaryKey(), document: text().notNull() })
+export const about = sqliteTable('about', {
+  runId: integer('run_id').primaryKey(),
+  document: text().notNull(),
+  /** Checksum of the row; null in rows of versions before. */
+  sum: integer(),
+})
 
 /** Terms by which runs are found: of their tags, and of the attributes of their metadata. */
 export const terms = sqliteTable(
@@ -171,4 +176,6 @@ export const staged = sqliteTable(
 export const levels = sqliteTable('levels', {
   chainId: integer('chain_id').primaryKey(),
   levels: text().notNull(),
+  /** Checksum of the row; null in rows of versions before. */
+  sum: integer(),
 })

@@ -48,6 +48,12 @@ export const journal = {
       "when": 1795969500051,
       "tag": "0007_placed",
       "breakpoints": true
+    },
+    {
+      "idx": 8,
+      "when": 1795971761461,
+      "tag": "0008_sums",
+      "breakpoints": true
     }
   ]
 }
@@ -59,5 +65,6 @@ export const migrations = {
   "m0004": "CREATE TABLE `about` (\n\t`run_id` integer PRIMARY KEY NOT NULL,\n\t`document` text NOT NULL\n);\n--> statement-breakpoint\nCREATE TABLE `terms` (\n\t`run_id` integer NOT NULL,\n\t`term` text NOT NULL,\n\t`tenant` text NOT NULL,\n\tPRIMARY KEY(`run_id`, `term`)\n);\n--> statement-breakpoint\nCREATE INDEX `terms_by_term` ON `terms` (`tenant`,`term`,`run_id`);--> statement-breakpoint\nDROP INDEX `runs_by_age`;--> statement-breakpoint\nALTER TABLE `runs` ADD `shown` text DEFAULT '' NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `folded` text DEFAULT '' NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `archived` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `finished` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `expected` integer;--> statement-breakpoint\nALTER TABLE `runs` ADD `revision` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `about_bytes` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `touched_at` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `runs` ADD `indexed` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nUPDATE `runs` SET `touched_at` = max(`created_at`, coalesce((SELECT max(`updated_at`) FROM `chains` WHERE `run_id` = `runs`.`id`), 0));--> statement-breakpoint\nCREATE INDEX `runs_for_list` ON `runs` (`tenant`,`id`,`deleted`,`archived`,`created_at`,`touched_at`,`rid`,`folded`);--> statement-breakpoint\nALTER TABLE `announcement` ADD `told` text DEFAULT '' NOT NULL;\n",
   "m0005": "ALTER TABLE `runs` ADD `diagnostics` text;",
   "m0006": "CREATE TABLE `staged` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`stage_id` integer NOT NULL,\n\t`path` text NOT NULL,\n\t`part` integer NOT NULL,\n\t`size` integer NOT NULL,\n\t`sum` integer NOT NULL,\n\t`data` blob\n);\n--> statement-breakpoint\nCREATE INDEX `staged_by_path` ON `staged` (`stage_id`,`path`,`part`,`size`);--> statement-breakpoint\nCREATE TABLE `stages` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`tenant` text NOT NULL,\n\t`rid` text NOT NULL,\n\t`objects` integer NOT NULL,\n\t`bytes` integer NOT NULL,\n\t`deleted` integer DEFAULT 0 NOT NULL\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `stages_by_rid` ON `stages` (`tenant`,`rid`);--> statement-breakpoint\nALTER TABLE `announcement` ADD `told_staged` integer DEFAULT 0 NOT NULL;",
-  "m0007": "ALTER TABLE `chains` ADD `object` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `chains` ADD `object_end` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `chains` ADD `sum` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `object` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `at` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `size` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `sum` integer;--> statement-breakpoint\nALTER TABLE `run_meta` ADD `sum` integer;"
+  "m0007": "ALTER TABLE `chains` ADD `object` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `chains` ADD `object_end` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `chains` ADD `sum` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `object` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `at` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `size` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `sum` integer;--> statement-breakpoint\nALTER TABLE `run_meta` ADD `sum` integer;",
+  "m0008": "ALTER TABLE `about` ADD `sum` integer;--> statement-breakpoint\nALTER TABLE `levels` ADD `sum` integer;"
 }
