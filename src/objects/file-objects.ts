@@ -130,7 +130,8 @@ export class FileObjects implements Objects {
     for (const folder of await this.disk.list(this.folder)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue
       for (const key of await this.disk.list(`${this.folder}/${folder}`)) {
-        if (/^\d+\.\d+$/.test(key)) yield { key, size: await this.sizeOf(`${this.folder}/${folder}/${key}`) }
+        const size = /^\d+\.\d+$/.test(key) ? await this.sizeOf(key) : undefined
+        if (size !== undefined) yield { key, size }
       }
     }
   }
@@ -140,12 +141,30 @@ export class FileObjects implements Objects {
     this.closeIdle(0)
   }
 
-  private async sizeOf(path: string): Promise<number> {
-    const file = await this.disk.open(path, 'read')
+  /** Bytes of an object; undefined when there is none. */
+  async sizeOf(key: string): Promise<number | undefined> {
     try {
-      return await file.size()
-    } finally {
-      await file.close()
+      const file = await this.disk.open(this.pathOf(key), 'read')
+      try {
+        return await file.size()
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw unavailable(error)
+    }
+  }
+
+  /** Cuts an object, of which nothing is put meanwhile. */
+  async truncate(key: string, size: number): Promise<void> {
+    try {
+      await this.use(key, 'write', async (file) => {
+        await file.truncate(size)
+        await file.sync()
+      })
+    } catch (error) {
+      throw unavailable(error)
     }
   }
 

@@ -17,15 +17,17 @@ import { chunkReads } from '../sqlite/read.ts'
 import { findRun, hideRun, touchRun } from '../sqlite/runs.ts'
 import { SqliteStore } from '../sqlite/sqlite-store.ts'
 import { purgeStage } from '../sqlite/staging.ts'
+import { Alone } from './alone.ts'
 import { type Placed, packChunks } from './chunk-answer.ts'
 import { nearBlock } from './far-block.ts'
-import { foldChain, objectKey } from './fold-chain.ts'
+import { type ChainFold, foldChain, objectKey } from './fold-chain.ts'
 import type {
   Appended,
   ChainGrowth,
   ChainKey,
   ChunkQuestion,
   Chunks,
+  Folded,
   FolderIndex,
   FoldJob,
   FoldOutcome,
@@ -38,6 +40,7 @@ import type {
 import { JournalReader } from './journal-reader.ts'
 import { clearRuns, purgeHidden, purgeRun } from './purge.ts'
 import { recoveredChains } from './recovered.ts'
+import { sweep } from './sweep.ts'
 
 /** Bytes of schemas that are kept. */
 const KNOWN_BYTES = 32 * 1024 * 1024
@@ -64,6 +67,8 @@ export class SqlIndex implements FolderIndex {
   private readonly limits: Limits
   private readonly objects: FileObjects
   private readonly journal: JournalReader
+  private readonly alone = new Alone()
+  private isClosed = false
   private readonly stores = new Map<string, SqliteStore>()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ weight }) => weight)
 
@@ -101,7 +106,7 @@ export class SqlIndex implements FolderIndex {
     // A version before has left a tail in the database: from now on it lies in the journal.
     const { schema } = await this.schemaOf(tenant, registration)
     const { id, folded, length: end } = row
-    await foldChain(this.driver, this.objects, { id, folded, schema, blocks: [], end, now: 0 })
+    await this.foldChain({ id, folded, schema, blocks: [], end, now: 0 })
     return find()
   }
 
@@ -152,7 +157,7 @@ export class SqlIndex implements FolderIndex {
           const tail = await this.journal.tailOf(job, schema.columns.length)
           const end = job.folded + tail.batches.reduce((n, [first]) => n + (first?.count ?? 0), 0)
           const { id, folded } = job
-          return await foldChain(this.driver, this.objects, { id, folded, schema, tail, blocks: [], end, now: 0 })
+          return await this.foldChain({ id, folded, schema, tail, blocks: [], end, now: 0 })
         } catch (error) {
           const isGone = error instanceof McbError && error.code === 'run_not_found'
           return { failure: error instanceof Error ? error.message : String(error), isGone }
@@ -170,7 +175,7 @@ export class SqlIndex implements FolderIndex {
     const tail = await this.journal.tailOf(append, schema.columns.length)
     const blocks = newBlocks(schema, batch, length)
     const end = batch.start + batch.count
-    return foldChain(this.driver, this.objects, { id, folded, schema, tail, blocks, end, now })
+    return this.foldChain({ id, folded, schema, tail, blocks, end, now })
   }
 
   publish(growth: readonly ChainGrowth[]): Promise<void> {
@@ -220,7 +225,23 @@ export class SqlIndex implements FolderIndex {
     return purgeHidden(this.driver, this.objects)
   }
 
+  /** Gives the disk back that puts which were cut off have taken. */
+  sweep(notice: (sentence: string) => void): Promise<void> {
+    return sweep({
+      driver: this.driver,
+      objects: this.objects,
+      alone: (chain, work) => this.alone.run(chain, work),
+      notice,
+      isOver: () => this.isClosed,
+    })
+  }
+
+  private foldChain(fold: ChainFold): Promise<Folded> {
+    return this.alone.run(fold.id, () => foldChain(this.driver, this.objects, fold))
+  }
+
   async close(): Promise<void> {
+    this.isClosed = true
     await this.journal.close()
     this.objects.close()
   }
