@@ -26,6 +26,8 @@ export const TAIL_SLOTS = 4096
 const CHAIN_COLUMNS =
   'id, run_id, number, length, folded, tail_rows, tail_bytes, bytes, updated_at, object, object_end, sum'
 const CHAIN_SQL = `SELECT ${CHAIN_COLUMNS} FROM chains `
+/** All chains, also hidden ones. */
+export const ALL_CHAINS_SQL = CHAIN_SQL
 
 export function* findChain(runId: number, chain: number): Program<ChainRow | undefined> {
   const [rows] = yield { reads: [{ sql: `${CHAIN_SQL}WHERE run_id = ? AND number = ?`, params: [runId, chain] }] }

@@ -14,6 +14,7 @@ import { cannotOpen } from '../../sql/cannot-open.ts'
 import type { FileDriver } from '../../sql/file.ts'
 import { type OwnedFile, openOwned } from '../owned-database.ts'
 import { BackgroundCheckpoint } from './checkpoint.ts'
+import { LookThrough } from './look-through.ts'
 import type { Call, HostOptions, Noticed, Opened, Reply } from './protocol.ts'
 
 if (parentPort === null) throw new Error('this module runs in a worker thread')
@@ -102,8 +103,25 @@ async function completeDeletions(index: SqlIndex): Promise<void> {
   }
 }
 
-async function close(file: OwnedFile, index: SqlIndex, checkpoints: BackgroundCheckpoint): Promise<void> {
+/** Milliseconds after the start before objects are swept: until then clients come back. */
+const SWEEP_MS = 5_000
+
+function sweepLater(index: SqlIndex): void {
+  const sweep = () =>
+    index.sweep(notice).catch((error) => notice(`the objects are not all swept: ${describeError(error)}`))
+  setTimeout(sweep, SWEEP_MS).unref()
+}
+
+interface Parts {
+  readonly file: OwnedFile
+  readonly index: SqlIndex
+  readonly checkpoints: BackgroundCheckpoint
+  readonly look: LookThrough
+}
+
+async function close({ file, index, checkpoints, look }: Parts): Promise<void> {
   await index.close()
+  await look.close()
   await checkpoints.close()
   file.close()
   port.close()
@@ -117,13 +135,15 @@ try {
   const checkpoints = new BackgroundCheckpoint(driver, options.path, notice)
   const index = new SqlIndex({ driver, disk: nodeDisk, folder: options.folder, limits: DEFAULT_LIMITS })
   await completeDeletions(index)
+  const look = new LookThrough(options.path, notice)
   port.on('message', (message: Call | 'close') => {
-    if (message === 'close') void close(file, index, checkpoints)
+    if (message === 'close') void close({ file, index, checkpoints, look })
     else void answer({ driver, index }, message)
   })
   void indexRuns(driver).catch((error) =>
     notice(`attributes of older runs are not all found yet: ${describeError(error)}`),
   )
+  sweepLater(index)
   opened = { opened: true }
 } catch (error) {
   opened = { opened: false, why: cannotOpen(error, options.path).message }
