@@ -23,7 +23,8 @@ interface ReadRecord {
 export class JournalReader {
   private readonly disk: Disk
   private readonly folder: string
-  private readonly files = new Map<number, { readonly sequence: number; readonly file: DiskFile }>()
+  /** Files by slot, with those that are being opened: several folds may ask for one at once. */
+  private readonly files = new Map<number, { readonly sequence: number; readonly file: Promise<DiskFile> }>()
 
   constructor(disk: Disk, folder: string) {
     this.disk = disk
@@ -33,38 +34,50 @@ export class JournalReader {
   /** The tail that the records of a job are. A damaged one is carried over as what it is. */
   async tailOf(job: FoldJob, columns: number): Promise<Tail> {
     const records = [...recordsIn(job.records)]
+    const files = new Map<number, DiskFile>()
     try {
-      for (const { slot, sequence } of records) await this.open(slot, sequence)
+      for (const { slot, sequence } of records) if (!files.has(slot)) files.set(slot, await this.open(slot, sequence))
     } catch (error) {
       throw unavailable(error)
     }
     const scratch: Bytes[] = []
     const batches = records.map((record) => {
-      const { draws, isIntact } = this.read(job.id, record)
+      const { draws, isIntact } = read(job.id, record, files.get(record.slot))
       return fragmentsIn(draws, record.count, columns, isIntact)
     })
     return { batches, scratch, bytes: 0, removal: [] }
   }
 
   async close(): Promise<void> {
-    for (const { file } of this.files.values()) await file.close().catch(() => undefined)
-    this.files.clear()
+    for (const slot of [...this.files.keys()]) await this.forget(slot)
   }
 
   /** A file that is used again may be another one of the same name. */
-  private async open(slot: number, sequence: number): Promise<void> {
-    const open = this.files.get(slot)
-    if (open?.sequence === sequence) return
-    this.files.delete(slot)
-    await open?.file.close().catch(() => undefined)
-    this.files.set(slot, { sequence, file: await this.disk.open(`${this.folder}/${segmentName(slot)}`, 'read') })
+  private open(slot: number, sequence: number): Promise<DiskFile> {
+    const known = this.files.get(slot)
+    if (known?.sequence === sequence) return known.file
+    void this.forget(slot)
+    const file = this.disk.open(`${this.folder}/${segmentName(slot)}`, 'read')
+    this.files.set(slot, { sequence, file })
+    // The next fold tries again.
+    file.catch(() => this.files.delete(slot))
+    return file
   }
 
-  private read(chain: number, record: ReadRecord): { readonly draws: Bytes; readonly isIntact: boolean } {
-    const file = this.files.get(record.slot)?.file
-    const bytes = new Uint8Array(record.bytes)
-    return verifiedRecord(chain, record, file === undefined ? NOTHING : readNow(file, bytes, record.at))
+  private async forget(slot: number): Promise<void> {
+    const known = this.files.get(slot)
+    this.files.delete(slot)
+    await known?.file.then((file) => file.close()).catch(() => undefined)
   }
+}
+
+function read(
+  chain: number,
+  record: ReadRecord,
+  file: DiskFile | undefined,
+): { readonly draws: Bytes; readonly isIntact: boolean } {
+  const bytes = new Uint8Array(record.bytes)
+  return verifiedRecord(chain, record, file === undefined ? NOTHING : readNow(file, bytes, record.at))
 }
 
 const NOTHING: Bytes = new Uint8Array()
