@@ -22,7 +22,7 @@ export interface SweepOptions {
   readonly isOver: () => boolean
 }
 
-/** What of a file is to go: all that lies behind a byte, or, without one, the file. */
+/** The part of a file that is to go: all that lies behind byte `keep`, or the file; or the damage that keeps it as it is. */
 type Verdict = { readonly keep: number } | 'remove' | { readonly damaged: string } | undefined
 
 interface Known {

@@ -55,7 +55,7 @@ export function chainsOf(runId: number): Statement {
 /**
  * The chain in a row.
  *
- * @param asked what was asked for: an index that is damaged may lead to another row
+ * @param asked numbers that were asked for: an index that is damaged may lead to another row
  * @throws DamagedData
  */
 export function chainIn(row: Row, asked: Partial<Pick<ChainRow, 'id' | 'runId' | 'number'>> = {}): ChainRow {

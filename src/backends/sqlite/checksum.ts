@@ -46,7 +46,7 @@ export function textSum(id: number, text: string): number {
 
 /** A prime: an id of which one bit is another leaves another rest. */
 const ID_MODULUS = 1_048_573
-/** What the rest of an id counts, above the 32 bits of the sum. */
+/** Factor of the rest of an id, above the 32 bits of the sum. */
 const ID_UNIT = 2 ** 32
 
 /** The sum of a row with this id. The id is counted apart, since a row that is inserted gets one that no program knows. */
@@ -59,7 +59,7 @@ export function withIdSql(column: string): string {
   return `? + ${ID_UNIT} * (${column} % ${ID_MODULUS})`
 }
 
-/** What the checksum of a chain's row is over. */
+/** Numbers that the checksum of a chain's row is over. */
 export interface ChainNumbers {
   readonly runId: number
   readonly number: number

@@ -304,7 +304,7 @@ function* readJoined(
     fragments.push({ count: numberIn(row, 'count'), data })
     old.set(column, fragments)
   }
-  // Where some are missing the others stay as they are, unless another process has joined them, and the guard fails.
+  // The others stay as they are where some are missing. If another process has joined them, the guard fails.
   for (const fold of folds) {
     const count = (old.get(fold.spec.index) ?? []).reduce((n, p) => n + p.count, 0)
     if (fold.joinsData && count !== fold.joined) damaged.add(fold.spec.index)

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3'
 import { ALL_CHAINS_SQL, chainAsFound, isChainIntact } from '../../backends/sqlite/chain.ts'
 import type { Row } from '../../sql/program.ts'
 
-/** Tables that say what there is, and whose indices are looked at. Where draws are missing, who reads them finds it. */
+/** Tables that say what there is, and whose indices are looked at. Missing draws are found by who reads them. */
 const TABLES = ['runs', 'chains']
 /** Sentences of one kind at most. */
 const MOST = 10

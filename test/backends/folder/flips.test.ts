@@ -28,7 +28,7 @@ const COUNT = 140
 
 interface Opened {
   readonly store: Store
-  /** What the log was told. */
+  /** Sentences for the log. */
   readonly told: string[]
   close(): Promise<void>
 }
@@ -217,7 +217,7 @@ function flip(random: Random, folder: string): string {
   return `${path.slice(folder.length)} byte ${at} bit ${bit}`
 }
 
-/** What is there when some chains took what was appended, and the others are as they were. */
+/** The digests when some chains took what was appended, and the others are as they were. */
 function after(taken: ReadonlySet<string>): Map<string, string> {
   const isAsBefore = (name: string) => !name.startsWith('run ') && !taken.has(name.split(' ').slice(2).join(' '))
   return new Map([...behind].map(([name, value]) => [name, isAsBefore(name) ? (before.get(name) ?? value) : value]))
