@@ -59,7 +59,8 @@ export async function backUp(options: BackupOptions): Promise<Backup> {
     const copies = readCopies(target)
     const [name, before] = copies.at(-1) ?? []
     const named = namedBy(copies.map(([, manifest]) => manifest))
-    const made = await makeCopy(options, { before, named, folder: name === undefined ? undefined : join(target, name) })
+    const folder = name === undefined ? undefined : join(target, name)
+    const made = await makeCopy(options, { before, named, folder })
     const removed = prune(target, options.keep)
     return { ...made, removed }
   } finally {
@@ -134,11 +135,25 @@ interface Before {
 }
 
 async function makeCopy(options: BackupOptions, earlier: Before): Promise<Omit<Backup, 'removed'>> {
+  const name = newCopyName()
+  const copy = join(options.target, name)
+  mkdirSync(copy, { mode: 0o700 })
+  try {
+    return { name, ...(await fillCopy(copy, options, earlier)) }
+  } catch (error) {
+    // Segments and objects stay, for the next one; the index takes room that may be what is lacking.
+    rmSync(copy, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function fillCopy(
+  copy: string,
+  options: BackupOptions,
+  earlier: Before,
+): Promise<Omit<Backup, 'removed' | 'name'>> {
   const { data, target, progress = () => {} } = options
   const begun = new Date().toISOString()
-  const name = newCopyName()
-  const copy = join(target, name)
-  mkdirSync(copy, { mode: 0o700 })
   const written = new WrittenFiles()
   const { before, named } = earlier
   progress('the journal')
@@ -164,7 +179,6 @@ async function makeCopy(options: BackupOptions, earlier: Before): Promise<Omit<B
   writeManifest(copy, manifest)
   syncPath(target)
   return {
-    name,
     copied: journal.copied + objects.copied + (index.isKept ? 0 : summed.size),
     kept: journal.kept + objects.kept + (index.isKept ? summed.size : 0),
     damages: objects.damages,
