@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { restore } from '../src/node/backup/restore.ts'
 import { fail, mebibytes, progressOn } from '../src/node/backup/told.ts'
 import { lineOf } from '../src/node/verify/findings.ts'
-import { verifyFolder } from '../src/node/verify/verify.ts'
+import { OlderTables, verifyFolder } from '../src/node/verify/verify.ts'
 
 const HELP = `usage: npm run restore -- BACKUP FOLDER [--at COPY]
 
@@ -43,7 +43,12 @@ try {
     progress.end()
     console.error(`damaged: ${lineOf(damage)}`)
   }
-  const { damages, runs, draws } = await verifyFolder(target, { tell, progress: progress.say })
+  const { damages, runs, draws } = await verifyFolder(target, { tell, progress: progress.say }).catch((error) => {
+    if (!(error instanceof OlderTables)) throw error
+    progress.end()
+    console.log(`${target}: ${name}, ${mebibytes(bytes)}; ${error.message}`)
+    process.exit(0)
+  })
   progress.end()
   if (damages > 0)
     fail(`${name} is in "${target}", and ${damages} things of it are damaged; try an older copy with --at`)

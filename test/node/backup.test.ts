@@ -1,5 +1,6 @@
 /** Backups that are made while clients write: each holds all that was acknowledged before it, and copies only what is new. */
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -14,9 +15,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { HttpBackend } from '../../src/client/index.ts'
+import { FileDriver } from '../../src/sql/file.ts'
 import { type ServerProcess, startServer } from '../support/process.ts'
 import { type Ended, runScript, startScript } from '../support/scripts.ts'
-import { newFolder, removeFolder } from '../support/storage.ts'
+import { MIGRATIONS, newFolder, removeFolder } from '../support/storage.ts'
 
 const CHAINS = [0, 1, 2, 3]
 const SIZE = 16
@@ -241,6 +243,27 @@ test('objects that go between the index and their copy take their run along, and
   expect(verified.code).toBe(1)
   expect(verified.output).toContain('run "b", chain 0: sound up to iteration 0 of 4000')
   expect(verified.output).not.toContain('run "c"')
+})
+
+test('a folder of a version before is copied, and restored as it is', async () => {
+  mkdirSync(data)
+  const migrations = join(folder, 'migrations')
+  cpSync(MIGRATIONS, migrations, { recursive: true })
+  const journal = join(migrations, 'meta', '_journal.json')
+  const { entries, ...more } = JSON.parse(readFileSync(journal, 'utf8'))
+  const older = entries.filter(({ tag }: { tag: string }) => tag < '0007')
+  writeFileSync(journal, JSON.stringify({ ...more, entries: older }))
+  new FileDriver({ path: join(data, 'mcbackend.sqlite'), migrations }).close()
+  await figures()
+  expect(await runScript('verify', [target])).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('version before'),
+  })
+  const place = join(folder, 'restored')
+  const { code, output } = await runScript('restore', [target, place])
+  expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('version before') })
+  const { api } = await start(place)
+  expect((await api.get('/v1/runs')).status).toBe(200)
 })
 
 test('it says what is wrong with its arguments, and touches nothing', async () => {

@@ -31,6 +31,11 @@ export interface VerifyOptions {
   readonly progress?: ((sentence: string) => void) | undefined
 }
 
+/** An index of a version before: more than its pages cannot be verified. */
+export class OlderTables extends Error {
+  override readonly name = 'OlderTables'
+}
+
 interface Place {
   readonly index: string
   readonly disk: Disk
@@ -130,7 +135,7 @@ class Verification {
       if (row.integrity_check !== 'ok') this.tell({ what: `the index is damaged: ${row.integrity_check}` })
     }
     if (!namesObjects(database))
-      throw new BackupError('its tables are of a version before; start the server on it once, and verify it then')
+      throw new OlderTables('its tables are of a version before; start the server on it once, and verify it then')
     const { disk, folder, isRunning } = this.place
     const known = this.knownLengths(database)
     this.progress('the journal')
