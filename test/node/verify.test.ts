@@ -63,6 +63,11 @@ async function writeAll(path: string): Promise<void> {
   await register(api, 'wide', { variables: [{ name: 'w', dtype: 'float64', shape: [WIDE] }] })
   const wide = drawBatch({ start: 0, count: WIDE_DRAWS, draws: [numbers(0, WIDE_DRAWS, WIDE)] })
   await post(api, '/v1/runs/wide/chains/0/draws', wide)
+  const noted = await api.request('PATCH', '/v1/runs/wide/about', {
+    headers: { 'Content-Type': 'application/merge-patch+json' },
+    body: new TextEncoder().encode('{"notes":"noted"}'),
+  })
+  expect(noted.status).toBe(200)
   // A stat that comes never, and one whose draws are larger than a row.
   const stat = { name: 'seldom', dtype: 'float64', shape: [1000] }
   await register(api, 'absent', { variables: [{ name: 'x', dtype: 'float64' }], sampleStats: [stat] })
@@ -235,6 +240,21 @@ describe('damage is told with its place', () => {
     expect(found.length).toBeGreaterThan(0)
     expect(found.every((damage) => damage.rid === rid)).toBe(true)
     expect(damagedChains).toMatchObject([{ rid, soundTo }])
+  })
+
+  test.each([
+    [
+      'metadata',
+      "UPDATE run_meta SET data = substr(data, 1, length(data) - 1) || x'00' WHERE run_id = RUN",
+      'metadata',
+    ],
+    ['names and notes', "UPDATE about SET document = replace(document, 'noted', 'nothd') WHERE run_id = RUN", 'notes'],
+    ['the row of a chain', 'UPDATE chains SET object_end = object_end + 1 WHERE run_id = RUN', 'its row'],
+  ])('in the index: %s', async (_, sql, what) => {
+    const run = "(SELECT id FROM runs WHERE rid = 'wide')"
+    expect(inIndex((database) => database.prepare(sql.replace('RUN', run)).run()).changes).toBe(1)
+    const { found } = await inFolder()
+    expect(found).toMatchObject([{ tenant: 'lab', rid: 'wide', what: expect.stringContaining(what) }])
   })
 
   test('a staged object', async () => {

@@ -5,6 +5,8 @@
  */
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { chainAsFound, isChainIntact } from '../../backends/sqlite/chain.ts'
+import { chainSum, withId } from '../../backends/sqlite/checksum.ts'
 import { hiddenRuns, purgeSome } from '../../backends/sqlite/runs.ts'
 import { type Cell, type Program, runAtOnce, type Statement } from '../../sql/program.ts'
 import { BackupError } from './manifest.ts'
@@ -31,6 +33,11 @@ export function stampOf(path: string): string | null {
 /** True where a database has the tables of this version: those before keep all draws in rows. */
 export function namesObjects(database: Database.Database): boolean {
   return database.prepare("SELECT 1 FROM pragma_table_info('chunks') WHERE name = 'object'").get() !== undefined
+}
+
+/** True where its rows have all the checksums of this version. */
+export function isOfThisVersion(database: Database.Database): boolean {
+  return database.prepare("SELECT 1 FROM pragma_table_info('levels') WHERE name = 'sum'").get() !== undefined
 }
 
 /** Writes a snapshot of the database at `path`. @throws BackupError */
@@ -65,21 +72,25 @@ export class CopiedIndex {
 
   /**
    * Makes each chain as long as the copy has draws of it: the server tells its index of lengths when they are asked for, so
-   * the snapshot may know of more draws than the journal that was copied before, or of fewer. The file has a checksum of its
-   * own until the server writes these rows again.
+   * the snapshot may know of more draws than the journal that was copied before, or of fewer.
    */
   fit(ends: ReadonlyMap<number, number>): void {
     if (!namesObjects(this.database)) return
-    const folded = this.database.prepare(
-      'UPDATE chains SET length = folded, bytes = max(0, bytes - tail_bytes), tail_bytes = 0, sum = NULL ' +
-        'WHERE tail_rows = 0 AND (length > folded OR tail_bytes > 0)',
+    const candidates = this.database.prepare<[string], Row>(
+      'SELECT * FROM chains WHERE tail_rows = 0 AND number >= 0 ' +
+        'AND (length > folded OR tail_bytes > 0 OR id IN (SELECT value FROM json_each(?)))',
     )
-    const longer = this.database.prepare(
-      'UPDATE chains SET length = ?, sum = NULL WHERE id = ? AND tail_rows = 0 AND folded < ?',
+    const update = this.database.prepare(
+      'UPDATE chains SET length = ?, bytes = max(0, bytes - tail_bytes), tail_bytes = 0, sum = ? WHERE id = ?',
     )
     this.database.transaction(() => {
-      folded.run()
-      for (const [id, end] of ends) longer.run(end, id, end)
+      for (const row of candidates.all(JSON.stringify([...ends.keys()]))) {
+        const chain = chainAsFound(row)
+        // A damaged row is copied as it is, so that it is found.
+        if (!isChainIntact(row, chain)) continue
+        const length = Math.max(chain.folded, ends.get(chain.id) ?? 0)
+        update.run(length, withId(chainSum({ ...chain, length }), chain.id), chain.id)
+      }
     })()
   }
 

@@ -1,19 +1,11 @@
 /** One chain: its chunks lie without a gap up to where the journal goes on, and all that they say is so. */
 import type Database from 'better-sqlite3'
-import { TAIL_SLOTS } from '../../backends/sqlite/chain.ts'
-import { tailSum } from '../../backends/sqlite/checksum.ts'
+import { type ChainRow, TAIL_SLOTS } from '../../backends/sqlite/chain.ts'
+import { tailSum, textSum } from '../../backends/sqlite/checksum.ts'
 import type { ColumnSpec, Schema } from '../../core/draws/columns.ts'
 import type { ChunkRow, ChunkRows } from './chunk-rows.ts'
 import type { Damage } from './findings.ts'
 import type { JournalDraws } from './journal-draws.ts'
-
-export interface StoredChain {
-  readonly id: number
-  readonly number: number
-  readonly length: number
-  readonly folded: number
-  readonly tailRows: number
-}
 
 /** Damage of a chain whose name is known elsewhere. */
 export type ChainDamage = Omit<Damage, 'tenant' | 'rid' | 'chain'>
@@ -38,16 +30,18 @@ export interface Surroundings {
   /** Undefined where the journal cannot be read. */
   readonly journal: JournalDraws | undefined
   /** Iterations of a chain that must be there. */
-  readonly leastOf: (chain: StoredChain) => number
+  readonly leastOf: (chain: ChainRow) => number
 }
 
 /** Verifies a chain of a run with this schema; undefined where its metadata cannot be read. */
 export async function checkChain(
-  chain: StoredChain,
+  chain: ChainRow,
+  isRowIntact: boolean,
   schema: Schema | undefined,
   surroundings: Surroundings,
 ): Promise<ChainFindings> {
   const check = new ChainCheck(chain, surroundings)
+  if (!isRowIntact) check.damages.push({ what: 'its row in the index is damaged' })
   await check.chunks(schema)
   check.levels()
   if (chain.tailRows > 0) check.tail()
@@ -59,11 +53,11 @@ class ChainCheck {
   readonly damages: ChainDamage[] = []
   soundTo = Number.POSITIVE_INFINITY
   length: number
-  private readonly chain: StoredChain
+  private readonly chain: ChainRow
   private readonly surroundings: Surroundings
   private byColumn = new Map<number, ChunkRow[]>()
 
-  constructor(chain: StoredChain, surroundings: Surroundings) {
+  constructor(chain: ChainRow, surroundings: Surroundings) {
     this.chain = chain
     this.length = chain.folded
     this.surroundings = surroundings
@@ -84,10 +78,11 @@ class ChainCheck {
   /** The last chunks that are still small, as the next fold will find them. */
   levels(): void {
     const row = this.surroundings.database
-      .prepare<[number], { levels: string }>('SELECT levels FROM levels WHERE chain_id = ?')
+      .prepare<[number], { levels: string; sum: number | null }>('SELECT levels, sum FROM levels WHERE chain_id = ?')
       .get(this.chain.id)
     if (row === undefined) return
-    if (!this.areLevels(parsed(row.levels))) {
+    const isIntact = row.sum === null || row.sum === textSum(this.chain.id, row.levels)
+    if (!isIntact || !this.areLevels(parsed(row.levels))) {
       this.damages.push({ what: 'the list of its small chunks is not what was written' })
     }
   }

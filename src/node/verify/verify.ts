@@ -7,20 +7,23 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { type ChainRow, chainAsFound, isChainIntact } from '../../backends/sqlite/chain.ts'
+import { textSum } from '../../backends/sqlite/checksum.ts'
+import { findRun } from '../../backends/sqlite/runs.ts'
 import { partSum } from '../../backends/sqlite/staging.ts'
 import type { Schema } from '../../core/draws/columns.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
-import { concatBytes } from '../../core/wire/protobuf.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import { DamagedJournal } from '../../journal/replay.ts'
 import type { Disk } from '../../objects/disk.ts'
 import { FileObjects } from '../../objects/file-objects.ts'
 import { nodeDisk } from '../../objects/node-disk.ts'
+import { type Row, runAtOnce } from '../../sql/program.ts'
 import { CopyDisk, openCopy } from '../backup/copy-disk.ts'
 import { sumOfFile } from '../backup/files.ts'
-import { namesObjects } from '../backup/index-copy.ts'
+import { isOfThisVersion } from '../backup/index-copy.ts'
 import { BackupError, INDEX } from '../backup/manifest.ts'
-import { checkChain, type StoredChain, type Surroundings } from './chain-check.ts'
+import { checkChain, type Surroundings } from './chain-check.ts'
 import { ChunkRows } from './chunk-rows.ts'
 import type { Damage, DamagedChain, Verdict } from './findings.ts'
 import { drawsOfJournal, type JournalDraws } from './journal-draws.ts'
@@ -97,8 +100,6 @@ interface RunRow {
   readonly rid: string
 }
 
-const CHAIN_SQL = 'SELECT id, number, length, folded, tail_rows AS tailRows FROM chains '
-
 class Verification {
   private readonly place: Place
   private readonly options: VerifyOptions
@@ -134,14 +135,14 @@ class Verification {
     for (const row of database.prepare<[], { integrity_check: string }>('PRAGMA integrity_check').all()) {
       if (row.integrity_check !== 'ok') this.tell({ what: `the index is damaged: ${row.integrity_check}` })
     }
-    if (!namesObjects(database))
+    if (!isOfThisVersion(database))
       throw new OlderTables('its tables are of a version before; start the server on it once, and verify it then')
     const { disk, folder, isRunning } = this.place
     const known = this.knownLengths(database)
     this.progress('the journal')
     const journal = await this.journal()
     const rows = new ChunkRows(database, disk, folder)
-    const leastOf = ({ id, length, folded }: StoredChain) => (isRunning ? (known.get(id) ?? folded) : length)
+    const leastOf = ({ id, length, folded }: ChainRow) => (isRunning ? (known.get(id) ?? folded) : length)
     await this.runs(database, { database, rows, journal, leastOf })
     await rows.close()
     this.counts.bytes += rows.bytes + (journal?.bytes ?? 0)
@@ -185,6 +186,7 @@ class Verification {
     const { tenant, rid } = run
     const { database } = surroundings
     const schema = this.schemaOf(database, run)
+    this.about(database, run)
     const chains = database
       .prepare<[number], { id: number }>('SELECT id FROM chains WHERE run_id = ? AND number >= 0 ORDER BY number')
       .all(run.id)
@@ -192,9 +194,10 @@ class Verification {
       // All rows of a chain are read as of one moment, however a server goes on meanwhile.
       database.exec('BEGIN')
       try {
-        const chain = database.prepare<[number], StoredChain>(`${CHAIN_SQL} WHERE id = ? AND number >= 0`).get(id)
-        if (chain === undefined) continue
-        const { damages, soundTo, length } = await checkChain(chain, schema, surroundings)
+        const row = database.prepare<[number], Row>('SELECT * FROM chains WHERE id = ? AND number >= 0').get(id)
+        if (row === undefined) continue
+        const chain = { ...chainAsFound(row), id, runId: run.id }
+        const { damages, soundTo, length } = await checkChain(chain, isChainIntact(row, chain), schema, surroundings)
         database.exec('COMMIT')
         // Objects go before the rows that name them.
         if (damages.length > 0 && !isThere(database, id)) continue
@@ -209,19 +212,29 @@ class Verification {
   }
 
   private schemaOf(database: Database.Database, { id, tenant, rid }: RunRow): Schema | undefined {
-    const parts = database
-      .prepare<[number], { data: Buffer | null }>('SELECT data FROM run_meta WHERE run_id = ? ORDER BY part')
-      .all(id)
     try {
-      const meta = concatBytes(parts.map(({ data }) => new Uint8Array(data ?? [])))
-      this.counts.bytes += meta.length
-      if (parts.length === 0) throw new Error('there is none')
-      return parseRunMeta(meta, DEFAULT_LIMITS).schema
+      const run = runAtOnce(
+        findRun(tenant, 'rid', rid),
+        ({ sql, params }) => database.prepare<unknown[], Row>(sql).all(...params),
+        () => {},
+      )
+      if (run === undefined) throw new Error('its row is not found by its name')
+      this.counts.bytes += run.meta.length
+      return parseRunMeta(run.meta, DEFAULT_LIMITS).schema
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       if (isThereRun(database, id)) this.tell({ tenant, rid, what: `its metadata cannot be read: ${why}` })
       return undefined
     }
+  }
+
+  /** Names, notes and facts. */
+  private about(database: Database.Database, { id, tenant, rid }: RunRow): void {
+    const row = database
+      .prepare<[number], { document: string; sum: number | null }>('SELECT document, sum FROM about WHERE run_id = ?')
+      .get(id)
+    if (row === undefined || row.sum === null || row.sum === textSum(id, row.document)) return
+    this.tell({ tenant, rid, what: 'its names, notes and facts are damaged' })
   }
 
   private staged(database: Database.Database): void {
