@@ -13,7 +13,8 @@ const HELP = `usage: npm run kill-test -- [--target NAME] [--rounds N] [--second
   --runs     runs that are written at once                                           [3]
   --chains   chains of each run, each written by a client of its own                 [4]
 
-Without kills it is a test of many writers at once: --rounds 0 --runs 64 --seconds 180.
+The draws are small in every third run, large in the next, and both in the one after it; beside them a run is written,
+deleted and begun again over and over. Without kills it is a test of many writers at once: --rounds 0 --runs 64 --seconds 180.
 Exits with 1 when an acknowledged draw is missing, doubled or not what was sent, or when the list of runs is wrong.`
 
 const { values } = parseArgs({
@@ -47,7 +48,7 @@ const [rounds, seconds, runs, chains] = [numberOf('rounds'), numberOf('seconds')
 let failed = false
 for (const target of targets) {
   const begun = Date.now()
-  const { kills, draws, writtenByRound, faults } = await trial({
+  const { kills, draws, deletions, writtenByRound, faults } = await trial({
     target,
     rounds,
     seconds,
@@ -59,7 +60,7 @@ for (const target of targets) {
   const busy = writtenByRound.filter((n) => n > 0).length
   console.log(
     `${target}: ${kills} kills (${busy} of them with draws acknowledged around them), ${runs * chains} chains, ` +
-      `${draws} draws acknowledged, ${faults.length} faults, ${((Date.now() - begun) / 1000).toFixed(0)} s`,
+      `${draws} draws acknowledged, ${deletions} deletions, ${faults.length} faults, ${((Date.now() - begun) / 1000).toFixed(0)} s`,
   )
   failed ||= faults.length > 0
 }

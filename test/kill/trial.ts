@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Deleter } from './deleter.ts'
 import { Target, type TargetName } from './target.ts'
 import { clientOf, listFaults, Writer } from './writer.ts'
 
@@ -19,6 +20,8 @@ export interface TrialOptions {
 export interface TrialResult {
   readonly kills: number
   readonly draws: number
+  /** Times that a run was deleted and begun again. */
+  readonly deletions: number
   /** Draws that were acknowledged in the time of each kill and restart; many zeros mean that little was risked. */
   readonly writtenByRound: readonly number[]
   /** A sentence for each thing that is not as it must be; empty when all is well. */
@@ -44,7 +47,8 @@ export async function trial({ target: name, rounds, seconds, runs, chains, say =
       (_, i) => new Writer(target.url, i % runs, Math.floor(i / runs)),
     )
     const sum = () => writers.reduce((n, { acknowledged }) => n + acknowledged, 0)
-    const writing = Promise.all(writers.map((writer) => writer.write(20, 2 * writers.length, () => over)))
+    const deleter = new Deleter(target.url)
+    const writing = Promise.all([...writers, deleter].map((each) => each.write(2 * writers.length, () => over)))
     const failed = writing.then(() => {})
     const writtenByRound: number[] = []
     for (let round = 0; round < rounds; round++) {
@@ -68,8 +72,10 @@ export async function trial({ target: name, rounds, seconds, runs, chains, say =
     await writing
     say('looking at what is there')
     const faults = await allFaults(target.url, writers, runs)
+    const again = await deleter.fault()
+    if (again !== undefined) faults.push(again)
     if (unwritten > 0) faults.push(`${unwritten} chains had no draw ${FIRST_DRAW_MS / 1000} s after the last kill`)
-    const result: TrialResult = { kills: rounds, draws: sum(), writtenByRound, faults }
+    const result: TrialResult = { kills: rounds, draws: sum(), deletions: deleter.deletions, writtenByRound, faults }
     return result
   } finally {
     over = true

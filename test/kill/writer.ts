@@ -2,16 +2,34 @@
 import { HttpBackend, type HttpChain } from '../../src/client/index.ts'
 import type { Draws, RunSummary } from '../../src/core/interfaces.ts'
 
-const VARIABLES = [
-  { name: 'index', dtype: 'int64' },
-  { name: 'theta', dtype: 'float64', shape: [4] },
-  { name: 'word', dtype: 'str' },
-]
+/**
+ * Sizes of draws and of bursts, by turns for the runs: small bodies alone, large ones (320 KiB) alone, and one after the other in a
+ * chain. Storage on Node keeps small ones in the journal until they are folded, and puts large ones into objects.
+ */
+const KINDS = [
+  { width: 4, bursts: [20], patience: 1 },
+  { width: 2048, bursts: [20], patience: 10 },
+  { width: 2048, bursts: [1, 12, 3, 20, 7], patience: 4 },
+] as const
+
+function kindOf(run: number): (typeof KINDS)[number] {
+  return KINDS[run % KINDS.length] ?? KINDS[0]
+}
+
+function variablesOf(run: number) {
+  return [
+    { name: 'index', dtype: 'int64' },
+    { name: 'theta', dtype: 'float64', shape: [kindOf(run).width] },
+    { name: 'word', dtype: 'str' },
+  ]
+}
 
 /** Draw `i` of a chain: each value tells its draw, its chain and its run. */
 function drawOf(run: number, chain: number, i: number) {
   const at = run * 1e9 + chain * 1e6 + i
-  return { index: BigInt(at), theta: Float64Array.of(at, -at, at / 3, i), word: `${run}/${chain}/${i}` }
+  const theta = new Float64Array(kindOf(run).width)
+  for (let j = 0; j < theta.length; j++) theta[j] = at / (j + 1)
+  return { index: BigInt(at), theta, word: `${run}/${chain}/${i}` }
 }
 
 export function ridOf(run: number): string {
@@ -32,15 +50,17 @@ export class Writer {
     this.client = clientOf(url)
   }
 
-  /** Appends `burst` draws, waits for the acknowledgement, pauses, and so on until told to stop. */
-  async write(burst: number, pauseMs: number, isOver: () => boolean): Promise<void> {
-    const run = await this.client.initRun({ rid: ridOf(this.run), variables: VARIABLES })
+  /** Appends a burst of draws, waits for the acknowledgement, pauses, and so on until told to stop. */
+  async write(pauseMs: number, isOver: () => boolean): Promise<void> {
+    const { bursts, patience } = kindOf(this.run)
+    const run = await this.client.initRun({ rid: ridOf(this.run), variables: variablesOf(this.run) })
     this.chain = await run.initChain(this.number)
-    for (let i = 0; !isOver(); ) {
+    for (let [i, turn] = [0, 0]; !isOver(); turn++) {
+      const burst = bursts[turn % bursts.length] ?? bursts[0]
       for (const end = i + burst; i < end; i++) await this.chain.append(drawOf(this.run, this.number, i))
       await this.chain.flush()
       this.acknowledged = i
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 * pauseMs))
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 * pauseMs * patience))
     }
     await this.chain.close()
   }
@@ -58,12 +78,12 @@ export class Writer {
     if (length !== this.acknowledged) return `${name} has ${length} draws, ${this.acknowledged} were acknowledged`
     if (length === 0) return undefined
     const columns: Record<string, Draws> = {}
-    for (const { name: variable } of VARIABLES) columns[variable] = await chain.getDraws(variable)
+    for (const { name: variable } of variablesOf(this.run)) columns[variable] = await chain.getDraws(variable)
     for (let i = 0; i < length; i++) {
       const expected = drawOf(this.run, this.number, i)
       for (const [variable, value] of Object.entries(expected)) {
         const found = at(columns[variable], i)
-        if (String(found) !== String(value)) return `${name} holds ${variable} = ${found} at ${i} instead of ${value}`
+        if (!isSame(found, value)) return `${name} holds ${variable} = ${found} at ${i} instead of ${value}`
       }
     }
     return undefined
@@ -75,6 +95,12 @@ function at(draws: Draws | undefined, i: number) {
   if (draws === undefined || !('data' in draws)) throw new Error('the column is not of a fixed shape')
   const each = draws.shape.slice(1).reduce((n, d) => n * d, 1)
   return draws.data.slice(i * each, (i + 1) * each)
+}
+
+/** True where the elements of a draw are those that were sent. */
+function isSame(found: ReturnType<typeof at>, sent: bigint | string | Float64Array): boolean {
+  if (typeof sent !== 'object') return found.length === 1 && found[0] === sent
+  return found.length === sent.length && sent.every((element, j) => element === found[j])
 }
 
 export function clientOf(url: string): HttpBackend {
