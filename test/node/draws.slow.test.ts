@@ -1,5 +1,5 @@
 /** Hostile draws against the server as it is started, and a hostile disk against draws. */
-import Database from 'better-sqlite3'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { batchOf, drawBatch, expectProblem, jsonOf, PROTOBUF, runMeta } from '../http/api.ts'
 import { type ServerProcess, startServer } from '../support/process.ts'
@@ -49,22 +49,25 @@ test.each(['str', 'float64'])('a thousand million draws of %s of size zero', asy
   }
 })
 
-test('flipped bits of the file are an error that the log tells of, and no wrong numbers', async () => {
+test('flipped bits of an object and of the journal are an error that the log tells of, and no wrong numbers', async () => {
   await register({ name: 'x', dtype: 'float64' })
   const batch = (from: number, n: number) =>
     drawBatch({ start: from, count: n, draws: [{ name: 'x', dtype: 'float64', data: new Uint8Array(8 * n).fill(63) }] })
   expect((await post(batch(0, 100_000))).status).toBe(200)
   expect((await post(batch(100_000, 10))).status).toBe(200)
   await server.stop()
-  const database = new Database(`${folder}/mcbackend.sqlite`)
-  for (const [table, start] of [
-    ['chunks', 0],
-    ['tail', 100_000],
-  ] as const) {
-    const damaged = "CAST(substr(data, 1, 99) || x'00' || substr(data, 101) AS BLOB)"
-    expect(database.prepare(`UPDATE ${table} SET data = ${damaged} WHERE start = ?`).run(start).changes).toBe(1)
+  const pattern = Buffer.alloc(80, 63)
+  const [object] = readdirSync(`${folder}/objects`, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.1$/.test(name),
+  )
+  const [segment] = readdirSync(`${folder}/journal`)
+  for (const path of [`${folder}/objects/${object}`, `${folder}/journal/${segment}`]) {
+    const bytes = readFileSync(path)
+    const at = bytes.indexOf(pattern)
+    expect(at).toBeGreaterThanOrEqual(0)
+    bytes[at + 40] = 62
+    writeFileSync(path, bytes)
   }
-  database.close()
   await start()
   for (const slice of ['?stop=20', '?start=-1', '']) {
     await expectProblem(await server.api.get(`${DRAWS}${slice}`), 500, 'internal_error')
