@@ -16,8 +16,10 @@ export class Folding {
   private readonly asked = new Set<Head>()
   private running: Promise<void> | undefined
   private isClosed = false
-  /** True after a failure that was told. */
-  private hasFailed = false
+  /** Chains that could not be folded. */
+  private readonly failing = new Set<Head>()
+  /** True after the operator was told of one. */
+  private isTold = false
 
   constructor(index: FolderIndex, notice: (sentence: string) => void, gone: (head: Head) => void) {
     this.index = index
@@ -49,7 +51,9 @@ export class Folding {
       }
       const failed = await this.foldAll(heads)
       if (failed.length > 0) await this.pause(failed)
+      this.recover()
     }
+    this.recover()
     this.running = undefined
   }
 
@@ -79,7 +83,7 @@ export class Folding {
       const outcomes = await this.index.fold(heads.map((head) => head.job()))
       return heads.filter((head, i) => this.settle(head, outcomes[i]))
     } catch (error) {
-      this.tell(error instanceof Error ? error.message : String(error))
+      for (const head of heads) this.fail(head, error instanceof Error ? error.message : String(error))
       return heads
     } finally {
       for (const head of heads) head.work = undefined
@@ -92,17 +96,27 @@ export class Folding {
     if (outcome === undefined || head.isGone) return false
     if ('failure' in outcome) {
       if (outcome.isGone) this.gone(head)
-      else this.tell(outcome.failure)
+      else this.fail(head, outcome.failure)
       return !outcome.isGone
     }
     head.fold(outcome)
-    this.hasFailed = false
+    this.failing.delete(head)
     return false
   }
 
-  private tell(failure: string): void {
-    if (!this.hasFailed) this.notice(`the journal cannot be folded (${failure}); it is tried again and again`)
-    this.hasFailed = true
+  private fail(head: Head, failure: string): void {
+    this.failing.add(head)
+    if (this.isTold) return
+    this.isTold = true
+    this.notice(`the journal cannot be folded (${failure}); it is tried again and again`)
+  }
+
+  /** Tells that all is well again, once, though some chains were folded while others were not. */
+  private recover(): void {
+    for (const head of this.failing) if (head.isGone || !head.hasTail) this.failing.delete(head)
+    if (!this.isTold || this.failing.size > 0) return
+    this.isTold = false
+    this.notice('the journal is folded again')
   }
 
   private async pause(failed: readonly Head[]): Promise<void> {
