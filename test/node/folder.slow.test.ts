@@ -20,6 +20,7 @@ import { runServer, type ServerProcess, startServer } from '../support/process.t
 import { newFolder, removeFolder } from '../support/storage.ts'
 
 const BACKUP = fileURLToPath(new URL('../../scripts/backup.mjs', import.meta.url))
+const RESTORE = fileURLToPath(new URL('../../scripts/restore.mjs', import.meta.url))
 const PAGE = 16 * 1024
 
 let folder: string
@@ -199,14 +200,15 @@ describe('a database that was there', () => {
 
   test('has a copy in its place, as the guide says', async () => {
     await written(3)
-    const target = join(folder, 'copy')
+    const [target, before] = [`${folder}-backup`, `${folder}-before`]
     await promisify(execFile)(process.execPath, [BACKUP, target], { env: { ...process.env, MCB_DATA_DIR: folder } })
     const server = await start()
     await server.api.request('POST', '/v1/runs/r/chains/0/draws', { body: drawBatch(iterations(3, 2)) })
     await server.stop('SIGKILL')
-    mkdirSync(join(folder, 'before'))
-    for (const name of ['', '-wal', '-shm']) renameSync(`${path}${name}`, join(folder, 'before', `m${name}`))
-    copyFileSync(target, path)
+    renameSync(folder, before)
+    await promisify(execFile)(process.execPath, [RESTORE, target, folder])
+    removeFolder(target)
+    removeFolder(before)
     expect(await lengthOf(await start())).toBe(3)
   })
 })
