@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
