@@ -44,6 +44,10 @@ const TO_FIRST_SCHEMA = [
   'ALTER TABLE chains DROP COLUMN bytes',
   'ALTER TABLE chunks DROP COLUMN sums',
   'ALTER TABLE tail DROP COLUMN sum',
+  ...['object', 'object_end', 'sum'].map((column) => `ALTER TABLE chains DROP COLUMN ${column}`),
+  ...['object', 'at', 'size', 'sum'].map((column) => `ALTER TABLE chunks DROP COLUMN ${column}`),
+  'ALTER TABLE run_meta DROP COLUMN sum',
+  'ALTER TABLE levels DROP COLUMN sum',
   'DELETE FROM __drizzle_migrations WHERE created_at > (SELECT min(created_at) FROM __drizzle_migrations)',
 ]
 
