@@ -31,7 +31,9 @@ export function* recoveredChains(ids: readonly number[]): Program<RecoveredChain
       if (inJournal.has(row.id)) throw new DamagedData(`what the index has of run ${row.runId}`)
       return []
     }
-    return [{ ...row, chain, tenant: textIn(owner, 'tenant'), registration: textIn(owner, 'registration') }]
+    // Its bytes without those of the journal, which the replay counts.
+    const bytes = row.bytes - row.tailBytes
+    return [{ ...row, bytes, chain, tenant: textIn(owner, 'tenant'), registration: textIn(owner, 'registration') }]
   })
 }
 

@@ -39,9 +39,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
     const known = await options.driver.run(() => lookUp(files.map(({ key }) => ownerOf(key).chain)))
     for (const file of files) {
       const verdict = judge(file, known)
-      if (verdict === undefined) continue
-      if (typeof verdict === 'object' && 'damaged' in verdict) options.notice(verdict.damaged)
-      else await options.alone(ownerOf(file.key).chain, () => cut(options, file.key, swept))
+      if (verdict !== undefined) await options.alone(ownerOf(file.key).chain, () => settle(options, file.key, swept))
     }
   }
   if (swept.files + swept.ends === 0) return
@@ -50,9 +48,9 @@ export async function sweep(options: SweepOptions): Promise<void> {
   )
 }
 
-/** Judges once more, now that nobody puts, and does it. */
-async function cut(
-  { driver, objects }: SweepOptions,
+/** Judges once more, now that nobody puts, and does or tells it. */
+async function settle(
+  { driver, objects, notice }: SweepOptions,
   key: string,
   swept: { files: number; ends: number; bytes: number },
 ): Promise<void> {
@@ -67,7 +65,7 @@ async function cut(
     await objects.truncate(key, verdict.keep)
     swept.ends++
     swept.bytes += size - verdict.keep
-  }
+  } else if (verdict !== undefined) notice(verdict.damaged)
 }
 
 function judge({ key, size }: StoredObject, { highest, chains }: Known): Verdict {

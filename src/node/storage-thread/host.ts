@@ -103,13 +103,8 @@ async function completeDeletions(index: SqlIndex): Promise<void> {
   }
 }
 
-/** Milliseconds after the start before objects are swept: until then clients come back. */
-const SWEEP_MS = 5_000
-
-function sweepLater(index: SqlIndex): void {
-  const sweep = () =>
-    index.sweep(notice).catch((error) => notice(`the objects are not all swept: ${describeError(error)}`))
-  setTimeout(sweep, SWEEP_MS).unref()
+function sweep(index: SqlIndex): void {
+  void index.sweep(notice).catch((error) => notice(`the objects are not all swept: ${describeError(error)}`))
 }
 
 interface Parts {
@@ -135,7 +130,7 @@ try {
   const checkpoints = new BackgroundCheckpoint(driver, options.path, notice)
   const index = new SqlIndex({ driver, disk: nodeDisk, folder: options.folder, limits: DEFAULT_LIMITS })
   await completeDeletions(index)
-  const look = new LookThrough(options.path, notice)
+  const look = new LookThrough(options.path, notice, () => sweep(index))
   port.on('message', (message: Call | 'close') => {
     if (message === 'close') void close({ file, index, checkpoints, look })
     else void answer({ driver, index }, message)
@@ -143,7 +138,6 @@ try {
   void indexRuns(driver).catch((error) =>
     notice(`attributes of older runs are not all found yet: ${describeError(error)}`),
   )
-  sweepLater(index)
   opened = { opened: true }
 } catch (error) {
   opened = { opened: false, why: cannotOpen(error, options.path).message }
