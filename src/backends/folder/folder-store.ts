@@ -119,10 +119,16 @@ export class FolderStore implements Store {
     return this.indexed.usage()
   }
 
+  /** Run by run, each forgotten when nobody finds it any more: before, its draws in the journal are still its own. */
   async clear(): Promise<void> {
-    this.folder.forget(({ tenant }) => tenant === this.tenant)
-    await this.folder.index.clear(this.tenant)
-    this.folder.forget(({ tenant }) => tenant === this.tenant)
+    const { index } = this.folder
+    for (;;) {
+      const hidden = await index.hideNext(this.tenant)
+      if (hidden === undefined) break
+      this.folder.forget((key) => key.registration === hidden.registration)
+      await index.purge(hidden)
+    }
+    await index.clearStaged(this.tenant)
   }
 
   ping() {

@@ -135,5 +135,8 @@ export interface FolderIndex {
   hide(tenant: string, rid: string): Promise<Hidden>
   /** Removes what is hidden; resolves when nothing is left. */
   purge(hidden: Pick<Hidden, 'run' | 'stage'>): Promise<void>
-  clear(tenant: string): Promise<void>
+  /** Hides the next run of a tenant that is to be cleared; undefined when there is none. */
+  hideNext(tenant: string): Promise<Hidden | undefined>
+  /** Removes the staged objects of a tenant. */
+  clearStaged(tenant: string): Promise<void>
 }

@@ -2,7 +2,7 @@
 import type { Objects } from '../../objects/objects.ts'
 import type { Program, SqlDriver } from '../../sql/program.ts'
 import { chainAsFound, chainsOf, isChainIntact } from '../sqlite/chain.ts'
-import { hiddenRuns, hideNext, purgeSome } from '../sqlite/runs.ts'
+import { hiddenRuns, purgeSome } from '../sqlite/runs.ts'
 import { hiddenStages, purgeStage } from '../sqlite/staging.ts'
 import { objectKey } from './fold-chain.ts'
 
@@ -22,15 +22,6 @@ function* objectsOf(runId: number): Program<string[]> {
 export async function purgeRun(driver: SqlDriver, objects: Objects, runId: number): Promise<void> {
   await objects.delete(await driver.run(() => objectsOf(runId)))
   while (await driver.run(() => purgeSome(runId)));
-}
-
-/** Deletes all runs of a tenant. */
-export async function clearRuns(driver: SqlDriver, objects: Objects, tenant: string): Promise<void> {
-  for (;;) {
-    const id = await driver.run(() => hideNext(tenant))
-    if (id === undefined) return
-    await purgeRun(driver, objects, id)
-  }
 }
 
 /** Completes deletions that were cut off when the process before this one ended. */

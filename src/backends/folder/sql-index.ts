@@ -9,12 +9,12 @@ import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { Disk } from '../../objects/disk.ts'
 import { FileObjects } from '../../objects/file-objects.ts'
-import { numberIn, type Program, type SqlDriver } from '../../sql/program.ts'
+import { numberIn, type Program, type SqlDriver, textIn } from '../../sql/program.ts'
 import { chainAsFound, chainOfId, chainsWithIds, findChain, isChainIntact, requireRun } from '../sqlite/chain.ts'
 import { chainSum, withId } from '../sqlite/checksum.ts'
 import type { Collect, FarBlock } from '../sqlite/chunks.ts'
 import { chunkReads } from '../sqlite/read.ts'
-import { findRun, hideRun, touchRun } from '../sqlite/runs.ts'
+import { findRun, hideNext, hideRun, touchRun } from '../sqlite/runs.ts'
 import { SqliteStore } from '../sqlite/sqlite-store.ts'
 import { purgeStage } from '../sqlite/staging.ts'
 import { Alone } from './alone.ts'
@@ -38,7 +38,7 @@ import type {
   RecoveredChain,
 } from './index-calls.ts'
 import { JournalReader } from './journal-reader.ts'
-import { clearRuns, purgeHidden, purgeRun } from './purge.ts'
+import { purgeHidden, purgeRun } from './purge.ts'
 import { recoveredChains } from './recovered.ts'
 import { sweep } from './sweep.ts'
 
@@ -215,8 +215,18 @@ export class SqlIndex implements FolderIndex {
     if (run !== undefined) await purgeRun(this.driver, this.objects, run)
   }
 
-  async clear(tenant: string): Promise<void> {
-    await clearRuns(this.driver, this.objects, tenant)
+  hideNext(tenant: string): Promise<Hidden | undefined> {
+    return this.driver.run(function* (): Program<Hidden | undefined> {
+      const sql = 'SELECT registration FROM runs WHERE tenant = ? ORDER BY id LIMIT 1'
+      const [rows = []] = yield { reads: [{ sql, params: [tenant] }] }
+      const run = yield* hideNext(tenant)
+      return run === undefined
+        ? undefined
+        : { run, stage: undefined, registration: rows[0] && textIn(rows[0], 'registration') }
+    })
+  }
+
+  async clearStaged(tenant: string): Promise<void> {
     await new SqliteStore(this.driver, tenant, this.limits).objects.clear()
   }
 

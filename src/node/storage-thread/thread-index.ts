@@ -62,8 +62,12 @@ export class ThreadIndex implements FolderIndex {
     return this.call('purge', args)
   }
 
-  clear(...args: Parameters<FolderIndex['clear']>) {
-    return this.call('clear', args)
+  hideNext(...args: Parameters<FolderIndex['hideNext']>) {
+    return this.call('hideNext', args)
+  }
+
+  clearStaged(...args: Parameters<FolderIndex['clearStaged']>) {
+    return this.call('clearStaged', args)
   }
 
   private call<M extends IndexMethod>(
