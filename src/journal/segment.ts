@@ -1,5 +1,6 @@
 /** Segments of a journal: files that are written one after the other, and again when nothing of them is needed any more. */
 import type { DiskFile } from '../objects/disk.ts'
+import { WarmReads } from '../objects/warm.ts'
 
 /** Bytes after which the next segment is begun. */
 export const SEGMENT_BYTES = 32 * 1024 * 1024
@@ -35,6 +36,8 @@ export class Segment implements SegmentFile {
   /** Checksum that those of its records go on from. */
   readonly seed: number
   readonly file: DiskFile
+  /** Reads of single records: they were written lately, or read by the replay. */
+  readonly reads = new WarmReads()
   /** Bytes that hold groups which are on the disk. */
   end: number
   /** Records and readers that need it. */

@@ -3,9 +3,10 @@
  * many names; `KEY` is `OWNER.NUMBER`, two whole numbers.
  */
 import { dirname } from 'node:path'
-import { type Access, type Disk, type DiskFile, isMissing, readAll, readAllNow, writeAll } from './disk.ts'
+import { type Access, type Disk, type DiskFile, isMissing, readAllNow, writeAll } from './disk.ts'
 import type { Bytes, Objects, StoredObject } from './objects.ts'
 import { unavailable } from './unavailable.ts'
+import { unwritten, WarmReads } from './warm.ts'
 
 /** Files that are kept open. */
 const OPEN_FILES = 64
@@ -21,6 +22,7 @@ type Use = Exclude<Access, 'durable'>
 interface OpenFile {
   readonly access: Use
   readonly opening: Promise<DiskFile>
+  readonly reads: WarmReads
   file: DiskFile | undefined
   users: number
   usedAt: number
@@ -71,10 +73,7 @@ export class FileObjects implements Objects {
 
   async get(key: string, at: number, length: number): Promise<Bytes | undefined> {
     try {
-      return await this.use(key, 'read', async (file) => {
-        const bytes: Bytes = new Uint8Array(length)
-        return bytes.subarray(0, await readAll(file, bytes, at))
-      })
+      return await this.use(key, 'read', (file, { reads }) => reads.read(file, at, length))
     } catch (error) {
       if (isMissing(error)) return undefined
       throw unavailable(error)
@@ -85,7 +84,7 @@ export class FileObjects implements Objects {
   getNow(key: string, at: number, length: number): Bytes | undefined {
     const file = this.files.get(key)?.file
     if (file === undefined) return undefined
-    const bytes: Bytes = new Uint8Array(length)
+    const bytes = unwritten(length)
     try {
       return bytes.subarray(0, readAllNow(file, bytes, at))
     } catch (error) {
@@ -176,17 +175,25 @@ export class FileObjects implements Objects {
     return `${this.folderOf(key)}/${key}`
   }
 
-  private async use<T>(key: string, access: Use, work: (file: DiskFile) => Promise<T>): Promise<T> {
+  private async use<T>(key: string, access: Use, work: (file: DiskFile, open: OpenFile) => Promise<T>): Promise<T> {
     let open = this.files.get(key)
     if (open === undefined || (access === 'write' && open.access === 'read')) {
       this.forget(key)
-      open = { access, opening: this.openFile(key, access), file: undefined, users: 0, usedAt: 0, isGone: false }
+      open = {
+        access,
+        opening: this.openFile(key, access),
+        reads: new WarmReads(),
+        file: undefined,
+        users: 0,
+        usedAt: 0,
+        isGone: false,
+      }
       this.files.set(key, open)
     }
     open.users++
     try {
       open.file = await open.opening
-      return await work(open.file)
+      return await work(open.file, open)
     } catch (error) {
       if ((open.file === undefined || access === 'write') && this.files.get(key) === open) this.forget(key)
       throw error

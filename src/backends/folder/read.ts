@@ -4,7 +4,6 @@ import type { Block, Bytes } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Question, ReadCursor, ReadPage } from '../../core/store.ts'
 import type { Place } from '../../journal/segment.ts'
-import { readAll } from '../../objects/disk.ts'
 import type { Objects } from '../../objects/objects.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
 import type { FarBlock } from '../sqlite/chunks.ts'
@@ -99,9 +98,8 @@ async function drawsOf(chain: number, { start, count, place }: TailRecord): Prom
 }
 
 async function read({ segment, at, bytes }: Place): Promise<Bytes> {
-  const record: Bytes = new Uint8Array(bytes)
   try {
-    return record.subarray(0, await readAll(segment.file, record, at))
+    return await segment.reads.read(segment.file, at, bytes)
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error))
     throw new McbError('storage_unavailable', 'the journal cannot be read now', { retryAfter: 5 }, { cause })
