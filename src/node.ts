@@ -1,4 +1,4 @@
-/** The embedded default: the application on Node, with its draws in a SQLite file. */
+/** The embedded default: the application on Node, with its draws in a folder. */
 import { parseArgs } from 'node:util'
 import { isLoopback } from './access/settings.ts'
 import { sweepTenants } from './access/sweep.ts'
@@ -39,7 +39,7 @@ usage: npm start    (or: node src/node.ts; where it is installed: npx mcbackend-
 environment
   PORT           port to listen on; 0 picks a free one   [8787]
   HOST           address to listen on                    [127.0.0.1]
-  MCB_DATA_DIR   folder of the SQLite file               [./data]
+  MCB_DATA_DIR   folder of the data                      [./data]
   MCB_STORAGE    ${STORAGES.join(', ')}        [sqlite]
   MCB_LOG        requests (a line each), json (the same as JSON) or quiet (changes of keys and failures alone)
                  [requests]
