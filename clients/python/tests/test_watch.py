@@ -58,6 +58,7 @@ def test_a_run_is_watched(client: Client) -> None:
 def test_diagnostics_are_no_lengths(client: Client) -> None:
     run = client.create_run(variables={"x": 0.0})
     run.init_chain(0).extend({"x": np.sin(np.arange(200.0) ** 2)})
+    run.flush()
     shown = client.run(run.rid)
     shown.checks()
     seen = list(shown.watch(idle=4.0))
