@@ -1,5 +1,6 @@
 /** Node's own request and response, which count the bytes of their bodies as they cross the wire. */
 import { IncomingMessage, ServerResponse } from 'node:http'
+import { freeSent, isLastUse } from '../core/free.ts'
 
 type Done = (error: Error | null | undefined) => void
 
@@ -23,7 +24,9 @@ export class CountedResponse extends ServerResponse<CountedRequest> {
   override write(chunk: unknown, encoding: BufferEncoding, done?: Done): boolean
   override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
     this.count(chunk)
-    return typeof encoding === 'string' ? super.write(chunk, encoding, done) : super.write(chunk, encoding)
+    const told = typeof encoding === 'string' ? done : encoding
+    const written = chunk instanceof Uint8Array && isLastUse(chunk) ? freeing(chunk, told) : told
+    return typeof encoding === 'string' ? super.write(chunk, encoding, written) : super.write(chunk, written)
   }
 
   override end(done?: () => void): this
@@ -39,6 +42,15 @@ export class CountedResponse extends ServerResponse<CountedRequest> {
     if (this.req.method === 'HEAD') return
     if (typeof chunk === 'string') this.sent += Buffer.byteLength(chunk)
     else if (chunk instanceof Uint8Array) this.sent += chunk.byteLength
+  }
+}
+
+/** Frees bytes that the system has taken. */
+function freeing(bytes: Uint8Array, done: Done | undefined): Done {
+  return (error) => {
+    // After a failure it is not known whether the system still reads them.
+    if (error === null || error === undefined) freeSent(bytes)
+    done?.(error)
   }
 }
 

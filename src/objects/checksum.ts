@@ -41,12 +41,12 @@ function sumAt(data: Uint8Array, block: number): number {
   return crc32(data.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES))
 }
 
-/** Position of the first block of `data` that its checksums do not fit; -1 when all fit. */
-export function firstDamaged(data: Uint8Array, sums: Uint8Array): number {
+/** Position of the first block of `data`, from some block on, that its checksums do not fit; -1 when all fit. */
+export function firstDamaged(data: Uint8Array, sums: Uint8Array, from = 0): number {
   const blocks = blocksIn(data.length)
   if (sums.length < blocks * SUM_BYTES) return Math.floor(sums.length / SUM_BYTES)
   const view = new DataView(sums.buffer, sums.byteOffset, sums.length)
-  for (let block = 0; block < blocks; block++) {
+  for (let block = from; block < blocks; block++) {
     if (view.getUint32(block * SUM_BYTES, true) !== sumAt(data, block)) return block
   }
   return -1

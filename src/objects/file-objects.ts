@@ -4,9 +4,9 @@
  */
 import { dirname } from 'node:path'
 import { type Access, type Disk, type DiskFile, isMissing, readAllNow, writeAll } from './disk.ts'
-import type { Bytes, Objects, StoredObject } from './objects.ts'
+import type { Bytes, Came, Objects, StoredObject } from './objects.ts'
 import { unavailable } from './unavailable.ts'
-import { unwritten, WarmReads } from './warm.ts'
+import { WarmReads } from './warm.ts'
 
 /** Files that are kept open. */
 const OPEN_FILES = 64
@@ -71,9 +71,9 @@ export class FileObjects implements Objects {
     }
   }
 
-  async get(key: string, at: number, length: number): Promise<Bytes | undefined> {
+  async get(key: string, at: number, into: Bytes, came?: Came): Promise<number | undefined> {
     try {
-      return await this.use(key, 'read', (file, { reads }) => reads.read(file, at, length))
+      return await this.use(key, 'read', (file, { reads }) => reads.read(file, at, into, came))
     } catch (error) {
       if (isMissing(error)) return undefined
       throw unavailable(error)
@@ -81,12 +81,11 @@ export class FileObjects implements Objects {
   }
 
   /** Reads at once, for a thread that does nothing else; undefined where the file is not open yet: see `open`. */
-  getNow(key: string, at: number, length: number): Bytes | undefined {
+  getNow(key: string, at: number, into: Bytes): number | undefined {
     const file = this.files.get(key)?.file
     if (file === undefined) return undefined
-    const bytes = unwritten(length)
     try {
-      return bytes.subarray(0, readAllNow(file, bytes, at))
+      return readAllNow(file, into, at)
     } catch (error) {
       throw unavailable(error)
     }

@@ -7,6 +7,9 @@
 
 export type Bytes = Uint8Array<ArrayBuffer>
 
+/** Called as bytes come, with those that are there: what looks at them then finds them in the processor's cache. */
+export type Came = (bytes: Bytes) => void
+
 export interface StoredObject {
   readonly key: string
   /** Bytes of it. */
@@ -21,8 +24,11 @@ export interface Objects {
    * @throws McbError `storage_unavailable` when the storage does not take them
    */
   put(key: string, at: number, pieces: readonly Uint8Array[]): Promise<void>
-  /** Resolves to the bytes of a part, fewer where the object ends before; undefined when there is no such object. */
-  get(key: string, at: number, length: number): Promise<Bytes | undefined>
+  /**
+   * Fills memory with bytes from byte `at` on, and resolves to their number, which is smaller where the object ends before;
+   * undefined when there is no such object.
+   */
+  get(key: string, at: number, into: Bytes, came?: Came): Promise<number | undefined>
   /** Deletes objects; those that are missing are no error. */
   delete(keys: readonly string[]): Promise<void>
   /** All objects, in no order. */

@@ -1,15 +1,95 @@
-/** Blocks that lie in objects, verified as they are read. */
+/** Blocks that lie in objects: cut to what a page needs, and verified as they come. */
 import type { Block, Bytes } from '../../core/draws/segment.ts'
-import { firstDamaged } from '../../objects/checksum.ts'
+import { BLOCK_BYTES, firstDamaged, SUM_BYTES } from '../../objects/checksum.ts'
+import type { Came } from '../../objects/objects.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
-import type { FarBlock } from '../sqlite/chunks.ts'
+import type { FarBlock, Span } from '../sqlite/chunks.ts'
 
-/** The block whose bytes were read. @throws DamagedData */
-export function nearBlock(key: string, far: FarBlock, bytes: Bytes | undefined): Block {
-  const { start, count, at, length, skip, take, sums } = far
-  if (bytes === undefined) throw new DamagedData(`the object ${key}, which is missing,`)
-  if (bytes.length < length || firstDamaged(bytes, sums) >= 0) {
-    throw new DamagedData(`the object ${key} between bytes ${at} and ${at + length}`)
+/** A block on its way from an object. */
+export class Arrival {
+  private readonly far: FarBlock
+  private verified = 0
+  private isIntact = true
+
+  constructor(far: FarBlock) {
+    this.far = far
   }
-  return { start, count, data: bytes.subarray(skip, skip + take) }
+
+  /** Verifies what has come by now. */
+  readonly came: Came = (bytes) => {
+    const blocks = Math.floor(bytes.length / BLOCK_BYTES)
+    this.verify(bytes.subarray(0, blocks * BLOCK_BYTES))
+    this.verified = blocks
+  }
+
+  /** The block, of which so many bytes were there to be read. @throws DamagedData */
+  block(key: string, bytes: Bytes, got: number | undefined): Block {
+    const { start, count, at, length, skip, take } = this.far
+    if (got === undefined) throw new DamagedData(`the object ${key}, which is missing,`)
+    this.verify(bytes.subarray(0, got))
+    if (got < length || !this.isIntact)
+      throw new DamagedData(`the object ${key} between bytes ${at} and ${at + length}`)
+    return { start, count, data: bytes.subarray(skip, skip + take) }
+  }
+
+  private verify(bytes: Bytes): void {
+    if (firstDamaged(bytes, this.far.sums, this.verified) >= 0) this.isIntact = false
+  }
+}
+
+/** The blocks that `touching` gives, where they hold all that is asked for. */
+export function covering(blocks: readonly FarBlock[], span: Span): FarBlock[] | undefined {
+  const own = touching(blocks, span)
+  let next = span.from
+  for (const { start, count } of own) {
+    if (start > next) return undefined
+    next = start + count
+  }
+  return next < span.to ? undefined : own
+}
+
+/** Those of some blocks, which rise, that the question for a span would give. */
+export function touching(blocks: readonly FarBlock[], { from, to, low, high }: Span): FarBlock[] {
+  return blocks.filter(({ start, count }) => start < to && start + count > from).map((block) => cut(block, low, high))
+}
+
+/** Those draws of a block that lie in `low … high`, in whole blocks of checksums. */
+function cut(far: FarBlock, low: number, high: number): FarBlock {
+  const start = Math.max(low, far.start)
+  const count = Math.min(high, far.start + far.count) - start
+  if (count === far.count) return far
+  const each = far.take / far.count
+  const first = far.skip + (start - far.start) * each
+  const begin = first - (first % BLOCK_BYTES)
+  const end = Math.min(far.length, Math.ceil((first + count * each) / BLOCK_BYTES) * BLOCK_BYTES)
+  const sums = far.sums.subarray((begin / BLOCK_BYTES) * SUM_BYTES, Math.ceil(end / BLOCK_BYTES) * SUM_BYTES)
+  return {
+    start,
+    count,
+    object: far.object,
+    at: far.at + begin,
+    length: end - begin,
+    skip: first - begin,
+    take: count * each,
+    sums,
+  }
+}
+
+/** Neighbours whose numbers lie one behind the other in memory, as one block. */
+export function joinNear(blocks: readonly Block[]): Block[] {
+  const joined: Block[] = []
+  for (const block of blocks) {
+    const last = joined.at(-1)
+    const isNext = last !== undefined && last.start + last.count === block.start
+    const bytes = isNext ? together(last.data, block.data) : undefined
+    if (isNext && bytes !== undefined)
+      joined[joined.length - 1] = { ...last, count: last.count + block.count, data: bytes }
+    else joined.push(block)
+  }
+  return joined
+}
+
+function together(a: Block['data'], b: Block['data']): Bytes | undefined {
+  if (a === null || b === null || a.buffer !== b.buffer || a.byteOffset + a.length !== b.byteOffset) return undefined
+  return new Uint8Array(a.buffer, a.byteOffset, a.length + b.length)
 }

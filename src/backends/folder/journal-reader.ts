@@ -6,6 +6,7 @@ import { segmentName } from '../../journal/segment.ts'
 import { firstDamaged } from '../../objects/checksum.ts'
 import { type Disk, type DiskFile, readAllNow } from '../../objects/disk.ts'
 import { unavailable } from '../../objects/unavailable.ts'
+import { unwritten } from '../../objects/warm.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
 import { fragmentsIn, type Tail } from '../sqlite/fold.ts'
 import { type FoldJob, RECORD_NUMBERS } from './index-calls.ts'
@@ -42,7 +43,9 @@ export class JournalReader {
     }
     const scratch: Bytes[] = []
     const batches = records.map((record) => {
-      const { draws, isIntact } = read(job.id, record, files.get(record.slot))
+      const bytes = unwritten(record.bytes)
+      scratch.push(bytes)
+      const { draws, isIntact } = read(job.id, record, files.get(record.slot), bytes)
       return fragmentsIn(draws, record.count, columns, isIntact)
     })
     return { batches, scratch, bytes: 0, removal: [] }
@@ -75,8 +78,8 @@ function read(
   chain: number,
   record: ReadRecord,
   file: DiskFile | undefined,
+  bytes: Bytes,
 ): { readonly draws: Bytes; readonly isIntact: boolean } {
-  const bytes = new Uint8Array(record.bytes)
   return verifiedRecord(chain, record, file === undefined ? NOTHING : readNow(file, bytes, record.at))
 }
 

@@ -3,23 +3,18 @@
 import type { Block, Bytes } from '../../core/draws/segment.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Question, ReadCursor, ReadPage } from '../../core/store.ts'
-import type { Place } from '../../journal/segment.ts'
-import type { Objects } from '../../objects/objects.ts'
+import type { Segment } from '../../journal/segment.ts'
+import { unwritten } from '../../objects/warm.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
-import type { FarBlock } from '../sqlite/chunks.ts'
-import { chunkSpans, pageOf, planPage, tailRange } from '../sqlite/read.ts'
+import { pageOf, planPage, tailRange } from '../sqlite/read.ts'
 import { offsetsIn, segmentAt } from '../sqlite/tail.ts'
-import { unpackChunks } from './chunk-answer.ts'
-import { nearBlock } from './far-block.ts'
-import { objectKey } from './fold-chain.ts'
+import { addChunks, type ReadSources, remember } from './chunk-reads.ts'
 import type { Head, TailRecord } from './head.ts'
-import type { FolderIndex } from './index-calls.ts'
 import { verifiedRecord } from './journal-reader.ts'
 
-export interface ReadSources {
-  readonly index: FolderIndex
-  readonly objects: Objects
-}
+/** Bytes of records that are read together, and bytes between two of them. */
+const TOGETHER_BYTES = 512 * 1024
+const GAP_BYTES = 8 * 1024
 
 /** One page of an answer; see `Store.read`. */
 export async function readFolderPage(
@@ -38,13 +33,8 @@ export async function readFolderPage(
   for (const { place } of records) place.segment.hold()
   try {
     const found: Block[][] = specs.map(() => [])
-    const spans = chunkSpans(plan, folded)
-    if (spans.fixed.length > 0 || spans.varying.length > 0) {
-      const columns = specs.map(({ index }) => index)
-      await addChunks(sources, head, { columns, spans }, found)
-    }
-    for (const record of records) {
-      const draws = await drawsOf(head.id, record)
+    const known = await addChunks(sources, head, plan, cursor, found)
+    for await (const { record, draws } of drawsOf(head.id, records)) {
       const offsets = offsetsIn(draws, schema.columns.length)
       const { start, count } = record
       for (const [i, { index }] of specs.entries()) {
@@ -52,54 +42,59 @@ export async function readFolderPage(
       }
     }
     for (const blocks of found) blocks.sort((a, b) => a.start - b.start)
-    return pageOf(plan, found)
+    const page = pageOf(plan, found)
+    if (page.next !== undefined) remember(page.next, known)
+    return page
   } finally {
     for (const { place } of records) place.segment.release()
   }
 }
 
-async function addChunks(
-  { index, objects }: ReadSources,
-  { id, runId, key }: Head,
-  asked: { readonly columns: readonly number[]; readonly spans: ReturnType<typeof chunkSpans> },
-  found: readonly Block[][],
-): Promise<void> {
-  const { tenant, registration } = key
-  const answer = unpackChunks(await index.chunks({ tenant, registration, runId, id, ...asked }))
-  for (const { place, block } of answer.near) found[place]?.push(block)
-  // All at once: the bytes of a page are bounded, and the disk takes several requests at a time.
-  await Promise.all(
-    answer.far.map(async ({ place, block }) => {
-      found[place]?.push(
-        await farBlock(objects, id, block, () => index.chain({ tenant, registration, runId }, key.chain)),
-      )
-    }),
-  )
+interface Drawn {
+  readonly record: TailRecord
+  /** Packed as in tail.ts. */
+  readonly draws: Bytes
 }
 
-async function farBlock(
-  objects: Objects,
-  id: number,
-  far: FarBlock,
-  requireRun: () => Promise<unknown>,
-): Promise<Block> {
-  const name = objectKey(id, far.object)
-  const bytes = await objects.get(name, far.at, far.length)
-  // Objects go before the rows that name them.
-  if (bytes === undefined || bytes.length < far.length) await requireRun()
-  return nearBlock(name, far, bytes)
+/** The draws of records, which rise. Neighbours in a segment are read together, with what lies between them. */
+async function* drawsOf(chain: number, records: readonly TailRecord[]): AsyncGenerator<Drawn> {
+  for (let at = 0; at < records.length; ) {
+    const first = records[at]
+    if (first === undefined) return
+    const own = [first, ...neighbours(records, at)]
+    const last = own.at(-1) ?? first
+    const from = first.place.at
+    const bytes = await read(first.place.segment, from, last.place.at + last.place.bytes - from)
+    for (const record of own) {
+      const { start, count, place } = record
+      const whole = bytes.subarray(place.at - from, place.at - from + place.bytes)
+      const { draws, isIntact } = verifiedRecord(chain, { seed: place.segment.seed, start, count }, whole)
+      if (!isIntact) throw new DamagedData(`the batch in the journal that begins at iteration ${start}`)
+      yield { record, draws }
+    }
+    at += own.length
+  }
 }
 
-/** The draws of a record, packed as in tail.ts. */
-async function drawsOf(chain: number, { start, count, place }: TailRecord): Promise<Bytes> {
-  const { draws, isIntact } = verifiedRecord(chain, { seed: place.segment.seed, start, count }, await read(place))
-  if (!isIntact) throw new DamagedData(`the batch in the journal that begins at iteration ${start}`)
-  return draws
+/** Records behind one that are worth to be read with it. */
+function neighbours(records: readonly TailRecord[], at: number): TailRecord[] {
+  const first = records[at]
+  const near: TailRecord[] = []
+  for (let last = first, i = at + 1; first !== undefined && last !== undefined; i++) {
+    const next = records[i]
+    if (next === undefined || next.place.segment !== first.place.segment) break
+    const gap = next.place.at - last.place.at - last.place.bytes
+    if (gap > GAP_BYTES || next.place.at + next.place.bytes - first.place.at > TOGETHER_BYTES) break
+    near.push(next)
+    last = next
+  }
+  return near
 }
 
-async function read({ segment, at, bytes }: Place): Promise<Bytes> {
+async function read(segment: Segment, at: number, length: number): Promise<Bytes> {
+  const memory = unwritten(length)
   try {
-    return await segment.reads.read(segment.file, at, bytes)
+    return memory.subarray(0, await segment.reads.read(segment.file, at, memory))
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error))
     throw new McbError('storage_unavailable', 'the journal cannot be read now', { retryAfter: 5 }, { cause })

@@ -9,6 +9,7 @@ import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { Disk } from '../../objects/disk.ts'
 import { FileObjects } from '../../objects/file-objects.ts'
+import { unwritten } from '../../objects/warm.ts'
 import { numberIn, type Program, type SqlDriver, textIn } from '../../sql/program.ts'
 import { chainAsFound, chainOfId, chainsWithIds, findChain, isChainIntact, requireRun } from '../sqlite/chain.ts'
 import { chainSum, withId } from '../sqlite/checksum.ts'
@@ -19,7 +20,7 @@ import { SqliteStore } from '../sqlite/sqlite-store.ts'
 import { purgeStage } from '../sqlite/staging.ts'
 import { Alone } from './alone.ts'
 import { type Placed, packChunks } from './chunk-answer.ts'
-import { nearBlock } from './far-block.ts'
+import { Arrival } from './far-block.ts'
 import { type ChainFold, foldChain, objectKey } from './fold-chain.ts'
 import type {
   Appended,
@@ -139,12 +140,16 @@ export class SqlIndex implements FolderIndex {
     const small = far.filter(({ block }) => block.length <= NEAR_BYTES)
     for (const object of new Set(small.map(({ block }) => block.object))) await this.objects.open(objectKey(id, object))
     const read: Placed<Block>[] = []
+    const memory = unwritten(small.reduce((n, { block }) => n + block.length, 0))
+    let end = 0
     for (const { place, block } of small) {
       const key = objectKey(id, block.object)
       const { at, length } = block
-      const bytes = this.objects.getNow(key, at, length) ?? (await this.objects.get(key, at, length))
-      if (bytes === undefined) await this.driver.run(() => chainOfId(id))
-      read.push({ place, block: nearBlock(key, block, bytes) })
+      const bytes = memory.subarray(end, end + length)
+      end += length
+      const got = this.objects.getNow(key, at, bytes) ?? (await this.objects.get(key, at, bytes))
+      if (got === undefined) await this.driver.run(() => chainOfId(id))
+      read.push({ place, block: new Arrival(block).block(key, bytes, got) })
     }
     return read
   }

@@ -16,6 +16,8 @@ import { offsetsIn, segmentAt } from './tail.ts'
 const PAGE_BYTES = 2 * 1024 * 1024
 /** Bytes that are read for one page at most, so that what lies between the draws of a slice costs others no long wait. */
 const READ_BYTES = 8 * 1024 * 1024
+/** Bytes that a page takes beyond its own of the chunks at its ends. */
+const MORE_BYTES = 1024 * 1024
 /** A draw that varies in size is taken for this much at most when a page is planned. */
 const UNKNOWN_BYTES = 256 * 1024
 /** Columns of one page at most. */
@@ -200,19 +202,21 @@ function spansOf({ wanted, part }: ColumnPlan, place: number, folded: number): S
     return spans
   }
   const rest = rangeOf(wanted.slice)
+  const isSized = fixedWeight(wanted.spec) > 0
   const isFalling = wanted.slice.step < 0n && wanted.slice.count > 1
   // A column whose draws vary in size is read from the chunk on that holds the next draw.
-  const { from, to } =
-    fixedWeight(wanted.spec) > 0 ? rangeOf(part) : { from: wanted.slice.first, to: wanted.slice.first + 1 }
+  const { from, to } = isSized ? rangeOf(part) : { from: wanted.slice.first, to: wanted.slice.first + 1 }
   if (from >= folded) return []
+  // More of the chunks that are read anyway, unless they are very large.
+  const more = isSized ? Math.ceil(MORE_BYTES / fixedWeight(wanted.spec)) : Number.POSITIVE_INFINITY
   return [
     {
       place,
       column,
       from,
       to: Math.min(to, folded),
-      low: isFalling ? rest.from : from,
-      high: Math.min(folded, isFalling ? to : rest.to),
+      low: isFalling ? Math.max(rest.from, from - more) : from,
+      high: Math.min(folded, isFalling ? to : Math.min(rest.to, to + more)),
     },
   ]
 }

@@ -1,6 +1,7 @@
 /** A selection as an encoded DrawBatch, made while it is read. */
 
 import { type Bytes, type Parts, unpackSegment } from '../draws/segment.ts'
+import { lastUse } from '../free.ts'
 import type { Limits } from '../limits.ts'
 import { type Piece, pieces, type Selection } from '../selection.ts'
 import { turn } from '../turn.ts'
@@ -108,7 +109,7 @@ async function* protobufBody(parts: BodyParts, head: Bytes): AsyncGenerator<Byte
     if (spec === undefined) continue
     yield* openUpTo(piece.position)
     if (spec.kind === 'rigid-numbers') {
-      if (piece.data.length > 0) yield piece.data
+      if (piece.data.length > 0) yield lastUse(piece.data)
       continue
     }
     const unpacked = unpackSegment(spec, piece.data, piece.count)

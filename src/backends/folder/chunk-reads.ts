@@ -1,0 +1,140 @@
+/** Draws of a page that lie in chunks: the index tells where, and gives those that it holds itself. */
+import type { ColumnSpec } from '../../core/draws/columns.ts'
+import type { Block } from '../../core/draws/segment.ts'
+import { rangeOf } from '../../core/draws/slice.ts'
+import { giveAway } from '../../core/free.ts'
+import type { ReadCursor } from '../../core/store.ts'
+import type { Objects } from '../../objects/objects.ts'
+import { unwritten } from '../../objects/warm.ts'
+import { DamagedData } from '../sqlite/checksum.ts'
+import type { FarBlock, Span } from '../sqlite/chunks.ts'
+import { type ChunkSpans, chunkSpans, type PagePlan } from '../sqlite/read.ts'
+import { fixedWeight } from '../stretches.ts'
+import { type Unpacked, unpackChunks } from './chunk-answer.ts'
+import { Arrival, covering, joinNear, touching } from './far-block.ts'
+import { objectKey } from './fold-chain.ts'
+import type { Head } from './head.ts'
+import type { FolderIndex } from './index-calls.ts'
+
+/** Weight of the draws whose places are asked for at once, in bytes. */
+const AHEAD_BYTES = 32 * 1024 * 1024
+
+export interface ReadSources {
+  readonly index: FolderIndex
+  readonly objects: Objects
+}
+
+/** Places of a column's draws around a page, for those behind it: each question to the index goes to another thread. */
+interface Ahead {
+  readonly column: number
+  readonly blocks: readonly FarBlock[]
+}
+
+/** By the cursor with which the next page begins. */
+const aheadOf = new WeakMap<ReadCursor, Ahead>()
+
+/** Keeps what is known of the page that begins with a cursor. */
+export function remember(cursor: ReadCursor, ahead: Ahead | undefined): void {
+  if (ahead !== undefined) aheadOf.set(cursor, ahead)
+}
+
+/** Adds the draws of a page that lie in chunks to those of their columns; gives what it learns of the pages behind. */
+export async function addChunks(
+  sources: ReadSources,
+  head: Head,
+  plan: PagePlan,
+  cursor: ReadCursor,
+  found: readonly Block[][],
+): Promise<Ahead | undefined> {
+  const spans = chunkSpans(plan, head.folded)
+  const [only] = spans.fixed
+  if (only !== undefined && spans.fixed.length === 1 && spans.varying.length === 0) {
+    const { blocks, known } = await readOnly(sources, head, plan, only, aheadOf.get(cursor))
+    found[only.place]?.push(...blocks)
+    return known
+  }
+  if (only === undefined && spans.varying.length === 0) return undefined
+  const { near, far } = await ask(sources, head, plan, spans)
+  for (const { place, block } of near) found[place]?.push(block)
+  const byPlace = [...Map.groupBy(far, ({ place }) => place)]
+  // All at once: the bytes of a page are bounded, and the disk takes several requests at a time.
+  await Promise.all(
+    byPlace.map(async ([place, placed]) => {
+      const blocks = placed.map(({ block }) => block)
+      found[place]?.push(...(await readFar(sources, head, plan.columns[place]?.wanted.spec, blocks)))
+    }),
+  )
+  return undefined
+}
+
+/** The blocks of one column alone, which is the page of a long one. */
+async function readOnly(
+  sources: ReadSources,
+  head: Head,
+  plan: PagePlan,
+  only: Span,
+  known: Ahead | undefined,
+): Promise<{ readonly blocks: readonly Block[]; readonly known?: Ahead | undefined }> {
+  const spec = plan.columns[only.place]?.wanted.spec
+  const covered = known?.column === only.column ? covering(known.blocks, only) : undefined
+  // What was known may be of a moment before a fold, and its object gone: then the index is asked.
+  const read = covered && (await readFar(sources, head, spec, covered).catch(unlessDamaged))
+  if (read !== undefined) return { blocks: read, known }
+  const wide = widened(plan, only, head.folded)
+  const { near, far } = await ask(sources, head, plan, { fixed: [wide], varying: [], most: 1 })
+  const places = far.map(({ block }) => block)
+  const blocks = [...near.map(({ block }) => block), ...(await readFar(sources, head, spec, touching(places, only)))]
+  return wide === only ? { blocks } : { blocks, known: { column: only.column, blocks: places } }
+}
+
+function unlessDamaged(error: unknown): undefined {
+  if (!(error instanceof DamagedData)) throw error
+}
+
+/** A span and what of its column is left behind it, up to some MiB. */
+function widened({ columns }: PagePlan, span: Span, folded: number): Span {
+  const wanted = columns[span.place]?.wanted
+  if (wanted?.spec.kind !== 'rigid-numbers' || wanted.spec.stride === 0) return span
+  const rest = rangeOf(wanted.slice)
+  const more = Math.ceil(AHEAD_BYTES / fixedWeight(wanted.spec))
+  if (wanted.slice.step < 0n) {
+    const from = Math.max(rest.from, span.to - more)
+    return from < span.low ? { ...span, from, low: from } : span
+  }
+  const to = Math.min(rest.to, folded, span.from + more)
+  return to > span.high ? { ...span, to, high: to } : span
+}
+
+async function ask({ index }: ReadSources, head: Head, plan: PagePlan, spans: ChunkSpans): Promise<Unpacked> {
+  const { id, runId, key } = head
+  const { tenant, registration } = key
+  const columns = plan.columns.map(({ wanted }) => wanted.spec.index)
+  return unpackChunks(await index.chunks({ tenant, registration, runId, id, columns, spans }))
+}
+
+/** Reads blocks of one column, which rise, into memory that is given to the reader. */
+async function readFar(
+  { index, objects }: ReadSources,
+  head: Head,
+  spec: ColumnSpec | undefined,
+  blocks: readonly FarBlock[],
+): Promise<Block[]> {
+  const { tenant, registration, chain } = head.key
+  const memory = unwritten(blocks.reduce((n, { length }) => n + length, 0))
+  let end = 0
+  const reads = blocks.map(async (far) => {
+    const bytes = memory.subarray(end, end + far.length)
+    end += far.length
+    const name = objectKey(head.id, far.object)
+    const arrival = new Arrival(far)
+    const got = await objects.get(name, far.at, bytes, arrival.came)
+    // Objects go before the rows that name them.
+    if (got === undefined || got < far.length) await index.chain({ tenant, registration, runId: head.runId }, chain)
+    return arrival.block(name, bytes, got)
+  })
+  const found = await Promise.all(reads)
+  // Segments of other columns are more than the bytes of their draws.
+  const read = spec?.kind === 'rigid-numbers' ? joinNear(found) : found
+  if (read.length === 1) giveAway(memory)
+  return read
+}
