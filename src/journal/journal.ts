@@ -16,12 +16,33 @@ import { type Place, SEGMENT_BYTES, SEGMENT_RECORDS, Segment, type SegmentFile, 
 
 /** Bytes of a batch's draws from which on it does not belong into a journal. */
 const JOURNAL_BYTES = 256 * 1024
-/** Segments in use from which on the oldest is to be emptied. */
-const PRESSED_SEGMENTS = 3
-/** Segments in use at most: appends wait for the oldest to be emptied. */
-const MOST_SEGMENTS = 8
-/** Segments that are kept to be written again. */
-const FREE_SEGMENTS = 4
+/** Segments, and records that they hold. */
+interface Extent {
+  readonly segments: number
+  readonly records: number
+}
+
+export interface JournalSize {
+  /** Bytes of a segment. */
+  readonly segmentBytes: number
+  /** In use, from which on the oldest is to be emptied: a burst is folded when it is over. */
+  readonly pressed: Extent
+  /** In use at most: appends wait for the oldest to be emptied. */
+  readonly most: Extent
+  /** Segments that are kept to be written again, and after a rest. */
+  readonly free: number
+  readonly rested: number
+}
+
+const SIZE: JournalSize = {
+  segmentBytes: SEGMENT_BYTES,
+  pressed: { segments: 16, records: 192 * 1024 },
+  most: { segments: 24, records: 512 * 1024 },
+  free: 16,
+  rested: 4,
+}
+/** Milliseconds without an append after which the disk of others is given back. */
+const REST_MS = 60_000
 /** Milliseconds that an append waits for that. */
 const ROOM_MS = 20_000
 /** Milliseconds without an append after which a last group says that all before it were on the disk. */
@@ -38,8 +59,8 @@ export interface JournalOptions {
   readonly pressed: (oldest: Segment) => void
   /** Called with the seconds that a group has waited for the disk. */
   readonly timed?: ((seconds: number) => void) | undefined
-  /** Bytes of a segment, for tests. */
-  readonly segmentBytes?: number | undefined
+  /** Another size, for tests. */
+  readonly size?: JournalSize | undefined
 }
 
 /** Segments of a journal as it is found. */
@@ -75,7 +96,7 @@ interface Current {
 
 export class Journal {
   private readonly options: JournalOptions
-  private readonly segmentBytes: number
+  private readonly size: JournalSize
   private current: Current | undefined
   /** Segments that hold records, oldest first, with the present one. */
   private readonly used: Segment[] = []
@@ -96,7 +117,7 @@ export class Journal {
 
   constructor(options: JournalOptions) {
     this.options = options
-    this.segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
+    this.size = options.size ?? SIZE
     this.free = [...options.state.free]
     this.slot = options.state.slot
     this.sequence = options.state.sequence
@@ -108,6 +129,11 @@ export class Journal {
     const segment = new Segment(found, this.whenFree)
     this.used.push(segment)
     return segment
+  }
+
+  /** True while appends are on their way to the disk. */
+  get isBusy(): boolean {
+    return this.running !== undefined
   }
 
   /** True where a batch fits. */
@@ -151,7 +177,8 @@ export class Journal {
     await first
     while (!this.arena.isEmpty) await this.writeNext()
     this.running = undefined
-    if (!this.isSealed) this.idle = setTimeout(this.sayIdle, IDLE_MS).unref()
+    this.idle = this.isSealed ? setTimeout(this.giveDiskBack, REST_MS) : setTimeout(this.sayIdle, IDLE_MS)
+    this.idle.unref()
   }
 
   private async writeNext(): Promise<void> {
@@ -197,7 +224,7 @@ export class Journal {
   /** The segment that a group goes to. */
   private async segmentFor({ bytes }: Arena): Promise<Current> {
     const { current } = this
-    const hasRoom = current !== undefined && current.position + bytes <= this.segmentBytes
+    const hasRoom = current !== undefined && current.position + bytes <= this.size.segmentBytes
     if (hasRoom && current.records < SEGMENT_RECORDS) return current
     this.leave()
     await this.waitForRoom()
@@ -244,12 +271,17 @@ export class Journal {
     this.previous = { previous: segment.sequence, previousEnd: segment.end }
     segment.finish()
     const oldest = this.used[0]
-    if (this.used.length >= PRESSED_SEGMENTS && oldest !== undefined) this.options.pressed(oldest)
+    if (oldest !== undefined && this.exceeds(this.size.pressed)) this.options.pressed(oldest)
+  }
+
+  /** True when as much as this is in use. */
+  private exceeds({ segments, records }: Extent): boolean {
+    return this.used.length >= segments || this.used.reduce((n, segment) => n + segment.users, 0) >= records
   }
 
   private async waitForRoom(): Promise<void> {
     const [oldest] = this.used
-    if (this.used.length < MOST_SEGMENTS || oldest === undefined) return
+    if (oldest === undefined || !this.exceeds(this.size.most)) return
     this.room = Promise.withResolvers()
     this.options.pressed(oldest)
     const timer = setTimeout(() => {
@@ -271,9 +303,9 @@ export class Journal {
       closeQuietly(oldest.file)
       this.emptied.push(oldest)
     }
-    if (this.used.length < MOST_SEGMENTS) this.room?.resolve()
+    if (!this.exceeds(this.size.most)) this.room?.resolve()
     const [oldest] = this.used
-    if (this.used.length > PRESSED_SEGMENTS && oldest !== undefined) this.options.pressed(oldest)
+    if (oldest !== undefined && this.exceeds(this.size.pressed)) this.options.pressed(oldest)
   }
 
   /** The head of the newest segment is on the disk: a replay looks for nothing before the oldest that it names. */
@@ -283,8 +315,8 @@ export class Journal {
     for (const { slot } of emptied) this.giveBack(slot)
   }
 
-  private giveBack(slot: number): void {
-    if (this.free.length < FREE_SEGMENTS) this.free.push(slot)
+  private giveBack(slot: number, most = this.size.free): void {
+    if (this.free.length < most) this.free.push(slot)
     else void this.options.disk.remove(`${this.options.folder}/${segmentName(slot)}`).catch(() => undefined)
   }
 
@@ -305,6 +337,10 @@ export class Journal {
     const { current } = this
     if (current === undefined || this.isSealed || this.running !== undefined) return
     this.running = this.run(this.writeSeal(current))
+  }
+
+  private readonly giveDiskBack = (): void => {
+    for (const slot of this.free.splice(this.size.rested)) this.giveBack(slot, 0)
   }
 
   private async writeSeal(current: Current): Promise<void> {

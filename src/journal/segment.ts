@@ -41,7 +41,7 @@ export class Segment implements SegmentFile {
   /** Bytes that hold groups which are on the disk. */
   end: number
   /** Records and readers that need it. */
-  private users = 0
+  users = 0
   /** True while it may still be written to. */
   private isOpen = true
   private readonly whenFree: () => void

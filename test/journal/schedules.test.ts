@@ -15,6 +15,7 @@ import { type DiskFile, readAll } from '../../src/objects/disk.ts'
 import { FaultyDisk } from '../disk/faulty-disk.ts'
 import { Random } from '../disk/random.ts'
 import { runSchedules, seedsOf } from '../disk/seeds.ts'
+import { smallJournal } from './support/records.ts'
 
 const FOLDER = '/data/journal'
 const SCHEDULES = 300
@@ -107,7 +108,7 @@ class Schedule {
       state: found.state,
       lost: () => {},
       pressed: (oldest) => this.releaseOf(oldest),
-      segmentBytes: 8 * 1024,
+      size: smallJournal(8 * 1024),
     })
     this.held = []
     for (const each of found.segments) {

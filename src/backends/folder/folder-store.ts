@@ -20,7 +20,7 @@ import { Journal } from '../../journal/journal.ts'
 import type { Place } from '../../journal/segment.ts'
 import { repeatedIn, requireSamePage } from '../repeated.ts'
 import type { Folder } from './folder.ts'
-import type { Head } from './head.ts'
+import type { Head, KnownHead } from './head.ts'
 import type { IndexedStore } from './index-calls.ts'
 import { readFolderPage } from './read.ts'
 
@@ -98,7 +98,8 @@ export class FolderStore implements Store {
 
   async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
     const bytes = body.length
-    const append = (head: Head) => (bytes < LARGE_BYTES ? this.appendSmall(head, body) : this.appendLarge(head, body))
+    const append = (head: KnownHead) =>
+      bytes < LARGE_BYTES ? this.appendSmall(head, body) : this.appendLarge(head, body)
     const { length, added } = await this.withHead(registration, chain, append)
     if (added > 0) this.observer?.appended(added, bytes)
     return length
@@ -155,7 +156,7 @@ export class FolderStore implements Store {
     return this.indexed.unstageAll(rid)
   }
 
-  private withHead<T>(registration: string, chain: number, work: (head: Head) => Promise<T>): Promise<T> {
+  private withHead<T>(registration: string, chain: number, work: (head: KnownHead) => Promise<T>): Promise<T> {
     return this.folder.withHead({ tenant: this.tenant, registration, chain }, work)
   }
 
@@ -166,7 +167,7 @@ export class FolderStore implements Store {
     return head === undefined ? { chain, length, updatedAt } : stateOf(head)
   }
 
-  private async appendSmall(head: Head, body: Uint8Array<ArrayBuffer>): Promise<Appended> {
+  private async appendSmall(head: KnownHead, body: Uint8Array<ArrayBuffer>): Promise<Appended> {
     const batch = decodeBatch(body, head.schema, this.folder.limits)
     for (let compared = 0; ; ) {
       requireThere(head)
@@ -189,7 +190,7 @@ export class FolderStore implements Store {
   }
 
   /** Appends what of a batch lies behind the end, which moves before anything is awaited. */
-  private async appendNew(head: Head, batch: Batch, body: Uint8Array<ArrayBuffer>): Promise<Appended> {
+  private async appendNew(head: KnownHead, batch: Batch, body: Uint8Array<ArrayBuffer>): Promise<Appended> {
     const start = head.end
     const end = batch.start + batch.count
     const segments = newBlocks(head.schema, batch, start).map(({ data }) => data)
@@ -214,7 +215,7 @@ export class FolderStore implements Store {
   }
 
   /** Compares a batch with the iterations of it that are stored already. */
-  private async requireEqual(head: Head, batch: Batch, to: number): Promise<void> {
+  private async requireEqual(head: KnownHead, batch: Batch, to: number): Promise<void> {
     const question = repeatedIn(head.schema, batch, to)
     let cursor: ReadCursor | undefined = { moment: stateOf(head), position: 0, done: 0 }
     while (cursor !== undefined) {
@@ -225,7 +226,7 @@ export class FolderStore implements Store {
   }
 
   /** One at a time for a chain, behind all that is on its way to the journal. */
-  private async appendLarge(head: Head, body: Uint8Array<ArrayBuffer>): Promise<Appended> {
+  private async appendLarge(head: KnownHead, body: Uint8Array<ArrayBuffer>): Promise<Appended> {
     let bytes = body
     for (let compared = 0; ; ) {
       requireThere(head)
@@ -235,6 +236,10 @@ export class FolderStore implements Store {
       }
       if (head.end > head.length) {
         await head.whenSettled()
+        continue
+      }
+      if (!head.isFoldedAtOnce) {
+        await this.folder.foldFirst(head)
         continue
       }
       const { length } = head

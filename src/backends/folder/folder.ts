@@ -10,14 +10,14 @@ import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
 import { LruMap } from '../../core/lru.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
-import { Journal } from '../../journal/journal.ts'
+import { Journal, type JournalSize } from '../../journal/journal.ts'
 import { DamagedJournal, type Found, type FoundRecord, replay } from '../../journal/replay.ts'
 import type { Segment } from '../../journal/segment.ts'
 import type { Disk } from '../../objects/disk.ts'
 import type { Objects } from '../../objects/objects.ts'
 import { Folding } from './folding.ts'
-import { Head, type HeadKey } from './head.ts'
-import type { Appended, FolderIndex, RecoveredChain } from './index-calls.ts'
+import { type FoldSize, Head, type HeadKey, type KnownHead } from './head.ts'
+import type { Appended, FolderIndex } from './index-calls.ts'
 
 /** Heads without draws in the journal that are kept. */
 const IDLE_HEADS = 4096
@@ -33,8 +33,9 @@ export interface FolderOptions {
   readonly notice?: ((sentence: string) => void) | undefined
   /** Called with the seconds that a group of small appends, or a large one, has waited for the disk. */
   readonly timed?: ((seconds: number) => void) | undefined
-  /** Bytes of a segment of the journal, for tests. */
-  readonly segmentBytes?: number | undefined
+  /** Other sizes of the journal and of a fold, for tests. */
+  readonly journalSize?: JournalSize | undefined
+  readonly foldSize?: FoldSize | undefined
 }
 
 interface KnownRun {
@@ -50,8 +51,9 @@ export class Folder {
   readonly limits: Limits
   private readonly folding: Folding
   private readonly timed: FolderOptions['timed']
+  private readonly foldSize: FolderOptions['foldSize']
   private readonly heads = new Map<string, Head>()
-  private readonly loading = new Map<string, Promise<Head>>()
+  private readonly loading = new Map<string, Promise<void>>()
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ weight }) => weight)
   /** Heads whose length the index does not know. */
   private readonly grown = new Set<Head>()
@@ -59,13 +61,14 @@ export class Folder {
   private deletions = 0
 
   private constructor(
-    { index, objects, disk, folder, limits, notice, timed, segmentBytes }: FolderOptions,
+    { index, objects, disk, folder, limits, notice, timed, journalSize, foldSize }: FolderOptions,
     found: Found,
   ) {
     this.index = index
     this.objects = objects
     this.limits = limits
     this.timed = timed
+    this.foldSize = foldSize
     this.journal = new Journal({
       disk,
       folder: `${folder}/journal`,
@@ -73,11 +76,15 @@ export class Folder {
       lost: () => {
         for (const head of this.heads.values()) head.giveUp()
       },
-      pressed: (oldest) => this.empty(oldest),
+      pressed: (oldest) => this.folding.press(this.heads.values(), oldest),
       timed,
-      segmentBytes,
+      size: journalSize,
     })
-    this.folding = new Folding(index, notice ?? (() => {}), (head) => this.left(head))
+    this.folding = new Folding(index, notice ?? (() => {}), {
+      isBusy: () => this.journal.isBusy,
+      gone: (head) => this.left(head),
+      folded: (head) => void this.grown.add(head),
+    })
   }
 
   /** @throws DamagedJournal when draws that were acknowledged may be missing */
@@ -89,10 +96,10 @@ export class Folder {
   }
 
   /** Works with the head of a chain, which is kept meanwhile. @throws McbError `run_not_found`, `chain_not_found` */
-  async withHead<T>(key: HeadKey, work: (head: Head) => Promise<T>): Promise<T> {
+  async withHead<T>(key: HeadKey, work: (head: KnownHead) => Promise<T>): Promise<T> {
     let head = this.headHere(key)
     // One that was loaded may have been put aside for others before its turn came; never may there be two of a chain.
-    while (head === undefined) {
+    while (head === undefined || !isKnown(head)) {
       await this.load(key)
       head = this.headHere(key)
     }
@@ -112,7 +119,12 @@ export class Folder {
   /** A head whose chain has grown. */
   grew(head: Head): void {
     this.grown.add(head)
-    if (head.isDueForFold) this.folding.ask(head)
+    this.folding.grew(head)
+  }
+
+  /** Folds the first part of a tail at once. @throws McbError `storage_unavailable` */
+  foldFirst(head: Head): Promise<void> {
+    return this.folding.foldFirst(head)
   }
 
   /** Does a large append, during which nothing else is appended to the chain. */
@@ -171,7 +183,7 @@ export class Folder {
     await this.publish()
   }
 
-  private async load(key: HeadKey): Promise<Head> {
+  private async load(key: HeadKey): Promise<void> {
     const name = nameOf(key)
     const known = this.loading.get(name)
     if (known !== undefined) return known
@@ -180,15 +192,23 @@ export class Folder {
     return loading
   }
 
-  private async loadFresh(key: HeadKey): Promise<Head> {
+  private async loadFresh(key: HeadKey): Promise<void> {
     for (;;) {
       const { deletions } = this
       const run = await this.runOf(key)
+      const known = this.headHere(key)
+      if (known !== undefined) {
+        known.schema = run.schema
+        return
+      }
       const indexed = await this.index.chain({ ...key, runId: run.id }, key.chain)
       if (deletions !== this.deletions) continue
       if (indexed === undefined) throw new McbError('chain_not_found', `the run has no chain ${key.chain}`)
       if (indexed.length > indexed.folded) throw missing(indexed, key)
-      return this.keep(new Head(key, run.schema, indexed))
+      const head = new Head(key, indexed, this.foldSize)
+      head.schema = run.schema
+      this.keep(head)
+      return
     }
   }
 
@@ -203,9 +223,9 @@ export class Folder {
     return run
   }
 
-  private keep(head: Head): Head {
+  private keep(head: Head): void {
     this.heads.set(nameOf(head.key), head)
-    if (this.heads.size <= IDLE_HEADS) return head
+    if (this.heads.size <= IDLE_HEADS) return
     // A few steps each time; those that are needed go to the end.
     let steps = 4
     for (const [name, old] of this.heads) {
@@ -213,7 +233,6 @@ export class Folder {
       this.heads.delete(name)
       if (!old.isIdle || old === head) this.heads.set(name, old)
     }
-    return head
   }
 
   private left(head: Head): void {
@@ -222,17 +241,13 @@ export class Folder {
     head.forget()
   }
 
-  /** Folds all chains that have draws in a segment. */
-  private empty(oldest: Segment): void {
-    for (const head of this.heads.values()) if (head.isIn(oldest)) this.folding.ask(head)
-  }
-
   private async recover({ segments }: Found): Promise<void> {
     const ids = new Set(segments.flatMap(({ records }) => records.map(({ chain }) => chain)))
     const heads = new Map<number, Head>()
     const chains = await this.index.recover([...ids])
     for (const chain of chains) {
-      const head = await this.headOf(chain)
+      const { tenant, registration, chain: number } = chain
+      const head = new Head({ tenant, registration, chain: number }, chain, this.foldSize)
       heads.set(chain.id, head)
       this.heads.set(nameOf(head.key), head)
     }
@@ -248,11 +263,10 @@ export class Folder {
       if (head.hasTail) this.grew(head)
     }
   }
+}
 
-  private async headOf(chain: RecoveredChain): Promise<Head> {
-    const { schema } = await this.runOf(chain)
-    return new Head({ tenant: chain.tenant, registration: chain.registration, chain: chain.chain }, schema, chain)
-  }
+function isKnown(head: Head): head is KnownHead {
+  return head.schema !== undefined
 }
 
 /** Gives a chain a record that was found, unless it is folded already or its run is gone. */

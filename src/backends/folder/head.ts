@@ -11,11 +11,21 @@ export interface TailRecord {
   readonly place: Place
 }
 
-/** A tail is folded when it has as much as one of these. */
-const TAIL_ROWS = 1024
-const TAIL_BYTES = 1024 * 1024
+/** A tail is folded when it has as much as one of these: as soon as no append comes, or without waiting for that. */
+const DUE = { rows: 1024, bytes: 1024 * 1024 }
+const OVERDUE_ROWS = 16 * 1024
 /** Draws of a tail: there might be any number of them without bytes. */
 const TAIL_DRAWS = 1024 * 1024
+/** A head with which somebody works. */
+export type KnownHead = Head & { readonly schema: Schema }
+
+/** Records of the journal, and bytes of them, that one fold takes. */
+export interface FoldSize {
+  readonly rows: number
+  readonly bytes: number
+}
+
+const FOLD: FoldSize = { rows: 16 * 1024, bytes: 8 * 1024 * 1024 }
 
 export interface HeadKey {
   readonly tenant: string
@@ -25,7 +35,8 @@ export interface HeadKey {
 
 export class Head {
   readonly key: HeadKey
-  readonly schema: Schema
+  /** Known before anybody works with the head; a start finds many that nobody asks for. */
+  schema: Schema | undefined
   readonly id: number
   readonly runId: number
   /** Iterations in chunks. */
@@ -47,14 +58,15 @@ export class Head {
   isExclusive = false
   /** Requests that are at work on it. */
   users = 0
+  private readonly foldSize: FoldSize
   private records: TailRecord[] = []
   private recordBytes = 0
   private pending = 0
   private settled: PromiseWithResolvers<void> | undefined
 
-  constructor(key: HeadKey, schema: Schema, indexed: IndexedChain) {
+  constructor(key: HeadKey, indexed: IndexedChain, foldSize = FOLD) {
+    this.foldSize = foldSize
     this.key = key
-    this.schema = schema
     this.id = indexed.id
     this.runId = indexed.runId
     this.folded = indexed.folded
@@ -85,19 +97,29 @@ export class Head {
   }
 
   /** True when it has draws in a segment, or in an older one. */
-  isIn({ sequence }: Segment): boolean {
+  isIn({ sequence }: Pick<Segment, 'sequence'>): boolean {
     const [first] = this.records
     return first !== undefined && first.place.segment.sequence <= sequence
   }
 
-  get isDueForFold(): boolean {
-    const { length } = this.records
-    return length >= TAIL_ROWS || this.recordBytes >= TAIL_BYTES || this.length - this.folded >= TAIL_DRAWS
+  /** True when its tail is to be folded, though perhaps not yet. */
+  get isDue(): boolean {
+    return this.records.length >= DUE.rows || this.recordBytes >= DUE.bytes || this.isOverdue
   }
 
-  /** Bytes that a fold reads from the journal. */
+  /** True when its tail is to be folded also while appends come. */
+  get isOverdue(): boolean {
+    return this.records.length >= OVERDUE_ROWS || this.length - this.folded >= TAIL_DRAWS
+  }
+
+  /** Bytes that its next fold reads from the journal, about. */
   get foldBytes(): number {
-    return this.recordBytes
+    return Math.min(this.recordBytes, this.foldSize.bytes)
+  }
+
+  /** True when one fold takes all of its tail. */
+  get isFoldedAtOnce(): boolean {
+    return this.records.length <= this.foldSize.rows && this.recordBytes <= this.foldSize.bytes
   }
 
   /** An append is on its way to the journal. */
@@ -157,15 +179,26 @@ export class Head {
     return found
   }
 
-  /** The fold of all records. */
+  /** The fold of its first records. */
   job(): FoldJob {
-    const numbers = new Float64Array(this.records.length * RECORD_NUMBERS)
-    for (const [i, { start, count, place }] of this.records.entries()) {
+    const records = this.firstRecords()
+    const numbers = new Float64Array(records.length * RECORD_NUMBERS)
+    for (const [i, { start, count, place }] of records.entries()) {
       const { segment, at, bytes } = place
       numbers.set([segment.slot, segment.sequence, segment.seed, at, bytes, start, count], i * RECORD_NUMBERS)
     }
     const { tenant, registration } = this.key
     return { tenant, registration, runId: this.runId, id: this.id, folded: this.folded, records: numbers }
+  }
+
+  private firstRecords(): readonly TailRecord[] {
+    if (this.isFoldedAtOnce) return this.records
+    let bytes = 0
+    const end = this.records.findIndex(({ place }, i) => {
+      bytes += place.bytes
+      return i > 0 && (bytes > this.foldSize.bytes || i >= this.foldSize.rows)
+    })
+    return this.records.slice(0, end < 0 ? this.records.length : end)
   }
 
   /** Lets go of records whose draws lie in chunks now. */

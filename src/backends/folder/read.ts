@@ -9,7 +9,7 @@ import { DamagedData } from '../sqlite/checksum.ts'
 import { pageOf, planPage, tailRange } from '../sqlite/read.ts'
 import { offsetsIn, segmentAt } from '../sqlite/tail.ts'
 import { addChunks, type ReadSources, remember } from './chunk-reads.ts'
-import type { Head, TailRecord } from './head.ts'
+import type { KnownHead, TailRecord } from './head.ts'
 import { verifiedRecord } from './journal-reader.ts'
 
 /** Bytes of records that are read together, and bytes between two of them. */
@@ -19,7 +19,7 @@ const GAP_BYTES = 8 * 1024
 /** One page of an answer; see `Store.read`. */
 export async function readFolderPage(
   sources: ReadSources,
-  head: Head,
+  head: KnownHead,
   question: Question,
   cursor: ReadCursor,
 ): Promise<ReadPage> {

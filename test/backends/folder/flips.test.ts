@@ -17,6 +17,7 @@ import { FileDriver } from '../../../src/sql/file.ts'
 import { Random } from '../../disk/random.ts'
 import { seedsOf } from '../../disk/seeds.ts'
 import { runMeta } from '../../http/api.ts'
+import { smallJournal } from '../../journal/support/records.ts'
 import { MIGRATIONS, newFolder, removeFolder } from '../../support/storage.ts'
 import { bodyOf, columnsOf } from './content.ts'
 
@@ -47,7 +48,15 @@ async function open(folder: string): Promise<Opened> {
   try {
     await index.completeDeletions()
     const notice = (sentence: string) => void told.push(sentence)
-    const options = { index, objects, disk: nodeDisk, folder, limits: DEFAULT_LIMITS, notice, segmentBytes: 64 * 1024 }
+    const options = {
+      index,
+      objects,
+      disk: nodeDisk,
+      folder,
+      limits: DEFAULT_LIMITS,
+      notice,
+      journalSize: smallJournal(64 * 1024),
+    }
     const opened = await Folder.open(options)
     return {
       store: new FolderStore(opened, 'local'),

@@ -11,11 +11,14 @@ import { FileDriver } from '../../../src/sql/file.ts'
 import { type Program, textIn } from '../../../src/sql/program.ts'
 import { FaultyDisk } from '../../disk/faulty-disk.ts'
 import type { Random } from '../../disk/random.ts'
+import { smallJournal } from '../../journal/support/records.ts'
 import { FaultyDriver } from './faulty-driver.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../../../migrations', import.meta.url))
 const FOLDER = '/data'
-const SEGMENT_BYTES = 64 * 1024
+const JOURNAL = smallJournal(64 * 1024)
+/** So few that tails are folded part by part. */
+const FOLD = { rows: 5, bytes: 48 * 1024 }
 /** Turns of the event loop between two of the clock, and the milliseconds that it goes on by then. */
 const TURNS = 40
 const TICK_MS = 250
@@ -74,7 +77,8 @@ export class Machine {
     const index = new SqlIndex({ driver, disk, folder: FOLDER, limits })
     await index.completeDeletions()
     const objects = new FileObjects(disk, `${FOLDER}/objects`)
-    const folder = await Folder.open({ index, objects, disk, folder: FOLDER, limits, segmentBytes: SEGMENT_BYTES })
+    const options = { index, objects, disk, folder: FOLDER, limits }
+    const folder = await Folder.open({ ...options, journalSize: JOURNAL, foldSize: FOLD })
     this.life = { index, objects, folder }
     return new FolderStore(folder, 'local')
   }

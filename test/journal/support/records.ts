@@ -2,7 +2,7 @@
 import type { Bytes } from '../../../src/core/draws/segment.ts'
 import type { NewRecord } from '../../../src/journal/arena.ts'
 import { partsOf, RECORD_HEAD } from '../../../src/journal/format.ts'
-import { Journal, type JournalOptions } from '../../../src/journal/journal.ts'
+import { Journal, type JournalOptions, type JournalSize } from '../../../src/journal/journal.ts'
 import { DamagedJournal, type Found, replay } from '../../../src/journal/replay.ts'
 import { firstDamaged } from '../../../src/objects/checksum.ts'
 import { type Disk, type DiskFile, readAll } from '../../../src/objects/disk.ts'
@@ -92,7 +92,17 @@ function unpack(draws: Bytes): (Bytes | null)[] {
   })
 }
 
-export type Options = Partial<JournalOptions> & { readonly disk: Disk }
+export type Options = Partial<JournalOptions> & { readonly disk: Disk; readonly segmentBytes?: number | undefined }
+
+/** A journal of few segments. */
+export function smallJournal(segmentBytes: number): JournalSize {
+  const records = 128 * 1024
+  return { segmentBytes, pressed: { segments: 3, records }, most: { segments: 8, records }, free: 4, rested: 2 }
+}
+
+function optionsOf({ segmentBytes, ...options }: Options): Partial<JournalOptions> & { readonly disk: Disk } {
+  return segmentBytes === undefined ? options : { size: smallJournal(segmentBytes), ...options }
+}
 
 /** A journal that goes on from what a replay has found. Nothing of that is held: its segments are emptied at once. */
 export function journalOn(found: Found, options: Options): Journal {
@@ -101,7 +111,7 @@ export function journalOn(found: Found, options: Options): Journal {
     state: found.state,
     lost: () => undefined,
     pressed: () => undefined,
-    ...options,
+    ...optionsOf(options),
   })
   const segments = found.segments.map((segment) => journal.adopt(segment))
   for (const segment of segments) segment.finish()
@@ -115,7 +125,7 @@ export function journalHolding(found: Found, options: Options): Journal {
     state: found.state,
     lost: () => undefined,
     pressed: () => undefined,
-    ...options,
+    ...optionsOf(options),
   })
   for (const one of found.segments) {
     const segment = journal.adopt(one)
