@@ -177,7 +177,7 @@ export class Journal {
     await first
     while (!this.arena.isEmpty) await this.writeNext()
     this.running = undefined
-    this.idle = this.isSealed ? setTimeout(this.giveDiskBack, REST_MS) : setTimeout(this.sayIdle, IDLE_MS)
+    this.idle = this.isSealed ? setTimeout(this.rest, REST_MS) : setTimeout(this.sayIdle, IDLE_MS)
     this.idle.unref()
   }
 
@@ -339,8 +339,33 @@ export class Journal {
     this.running = this.run(this.writeSeal(current))
   }
 
-  private readonly giveDiskBack = (): void => {
+  /** Removes files that a burst has left. */
+  private readonly rest = (): void => {
+    if (this.running !== undefined) return
+    if (this.emptied.length + this.free.length > this.size.rested) this.running = this.run(this.removeFiles())
+    else if (this.used.length > 1) this.idle = setTimeout(this.rest, REST_MS).unref()
+  }
+
+  private async removeFiles(): Promise<void> {
+    // A replay looks for those that were emptied until the head of another segment says that they are not needed.
+    if (this.emptied.length > 0) await this.beginAnother()
     for (const slot of this.free.splice(this.size.rested)) this.giveBack(slot, 0)
+  }
+
+  private async beginAnother(): Promise<void> {
+    this.leave()
+    try {
+      const current = await this.segmentFor(this.arena)
+      const seal = sealOf(0, current.segment.seed)
+      await writeAll(current.segment.file, [current.head, seal], 0)
+      current.groups++
+      current.position = SEGMENT_HEAD + seal.length
+      current.segment.end = current.position
+      this.reuseBefore(current.oldest)
+    } catch {
+      // As in `writeSeal`.
+      this.leave()
+    }
   }
 
   private async writeSeal(current: Current): Promise<void> {

@@ -314,6 +314,29 @@ describe('segments', () => {
     await journal.close()
   })
 
+  it('are removed after a rest, but for a few', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const { disk, journal, append } = await small()
+      const places: Place[] = []
+      for (let i = 0; i < 7; i++) places.push(await append())
+      for (const { segment } of places.slice(0, 6)) segment.release()
+      expect(disk.files.size).toBe(7)
+      await vi.advanceTimersByTimeAsync(1000)
+      expect(disk.files.size).toBe(7)
+      await vi.advanceTimersByTimeAsync(61_000)
+      // The one that is held, the one that says so, and two that will be written again.
+      expect(disk.files.size).toBe(4)
+      expect(await attempt(disk.copy())).toHaveLength(1)
+      await append()
+      expect(await attempt(disk.copy())).toHaveLength(2)
+      await journal.close()
+      expect(disk.opened.size).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('are left when they have very many records', async () => {
     const disk = new MemoryDisk()
     const journal = await newJournal({ disk })
