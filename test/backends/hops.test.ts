@@ -57,6 +57,38 @@ test('the last draw of many columns is one call, and some bytes', async () => {
   expect(bytes).toBeLessThan(SCALARS * 100)
 })
 
+test('the last draw is asked for once, until there is another', async () => {
+  const chain = await run.initChain(1)
+  const names = Array.from({ length: SCALARS }, (_, i) => `x${i}`)
+  const append = async (start: number, count: number) => {
+    const own = (i: number) => Array.from({ length: count }, (_, k) => 1000 * i + start + k)
+    const draws = new Map<string, Draws>(names.map((name, i) => [name, floats([count], own(i))]))
+    draws.set('theta', { dtype: 'float64', shape: [count, 1000], data: new Float64Array(count * 1000).fill(start) })
+    await chain.appendBatch({ start, count, draws })
+  }
+  const callsFor = async (wanted: string[], iteration: number) => {
+    const { calls } = await hopsOf(async () => {
+      const draw = await chain.getDrawsAt(-1, wanted)
+      for (const name of wanted) {
+        expect(draw.get(name)?.data[0]).toBe(name === 'theta' ? 121 : 1000 * names.indexOf(name) + iteration)
+      }
+    })
+    return calls
+  }
+  // Batches of this size go to chunks at once.
+  await append(0, 121)
+  await append(121, 60)
+  expect(await callsFor(['x3'], 180)).toBe(1)
+  expect(await callsFor([...names, 'theta'], 180)).toBe(1)
+  expect(await callsFor(['x7', 'x2'], 180)).toBe(0)
+  expect(await callsFor(['theta'], 180)).toBe(0)
+  // This one stays in the journal, whose records need no index.
+  await append(181, 1)
+  expect(await callsFor(names, 181)).toBe(0)
+  await append(182, 60)
+  expect(await callsFor(names, 241)).toBe(1)
+})
+
 test('a slice, elements, and a step take what they ask for', async () => {
   const chain = await run.getChain(0)
   for (const [asked, read] of [

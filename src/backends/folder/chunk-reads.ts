@@ -15,6 +15,7 @@ import { Arrival, covering, joinNear, touching } from './far-block.ts'
 import { objectKey } from './fold-chain.ts'
 import type { Head } from './head.ts'
 import type { FolderIndex } from './index-calls.ts'
+import type { LastDraws } from './last-draws.ts'
 
 /** Weight of the draws whose places are asked for at once, in bytes. */
 const AHEAD_BYTES = 32 * 1024 * 1024
@@ -22,10 +23,11 @@ const AHEAD_BYTES = 32 * 1024 * 1024
 export interface ReadSources {
   readonly index: FolderIndex
   readonly objects: Objects
+  readonly lastDraws: LastDraws
 }
 
 /** Places of a column's draws around a page, for those behind it: each question to the index goes to another thread. */
-interface Ahead {
+export interface Ahead {
   readonly column: number
   readonly blocks: readonly FarBlock[]
 }

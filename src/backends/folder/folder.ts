@@ -18,6 +18,7 @@ import type { Objects } from '../../objects/objects.ts'
 import { Folding } from './folding.ts'
 import { type FoldSize, Head, type HeadKey, type KnownHead } from './head.ts'
 import type { Appended, FolderIndex } from './index-calls.ts'
+import { LastDraws } from './last-draws.ts'
 
 /** Heads without draws in the journal that are kept. */
 const IDLE_HEADS = 4096
@@ -48,6 +49,7 @@ export class Folder {
   readonly index: FolderIndex
   readonly objects: Objects
   readonly journal: Journal
+  readonly lastDraws = new LastDraws()
   readonly limits: Limits
   private readonly folding: Folding
   private readonly timed: FolderOptions['timed']

@@ -6,9 +6,9 @@ import type { Question, ReadCursor, ReadPage } from '../../core/store.ts'
 import type { Segment } from '../../journal/segment.ts'
 import { unwritten } from '../../objects/warm.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
-import { pageOf, planPage, tailRange } from '../sqlite/read.ts'
+import { type PagePlan, pageOf, planPage, tailRange } from '../sqlite/read.ts'
 import { offsetsIn, segmentAt } from '../sqlite/tail.ts'
-import { addChunks, type ReadSources, remember } from './chunk-reads.ts'
+import { type Ahead, addChunks, type ReadSources, remember } from './chunk-reads.ts'
 import type { KnownHead, TailRecord } from './head.ts'
 import { verifiedRecord } from './journal-reader.ts'
 
@@ -33,7 +33,7 @@ export async function readFolderPage(
   for (const { place } of records) place.segment.hold()
   try {
     const found: Block[][] = specs.map(() => [])
-    const known = await addChunks(sources, head, plan, cursor, found)
+    const known = await addFolded(sources, head, plan, cursor, found)
     for await (const { record, draws } of drawsOf(head.id, records)) {
       const offsets = offsetsIn(draws, schema.columns.length)
       const { start, count } = record
@@ -48,6 +48,32 @@ export async function readFolderPage(
   } finally {
     for (const { place } of records) place.segment.release()
   }
+}
+
+/** Adds what lies in chunks, or is kept of them. */
+async function addFolded(
+  sources: ReadSources,
+  head: KnownHead,
+  plan: PagePlan,
+  cursor: ReadCursor,
+  found: readonly Block[][],
+): Promise<Ahead | undefined> {
+  const last = lastDrawOf(plan, head.folded)
+  if (last === undefined) return addChunks(sources, head, plan, cursor, found)
+  const columns = plan.columns.map(({ wanted }) => wanted.spec.index)
+  const kept = sources.lastDraws.find(head.id, last, columns)
+  if (kept === undefined) {
+    await addChunks(sources, head, plan, cursor, found)
+    sources.lastDraws.keep(head.id, last, columns, found)
+  }
+  for (const [i, block] of kept?.entries() ?? []) found[i]?.push(block)
+  return undefined
+}
+
+/** Iteration of the last draw in chunks, where a page asks for it alone. */
+function lastDrawOf({ columns, slice }: PagePlan, folded: number): number | undefined {
+  const isAlone = slice.count === 1 && slice.first === folded - 1
+  return isAlone && columns.every(({ wanted }) => wanted.spec.kind === 'rigid-numbers') ? slice.first : undefined
 }
 
 interface Drawn {
