@@ -3,7 +3,7 @@
  * many names; `KEY` is `OWNER.NUMBER`, two whole numbers.
  */
 import { dirname } from 'node:path'
-import { type Access, type Disk, type DiskFile, isMissing, readAllNow, writeAll } from './disk.ts'
+import { type Access, type Disk, type DiskFile, isMissing, writeAll } from './disk.ts'
 import type { Bytes, Came, Objects, StoredObject } from './objects.ts'
 import { unavailable } from './unavailable.ts'
 import { WarmReads } from './warm.ts'
@@ -76,28 +76,6 @@ export class FileObjects implements Objects {
       return await this.use(key, 'read', (file, { reads }) => reads.read(file, at, into, came))
     } catch (error) {
       if (isMissing(error)) return undefined
-      throw unavailable(error)
-    }
-  }
-
-  /** Reads at once, for a thread that does nothing else; undefined where the file is not open yet: see `open`. */
-  getNow(key: string, at: number, into: Bytes): number | undefined {
-    const file = this.files.get(key)?.file
-    if (file === undefined) return undefined
-    try {
-      return readAllNow(file, into, at)
-    } catch (error) {
-      throw unavailable(error)
-    }
-  }
-
-  /** Opens the file of an object, so that `getNow` finds it; false when there is none. */
-  async open(key: string): Promise<boolean> {
-    try {
-      await this.use(key, 'read', async () => {})
-      return true
-    } catch (error) {
-      if (isMissing(error)) return false
       throw unavailable(error)
     }
   }

@@ -26,17 +26,9 @@ describe('an object', () => {
     expect(Buffer.from(bytes).toString()).toBe('cdef')
     expect(await objects.get('7.1', 9, new Uint8Array(100))).toBe(2)
     expect(await objects.get('7.2', 0, bytes)).toBeUndefined()
-    expect(await objects.open('7.2')).toBe(false)
-    const reader = new FileObjects(disk, FOLDER)
-    expect(reader.getNow('7.1', 0, bytes)).toBeUndefined()
-    expect(await reader.open('7.1')).toBe(true)
-    expect(await reader.open('8.1')).toBe(false)
-    expect(reader.getNow('7.1', 0, bytes)).toBe(4)
-    expect(Buffer.from(bytes).toString()).toBe('abcd')
     await objects.delete(['7.1', '9.9'])
     expect(await listed(objects)).toEqual({ '263.1': 5 })
     objects.close()
-    reader.close()
   })
 
   it('is there after a power cut as far as it was put, in spite of failures', async () => {

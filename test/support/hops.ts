@@ -1,4 +1,7 @@
-/** Calls to the storage thread, and the bytes that come back with them: of the messages themselves, by any sender. */
+/**
+ * Calls to the storage thread, and the bytes that come back with them: of the messages themselves, by any sender. Parts of
+ * objects that another thread has read are handed over, and are not counted.
+ */
 import { Worker } from 'node:worker_threads'
 import { bytesIn } from './bytes-in.ts'
 
@@ -13,13 +16,17 @@ export function countHops(): { readonly hops: Hops; end(): void } {
   const hops: Hops = { calls: 0, bytes: 0 }
   const { emit, postMessage } = Worker.prototype
   Worker.prototype.postMessage = function (...args: Parameters<typeof postMessage>) {
-    hops.calls++
+    if (!isOf(args[0], 'keys')) hops.calls++
     return Reflect.apply(postMessage, this, args)
   }
   Worker.prototype.emit = function (name: string | symbol, ...args: unknown[]) {
-    if (name === 'message') hops.bytes += bytesIn(args[0])
+    if (name === 'message' && !isOf(args[0], 'states')) hops.bytes += bytesIn(args[0])
     return Reflect.apply(emit, this, [name, ...args])
   }
   const end = () => Object.assign(Worker.prototype, { emit, postMessage })
   return { hops, end }
+}
+
+function isOf(message: unknown, field: string): boolean {
+  return typeof message === 'object' && message !== null && field in message
 }

@@ -4,15 +4,13 @@ import type { Block } from '../../core/draws/segment.ts'
 import { rangeOf } from '../../core/draws/slice.ts'
 import { giveAway } from '../../core/free.ts'
 import type { ReadCursor } from '../../core/store.ts'
-import type { Objects } from '../../objects/objects.ts'
-import { unwritten } from '../../objects/warm.ts'
+import type { PartReader } from '../../objects/parts.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
 import type { FarBlock, Span } from '../sqlite/chunks.ts'
 import { type ChunkSpans, chunkSpans, type PagePlan } from '../sqlite/read.ts'
 import { fixedWeight } from '../stretches.ts'
 import { type Unpacked, unpackChunks } from './chunk-answer.ts'
-import { Arrival, covering, joinNear, touching } from './far-block.ts'
-import { objectKey } from './fold-chain.ts'
+import { blocksIn, covering, joinNear, partsOf, touching } from './far-block.ts'
 import type { Head } from './head.ts'
 import type { FolderIndex } from './index-calls.ts'
 import type { LastDraws } from './last-draws.ts'
@@ -22,7 +20,7 @@ const AHEAD_BYTES = 32 * 1024 * 1024
 
 export interface ReadSources {
   readonly index: FolderIndex
-  readonly objects: Objects
+  readonly parts: PartReader
   readonly lastDraws: LastDraws
 }
 
@@ -116,27 +114,22 @@ async function ask({ index }: ReadSources, head: Head, plan: PagePlan, spans: Ch
 
 /** Reads blocks of one column, which rise, into memory that is given to the reader. */
 async function readFar(
-  { index, objects }: ReadSources,
+  { index, parts }: ReadSources,
   head: Head,
   spec: ColumnSpec | undefined,
   blocks: readonly FarBlock[],
 ): Promise<Block[]> {
-  const { tenant, registration, chain } = head.key
-  const memory = unwritten(blocks.reduce((n, { length }) => n + length, 0))
-  let end = 0
-  const reads = blocks.map(async (far) => {
-    const bytes = memory.subarray(end, end + far.length)
-    end += far.length
-    const name = objectKey(head.id, far.object)
-    const arrival = new Arrival(far)
-    const got = await objects.get(name, far.at, bytes, arrival.came)
+  if (blocks.length === 0) return []
+  const wanted = partsOf(head.id, blocks)
+  const read = await parts.read(wanted)
+  if (read.states.some((state) => state === 'missing' || state === 'short')) {
     // Objects go before the rows that name them.
-    if (got === undefined || got < far.length) await index.chain({ tenant, registration, runId: head.runId }, chain)
-    return arrival.block(name, bytes, got)
-  })
-  const found = await Promise.all(reads)
+    const { tenant, registration, chain } = head.key
+    await index.chain({ tenant, registration, runId: head.runId }, chain)
+  }
+  const found = blocksIn(blocks, wanted, read)
   // Segments of other columns are more than the bytes of their draws.
-  const read = spec?.kind === 'rigid-numbers' ? joinNear(found) : found
-  if (read.length === 1) giveAway(memory)
-  return read
+  const joined = spec?.kind === 'rigid-numbers' ? joinNear(found) : found
+  if (joined.length === 1) giveAway(read.memory)
+  return joined
 }

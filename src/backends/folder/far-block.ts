@@ -1,40 +1,28 @@
-/** Blocks that lie in objects: cut to what a page needs, and verified as they come. */
+/** Blocks that lie in objects: cut to what a page needs. */
 import type { Block, Bytes } from '../../core/draws/segment.ts'
-import { BLOCK_BYTES, firstDamaged, SUM_BYTES } from '../../objects/checksum.ts'
-import type { Came } from '../../objects/objects.ts'
+import { BLOCK_BYTES, SUM_BYTES } from '../../objects/checksum.ts'
+import type { Part, PartsRead } from '../../objects/parts.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
 import type { FarBlock, Span } from '../sqlite/chunks.ts'
+import { objectKey } from './fold-chain.ts'
 
-/** A block on its way from an object. */
-export class Arrival {
-  private readonly far: FarBlock
-  private verified = 0
-  private isIntact = true
+/** The parts of objects that blocks of a chain lie in. */
+export function partsOf(chainId: number, blocks: readonly FarBlock[]): Part[] {
+  return blocks.map(({ object, at, length, sums }) => ({ key: objectKey(chainId, object), at, length, sums }))
+}
 
-  constructor(far: FarBlock) {
-    this.far = far
-  }
-
-  /** Verifies what has come by now. */
-  readonly came: Came = (bytes) => {
-    const blocks = Math.floor(bytes.length / BLOCK_BYTES)
-    this.verify(bytes.subarray(0, blocks * BLOCK_BYTES))
-    this.verified = blocks
-  }
-
-  /** The block, of which so many bytes were there to be read. @throws DamagedData */
-  block(key: string, bytes: Bytes, got: number | undefined): Block {
-    const { start, count, at, length, skip, take } = this.far
-    if (got === undefined) throw new DamagedData(`the object ${key}, which is missing,`)
-    this.verify(bytes.subarray(0, got))
-    if (got < length || !this.isIntact)
-      throw new DamagedData(`the object ${key} between bytes ${at} and ${at + length}`)
-    return { start, count, data: bytes.subarray(skip, skip + take) }
-  }
-
-  private verify(bytes: Bytes): void {
-    if (firstDamaged(bytes, this.far.sums, this.verified) >= 0) this.isIntact = false
-  }
+/** The blocks whose parts were read. @throws DamagedData */
+export function blocksIn(far: readonly FarBlock[], parts: readonly Part[], { memory, states }: PartsRead): Block[] {
+  let end = 0
+  return far.map(({ start, count, skip, take }, i) => {
+    const { key, at, length } = parts[i] ?? { key: '', at: 0, length: 0 }
+    const state = states[i] ?? 'missing'
+    if (state === 'missing') throw new DamagedData(`the object ${key}, which is missing,`)
+    if (state !== 'intact') throw new DamagedData(`the object ${key} between bytes ${at} and ${at + length}`)
+    const begin = end + skip
+    end += length
+    return { start, count, data: memory.subarray(begin, begin + take) }
+  })
 }
 
 /** The blocks that `touching` gives, where they hold all that is asked for. */

@@ -9,7 +9,7 @@ import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { Disk } from '../../objects/disk.ts'
 import { FileObjects } from '../../objects/file-objects.ts'
-import { unwritten } from '../../objects/warm.ts'
+import { type PartReader, PartsHere } from '../../objects/parts.ts'
 import { numberIn, type Program, type SqlDriver, textIn } from '../../sql/program.ts'
 import { chainAsFound, chainOfId, chainsWithIds, findChain, isChainIntact, requireRun } from '../sqlite/chain.ts'
 import { chainSum, withId } from '../sqlite/checksum.ts'
@@ -20,8 +20,8 @@ import { SqliteStore } from '../sqlite/sqlite-store.ts'
 import { purgeStage } from '../sqlite/staging.ts'
 import { Alone } from './alone.ts'
 import { type Placed, packChunks } from './chunk-answer.ts'
-import { Arrival } from './far-block.ts'
-import { type ChainFold, foldChain, objectKey } from './fold-chain.ts'
+import { blocksIn, partsOf } from './far-block.ts'
+import { type ChainFold, foldChain } from './fold-chain.ts'
 import type {
   Appended,
   ChainGrowth,
@@ -67,6 +67,7 @@ export class SqlIndex implements FolderIndex {
   private readonly driver: SqlDriver
   private readonly limits: Limits
   private readonly objects: FileObjects
+  private readonly parts: PartReader
   private readonly journal: JournalReader
   private readonly alone = new Alone()
   private isClosed = false
@@ -77,6 +78,7 @@ export class SqlIndex implements FolderIndex {
     this.driver = driver
     this.limits = limits
     this.objects = new FileObjects(disk, `${folder}/objects`)
+    this.parts = new PartsHere(this.objects)
     this.journal = new JournalReader(disk, `${folder}/journal`)
   }
 
@@ -138,20 +140,16 @@ export class SqlIndex implements FolderIndex {
 
   private async readSmall(id: number, far: readonly Placed<FarBlock>[]): Promise<Placed<Block>[]> {
     const small = far.filter(({ block }) => block.length <= NEAR_BYTES)
-    for (const object of new Set(small.map(({ block }) => block.object))) await this.objects.open(objectKey(id, object))
-    const read: Placed<Block>[] = []
-    const memory = unwritten(small.reduce((n, { block }) => n + block.length, 0))
-    let end = 0
-    for (const { place, block } of small) {
-      const key = objectKey(id, block.object)
-      const { at, length } = block
-      const bytes = memory.subarray(end, end + length)
-      end += length
-      const got = this.objects.getNow(key, at, bytes) ?? (await this.objects.get(key, at, bytes))
-      if (got === undefined) await this.driver.run(() => chainOfId(id))
-      read.push({ place, block: new Arrival(block).block(key, bytes, got) })
-    }
-    return read
+    if (small.length === 0) return []
+    const blocks = small.map(({ block }) => block)
+    const parts = partsOf(id, blocks)
+    const read = await this.parts.read(parts)
+    if (read.states.includes('missing')) await this.driver.run(() => chainOfId(id))
+    const found = blocksIn(blocks, parts, read)
+    return small.flatMap(({ place }, i) => {
+      const block = found[i]
+      return block === undefined ? [] : { place, block }
+    })
   }
 
   fold(jobs: readonly FoldJob[]): Promise<FoldOutcome[]> {

@@ -3,15 +3,18 @@ import { dirname, join } from 'node:path'
 import type { ControlStore } from '../../access/records.ts'
 import { Folder } from '../../backends/folder/folder.ts'
 import { FolderStore } from '../../backends/folder/folder-store.ts'
+import type { FolderIndex } from '../../backends/folder/index-calls.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { DamagedJournal } from '../../journal/replay.ts'
 import { FileObjects } from '../../objects/file-objects.ts'
 import { nodeDisk } from '../../objects/node-disk.ts'
+import { type PartReader, PartsHere } from '../../objects/parts.ts'
 import { CannotOpen, cannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
+import { PartsThread } from '../reader-thread/parts-thread.ts'
 import type { Tally } from '../tally.ts'
-import { type IndexThread, openIndexThread } from './client.ts'
+import { openIndexThread } from './client.ts'
 import type { Notice } from './protocol.ts'
 
 export interface FolderStorage {
@@ -34,7 +37,16 @@ export async function openFolderStorage(
   const place = dirname(options.path)
   const thread = await openIndexThread({ ...options, folder: place }, notice)
   const objects = new FileObjects(nodeDisk, join(place, 'objects'))
-  const folder = await openFolder(thread, place, objects, notice, tally)
+  const parts = new PartsThread(new PartsHere(objects), join(place, 'objects'))
+  const close = async () => {
+    await parts.close()
+    objects.close()
+    await thread.close()
+  }
+  const folder = await openFolder(thread.index, place, parts, notice, tally).catch(async (error) => {
+    await close()
+    throw error instanceof DamagedJournal ? new CannotOpen(error.message) : cannotOpen(error, place)
+  })
   return {
     openStore: (tenant) => new FolderStore(folder, tenant, tally),
     control: thread.control,
@@ -42,32 +54,25 @@ export async function openFolderStorage(
     failed: thread.failed,
     close: async () => {
       await folder.close()
-      objects.close()
-      await thread.close()
+      await close()
     },
   }
 }
 
-async function openFolder(
-  { index, close }: IndexThread,
+function openFolder(
+  index: FolderIndex,
   place: string,
-  objects: FileObjects,
+  parts: PartReader,
   notice: Notice,
   tally: Tally | undefined,
 ): Promise<Folder> {
-  try {
-    return await Folder.open({
-      index,
-      objects,
-      disk: nodeDisk,
-      folder: place,
-      limits: DEFAULT_LIMITS,
-      notice,
-      timed: tally && ((seconds) => tally.committed(seconds)),
-    })
-  } catch (error) {
-    objects.close()
-    await close()
-    throw error instanceof DamagedJournal ? new CannotOpen(error.message) : cannotOpen(error, place)
-  }
+  return Folder.open({
+    index,
+    parts,
+    disk: nodeDisk,
+    folder: place,
+    limits: DEFAULT_LIMITS,
+    notice,
+    timed: tally && ((seconds) => tally.committed(seconds)),
+  })
 }
