@@ -1,11 +1,17 @@
 /** A read is one question: one call to the storage thread before the first byte, and no bytes but those that were asked for. */
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
 import type { Draws } from '../../src/core/interfaces.ts'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { pieces } from '../../src/core/selection.ts'
+import type { ReadCursor } from '../../src/core/store.ts'
+import { openFolderStorage } from '../../src/node/storage-thread/folder-storage.ts'
 import { StoreBackend, type StoreRun } from '../../src/runs/backend.ts'
+import { FileDriver } from '../../src/sql/file.ts'
 import { floats } from '../conformance/arrays.ts'
 import { countHops, type Hops } from '../support/hops.ts'
-import { openThread, type TestStorage } from '../support/storage.ts'
+import { MIGRATIONS, newFolder, openThread, removeFolder, type TestStorage } from '../support/storage.ts'
 
 const LENGTH = 20_000
 const SCALARS = 100
@@ -128,4 +134,47 @@ test('a large read moves its bytes once', async () => {
   })
   expect(read).toBe(LENGTH * (SCALARS + 1000) * 8)
   expect(whole.bytes).toBeLessThan(1.01 * read)
+})
+
+test.each([1, -1])('chunks that a version before has left in the index come page by page: step %d', async (step) => {
+  const folder = newFolder()
+  const path = join(folder, 'test.sqlite')
+  const driver = new FileDriver({ path, migrations: MIGRATIONS })
+  const variables = [{ name: 'theta', dtype: 'float64', shape: [1000] }]
+  const older = await new StoreBackend(new SqliteStore(driver, 'local', DEFAULT_LIMITS)).initRun({
+    rid: 'r',
+    variables,
+  })
+  const chain = await older.initChain(0)
+  const count = 500
+  for (let start = 0; start < 4000; start += count) {
+    const data = new Float64Array(count * 1000).fill(start)
+    await chain.appendBatch({
+      start,
+      count,
+      draws: new Map([['theta', { dtype: 'float64', shape: [count, 1000], data }]]),
+    })
+  }
+  driver.close()
+  const opened = await openFolderStorage({ path, migrations: MIGRATIONS })
+  try {
+    const store = opened.openStore('local')
+    const sizes: number[] = []
+    const { bytes } = await hopsOf(async () => {
+      let cursor: ReadCursor | undefined
+      do {
+        const { page } = await store.read(older.registration, 0, { columns: [0], slice: { step } }, cursor)
+        sizes.push(page.stretches.reduce((n, { data }) => n + (data?.length ?? 0), 0))
+        cursor = page.next
+      } while (cursor !== undefined)
+    })
+    const asked = 4000 * 1000 * 8
+    expect(sizes.reduce((n, size) => n + size, 0)).toBe(asked)
+    // A page is planned for 2 MiB, takes 1 MiB more, and all of a row that the index has.
+    expect(Math.max(...sizes)).toBeLessThan(4 * 1024 * 1024)
+    expect(bytes).toBeLessThan(2 * asked)
+  } finally {
+    await opened.close()
+    removeFolder(folder)
+  }
 })

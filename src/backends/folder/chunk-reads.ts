@@ -17,6 +17,8 @@ import type { LastDraws } from './last-draws.ts'
 
 /** Weight of the draws whose places are asked for at once, in bytes. */
 const AHEAD_BYTES = 32 * 1024 * 1024
+/** Bytes that the index gives itself, at most, of draws that lie in objects: ends of what a span takes of its chunks. */
+const ENDS_BYTES = 64 * 1024
 
 export interface ReadSources {
   readonly index: FolderIndex
@@ -28,6 +30,8 @@ export interface ReadSources {
 export interface Ahead {
   readonly column: number
   readonly blocks: readonly FarBlock[]
+  /** True when the draws lay in objects. Those that the index holds come along with its answer: none are asked for ahead. */
+  readonly isFar: boolean
 }
 
 /** By the cursor with which the next page begins. */
@@ -49,7 +53,9 @@ export async function addChunks(
   const spans = chunkSpans(plan, head.folded)
   const [only] = spans.fixed
   if (only !== undefined && spans.fixed.length === 1 && spans.varying.length === 0) {
-    const { blocks, known } = await readOnly(sources, head, plan, only, aheadOf.get(cursor))
+    const before = aheadOf.get(cursor)
+    const own = before?.column === only.column ? before : undefined
+    const { blocks, known } = await readOnly(sources, head, plan, only, own)
     found[only.place]?.push(...blocks)
     return known
   }
@@ -74,17 +80,21 @@ async function readOnly(
   plan: PagePlan,
   only: Span,
   known: Ahead | undefined,
-): Promise<{ readonly blocks: readonly Block[]; readonly known?: Ahead | undefined }> {
+): Promise<{ readonly blocks: readonly Block[]; readonly known: Ahead }> {
   const spec = plan.columns[only.place]?.wanted.spec
-  const covered = known?.column === only.column ? covering(known.blocks, only) : undefined
-  // What was known may be of a moment before a fold, and its object gone: then the index is asked.
+  const covered = known && covering(known.blocks, only)
+  // Known places may be of a moment before a fold, and their object gone: then the index is asked.
   const read = covered && (await readFar(sources, head, spec, covered).catch(unlessDamaged))
-  if (read !== undefined) return { blocks: read, known }
-  const wide = widened(plan, only, head.folded)
-  const { near, far } = await ask(sources, head, plan, { fixed: [wide], varying: [], most: 1 })
+  if (known !== undefined && read !== undefined) return { blocks: read, known }
+  const span = known?.isFar === true ? widened(plan, only, head.folded) : only
+  const { near, far } = await ask(sources, head, plan, { fixed: [span], varying: [], most: 1 })
   const places = far.map(({ block }) => block)
-  const blocks = [...near.map(({ block }) => block), ...(await readFar(sources, head, spec, touching(places, only)))]
-  return wide === only ? { blocks } : { blocks, known: { column: only.column, blocks: places } }
+  const given = near.map(({ block }) => block)
+  const isFar = given.reduce((n, { data }) => n + (data?.length ?? 0), 0) <= ENDS_BYTES
+  // A page holds no more than its own, however much has come.
+  const own = given.filter(({ start, count }) => start < only.to && start + count > only.from)
+  const blocks = [...own, ...(await readFar(sources, head, spec, touching(places, only)))]
+  return { blocks, known: { column: only.column, blocks: places, isFar } }
 }
 
 function unlessDamaged(error: unknown): undefined {
