@@ -120,6 +120,12 @@ async function look(store: Store): Promise<Map<string, string>> {
       return run && `${run.registration} ${digest(run.meta)}`
     })
     for (const chain of CHAINS) {
+      // Nobody comes to a chain but through its run, and whoever asks for that is told.
+      const told = found.get(`run ${rid}`)
+      if (told?.startsWith(ERROR)) {
+        for (const each of ['length', 'draws']) found.set(nameOf(each, rid, chain), told)
+        continue
+      }
       await note(nameOf('length', rid, chain), async () => {
         const chains = await store.chains(registration)
         if (chains.some((state) => !CHAINS.includes(state.chain))) throw new Wrong(`${rid} has another chain`)
@@ -132,6 +138,7 @@ async function look(store: Store): Promise<Map<string, string>> {
 }
 
 const MISSING = 'missing'
+const ERROR = 'error'
 
 class Wrong extends Error {}
 
@@ -141,7 +148,7 @@ function nameOf(what: string, rid: string, chain: number): string {
 
 function failed(error: unknown): string {
   if (error instanceof Wrong) throw error
-  return /not_found|deleted|no chain/.test(String(error)) ? MISSING : `error: ${error}`
+  return /not_found|deleted|no chain/.test(String(error)) ? MISSING : `${ERROR}: ${error}`
 }
 
 function digest(...pieces: readonly Uint8Array[]): string {
