@@ -103,6 +103,9 @@ export class Journal {
   /** Segments before those, which a replay would still look for: the newest head names them. */
   private emptied: Segment[] = []
   private readonly free: number[]
+  /** Slots whose files were removed, and removals on their way, one after the other. */
+  private readonly removed: number[] = []
+  private removing: Promise<void> = Promise.resolve()
   private slot: number
   private sequence: number
   private previous: JournalState['previous']
@@ -167,6 +170,7 @@ export class Journal {
     this.sayIdle()
     await this.running
     clearTimeout(this.idle)
+    await this.removing
     // A segment that is released later finds itself gone, and closes nothing.
     for (const { file } of this.used.splice(0)) await file.close().catch(() => undefined)
   }
@@ -177,7 +181,8 @@ export class Journal {
     await first
     while (!this.arena.isEmpty) await this.writeNext()
     this.running = undefined
-    this.idle = this.isSealed ? setTimeout(this.rest, REST_MS) : setTimeout(this.sayIdle, IDLE_MS)
+    const isAtRest = this.isSealed || this.current === undefined
+    this.idle = isAtRest ? setTimeout(this.rest, REST_MS) : setTimeout(this.sayIdle, IDLE_MS)
     this.idle.unref()
   }
 
@@ -228,7 +233,7 @@ export class Journal {
     if (hasRoom && current.records < SEGMENT_RECORDS) return current
     this.leave()
     await this.waitForRoom()
-    const slot = this.free.shift() ?? this.slot++
+    const slot = this.free.shift() ?? this.removed.shift() ?? this.slot++
     const file = await this.openSlot(slot)
     // Never a second time, though nothing of it may come to be.
     const sequence = this.sequence++
@@ -317,7 +322,22 @@ export class Journal {
 
   private giveBack(slot: number, most = this.size.free): void {
     if (this.free.length < most) this.free.push(slot)
-    else void this.options.disk.remove(`${this.options.folder}/${segmentName(slot)}`).catch(() => undefined)
+    else this.removing = this.removing.then(() => this.remove(slot))
+  }
+
+  /** Removes a file. It is emptied first: the index may have it open, and would keep its disk. */
+  private async remove(slot: number): Promise<void> {
+    const { disk, folder } = this.options
+    const path = `${folder}/${segmentName(slot)}`
+    try {
+      const file = await disk.open(path, 'write')
+      await file.truncate(0).finally(() => closeQuietly(file))
+      await disk.remove(path)
+      // The index closes what it has open when it reads another file of the name.
+      this.removed.push(slot)
+    } catch {
+      // The next start finds it, and writes it again.
+    }
   }
 
   /** All that wait fail with the group, since those of the same chains lie behind it. */

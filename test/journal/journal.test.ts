@@ -1,6 +1,8 @@
 /** Appends to a journal: shared writes, failures, rotation, and all that may come at the wrong moment. */
+import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { turn } from '../../src/core/turn.ts'
 import type { NewRecord } from '../../src/journal/arena.ts'
 import { Journal } from '../../src/journal/journal.ts'
 import { replay } from '../../src/journal/replay.ts'
@@ -335,6 +337,52 @@ describe('segments', () => {
     } finally {
       vi.useRealTimers()
     }
+  })
+
+  it('that are removed give their disk back though somebody has them open, and their names are used again', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const folder = newFolder()
+    try {
+      const found = await replay(nodeDisk, folder)
+      const journal = journalHolding(found, { disk: nodeDisk, folder, segmentBytes: 200 })
+      const files = () => readdirSync(folder)
+      const burst = async () => {
+        const places: Place[] = []
+        for (let i = 0; i < 7; i++) places.push(await journal.append(recordOf(i + 1, 60)))
+        const readers = await Promise.all(files().map((name) => nodeDisk.open(join(folder, name), 'read')))
+        for (const { segment } of places) segment.release()
+        const begun = Date.now()
+        for (let turns = 0; Date.now() < begun + 4000 && files().length > 4; turns++) {
+          if (turns % 50 === 0) vi.advanceTimersByTime(1000)
+          await turn()
+        }
+        const sizes = await Promise.all(readers.map((file) => file.size()))
+        expect(sizes.filter((size) => size > 0).length).toBeLessThan(5)
+        for (const file of readers) await file.close()
+      }
+      for (let i = 0; i < 4; i++) await burst()
+      await journal.close()
+      expect(Math.max(...files().map((name) => Number.parseInt(name, 10)))).toBeLessThan(12)
+    } finally {
+      vi.useRealTimers()
+      removeFolder(folder)
+    }
+  })
+
+  it('are removed after a rest also when the last write has failed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { disk, journal, append } = await small()
+    const places: Place[] = []
+    for (let i = 0; i < 7; i++) places.push(await append())
+    for (const { segment } of places.slice(0, 6)) segment.release()
+    disk.onWrite = () => ({ taken: 0, error: diskError('ENOSPC') })
+    await expect(append()).rejects.toThrow()
+    disk.onWrite = () => undefined
+    await vi.advanceTimersByTimeAsync(62_000)
+    expect(disk.files.size).toBe(4)
+    expect(await attempt(disk.copy())).toHaveLength(1)
+    await journal.close()
+    expect(disk.opened.size).toBe(0)
   })
 
   it('are left when they have very many records', async () => {
