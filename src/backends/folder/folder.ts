@@ -140,6 +140,7 @@ export class Folder {
       this.timed?.((performance.now() - begun) / 1000)
       if (!('repeats' in outcome) && !head.isGone) {
         head.fold(outcome)
+        this.folding.forget(head)
         head.updatedAt = Math.max(head.updatedAt, Date.now())
       }
       return outcome
@@ -174,6 +175,7 @@ export class Folder {
     for (const [name, head] of this.heads) {
       if (!belongs(head.key)) continue
       head.forget()
+      this.folding.forget(head)
       this.grown.delete(head)
       this.heads.delete(name)
     }

@@ -68,6 +68,11 @@ export class Folding {
     })
   }
 
+  /** A tail needs no folding any more: it went with its run, or to objects together with a large batch. */
+  forget(head: Head): void {
+    this.due.delete(head)
+  }
+
   /** Empties a segment of the journal, and those before it. */
   press(heads: Iterable<Head>, segment: Segment): void {
     this.pressed = Math.max(this.pressed, segment.sequence)
@@ -105,9 +110,12 @@ export class Folding {
     return !this.owner.isBusy() && performance.now() >= this.grownAt + QUIET_MS
   }
 
-  /** True while there is a tail to be folded now. Those that wait are asked for one by one: an append may come meanwhile. */
+  /**
+   * True while there is a tail to be folded now. Those that wait are asked for one by one: an append may come meanwhile.
+   * Chains that could not be folded are tried again for ever, and keep no other from it.
+   */
   private hasMore(): boolean {
-    if (this.asked.size > 0) return true
+    for (const head of this.asked) if (!this.failing.has(head)) return true
     let bytes = 0
     for (const head of this.isQuiet() ? this.due : []) {
       this.due.delete(head)
