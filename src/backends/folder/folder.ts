@@ -156,6 +156,8 @@ export class Folder {
     const heads = [...this.grown]
     this.grown.clear()
     if (heads.length === 0) return
+    // The index may have folded a tail that is still counted here: it is told once more when that is known.
+    const worked = heads.filter(({ work }) => work !== undefined)
     const growth = heads.map((head) => {
       const { id, runId, length, updatedAt, tailBytes } = head
       return { id, runId, length, updatedAt, tailBytes }
@@ -163,6 +165,7 @@ export class Folder {
     try {
       await this.index.publish(growth)
       for (const [i, head] of heads.entries()) head.published = Math.max(head.published, growth[i]?.length ?? 0)
+      for (const head of worked) if (this.headHere(head.key) === head) this.grown.add(head)
     } catch (error) {
       for (const head of heads) if (!head.isGone) this.grown.add(head)
       if (!(error instanceof McbError)) throw error
