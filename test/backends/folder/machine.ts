@@ -36,7 +36,8 @@ function* emptied(): Program<void> {
 
 /** Timers of servers go by with turns of the event loop in the tests of a file, so that a seed tells all that happens. */
 export function serverTime(): void {
-  beforeAll(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] }))
+  const toFake = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] as const
+  beforeAll(() => void vi.useFakeTimers({ toFake: [...toFake] }))
   afterAll(() => void vi.useRealTimers())
 }
 
