@@ -45,6 +45,8 @@ const SIZE: JournalSize = {
 const REST_MS = 60_000
 /** Milliseconds that an append waits for that. */
 const ROOM_MS = 20_000
+/** Milliseconds between two looks at a journal that others write to, after a write that failed. */
+const UNSURE_MS = 5
 /** Milliseconds without an append after which a last group says that all before it were on the disk. */
 const IDLE_MS = 250
 
@@ -116,6 +118,8 @@ export class Journal {
   private room: PromiseWithResolvers<void> | undefined
   private idle: NodeJS.Timeout | undefined
   private isSealed = true
+  /** True after a write that failed: a replay might find what was refused, until another segment has begun. */
+  private isUnsure = false
   private isClosed = false
 
   constructor(options: JournalOptions) {
@@ -161,6 +165,22 @@ export class Journal {
       // Appends of one turn of the event loop go together.
       this.running ??= this.run(nextTurn())
     })
+  }
+
+  /**
+   * Resolves when no replay finds what was refused: draws that go elsewhere may take its place.
+   *
+   * @throws McbError `storage_unavailable`
+   */
+  async makeSure(): Promise<void> {
+    // Others may write for ever, and the first of them that succeeds is enough.
+    while (this.isUnsure && this.running !== undefined) await pause(UNSURE_MS)
+    if (!this.isUnsure) return
+    if (!this.isClosed) {
+      this.running = this.run(this.beginAnother())
+      await this.running
+    }
+    if (this.isUnsure) throw unavailable(new Error('no segment of the journal could be begun'))
   }
 
   /** Waits for all appends, and says in the journal that they are on the disk. There are no appends after it. */
@@ -222,7 +242,7 @@ export class Journal {
     current.position = begin + bytes.length
     segment.end = current.position
     this.isSealed = false
-    if (position === 0) this.reuseBefore(current.oldest)
+    if (position === 0) this.hasBegun(current)
     group.resolve(segment, begin)
   }
 
@@ -314,7 +334,8 @@ export class Journal {
   }
 
   /** The head of the newest segment is on the disk: a replay looks for nothing before the oldest that it names. */
-  private reuseBefore(oldest: number): void {
+  private hasBegun({ oldest }: Current): void {
+    this.isUnsure = false
     const emptied = this.emptied.filter(({ sequence }) => sequence < oldest)
     this.emptied = this.emptied.filter(({ sequence }) => sequence >= oldest)
     for (const { slot } of emptied) this.giveBack(slot)
@@ -342,6 +363,8 @@ export class Journal {
 
   /** All that wait fail with the group, since those of the same chains lie behind it. */
   private fail(group: Arena, error: unknown): void {
+    // Without a segment nothing was written.
+    if (this.current !== undefined) this.isUnsure = true
     this.leave()
     const failure = unavailable(error)
     this.options.lost()
@@ -381,7 +404,7 @@ export class Journal {
       current.groups++
       current.position = SEGMENT_HEAD + seal.length
       current.segment.end = current.position
-      this.reuseBefore(current.oldest)
+      this.hasBegun(current)
     } catch {
       // As in `writeSeal`.
       this.leave()
@@ -401,6 +424,10 @@ export class Journal {
       this.leave()
     }
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 function nextTurn(): Promise<void> {

@@ -243,6 +243,8 @@ export class FolderStore implements Store {
         continue
       }
       const { length } = head
+      await this.folder.journal.makeSure()
+      if (head.work !== undefined || head.end > length) continue
       const outcome = await this.folder.exclusively(head, () =>
         this.folder.index.append({ ...head.job(), length, compared, now: Date.now(), body: bytes }),
       )

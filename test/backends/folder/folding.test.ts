@@ -13,6 +13,7 @@ import { DEFAULT_LIMITS } from '../../../src/core/limits.ts'
 import { turn } from '../../../src/core/turn.ts'
 import { acceptRunMeta } from '../../../src/core/wire/run-meta.ts'
 import type { JournalSize } from '../../../src/journal/journal.ts'
+import type { Disk } from '../../../src/objects/disk.ts'
 import { FileObjects } from '../../../src/objects/file-objects.ts'
 import { nodeDisk } from '../../../src/objects/node-disk.ts'
 import { PartsHere } from '../../../src/objects/parts.ts'
@@ -48,6 +49,23 @@ class HeldIndex extends SqlIndex {
   }
 }
 
+/** True while writes to the journal fail, all of whose bytes are on the disk. */
+let isFailing = false
+
+const DISK: Disk = {
+  ...nodeDisk,
+  async open(path, access) {
+    const file = await nodeDisk.open(path, access)
+    const write = file.write.bind(file)
+    file.write = async (pieces, place) => {
+      const taken = await write(pieces, place)
+      if (isFailing && path.includes('journal')) throw new Error('EIO')
+      return taken
+    }
+    return file
+  },
+}
+
 interface Sizes {
   readonly journalSize?: JournalSize
   readonly foldSize?: FoldSize
@@ -72,7 +90,7 @@ class Server {
     const { index, objects } = server
     const notice = (sentence: string) => void server.told.push(sentence)
     const parts = new PartsHere(objects)
-    const options = { index, parts, disk: nodeDisk, folder: at, limits: DEFAULT_LIMITS, notice, ...sizes }
+    const options = { index, parts, disk: DISK, folder: at, limits: DEFAULT_LIMITS, notice, ...sizes }
     server.opened = await Folder.open(options)
     server.tenant = new FolderStore(server.folder, 'local')
     return server
@@ -298,6 +316,23 @@ test('a large batch behind a tail that cannot be folded is refused, and the tail
   await verify(run, 0)
   server.index.before = async () => {}
   await append(run, 0, AT_ONCE)
+  await verify(run, 0)
+})
+
+test('a large batch takes the place of small ones that were refused', async () => {
+  server = await Server.start(at)
+  const run = await newRun('a', LARGE, 1)
+  await append(run, 0)
+  isFailing = true
+  const refused = await Promise.allSettled([append(run, 0, 12), append(run, 0, 12), append(run, 0, 12)])
+  expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  await expect(append(run, 0, AT_ONCE)).rejects.toMatchObject({ code: 'storage_unavailable' })
+  isFailing = false
+  await append(run, 0, AT_ONCE)
+  await server.close()
+  server = await Server.start(at)
+  await verify(run, 0)
+  await append(run, 0)
   await verify(run, 0)
 })
 
