@@ -1,7 +1,4 @@
-/**
- * Calls to the storage thread, and the bytes that come back with them: of the messages themselves, by any sender. Parts of
- * objects that another thread has read are handed over, and are not counted.
- */
+/** Calls to the storage thread, and the bytes that come back with them: of the messages themselves, by any sender. */
 import { Worker } from 'node:worker_threads'
 import { bytesIn } from './bytes-in.ts'
 
@@ -16,17 +13,13 @@ export function countHops(): { readonly hops: Hops; end(): void } {
   const hops: Hops = { calls: 0, bytes: 0 }
   const { emit, postMessage } = Worker.prototype
   Worker.prototype.postMessage = function (...args: Parameters<typeof postMessage>) {
-    if (!isOf(args[0], 'keys')) hops.calls++
+    hops.calls++
     return Reflect.apply(postMessage, this, args)
   }
   Worker.prototype.emit = function (name: string | symbol, ...args: unknown[]) {
-    if (name === 'message' && !isOf(args[0], 'states')) hops.bytes += bytesIn(args[0])
+    if (name === 'message') hops.bytes += bytesIn(args[0])
     return Reflect.apply(emit, this, [name, ...args])
   }
   const end = () => Object.assign(Worker.prototype, { emit, postMessage })
   return { hops, end }
-}
-
-function isOf(message: unknown, field: string): boolean {
-  return typeof message === 'object' && message !== null && field in message
 }

@@ -12,7 +12,6 @@ import { nodeDisk } from '../../objects/node-disk.ts'
 import { type PartReader, PartsHere } from '../../objects/parts.ts'
 import { CannotOpen, cannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
-import { PartsThread } from '../reader-thread/parts-thread.ts'
 import type { Tally } from '../tally.ts'
 import { openIndexThread } from './client.ts'
 import type { Notice } from './protocol.ts'
@@ -37,9 +36,8 @@ export async function openFolderStorage(
   const place = dirname(options.path)
   const thread = await openIndexThread({ ...options, folder: place }, notice)
   const objects = new FileObjects(nodeDisk, join(place, 'objects'))
-  const parts = new PartsThread(new PartsHere(objects), join(place, 'objects'))
+  const parts = new PartsHere(objects)
   const close = async () => {
-    await parts.close()
     objects.close()
     await thread.close()
   }
