@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import type { Store } from '../../src/core/store.ts'
@@ -86,11 +86,25 @@ async function writeAll(path: string): Promise<void> {
     )
   // A chunk that is still small, beside a tail.
   await register(api, 'small', { variables: [{ name: 'x', dtype: 'float64' }] })
-  for (let start = 0; start < 1040; start++)
+  for (let start = 0; start < 1040; start++) {
+    if (start === 1024) await vi.waitFor(() => expect(levelsIn(path)).toBeGreaterThan(0), { timeout: 10_000 })
     await post(api, '/v1/runs/small/chains/0/draws', drawBatch({ start, count: 1, draws: [column('x', start)] }))
+  }
   for (const [i, size] of [10, 0, 2_500_000].entries())
     await store.stage('staged', `c/${i}`, new Uint8Array(size).fill(i))
   await storage.close()
+}
+
+/** Chains of the run of small batches that have small chunks. */
+function levelsIn(path: string): unknown {
+  const database = new Database(path, { readonly: true })
+  try {
+    const sql =
+      "SELECT count(*) FROM levels JOIN chains ON chains.id = chain_id JOIN runs ON runs.id = run_id WHERE rid = 'small'"
+    return database.prepare(sql).pluck().get()
+  } finally {
+    database.close()
+  }
 }
 
 async function verified(verify: (tell: (damage: Damage) => void) => Promise<Verdict>) {
