@@ -19,44 +19,27 @@ export interface PartsRead {
   readonly states: readonly PartState[]
 }
 
-export interface PartReader {
-  /** @throws McbError `storage_unavailable` */
-  read(parts: readonly Part[]): Promise<PartsRead>
+/** @throws McbError `storage_unavailable` */
+export async function readParts(objects: Objects, parts: readonly Part[]): Promise<PartsRead> {
+  const memory = unwritten(parts.reduce((n, { length }) => n + length, 0))
+  let end = 0
+  // All at once: the disk takes several requests at a time.
+  const states = await Promise.all(
+    parts.map((part) => {
+      const bytes = memory.subarray(end, end + part.length)
+      end += part.length
+      return fill(objects, part, bytes)
+    }),
+  )
+  return { memory, states }
 }
 
-/** Reads where it is called. */
-export class PartsHere implements PartReader {
-  private readonly objects: Objects
-
-  constructor(objects: Objects) {
-    this.objects = objects
-  }
-
-  async read(parts: readonly Part[]): Promise<PartsRead> {
-    const memory = unwritten(bytesOf(parts))
-    let end = 0
-    // All at once: the disk takes several requests at a time.
-    const states = await Promise.all(
-      parts.map(({ key, at, length, sums }) => {
-        const bytes = memory.subarray(end, end + length)
-        end += length
-        return this.fill(key, at, bytes, sums)
-      }),
-    )
-    return { memory, states }
-  }
-
-  private async fill(key: string, at: number, bytes: Bytes, sums: Bytes): Promise<PartState> {
-    const verification = new Verification(sums)
-    const got = await this.objects.get(key, at, bytes, (some) => verification.came(some))
-    if (got === undefined) return 'missing'
-    if (got < bytes.length) return 'short'
-    return verification.isIntact(bytes) ? 'intact' : 'damaged'
-  }
-}
-
-export function bytesOf(parts: readonly Part[]): number {
-  return parts.reduce((n, { length }) => n + length, 0)
+async function fill(objects: Objects, { key, at, sums }: Part, bytes: Bytes): Promise<PartState> {
+  const verification = new Verification(sums)
+  const got = await objects.get(key, at, bytes, (some) => verification.came(some))
+  if (got === undefined) return 'missing'
+  if (got < bytes.length) return 'short'
+  return verification.isIntact(bytes) ? 'intact' : 'damaged'
 }
 
 /** Verifies bytes as they come: while they are in the processor's cache it costs half as much. */

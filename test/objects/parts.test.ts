@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BLOCK_BYTES, sumsOf } from '../../src/objects/checksum.ts'
 import { FileObjects, objectFile } from '../../src/objects/file-objects.ts'
 import { nodeDisk } from '../../src/objects/node-disk.ts'
-import { type Part, PartsHere } from '../../src/objects/parts.ts'
+import { type Part, readParts } from '../../src/objects/parts.ts'
 import { Random } from '../disk/random.ts'
 
 const SIZE = 3 * 1024 * 1024 + 777
@@ -31,7 +31,7 @@ function part(key: string, at: number, length: number): Part {
 
 test('parts are read one behind the other', async () => {
   const parts = [part('7.1', BLOCK_BYTES, 1024 * 1024), part('8.1', 0, SIZE), part('8.1', 64 * BLOCK_BYTES, 99)]
-  const { memory, states } = await new PartsHere(objects).read(parts)
+  const { memory, states } = await readParts(objects, parts)
   expect(states).toEqual(['intact', 'intact', 'intact'])
   const truth = Buffer.concat(parts.map(({ at, length }) => BYTES.subarray(at, at + length)))
   expect(Buffer.compare(memory, truth)).toBe(0)
@@ -51,6 +51,6 @@ test('a flipped bit, an end that is missing, and an object that is', async () =>
     { ...part('7.1', 2 * 1024 * 1024, SIZE - 2 * 1024 * 1024), length: 4 * 1024 * 1024 },
     part('99.1', 0, 10),
   ]
-  const { states } = await new PartsHere(objects).read(asked)
+  const { states } = await readParts(objects, asked)
   expect(states).toEqual(['intact', 'damaged', 'short', 'missing'])
 })

@@ -4,7 +4,8 @@ import type { Block } from '../../core/draws/segment.ts'
 import { rangeOf } from '../../core/draws/slice.ts'
 import { giveAway } from '../../core/free.ts'
 import type { ReadCursor } from '../../core/store.ts'
-import type { PartReader } from '../../objects/parts.ts'
+import type { Objects } from '../../objects/objects.ts'
+import { readParts } from '../../objects/parts.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
 import type { FarBlock, Span } from '../sqlite/chunks.ts'
 import { type ChunkSpans, chunkSpans, type PagePlan } from '../sqlite/read.ts'
@@ -22,7 +23,7 @@ const ENDS_BYTES = 64 * 1024
 
 export interface ReadSources {
   readonly index: FolderIndex
-  readonly parts: PartReader
+  readonly objects: Objects
   readonly lastDraws: LastDraws
 }
 
@@ -124,14 +125,14 @@ async function ask({ index }: ReadSources, head: Head, plan: PagePlan, spans: Ch
 
 /** Reads blocks of one column, which rise, into memory that is given to the reader. */
 async function readFar(
-  { index, parts }: ReadSources,
+  { index, objects }: ReadSources,
   head: Head,
   spec: ColumnSpec | undefined,
   blocks: readonly FarBlock[],
 ): Promise<Block[]> {
   if (blocks.length === 0) return []
   const wanted = partsOf(head.id, blocks)
-  const read = await parts.read(wanted)
+  const read = await readParts(objects, wanted)
   if (read.states.some((state) => state === 'missing' || state === 'short')) {
     // Objects go before the rows that name them.
     const { tenant, registration, chain } = head.key

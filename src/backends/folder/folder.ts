@@ -14,7 +14,7 @@ import { Journal, type JournalSize } from '../../journal/journal.ts'
 import { DamagedJournal, type Found, type FoundRecord, replay } from '../../journal/replay.ts'
 import type { Segment } from '../../journal/segment.ts'
 import type { Disk } from '../../objects/disk.ts'
-import type { PartReader } from '../../objects/parts.ts'
+import type { Objects } from '../../objects/objects.ts'
 import { Folding } from './folding.ts'
 import { type FoldSize, Head, type HeadKey, type KnownHead } from './head.ts'
 import type { Appended, FolderIndex } from './index-calls.ts'
@@ -27,7 +27,7 @@ const KNOWN_BYTES = 32 * 1024 * 1024
 
 export interface FolderOptions {
   readonly index: FolderIndex
-  readonly parts: PartReader
+  readonly objects: Objects
   readonly disk: Disk
   readonly folder: string
   readonly limits: Limits
@@ -47,7 +47,7 @@ interface KnownRun {
 
 export class Folder {
   readonly index: FolderIndex
-  readonly parts: PartReader
+  readonly objects: Objects
   readonly journal: Journal
   readonly lastDraws = new LastDraws()
   readonly limits: Limits
@@ -63,11 +63,11 @@ export class Folder {
   private deletions = 0
 
   private constructor(
-    { index, parts, disk, folder, limits, notice, timed, journalSize, foldSize }: FolderOptions,
+    { index, objects, disk, folder, limits, notice, timed, journalSize, foldSize }: FolderOptions,
     found: Found,
   ) {
     this.index = index
-    this.parts = parts
+    this.objects = objects
     this.limits = limits
     this.timed = timed
     this.foldSize = foldSize

@@ -9,7 +9,7 @@ import { prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { Disk } from '../../objects/disk.ts'
 import { FileObjects } from '../../objects/file-objects.ts'
-import { type PartReader, PartsHere } from '../../objects/parts.ts'
+import { readParts } from '../../objects/parts.ts'
 import { numberIn, type Program, type SqlDriver, textIn } from '../../sql/program.ts'
 import { chainAsFound, chainOfId, chainsWithIds, findChain, isChainIntact, requireRun } from '../sqlite/chain.ts'
 import { chainSum, withId } from '../sqlite/checksum.ts'
@@ -67,7 +67,6 @@ export class SqlIndex implements FolderIndex {
   private readonly driver: SqlDriver
   private readonly limits: Limits
   private readonly objects: FileObjects
-  private readonly parts: PartReader
   private readonly journal: JournalReader
   private readonly alone = new Alone()
   private isClosed = false
@@ -78,7 +77,6 @@ export class SqlIndex implements FolderIndex {
     this.driver = driver
     this.limits = limits
     this.objects = new FileObjects(disk, `${folder}/objects`)
-    this.parts = new PartsHere(this.objects)
     this.journal = new JournalReader(disk, `${folder}/journal`)
   }
 
@@ -143,7 +141,7 @@ export class SqlIndex implements FolderIndex {
     if (small.length === 0) return []
     const blocks = small.map(({ block }) => block)
     const parts = partsOf(id, blocks)
-    const read = await this.parts.read(parts)
+    const read = await readParts(this.objects, parts)
     if (read.states.includes('missing')) await this.driver.run(() => chainOfId(id))
     const found = blocksIn(blocks, parts, read)
     return small.flatMap(({ place }, i) => {

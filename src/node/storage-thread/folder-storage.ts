@@ -3,17 +3,15 @@ import { dirname, join } from 'node:path'
 import type { ControlStore } from '../../access/records.ts'
 import { Folder } from '../../backends/folder/folder.ts'
 import { FolderStore } from '../../backends/folder/folder-store.ts'
-import type { FolderIndex } from '../../backends/folder/index-calls.ts'
 import { DEFAULT_LIMITS } from '../../core/limits.ts'
 import type { Store } from '../../core/store.ts'
 import { DamagedJournal } from '../../journal/replay.ts'
 import { FileObjects } from '../../objects/file-objects.ts'
 import { nodeDisk } from '../../objects/node-disk.ts'
-import { type PartReader, PartsHere } from '../../objects/parts.ts'
 import { CannotOpen, cannotOpen } from '../../sql/cannot-open.ts'
 import type { FileOptions } from '../../sql/file.ts'
 import type { Tally } from '../tally.ts'
-import { openIndexThread } from './client.ts'
+import { type IndexThread, openIndexThread } from './client.ts'
 import type { Notice } from './protocol.ts'
 
 export interface FolderStorage {
@@ -36,15 +34,7 @@ export async function openFolderStorage(
   const place = dirname(options.path)
   const thread = await openIndexThread({ ...options, folder: place }, notice)
   const objects = new FileObjects(nodeDisk, join(place, 'objects'))
-  const parts = new PartsHere(objects)
-  const close = async () => {
-    objects.close()
-    await thread.close()
-  }
-  const folder = await openFolder(thread.index, place, parts, notice, tally).catch(async (error) => {
-    await close()
-    throw error instanceof DamagedJournal ? new CannotOpen(error.message) : cannotOpen(error, place)
-  })
+  const folder = await openFolder(thread, place, objects, notice, tally)
   return {
     openStore: (tenant) => new FolderStore(folder, tenant, tally),
     control: thread.control,
@@ -52,25 +42,32 @@ export async function openFolderStorage(
     failed: thread.failed,
     close: async () => {
       await folder.close()
-      await close()
+      objects.close()
+      await thread.close()
     },
   }
 }
 
-function openFolder(
-  index: FolderIndex,
+async function openFolder(
+  { index, close }: IndexThread,
   place: string,
-  parts: PartReader,
+  objects: FileObjects,
   notice: Notice,
   tally: Tally | undefined,
 ): Promise<Folder> {
-  return Folder.open({
-    index,
-    parts,
-    disk: nodeDisk,
-    folder: place,
-    limits: DEFAULT_LIMITS,
-    notice,
-    timed: tally && ((seconds) => tally.committed(seconds)),
-  })
+  try {
+    return await Folder.open({
+      index,
+      objects,
+      disk: nodeDisk,
+      folder: place,
+      limits: DEFAULT_LIMITS,
+      notice,
+      timed: tally && ((seconds) => tally.committed(seconds)),
+    })
+  } catch (error) {
+    objects.close()
+    await close()
+    throw error instanceof DamagedJournal ? new CannotOpen(error.message) : cannotOpen(error, place)
+  }
 }

@@ -8,7 +8,7 @@ import type { ColumnSpec } from '../../../src/core/draws/columns.ts'
 import type { Block, Bytes } from '../../../src/core/draws/segment.ts'
 import { BLOCK_BYTES, sumsOf } from '../../../src/objects/checksum.ts'
 import type { Came, Objects } from '../../../src/objects/objects.ts'
-import { PartsHere } from '../../../src/objects/parts.ts'
+import { readParts } from '../../../src/objects/parts.ts'
 
 /** Draws of a column that lie in an object, or nowhere. */
 interface Chunk {
@@ -144,7 +144,7 @@ class ObjectsInSteps implements Objects {
 
 async function read(objects: Objects, far: readonly FarBlock[]): Promise<Block[]> {
   const parts = partsOf(1, far)
-  return blocksIn(far, parts, await new PartsHere(objects).read(parts))
+  return blocksIn(far, parts, await readParts(objects, parts))
 }
 
 /** The bytes of each iteration, by the chunks alone. */

@@ -13,7 +13,6 @@ import { acceptRunMeta } from '../../../src/core/wire/run-meta.ts'
 import { damageIn } from '../../../src/node/storage-thread/inspection.ts'
 import { FileObjects } from '../../../src/objects/file-objects.ts'
 import { nodeDisk } from '../../../src/objects/node-disk.ts'
-import { PartsHere } from '../../../src/objects/parts.ts'
 import { FileDriver } from '../../../src/sql/file.ts'
 import { Random } from '../../disk/random.ts'
 import { seedsOf } from '../../disk/seeds.ts'
@@ -51,7 +50,7 @@ async function open(folder: string): Promise<Opened> {
     const notice = (sentence: string) => void told.push(sentence)
     const options = {
       index,
-      parts: new PartsHere(objects),
+      objects,
       disk: nodeDisk,
       folder,
       limits: DEFAULT_LIMITS,

@@ -16,7 +16,6 @@ import type { JournalSize } from '../../../src/journal/journal.ts'
 import type { Disk } from '../../../src/objects/disk.ts'
 import { FileObjects } from '../../../src/objects/file-objects.ts'
 import { nodeDisk } from '../../../src/objects/node-disk.ts'
-import { PartsHere } from '../../../src/objects/parts.ts'
 import { FileDriver } from '../../../src/sql/file.ts'
 import { numberIn, type Program, type Row } from '../../../src/sql/program.ts'
 import { runMeta } from '../../http/api.ts'
@@ -89,8 +88,7 @@ class Server {
     const server = new Server(at)
     const { index, objects } = server
     const notice = (sentence: string) => void server.told.push(sentence)
-    const parts = new PartsHere(objects)
-    const options = { index, parts, disk: DISK, folder: at, limits: DEFAULT_LIMITS, notice, ...sizes }
+    const options = { index, objects, disk: DISK, folder: at, limits: DEFAULT_LIMITS, notice, ...sizes }
     server.opened = await Folder.open(options)
     server.tenant = new FolderStore(server.folder, 'local')
     return server

@@ -7,7 +7,6 @@ import { SqlIndex } from '../../../src/backends/folder/sql-index.ts'
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts'
 import type { Store } from '../../../src/core/store.ts'
 import { FileObjects } from '../../../src/objects/file-objects.ts'
-import { PartsHere } from '../../../src/objects/parts.ts'
 import { FileDriver } from '../../../src/sql/file.ts'
 import { type Program, textIn } from '../../../src/sql/program.ts'
 import { FaultyDisk } from '../../disk/faulty-disk.ts'
@@ -79,7 +78,7 @@ export class Machine {
     const index = new SqlIndex({ driver, disk, folder: FOLDER, limits })
     await index.completeDeletions()
     const objects = new FileObjects(disk, `${FOLDER}/objects`)
-    const options = { index, parts: new PartsHere(objects), disk, folder: FOLDER, limits }
+    const options = { index, objects, disk, folder: FOLDER, limits }
     const folder = await Folder.open({ ...options, journalSize: JOURNAL, foldSize: FOLD })
     this.life = { index, objects, folder }
     return new FolderStore(folder, 'local')
