@@ -9,6 +9,7 @@ import type { DurableObjectStorage, SqlStorageValue } from '@cloudflare/workers-
 import { describeError } from '../../core/log-text.ts'
 import { readShown } from '../sqlite/run-list.ts'
 import { RUN_BYTES } from '../sqlite/runs.ts'
+import type { Alarm } from './alarm.ts'
 import type { Catalogue, CataloguedObject, CataloguedRun } from './catalogue.ts'
 
 /** Milliseconds from a write to its announcement: docs/protocol.md §3 lets lists lag by 2 s. */
@@ -29,6 +30,7 @@ export type Announced = 'nothing' | 'failed' | 'listed' | 'unlisted' | 'forgotte
 
 export class Announcer {
   private readonly storage: DurableObjectStorage
+  private readonly alarm: Alarm
   private readonly catalogue: () => Catalogue
   /** True while an alarm is set for a write that is not announced. */
   private marked = false
@@ -38,8 +40,9 @@ export class Announcer {
   private failures = 0
   private last: Promise<unknown> = Promise.resolve()
 
-  constructor(storage: DurableObjectStorage, catalogue: () => Catalogue) {
+  constructor(storage: DurableObjectStorage, alarm: Alarm, catalogue: () => Catalogue) {
     this.storage = storage
+    this.alarm = alarm
     this.catalogue = catalogue
   }
 
@@ -92,12 +95,12 @@ export class Announcer {
   }
 
   wakeIn(milliseconds: number): void {
-    void this.storage.setAlarm(Date.now() + milliseconds)
+    this.alarm.set('announce', milliseconds)
   }
 
   /** Nothing is left to be told: the alarm of the last announcement need not go off. */
   rest(): void {
-    if (!this.marked) void this.storage.deleteAlarm()
+    if (!this.marked) this.alarm.clear('announce')
   }
 
   /** A pause that doubles with every failure in a row, with jitter, in milliseconds. */

@@ -22,6 +22,7 @@ import { newRegistration } from '../registration.ts'
 import { hiddenRuns } from '../sqlite/runs.ts'
 import { indexRuns, purgeHidden, SqliteStore } from '../sqlite/sqlite-store.ts'
 import { hiddenStages } from '../sqlite/staging.ts'
+import { Alarm } from './alarm.ts'
 import { Announcer } from './announcer.ts'
 import { type Catalogue, SqlCatalogue } from './catalogue.ts'
 import { journal, migrations } from './generated/migrations.ts'
@@ -51,6 +52,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   /** The list in which this run is announced. */
   catalogue: Catalogue
   private readonly driver: DurableDriver
+  private readonly clock: Alarm
   private readonly announcer: Announcer
   private readonly watchers: Watchers
   private readonly stores = new Map<string, SqliteStore>()
@@ -64,7 +66,8 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   constructor(ctx: DurableObjectState, env: RunObjectEnv) {
     super(ctx, env)
     this.catalogue = new SqlCatalogue(new D1Driver(env.DB))
-    this.announcer = new Announcer(ctx.storage, () => this.catalogue)
+    this.clock = new Alarm(ctx.storage)
+    this.announcer = new Announcer(ctx.storage, this.clock, () => this.catalogue)
     this.driver = new DurableDriver(ctx.storage, () => this.announcer.mark())
     this.watchers = new Watchers(ctx)
     this.diagnostics = new ObjectDiagnostics(limitsOf(env))
@@ -198,8 +201,9 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   webSocketMessage(): void {}
 
   async alarm(): Promise<void> {
-    if (this.unknown === undefined) await this.heal()
-    else this.announcer.wakeIn(UNKNOWN_MS)
+    const come = this.clock.ring()
+    if (this.unknown !== undefined) this.announcer.wakeIn(UNKNOWN_MS)
+    else if (come.includes('announce')) await this.heal()
   }
 
   private ask<T>(tenant: string, use: (store: SqliteStore) => Promise<T>): Promise<Outcome<T>> {
@@ -297,7 +301,8 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     this.prepared = false
     this.stores.clear()
     this.announcer.reset()
-    void this.ctx.storage.deleteAlarm()
+    this.clock.clear('announce')
+    this.clock.clear('move')
     await this.ctx.storage.deleteAll()
   }
 }

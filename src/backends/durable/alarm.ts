@@ -1,0 +1,61 @@
+/**
+ * The one alarm that the platform gives an object, shared by the parts of it that have something to do later.
+ *
+ * https://developers.cloudflare.com/durable-objects/api/alarms/
+ */
+import type { DurableObjectStorage } from '@cloudflare/workers-types'
+
+/** Work that waits: telling the catalogue of the run, and moving its draws to the bucket. */
+export type Purpose = 'announce' | 'move'
+
+const ALL: readonly Purpose[] = ['announce', 'move']
+
+export class Alarm {
+  private readonly storage: DurableObjectStorage
+  /** Milliseconds since 1970 at which each is to be done. */
+  private readonly due = new Map<Purpose, number>()
+  /** The time that the platform knows; undefined where it has none, or one that an earlier life of the object has set. */
+  private known: number | undefined
+
+  constructor(storage: DurableObjectStorage) {
+    this.storage = storage
+  }
+
+  /** Goes off for a purpose in so many milliseconds, in place of the time that was set for it before. */
+  set(purpose: Purpose, milliseconds: number): void {
+    const at = Date.now() + milliseconds
+    this.due.set(purpose, at)
+    // A time that is too early costs a look, and no row.
+    if (this.known === undefined || at < this.known) this.tell(at)
+  }
+
+  /** True where it will go off for a purpose. */
+  isSet(purpose: Purpose): boolean {
+    return this.due.has(purpose)
+  }
+
+  /** Nothing is left to be done for a purpose. */
+  clear(purpose: Purpose): void {
+    this.due.delete(purpose)
+    if (this.due.size > 0) return
+    this.known = undefined
+    void this.storage.deleteAlarm()
+  }
+
+  /** It has gone off: purposes whose time has come, which are set no more; all, where an earlier life has set it. */
+  ring(): readonly Purpose[] {
+    const { known } = this
+    this.known = undefined
+    if (known === undefined) return ALL
+    const now = Math.max(known, Date.now())
+    const come = [...this.due].filter(([, at]) => at <= now).map(([purpose]) => purpose)
+    for (const purpose of come) this.due.delete(purpose)
+    if (this.due.size > 0) this.tell(Math.min(...this.due.values()))
+    return come
+  }
+
+  private tell(at: number): void {
+    this.known = at
+    void this.storage.setAlarm(at)
+  }
+}
