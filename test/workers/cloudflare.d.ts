@@ -29,3 +29,9 @@ declare module 'cloudflare:test' {
   export function listDurableObjectIds(namespace: object): Promise<Id[]>
   export function createExecutionContext(): import('hono').ExecutionContext
 }
+
+/** A page as text: workerd reads no files. */
+declare module '*.md?raw' {
+  const text: string
+  export default text
+}

@@ -1,0 +1,146 @@
+/**
+ * What docs/deploy.md says that a run costs, against what is counted. A run is stored as samplers send it, ten minutes long, by
+ * a clock that this test moves: alarms go off when they are due by that clock, so that the count does not hang on this machine.
+ */
+import { listDurableObjectIds, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import pageText from '../../docs/deploy.md?raw'
+import { buildSchema, type Schema } from '../../src/core/draws/columns.ts'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { encodeRunMeta, mcbackend } from '../../src/core/wire/run-meta.ts'
+import { encodeSegments } from '../../src/core/wire/write-batch.ts'
+import { fetchWorker } from './local.ts'
+import { type Bill, dollarsOf, Meter } from './meter.ts'
+import { objectOf, quiet } from './objects.ts'
+import { BILLED, STORAGE_PRICES, STORED, type Stored } from './prices.ts'
+
+const CHAINS = 4
+const SAMPLING_MS = 10 * 60_000
+/** Milliseconds after the last draw until nothing is left to be done. */
+const REST_MS = 15 * 60_000
+const PROTOBUF = 'application/x-protobuf'
+
+interface TypicalRun {
+  readonly variables: number
+  readonly draws: number
+  /** Draws of a POST. */
+  readonly batch: number
+}
+
+const RUNS: readonly TypicalRun[] = [
+  { variables: 100, draws: 2000, batch: 10 },
+  { variables: 10, draws: 1_000_000, batch: 10_000 },
+]
+
+let meter: Meter
+beforeAll(async () => {
+  // Alarms of the platform itself wait for a time that does not come while this runs.
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 24 * 3_600_000 })
+  meter = await runInDurableObject(objectOf('none'), (_, state) => new Meter(state))
+})
+afterAll(async () => {
+  await quiet()
+  vi.useRealTimers()
+})
+
+/** Lets the clock go on to a moment, and the alarms on the way go off. */
+async function passTo(moment: number): Promise<void> {
+  for (;;) {
+    const stubs = (await listDurableObjectIds(env.RUNS)).map((id) => env.RUNS.get(id))
+    const due = await Promise.all(
+      stubs.map(async (stub) => ({ stub, at: await runInDurableObject(stub, (_, { storage }) => storage.getAlarm()) })),
+    )
+    const next = due.filter(({ at }) => at !== null && at <= moment).sort((a, b) => Number(a.at) - Number(b.at))[0]
+    if (next === undefined) break
+    vi.setSystemTime(Math.max(Date.now(), Number(next.at)))
+    await runDurableObjectAlarm(next.stub)
+  }
+  vi.setSystemTime(moment)
+}
+
+async function ask(path: string, init: RequestInit = {}): Promise<Uint8Array> {
+  meter.count('requests to the Worker')
+  const answer = await fetchWorker(new Request(`http://worker.test/v1/runs/${path}`, init))
+  const bytes = new Uint8Array(await answer.arrayBuffer())
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${new TextDecoder().decode(bytes)}`)
+  return bytes
+}
+
+function bodyOf(schema: Schema, start: number, count: number): Uint8Array<ArrayBuffer> {
+  const columns = schema.columns.map((spec, column) => {
+    const values = Float64Array.from({ length: count }, (_, i) => Math.sin(start + i + column))
+    return { spec, data: new Uint8Array(values.buffer) }
+  })
+  return encodeSegments(start, count, columns)
+}
+
+/** Registers a run and writes it, a POST of each chain after the other, in ten minutes. */
+async function write(rid: string, { variables: count, draws, batch }: TypicalRun): Promise<Bill> {
+  const variables = Array.from({ length: count }, (_, i) => ({ name: `x${i}`, dtype: 'float64', shape: [] }))
+  const schema = buildSchema(variables, [], DEFAULT_LIMITS)
+  const headers = { 'Content-Type': PROTOBUF }
+  await ask(rid, { method: 'PUT', headers, body: encodeRunMeta(new mcbackend.RunMeta({ variables })) })
+  for (let chain = 0; chain < CHAINS; chain++) await ask(`${rid}/chains/${chain}`, { method: 'PUT' })
+  const begun = Date.now()
+  for (let start = 0; start < draws; start += batch) {
+    const body = bodyOf(schema, start, batch)
+    for (let chain = 0; chain < CHAINS; chain++) {
+      await ask(`${rid}/chains/${chain}/draws`, { method: 'POST', headers, body })
+    }
+    await passTo(begun + ((start + batch) / draws) * SAMPLING_MS)
+  }
+  await passTo(Date.now() + REST_MS)
+  return meter.take()
+}
+
+async function read(rid: string, { variables, draws }: TypicalRun): Promise<Bill> {
+  for (let chain = 0; chain < CHAINS; chain++) {
+    const { length } = await ask(`${rid}/chains/${chain}/draws`, { headers: { Accept: PROTOBUF } })
+    expect(length).toBeGreaterThan(variables * draws * 8)
+  }
+  return meter.take()
+}
+
+async function kept(rid: string): Promise<Record<Stored, number>> {
+  const object = await runInDurableObject(objectOf(rid), (_, { storage }) => storage.sql.databaseSize)
+  return { 'bytes in objects': object }
+}
+
+/** Rows of a table of the page, by what they are about. */
+function documented(heading: string): Map<string, number[]> {
+  const section = pageText.split(/^#+ /m).find((text) => text.startsWith(`${heading}\n`)) ?? ''
+  const rows = section.split('\n').filter((line) => /^\| [a-z]/i.test(line))
+  return new Map(
+    rows.map((row) => {
+      const [name = '', ...cells] = row.split('|').slice(1, -1)
+      return [name.trim(), cells.map((cell) => Number(cell.replaceAll(',', '')))]
+    }),
+  )
+}
+
+/** Within a twentieth, or where things are counted within two of them. */
+const isNear = (told: number, found: number) => Math.abs(told - found) <= Math.max(found < 1 ? 0 : 2, found / 20)
+
+test('a run costs what the page says', async () => {
+  const found = new Map<string, number[]>()
+  const add = (name: string, ...cells: readonly number[]) => found.set(name, [...(found.get(name) ?? []), ...cells])
+  for (const run of RUNS) {
+    const rid = `typical-${run.variables}`
+    meter.take()
+    const written = await write(rid, run)
+    const stored = await kept(rid)
+    const readOnce = await read(rid, run)
+    for (const what of BILLED) add(what, written[what], 0, readOnce[what])
+    for (const what of STORED) add(what, 0, stored[what], 0)
+    const month = STORED.reduce((sum, what) => sum + stored[what] * STORAGE_PRICES[what], 0)
+    add('dollars', dollarsOf(written), month, dollarsOf(readOnce))
+  }
+  const told = documented('What a run costs')
+  expect([...told.keys()]).toEqual([...found.keys()])
+  for (const [name, cells] of told) {
+    // What is near is what is told; else the failure shows what was counted.
+    const counted = found.get(name)?.map((cell, i) => (isNear(cells[i] ?? Number.NaN, cell) ? cells[i] : cell))
+    expect(counted, name).toEqual(cells)
+  }
+})
