@@ -1,6 +1,6 @@
 /**
- * What docs/deploy.md says that a run costs, against what is counted. A run is stored as samplers send it, ten minutes long, by
- * a clock that this test moves: alarms go off when they are due by that clock, so that the count does not hang on this machine.
+ * The costs of two typical runs, as docs/deploy.md has them, against those counted. A run is stored as samplers send it, ten
+ * minutes long, by a clock that this test moves: alarms go off when they are due by it, so that no count hangs on this machine.
  */
 import { listDurableObjectIds, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
@@ -139,7 +139,7 @@ test('a run costs what the page says', async () => {
   const told = documented('What a run costs')
   expect([...told.keys()]).toEqual([...found.keys()])
   for (const [name, cells] of told) {
-    // What is near is what is told; else the failure shows what was counted.
+    // A count that is near stands as it is told, so that a failure shows the others.
     const counted = found.get(name)?.map((cell, i) => (isNear(cells[i] ?? Number.NaN, cell) ? cells[i] : cell))
     expect(counted, name).toEqual(cells)
   }

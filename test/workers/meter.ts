@@ -1,6 +1,6 @@
 /**
- * What Cloudflare bills, counted where the platform is called, so that the code that is counted is the one deployed: the
- * methods of the bindings' classes are replaced by such as count, for all objects of this process.
+ * A count of all that Cloudflare bills, taken where the platform is called, so that the code is the one that is deployed: methods
+ * of the bindings' classes are replaced by such as count, for all objects of this process.
  */
 import { env } from 'cloudflare:workers'
 import type {
@@ -49,7 +49,7 @@ export class Meter {
     this.watchD1(classOf(env.DB))
   }
 
-  /** What there was to pay for since the last call. */
+  /** The bill since the last call. */
   take(): Bill {
     this.readCursors()
     const { bill } = this
