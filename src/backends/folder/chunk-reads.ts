@@ -8,10 +8,12 @@ import type { Objects } from '../../objects/objects.ts'
 import { readParts } from '../../objects/parts.ts'
 import { DamagedData } from '../sqlite/checksum.ts'
 import type { FarBlock, Span } from '../sqlite/chunks.ts'
+import { blocksIn, partsOf } from '../sqlite/far.ts'
 import { type ChunkSpans, chunkSpans, type PagePlan } from '../sqlite/read.ts'
 import { fixedWeight } from '../stretches.ts'
 import { type Unpacked, unpackChunks } from './chunk-answer.ts'
-import { blocksIn, covering, joinNear, partsOf, touching } from './far-block.ts'
+import { covering, joinNear, touching } from './far-block.ts'
+import { objectKey } from './fold-chain.ts'
 import type { Head } from './head.ts'
 import type { FolderIndex } from './index-calls.ts'
 import type { LastDraws } from './last-draws.ts'
@@ -131,7 +133,7 @@ async function readFar(
   blocks: readonly FarBlock[],
 ): Promise<Block[]> {
   if (blocks.length === 0) return []
-  const wanted = partsOf(head.id, blocks)
+  const wanted = partsOf(blocks, (object) => objectKey(head.id, object))
   const read = await readParts(objects, wanted)
   if (read.states.some((state) => state === 'missing' || state === 'short')) {
     // Objects go before the rows that name them.

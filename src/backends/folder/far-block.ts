@@ -1,29 +1,7 @@
-/** Blocks that lie in objects: cut to what a page needs. */
+/** Blocks that lie in objects, known from an earlier page: cut to what the next one needs. */
 import type { Block, Bytes } from '../../core/draws/segment.ts'
 import { BLOCK_BYTES, SUM_BYTES } from '../../objects/checksum.ts'
-import type { Part, PartsRead } from '../../objects/parts.ts'
-import { DamagedData } from '../sqlite/checksum.ts'
 import type { FarBlock, Span } from '../sqlite/chunks.ts'
-import { objectKey } from './fold-chain.ts'
-
-/** The parts of objects that blocks of a chain lie in. */
-export function partsOf(chainId: number, blocks: readonly FarBlock[]): Part[] {
-  return blocks.map(({ object, at, length, sums }) => ({ key: objectKey(chainId, object), at, length, sums }))
-}
-
-/** The blocks whose parts were read. @throws DamagedData */
-export function blocksIn(far: readonly FarBlock[], parts: readonly Part[], { memory, states }: PartsRead): Block[] {
-  let end = 0
-  return far.map(({ start, count, skip, take }, i) => {
-    const { key, at, length } = parts[i] ?? { key: '', at: 0, length: 0 }
-    const state = states[i] ?? 'missing'
-    if (state === 'missing') throw new DamagedData(`the object ${key}, which is missing,`)
-    if (state !== 'intact') throw new DamagedData(`the object ${key} between bytes ${at} and ${at + length}`)
-    const begin = end + skip
-    end += length
-    return { start, count, data: memory.subarray(begin, begin + take) }
-  })
-}
 
 /** The blocks that `touching` gives, where they hold all that is asked for. */
 export function covering(blocks: readonly FarBlock[], span: Span): FarBlock[] | undefined {

@@ -14,14 +14,14 @@ import { numberIn, type Program, type SqlDriver, textIn } from '../../sql/progra
 import { chainAsFound, chainOfId, chainsWithIds, findChain, isChainIntact, requireRun } from '../sqlite/chain.ts'
 import { chainSum, withId } from '../sqlite/checksum.ts'
 import type { Collect, FarBlock } from '../sqlite/chunks.ts'
+import { blocksIn, partsOf } from '../sqlite/far.ts'
 import { chunkReads } from '../sqlite/read.ts'
 import { findRun, hideNext, hideRun, touchRun } from '../sqlite/runs.ts'
 import { SqliteStore } from '../sqlite/sqlite-store.ts'
 import { purgeStage } from '../sqlite/staging.ts'
 import { Alone } from './alone.ts'
 import { type Placed, packChunks } from './chunk-answer.ts'
-import { blocksIn, partsOf } from './far-block.ts'
-import { type ChainFold, foldChain } from './fold-chain.ts'
+import { type ChainFold, foldChain, objectKey } from './fold-chain.ts'
 import type {
   Appended,
   ChainGrowth,
@@ -140,7 +140,7 @@ export class SqlIndex implements FolderIndex {
     const small = far.filter(({ block }) => block.length <= NEAR_BYTES)
     if (small.length === 0) return []
     const blocks = small.map(({ block }) => block)
-    const parts = partsOf(id, blocks)
+    const parts = partsOf(blocks, (object) => objectKey(id, object))
     const read = await readParts(this.objects, parts)
     if (read.states.includes('missing')) await this.driver.run(() => chainOfId(id))
     const found = blocksIn(blocks, parts, read)

@@ -31,18 +31,24 @@ export interface Appended {
   readonly added: number
 }
 
-/** Appends a batch. */
-export function* appendBatch(
-  runId: number,
-  number: number,
-  schema: Schema,
-  decode: () => Batch,
-  now: number,
-): Program<Appended> {
+/** A batch on its way to a chain. */
+export interface Append {
+  readonly runId: number
+  readonly number: number
+  readonly schema: Schema
+  readonly decode: () => Batch
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Iterations before this one that it repeats were compared with what is stored, which never changes. */
+  readonly compared: number
+}
+
+/** Appends a batch. @throws FarDraws where iterations that it repeats must be compared, and lie in objects */
+export function* appendBatch({ runId, number, schema, decode, now, compared }: Append): Program<Appended> {
   const chain = yield* requireChain(runId, number)
   const batch = decode()
   const { from, to, hasNew } = overlapOf(batch, chain.length)
-  if (from < to) yield* requireEqual(chain, schema, batch, to)
+  if (from < to && to > compared) yield* requireEqual(chain, schema, batch, to)
   if (!hasNew) return { length: chain.length, added: 0 }
   const end = batch.start + batch.count
   const { statements, scratch } = yield* placeBlocks(chain, schema, newBlocks(schema, batch, chain.length), end, now)

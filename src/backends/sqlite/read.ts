@@ -9,7 +9,8 @@ import { bytesIn, numberIn, type Program, type Row, StaleRead } from '../../sql/
 import { answeredWeight, countOf, fixedWeight, nextCursor, stretchesOf, wantedAt } from '../stretches.ts'
 import { type ChainRow, tailRowsOf } from './chain.ts'
 import { DamagedData, isTailIntact } from './checksum.ts'
-import { CHUNK_BYTES, type ChunkRead, chunksOf, type Span, varyingChunksOf } from './chunks.ts'
+import { CHUNK_BYTES, type ChunkRead, chunksOf, type FarBlock, type Span, varyingChunksOf } from './chunks.ts'
+import { FarDraws } from './far.ts'
 import { offsetsIn, segmentAt } from './tail.ts'
 
 /** Weight that one page of an answer aims at, in bytes. */
@@ -52,11 +53,36 @@ export interface ChunkSpans {
   readonly most: number
 }
 
-/** One page of an answer; see `Store.read`. */
+/** What a transaction knows of a page: some of its draws may lie in objects, which are read behind it. */
+export interface FoundPage {
+  readonly plan: PagePlan
+  /** Blocks by place: the position of their column among those of the plan. */
+  readonly near: readonly Block[][]
+  readonly far: readonly { readonly place: number; readonly block: FarBlock }[]
+}
+
+/** One page of an answer, where all of it lies in rows; see `Store.read`. @throws FarDraws */
 export function* readPage(chain: ChainRow, schema: Schema, question: Question, cursor: ReadCursor): Program<ReadPage> {
+  const found = yield* findPage(chain, schema, question, cursor)
+  if (found.far.length > 0) throw new FarDraws()
+  return pageOf(found.plan, found.near)
+}
+
+/** One page as far as rows tell. */
+export function* findPage(chain: ChainRow, schema: Schema, question: Question, cursor: ReadCursor): Program<FoundPage> {
   const plan = planPage(chain, schema, question, cursor)
-  if (plan.columns.length === 0) return { stretches: [] }
-  return pageOf(plan, yield* blocksOf(chain, schema, plan))
+  if (plan.columns.length === 0) return { plan, near: [], far: [] }
+  return { plan, ...(yield* blocksOf(chain, schema, plan)) }
+}
+
+/** The page behind a transaction: with those of its blocks that lie in objects, in the order in which they were found. */
+export function pageWith({ plan, near, far }: FoundPage, read: readonly Block[]): ReadPage {
+  for (const [i, { place }] of far.entries()) {
+    const block = read[i]
+    if (block !== undefined) near[place]?.push(block)
+  }
+  for (const blocks of near) blocks.sort((a, b) => a.start - b.start)
+  return pageOf(plan, near)
 }
 
 /** The page of a plan from the blocks of its columns, which rise. */
@@ -134,14 +160,13 @@ function isSparse({ spec, slice }: Wanted): boolean {
   return slice.count > 1 && fixedWeight(spec) * distance(slice) >= CHUNK_BYTES
 }
 
-/** The blocks of each plan's column, rising. */
-function* blocksOf(chain: ChainRow, schema: Schema, plan: PagePlan): Program<Block[][]> {
+/** The blocks of each plan's column: those in rows rising. */
+function* blocksOf(chain: ChainRow, schema: Schema, plan: PagePlan): Program<Omit<FoundPage, 'plan'>> {
   const found: Block[][] = plan.columns.map(() => [])
+  const placed: { place: number; block: FarBlock }[] = []
   const specs = plan.columns.map(({ wanted }) => wanted.spec)
   const near = (place: number, block: Block) => void found[place]?.push(block)
-  const far = () => {
-    throw new Error('a chunk of this chain lies in an object, and no objects are at hand')
-  }
+  const far = (place: number, block: FarBlock) => void placed.push({ place, block })
   const chunks = chunkReads(chain.id, chunkSpans(plan, chain.folded), specs)
   const tail = tailRange(plan, chain.folded)
   const reads = chunks.map(({ statement }) => statement)
@@ -150,7 +175,7 @@ function* blocksOf(chain: ChainRow, schema: Schema, plan: PagePlan): Program<Blo
   for (const [i, { blocks }] of chunks.entries()) blocks(rows[i] ?? [], { near, far })
   if (tail !== undefined) addTail(rows[chunks.length] ?? [], schema.columns.length, specs, near)
   for (const blocks of found) blocks.sort((a, b) => a.start - b.start)
-  return found
+  return { near: found, far: placed }
 }
 
 /** Chunks that a page needs; `folded` iterations lie in chunks. */

@@ -1,6 +1,7 @@
 /** A Store on any SQLite: the programs of this folder behind the interface, for one tenant. */
 
 import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
+import { overlapOf } from '../../core/draws/append-rule.ts'
 import type { Schema } from '../../core/draws/columns.ts'
 import { McbError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
@@ -22,13 +23,15 @@ import type {
   Usage,
 } from '../../core/store.ts'
 import { turn } from '../../core/turn.ts'
-import { prepareBatch } from '../../core/wire/read-batch.ts'
+import { type Batch, prepareBatch } from '../../core/wire/read-batch.ts'
 import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { SqlDriver } from '../../sql/program.ts'
+import { repeatedIn, requireSamePage } from '../repeated.ts'
 import { aboutOf, changeAbout, changeDiagnostics } from './about.ts'
 import { appendBatch } from './append.ts'
 import { findChain, requireChain, requireRun } from './chain.ts'
-import { readPage } from './read.ts'
+import { FarDraws, type ReadFar } from './far.ts'
+import { findPage, pageWith } from './read.ts'
 import {
   createChain,
   findRun,
@@ -57,6 +60,8 @@ const KNOWN_BYTES = 32 * 1024 * 1024
 export interface SqliteStoreOptions {
   readonly newRegistration?: (rid: string) => string
   readonly observer?: StoreObserver | undefined
+  /** Absent where all draws lie in rows. */
+  readonly readFar?: ReadFar
 }
 
 export class SqliteStore implements Store {
@@ -67,13 +72,14 @@ export class SqliteStore implements Store {
   private readonly limits: Limits
   private readonly newRegistration: (rid: string) => string
   private readonly observer: StoreObserver | undefined
+  private readonly readFar: ReadFar
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ weight }) => weight)
 
   constructor(
     driver: SqlDriver,
     tenant: string,
     limits: Limits,
-    { newRegistration = () => crypto.randomUUID(), observer }: SqliteStoreOptions = {},
+    { newRegistration = () => crypto.randomUUID(), observer, readFar = noFar }: SqliteStoreOptions = {},
   ) {
     this.writersElsewhere = driver.isShared
     this.driver = driver
@@ -81,6 +87,7 @@ export class SqliteStore implements Store {
     this.limits = limits
     this.newRegistration = newRegistration
     this.observer = observer
+    this.readFar = readFar
     this.objects = new SqlStaging(driver, tenant)
   }
 
@@ -140,22 +147,49 @@ export class SqliteStore implements Store {
   }
 
   async append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
-    const { id, schema } = this.known.get(registration) ?? (await this.run(registration))
+    const { id: runId, schema } = this.known.get(registration) ?? (await this.run(registration))
     const decode = await prepareBatch(body, schema, this.limits)
     const bytes = body.length
-    const program = () => appendBatch(id, chain, schema, decode, Date.now())
-    const { length, added } = await this.driver.run(program, bytes)
-    if (added > 0) this.observer?.appended(added, bytes)
-    return length
+    for (let compared = 0; ; ) {
+      const program = () => appendBatch({ runId, number: chain, schema, decode, now: Date.now(), compared })
+      try {
+        const { length, added } = await this.driver.run(program, bytes)
+        if (added > 0) this.observer?.appended(added, bytes)
+        return length
+      } catch (error) {
+        if (!(error instanceof FarDraws)) throw error
+        compared = await this.compare(registration, chain, schema, decode())
+      }
+    }
   }
 
   async read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {
     const { id, schema } = await this.run(registration)
-    return this.driver.run(function* () {
+    const { state, found, page } = await this.driver.run(function* () {
       const row = yield* requireChain(id, chain)
       const state = cursor?.moment ?? { chain, length: row.length, updatedAt: row.updatedAt }
-      return { state, page: yield* readPage(row, schema, question, cursor ?? { moment: state, position: 0, done: 0 }) }
+      const found = yield* findPage(row, schema, question, cursor ?? { moment: state, position: 0, done: 0 })
+      // Inside, so that a read of two moments is made again.
+      return { state, found, page: found.far.length === 0 ? pageWith(found, []) : undefined }
     })
+    if (page !== undefined) return { state, page }
+    const blocks = found.far.map(({ block }) => block)
+    return { state, page: pageWith(found, await this.readFar(registration, blocks)) }
+  }
+
+  /** Compares the iterations that a batch repeats with those that are stored; resolves to their end. */
+  private async compare(registration: string, chain: number, schema: Schema, batch: Batch): Promise<number> {
+    const state = await this.chain(registration, chain)
+    if (state === undefined) throw new McbError('chain_not_found', `the run has no chain ${chain}`)
+    const { to } = overlapOf(batch, state.length)
+    const question = repeatedIn(schema, batch, to)
+    let cursor: ReadCursor | undefined = { moment: state, position: 0, done: 0 }
+    while (cursor !== undefined) {
+      const { page }: Read = await this.read(registration, chain, question, cursor)
+      requireSamePage(schema, batch, page, cursor)
+      cursor = page.next
+    }
+    return to
   }
 
   usage(): Promise<Usage> {
@@ -205,6 +239,10 @@ export class SqliteStore implements Store {
     this.known.set(registration, run)
     return run
   }
+}
+
+function noFar(): never {
+  throw new FarDraws()
 }
 
 async function purge(driver: SqlDriver, runId: number): Promise<void> {

@@ -1,9 +1,11 @@
 /** Places that are known from one question to the index, cut for another one: the same bytes as if the index had been asked. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { blocksIn, covering, joinNear, partsOf, touching } from '../../../src/backends/folder/far-block.ts'
+import { covering, joinNear, touching } from '../../../src/backends/folder/far-block.ts'
+import { objectKey } from '../../../src/backends/folder/fold-chain.ts'
 import { DamagedData } from '../../../src/backends/sqlite/checksum.ts'
 import { chunksOf, type FarBlock, type Span } from '../../../src/backends/sqlite/chunks.ts'
+import { blocksIn, partsOf } from '../../../src/backends/sqlite/far.ts'
 import type { ColumnSpec } from '../../../src/core/draws/columns.ts'
 import type { Block, Bytes } from '../../../src/core/draws/segment.ts'
 import { BLOCK_BYTES, sumsOf } from '../../../src/objects/checksum.ts'
@@ -143,7 +145,7 @@ class ObjectsInSteps implements Objects {
 }
 
 async function read(objects: Objects, far: readonly FarBlock[]): Promise<Block[]> {
-  const parts = partsOf(1, far)
+  const parts = partsOf(far, (object) => objectKey(1, object))
   return blocksIn(far, parts, await readParts(objects, parts))
 }
 
