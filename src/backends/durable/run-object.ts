@@ -14,6 +14,7 @@ import { type LimitVariables, limitsOf } from '../../core/limit-settings.ts'
 import { describeError } from '../../core/log-text.ts'
 import type { AboutChange, Question, ReadCursor, Registration } from '../../core/store.ts'
 import type { Circumstances } from '../../core/summary/examination.ts'
+import type { Objects } from '../../objects/objects.ts'
 import { D1Driver } from '../../sql/d1.ts'
 import { newestUnknown } from '../../sql/migrated.ts'
 import { DurableDriver } from '../../sql/object.ts'
@@ -24,6 +25,7 @@ import { indexRuns, purgeHidden, SqliteStore } from '../sqlite/sqlite-store.ts'
 import { hiddenStages } from '../sqlite/staging.ts'
 import { Alarm } from './alarm.ts'
 import { Announcer } from './announcer.ts'
+import { readFarFrom } from './bucket-draws.ts'
 import { type Catalogue, SqlCatalogue } from './catalogue.ts'
 import { journal, migrations } from './generated/migrations.ts'
 import { ObjectDiagnostics, type SentQuestion } from './object-diagnostics.ts'
@@ -51,6 +53,8 @@ const UNKNOWN_MS = 10 * 60_000
 export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunStub, 'fetch'> {
   /** The list in which this run is announced. */
   catalogue: Catalogue
+  /** Where folded draws go; undefined where no bucket is bound. */
+  bucket: Objects | undefined
   private readonly driver: DurableDriver
   private readonly clock: Alarm
   private readonly announcer: Announcer
@@ -226,7 +230,8 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   private store(tenant: string): SqliteStore {
     let store = this.stores.get(tenant)
     if (store === undefined) {
-      store = new SqliteStore(this.driver, tenant, limitsOf(this.env), { newRegistration })
+      const readFar = readFarFrom(() => this.bucket, this.driver, tenant)
+      store = new SqliteStore(this.driver, tenant, limitsOf(this.env), { newRegistration, readFar })
       this.stores.set(tenant, store)
     }
     return store
