@@ -20,8 +20,18 @@ const UNIT = [
 /** Tests that take long and are about little have names that end in `.slow.test.ts`: scripts/test.mjs leaves them out. */
 const LEFT_OUT = process.env.MCB_TEST_SLOW === 'no' ? ['**/*.slow.test.ts'] : []
 
+/** Tests of the Worker with a bucket for the draws. */
+const WITH_BUCKET = ['test/workers/r2/**/*.test.ts']
+
 /** One engine for all files of both projects, each of which has a database of its own. */
 const CLICKHOUSE = { globalSetup: ['./test/clickhouse/engine.ts'], testTimeout: 300_000, ...PATIENCE }
+
+/** Bindings of the worker under test beyond those of wrangler.toml. */
+const BINDINGS = { MCB_AUTH: 'open', MCB_HOSTS: 'worker.test' }
+
+/** A project on workerd. */
+const onWorkerd = (miniflare: Readonly<Record<string, unknown>>) =>
+  cloudflareTest({ wrangler: { configPath: './wrangler.toml' }, miniflare })
 
 export default defineConfig(async () => ({
   test: {
@@ -65,24 +75,13 @@ export default defineConfig(async () => ({
       },
       {
         extends: true as const,
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: './wrangler.toml' },
-            miniflare: {
-              bindings: {
-                MIGRATIONS: await readD1Migrations('./migrations'),
-                MCB_AUTH: 'open',
-                MCB_HOSTS: 'worker.test',
-              },
-            },
-          }),
-        ],
+        plugins: [onWorkerd({ bindings: { ...BINDINGS, MIGRATIONS: await readD1Migrations('./migrations') } })],
         test: {
           name: 'workers',
           // workerd reads no files: what tests need of them is handed over.
           provide: { reference: JSON.stringify(referenceDraws() ?? null) },
           include: ['test/workers/**/*.test.ts'],
-          exclude: LEFT_OUT,
+          exclude: [...WITH_BUCKET, ...LEFT_OUT],
           globalSetup: ['./test/support/built-page.ts'],
           setupFiles: ['./test/workers/setup.ts'],
           testTimeout: 180_000,
@@ -91,7 +90,25 @@ export default defineConfig(async () => ({
       },
       {
         extends: true as const,
-        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        plugins: [
+          onWorkerd({
+            // An object that may have little is soon full, and moves what it has while a test runs.
+            bindings: { ...BINDINGS, MIGRATIONS: await readD1Migrations('./migrations'), MCB_OBJECT_MIB: '4' },
+            r2Buckets: ['DRAWS'],
+          }),
+        ],
+        test: {
+          name: 'workers-r2',
+          include: WITH_BUCKET,
+          exclude: LEFT_OUT,
+          setupFiles: ['./test/workers/setup.ts'],
+          testTimeout: 180_000,
+          ...PATIENCE,
+        },
+      },
+      {
+        extends: true as const,
+        plugins: [onWorkerd({})],
         test: { name: 'workers-clickhouse', include: ['test/clickhouse/workers/*.test.ts'], ...CLICKHOUSE },
       },
     ],

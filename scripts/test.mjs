@@ -77,7 +77,7 @@ function vitest(name, slow, ...options) {
 }
 
 const projects = (...names) => names.flatMap((name) => ['--project', name])
-const ON_NODE_AND_WORKERD = projects('unit', 'node', 'workers')
+const ON_NODE_AND_WORKERD = projects('unit', 'node', 'workers', 'workers-r2')
 
 /**
  * Every step and the commands that it belongs to, in the order in which they run; `test:all` runs what `npm test` runs,

@@ -3,6 +3,7 @@ declare module 'cloudflare:workers' {
   export const env: import('../../src/worker/handler.ts').Env & {
     readonly RUNS: import('../../src/backends/durable/protocol.ts').RunNamespace &
       import('@cloudflare/workers-types').DurableObjectNamespace
+    readonly DRAWS: import('@cloudflare/workers-types').R2Bucket
     readonly MIGRATIONS: readonly { readonly name: string; readonly queries: readonly string[] }[]
   }
   /** The worker of wrangler.toml, as requests from outside reach it. */

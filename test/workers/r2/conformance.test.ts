@@ -1,0 +1,30 @@
+/** The conformance suite on run objects that may have little, and move their draws to a bucket. */
+import { env } from 'cloudflare:workers'
+import { SqlCatalogue } from '../../../src/backends/durable/catalogue.ts'
+import { DurableStore } from '../../../src/backends/durable/durable-store.ts'
+import { StoreBackend } from '../../../src/runs/backend.ts'
+import { D1Driver } from '../../../src/sql/d1.ts'
+import { conformance } from '../../conformance/index.ts'
+import { countRows } from '../local.ts'
+import { countObjectRows, quiet } from '../objects.ts'
+
+/** With caches of its own, as another isolate has them. */
+const open = () => new StoreBackend(new DurableStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
+
+conformance({
+  name: 'run objects with a bucket',
+  keepsDraws: true,
+  scale: 0.2,
+  open: async () => ({
+    backend: open(),
+    other: open(),
+    countRows: async () => (await countRows()) + (await countObjectRows()) + (await countKeys()),
+    close: quiet,
+  }),
+})
+
+/** Objects of the bucket. */
+async function countKeys(): Promise<number> {
+  const { objects } = await env.DRAWS.list()
+  return objects.length
+}
