@@ -13,9 +13,10 @@ import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const HELP = `usage: node bench/workerd/server.ts [--storage objects|d1] [--entry FILE] [--port N] --data FOLDER
+const HELP = `usage: node bench/workerd/server.ts [--storage objects|bucket|d1] [--var NAME=VALUE]… [--entry FILE] [--port N] --data FOLDER
 
-  --storage  run objects, or D1 alone                        [objects]
+  --storage  run objects, these with a bucket, or D1 alone   [objects]
+  --var      a variable of the worker, as in wrangler.toml
   --entry    the worker                                      [bench/workerd/entry.ts: with the routes to compare with]
   --data     folder of its storage; what is there is kept
 
@@ -89,17 +90,37 @@ function childPid(): number | undefined {
   }
 }
 
+/** Bindings of each storage beside D1. */
+const RUNS = { durableObjects: { RUNS: { className: 'RunObject', useSQLite: true } } }
+const STORAGES: ReadonlyMap<string, object> = new Map<string, object>([
+  ['objects', RUNS],
+  ['bucket', { ...RUNS, r2Buckets: { DRAWS: 'draws' } }],
+  ['d1', {}],
+])
+
+/** Variables that were given as `NAME=VALUE`. */
+function variablesIn(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const [name = '', ...value] = text.split('=')
+      return [name, value.join('=')]
+    }),
+  )
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       data: { type: 'string' },
       storage: { type: 'string', default: 'objects' },
+      var: { type: 'string', multiple: true, default: [] },
       entry: { type: 'string', default: fileURLToPath(new URL('entry.ts', import.meta.url)) },
       port: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   })
-  if (values.help || values.data === undefined || !['objects', 'd1'].includes(values.storage)) {
+  const storage = STORAGES.get(values.storage)
+  if (values.help || values.data === undefined || storage === undefined) {
     console.log(HELP)
     process.exitCode = values.help ? 0 : 1
     return
@@ -118,11 +139,9 @@ async function main(): Promise<void> {
           name: 'bench',
           modules: [{ type: 'ESModule', path: 'entry.js', contents: build(resolve(values.entry), folder) }],
           compatibilityDate: '2026-08-04',
-          bindings: { MCB_AUTH: 'open' },
+          bindings: { MCB_AUTH: 'open', ...variablesIn(values.var) },
           d1Databases: { DB: 'bench' },
-          ...(values.storage === 'objects' && {
-            durableObjects: { RUNS: { className: 'RunObject', useSQLite: true } },
-          }),
+          ...storage,
           unsafeDirectSockets: [{ host: '127.0.0.1', port }],
         },
       ],
