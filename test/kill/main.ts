@@ -15,7 +15,8 @@ const HELP = `usage: npm run kill-test -- [--target NAME] [--rounds N] [--second
 
 The draws are small in every third run, large in the next, and both in the one after it; beside them a run is written,
 deleted and begun again over and over. Without kills it is a test of many writers at once: --rounds 0 --runs 64 --seconds 180.
-Exits with 1 when an acknowledged draw is missing, doubled or not what was sent, or when the list of runs is wrong.`
+Exits with 1 when an acknowledged draw is missing, doubled or not what was sent, when the list of runs is wrong, or when
+the Worker keeps a row after everything was deleted.`
 
 const { values } = parseArgs({
   options: {

@@ -21,6 +21,11 @@ const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.met
 
 type Environment = Readonly<Record<string, string>>
 
+/** True where the data folder is workerd's own. */
+export function isOnWorkerd(name: TargetName): boolean {
+  return ON_WORKERD.has(name)
+}
+
 /** The start of a process that says where it is listening. */
 interface Launch {
   readonly args: readonly string[]
@@ -32,8 +37,11 @@ function nodeEntry(folder: string, port: number, storage: Environment = {}): Lau
   return { args: [path('src/node.ts')], env }
 }
 
-function worker(folder: string, port: number): Launch {
-  const options = ['--entry', path('src/worker.ts'), '--data', folder, '--port', String(port)]
+/** Options of workerd's server by the targets that it serves. */
+const ON_WORKERD = new Map<TargetName, readonly string[]>([['worker', []]])
+
+function worker(folder: string, port: number, how: readonly string[]): Launch {
+  const options = ['--entry', path('src/worker.ts'), '--data', folder, '--port', String(port), ...how]
   return { args: [path('bench/workerd/server.ts'), ...options], env: {} }
 }
 
@@ -61,7 +69,9 @@ export class Target {
     if (name === 'engine') return Target.startEngine(folder, port, url)
     const database = name === 'clickhouse' ? await openDatabase() : undefined
     const storage = database && clickHouse(database.options)
-    const target = new Target(url, name === 'worker' ? worker(folder, port) : nodeEntry(folder, port, storage))
+    const onWorkerd = ON_WORKERD.get(name)
+    const launch = onWorkerd === undefined ? nodeEntry(folder, port, storage) : worker(folder, port, onWorkerd)
+    const target = new Target(url, launch)
     if (database !== undefined) target.lasting.push(() => database.close())
     await target.orDispose(() => target.start())
     return target

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Deleter } from './deleter.ts'
-import { Target, type TargetName } from './target.ts'
+import { rowsLeft } from './remains.ts'
+import { isOnWorkerd, Target, type TargetName } from './target.ts'
 import { clientOf, listFaults, Writer } from './writer.ts'
 
 export interface TrialOptions {
@@ -34,6 +35,8 @@ const LIFE_MS = { least: 20, most: 1500 }
 const FIRST_DRAW_MS = 60_000
 /** Milliseconds that the list of runs may take to agree with the chains. */
 const LAG_MS = 15_000
+/** Milliseconds until an object of a deleted run has told the catalogue twice and is empty, and until it must be. */
+const EMPTY_MS = { soonest: 40_000, latest: 160_000 }
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
@@ -74,6 +77,7 @@ export async function trial({ target: name, rounds, seconds, runs, chains, say =
     const faults = await allFaults(target.url, writers, runs)
     const again = await deleter.fault()
     if (again !== undefined) faults.push(again)
+    if (isOnWorkerd(name)) faults.push(...(await remainsFaults(target, folder)))
     if (unwritten > 0) faults.push(`${unwritten} chains had no draw ${FIRST_DRAW_MS / 1000} s after the last kill`)
     const result: TrialResult = { kills: rounds, draws: sum(), deletions: deleter.deletions, writtenByRound, faults }
     return result
@@ -98,4 +102,28 @@ async function allFaults(url: string, writers: readonly Writer[], runs: number):
   await clientOf(url).deleteRun('kill-0')
   if ((await clientOf(url).getRun('kill-0')) !== undefined) faults.push('a deleted run is still there')
   return [...faults, ...listed]
+}
+
+/** Deletes all runs, and looks at the server's disk afterwards. */
+async function remainsFaults(target: Target, folder: string): Promise<string[]> {
+  await deleteAll(target.url)
+  let left = new Map<string, number>()
+  for (const end = Date.now() + EMPTY_MS.latest; ; ) {
+    await pause(EMPTY_MS.soonest)
+    await target.kill()
+    left = rowsLeft(folder)
+    if (left.size === 0 || Date.now() > end) break
+    await target.start()
+  }
+  return [...left].map(([where, rows]) => `${rows} rows are left in ${where}`)
+}
+
+/** Deletes what is listed; what is still listed after a while has rows, which are found. */
+async function deleteAll(url: string): Promise<void> {
+  const client = clientOf(url)
+  for (const end = Date.now() + LAG_MS; Date.now() < end; await pause(500)) {
+    const { runs } = await client.listRuns({ limit: 1000, archived: 'any' })
+    if (runs.length === 0) return
+    for (const { rid } of runs) await client.deleteRun(rid)
+  }
 }
