@@ -11,29 +11,56 @@ export const readWorkersBody: ReadBody = async (c, wish) => {
   const { raw } = c.req
   if (raw.body === null) return new Uint8Array()
   const announced = Number(c.req.header('Content-Length') ?? Number.POSITIVE_INFINITY)
+  const reads = announced > SMALL_BYTES ? new Reads(raw.body) : undefined
   try {
-    if (announced > SMALL_BYTES) return await gather(raw.body, announced, wish)
+    if (reads !== undefined) return await gather(reads, announced, wish)
     wish.hold.take(announced)
     return new Uint8Array(await within(wish.stallMs, raw.arrayBuffer()))
   } catch (error) {
     if (error instanceof McbError) throw error
     throw new McbError('invalid_protobuf', 'the body ended before it was complete', {}, { cause: error })
+  } finally {
+    if (reads !== undefined) leaving.set(raw, reads.leave())
+  }
+}
+
+/** Bodies that are read no further, and when others may read on: workerd releases no reader while one of its reads is under way. */
+const leaving = new WeakMap<Request, Promise<void>>()
+
+/** The reads of a body, one after the other. */
+class Reads {
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>
+  private last: Promise<unknown> | undefined
+
+  constructor(body: ReadableStream<Uint8Array>) {
+    this.reader = body.getReader()
+  }
+
+  next() {
+    const read = this.reader.read()
+    this.last = read
+    return read
+  }
+
+  /** Resolves when the body is free again. */
+  async leave(): Promise<void> {
+    await this.last?.catch(() => undefined)
+    this.reader.releaseLock()
   }
 }
 
 async function gather(
-  body: ReadableStream<Uint8Array>,
+  reads: Reads,
   announced: number,
   { limit, hold, stallMs }: BodyWish,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const collector = new Collector(Number.isFinite(announced) ? announced : 0, limit, hold)
-  const reader = body.getReader()
   const cut = Promise.withResolvers<never>()
   hold.onCut = cut.reject
   cut.promise.catch(() => undefined)
   try {
     for (;;) {
-      const { done, value } = await within(stallMs, Promise.race([reader.read(), cut.promise]))
+      const { done, value } = await within(stallMs, Promise.race([reads.next(), cut.promise]))
       if (done) return collector.finish()
       collector.add(value)
     }
@@ -42,7 +69,6 @@ async function gather(
     throw error
   } finally {
     hold.onCut = undefined
-    reader.releaseLock()
   }
 }
 
@@ -66,11 +92,14 @@ const DRAIN_PAUSE_MS = 2000
  * Reads what an answer left of a request's body: many clients look for an answer only when they have sent everything, and
  * workerd resets the connection of one that is still sending.
  */
-export async function drain({ body, headers }: Request): Promise<void> {
-  if (body === null || body.locked || Number(headers.get('Content-Length') ?? 0) > DRAIN_BYTES) return
-  const reader = body.getReader()
+export async function drain(request: Request): Promise<void> {
+  const { body, headers } = request
+  if (body === null || Number(headers.get('Content-Length') ?? 0) > DRAIN_BYTES) return
   const until = Date.now() + DRAIN_MS
   try {
+    await within(DRAIN_PAUSE_MS, leaving.get(request) ?? Promise.resolve())
+    if (body.locked) return
+    const reader = body.getReader()
     for (let left = DRAIN_BYTES; left > 0 && Date.now() < until; ) {
       const { done, value } = await within(DRAIN_PAUSE_MS, reader.read())
       if (done) return

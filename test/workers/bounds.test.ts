@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterAll, expect, test } from 'vitest'
 import { createWorker, type Env } from '../../src/worker/handler.ts'
 import { DRAWS, drawBatch, expectProblem, iterations, jsonOf, META, PROTOBUF, runMeta } from '../http/api.ts'
+import { received, steps } from './network.ts'
 import { quiet } from './objects.ts'
 
 afterAll(quiet)
@@ -43,19 +44,7 @@ function pieces(...first: readonly Uint8Array[]) {
       }
     },
   })
-  return { body, end: rest.resolve }
-}
-
-/** A body whose pieces are sent one by one; each is taken when `send` resolves. */
-function steps() {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
-  const writer = writable.getWriter()
-  const ignore = () => undefined
-  return {
-    body: readable,
-    send: (piece: Uint8Array) => writer.write(piece).catch(ignore),
-    end: () => writer.close().catch(ignore),
-  }
+  return { body: received(body), end: rest.resolve }
 }
 
 async function zipped(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

@@ -5,6 +5,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { NdArray } from '../../src/core/draws/ndarray.ts'
 import { createWorker, type Env } from '../../src/worker/handler.ts'
 import { d1Only, fetchD1Worker, openBackend } from './local.ts'
+import { received } from './network.ts'
 
 const PROTOBUF = { 'Content-Type': 'application/x-protobuf' }
 const MIB = 1024 * 1024
@@ -134,7 +135,7 @@ describe('bodies', () => {
         }
       },
     })
-    return { body, taken: () => taken }
+    return { body: received(body), taken: () => taken }
   }
 
   const post = (
@@ -174,7 +175,7 @@ describe('bodies', () => {
         else controller.error(new Error('the client is gone'))
       },
     })
-    const answer = await isolate({})(...post(DRAWS, body))
+    const answer = await isolate({})(...post(DRAWS, received(body)))
     expect(await answer.json()).toMatchObject({ status: 400, code: 'invalid_protobuf' })
     expect(await (await call('/v1/runs/http/chains/0')).json()).toMatchObject({ length })
   })
