@@ -16,7 +16,19 @@ export interface StoredObject {
   readonly size: number
 }
 
+/** How parts of objects are read where each request is dear. */
+export interface Together {
+  /** Bytes between two parts of an object up to which they are read in one. */
+  readonly gap: number
+  /** Bytes that are read in one at most, where they are more than one part. */
+  readonly most: number
+  /** Requests at a time. */
+  readonly atOnce: number
+}
+
 export interface Objects {
+  /** Absent where a request costs next to nothing. */
+  readonly together?: Together
   /**
    * Puts pieces, one after the other, into an object from byte `at` on, and resolves when they are durable. `at` is the end
    * of what the index names in it: bytes behind that are of puts which were cut off.
@@ -31,6 +43,6 @@ export interface Objects {
   get(key: string, at: number, into: Bytes, came?: Came): Promise<number | undefined>
   /** Deletes objects; those that are missing are no error. */
   delete(keys: readonly string[]): Promise<void>
-  /** All objects, in no order. */
-  list(): AsyncIterable<StoredObject>
+  /** All objects whose keys begin so, in no order. */
+  list(prefix?: string): AsyncIterable<StoredObject>
 }

@@ -1,6 +1,6 @@
 /** Parts of objects that are read together into memory of one piece, and verified as they come. */
 import { BLOCK_BYTES, firstDamaged } from './checksum.ts'
-import type { Bytes, Objects } from './objects.ts'
+import type { Bytes, Objects, Together } from './objects.ts'
 import { unwritten } from './warm.ts'
 
 export interface Part {
@@ -19,27 +19,84 @@ export interface PartsRead {
   readonly states: readonly PartState[]
 }
 
+/** A part, and the memory that its bytes come to. */
+interface Wanted {
+  readonly part: Part
+  readonly bytes: Bytes
+  state: PartState
+}
+
 /** @throws McbError `storage_unavailable` */
 export async function readParts(objects: Objects, parts: readonly Part[]): Promise<PartsRead> {
   const memory = unwritten(parts.reduce((n, { length }) => n + length, 0))
   let end = 0
-  // All at once: the disk takes several requests at a time.
-  const states = await Promise.all(
-    parts.map((part) => {
-      const bytes = memory.subarray(end, end + part.length)
-      end += part.length
-      return fill(objects, part, bytes)
-    }),
-  )
-  return { memory, states }
+  const wanted = parts.map((part): Wanted => {
+    const bytes = memory.subarray(end, end + part.length)
+    end += part.length
+    return { part, bytes, state: 'missing' }
+  })
+  const { together } = objects
+  // All at once: a disk takes several requests at a time.
+  if (together === undefined) await Promise.all(wanted.map((one) => fill(objects, one)))
+  else await abreast(joined(wanted, together), together.atOnce, (some) => fillTogether(objects, some))
+  return { memory, states: wanted.map(({ state }) => state) }
 }
 
-async function fill(objects: Objects, { key, at, sums }: Part, bytes: Bytes): Promise<PartState> {
-  const verification = new Verification(sums)
-  const got = await objects.get(key, at, bytes, (some) => verification.came(some))
-  if (got === undefined) return 'missing'
-  if (got < bytes.length) return 'short'
-  return verification.isIntact(bytes) ? 'intact' : 'damaged'
+async function fill(objects: Objects, wanted: Wanted): Promise<void> {
+  const { part, bytes } = wanted
+  const verification = new Verification(part.sums)
+  const got = await objects.get(part.key, part.at, bytes, (some) => verification.came(some))
+  if (got === undefined) wanted.state = 'missing'
+  else if (got < bytes.length) wanted.state = 'short'
+  else wanted.state = verification.isIntact(bytes) ? 'intact' : 'damaged'
+}
+
+/** Parts that are read in one: they are of one object, and lie close together in it, by their place. */
+function joined(wanted: readonly Wanted[], { gap, most }: Together): Wanted[][] {
+  const groups: Wanted[][] = []
+  for (const ofKey of Map.groupBy(wanted, ({ part }) => part.key).values()) {
+    let begin = 0
+    let end = Number.NEGATIVE_INFINITY
+    for (const one of ofKey.sort((a, b) => a.part.at - b.part.at)) {
+      const { at, length } = one.part
+      const fits = at - end <= gap && Math.max(end, at + length) - begin <= most
+      if (fits) groups.at(-1)?.push(one)
+      else {
+        groups.push([one])
+        begin = at
+      }
+      end = fits ? Math.max(end, at + length) : at + length
+    }
+  }
+  return groups
+}
+
+async function fillTogether(objects: Objects, group: readonly Wanted[]): Promise<void> {
+  const [first] = group
+  if (first === undefined) return
+  if (group.length === 1) return fill(objects, first)
+  const begin = first.part.at
+  const size = Math.max(...group.map(({ part }) => part.at + part.length)) - begin
+  const bytes = unwritten(size)
+  const got = await objects.get(first.part.key, begin, bytes)
+  for (const one of group) {
+    const at = one.part.at - begin
+    if (got === undefined) one.state = 'missing'
+    else if (got < at + one.part.length) one.state = 'short'
+    else {
+      one.bytes.set(bytes.subarray(at, at + one.part.length))
+      one.state = new Verification(one.part.sums).isIntact(one.bytes) ? 'intact' : 'damaged'
+    }
+  }
+}
+
+/** Does work for each of some, `most` at a time. */
+async function abreast<T>(all: readonly T[], most: number, work: (one: T) => Promise<void>): Promise<void> {
+  const left = all.values()
+  const lane = async () => {
+    for (const one of left) await work(one)
+  }
+  await Promise.all(Array.from({ length: Math.min(most, all.length) }, lane))
 }
 
 /** Verifies bytes as they come: while they are in the processor's cache it costs half as much. */
