@@ -102,11 +102,11 @@ export class FileObjects implements Objects {
     }
   }
 
-  async *list(): AsyncGenerator<StoredObject> {
+  async *list(prefix = ''): AsyncGenerator<StoredObject> {
     for (const folder of await this.disk.list(this.folder)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue
       for (const key of await this.disk.list(`${this.folder}/${folder}`)) {
-        const size = /^\d+\.\d+$/.test(key) ? await this.sizeOf(key) : undefined
+        const size = key.startsWith(prefix) && /^\d+\.\d+$/.test(key) ? await this.sizeOf(key) : undefined
         if (size !== undefined) yield { key, size }
       }
     }
