@@ -16,9 +16,17 @@ export class Alarm {
   private readonly due = new Map<Purpose, number>()
   /** The time that the platform knows; undefined where it has none, or one that an earlier life of the object has set. */
   private known: number | undefined
+  /** True while an earlier life of the object has set it, for purposes that nobody knows any more. */
+  private isInherited = false
 
   constructor(storage: DurableObjectStorage) {
     this.storage = storage
+  }
+
+  /** Takes over the time that an earlier life has set, which stays the next one at the latest. */
+  inherit(at: number | null): void {
+    this.known = at ?? undefined
+    this.isInherited = at !== null
   }
 
   /** Goes off for a purpose in so many milliseconds, in place of the time that was set for it before. */
@@ -37,21 +45,21 @@ export class Alarm {
   /** Nothing is left to be done for a purpose. */
   clear(purpose: Purpose): void {
     this.due.delete(purpose)
-    if (this.due.size > 0) return
+    if (this.due.size > 0 || this.isInherited) return
     this.known = undefined
     void this.storage.deleteAlarm()
   }
 
   /** It has gone off: purposes whose time has come, which are set no more; all, where an earlier life has set it. */
   ring(): readonly Purpose[] {
-    const { known } = this
+    const { known, isInherited } = this
     this.known = undefined
-    if (known === undefined) return ALL
-    const now = Math.max(known, Date.now())
+    this.isInherited = false
+    const now = Math.max(known ?? 0, Date.now())
     const come = [...this.due].filter(([, at]) => at <= now).map(([purpose]) => purpose)
     for (const purpose of come) this.due.delete(purpose)
     if (this.due.size > 0) this.tell(Math.min(...this.due.values()))
-    return come
+    return known === undefined || isInherited ? ALL : come
   }
 
   private tell(at: number): void {
