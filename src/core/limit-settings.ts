@@ -46,6 +46,13 @@ function whole(name: string, given: string | number | undefined, unit: number): 
 export interface LimitVariables extends BoundVariables {
   /** Largest body of a request, in MiB. @default 64 */
   readonly MCB_BODY_MIB?: string | number
+  /** What a run object may hold itself, in MiB. @default 9216 */
+  readonly MCB_OBJECT_MIB?: string | number
+}
+
+/** Bytes that a run object may hold itself: the platform's limit is 10 GB, and a write under way needs room. */
+export function objectBytesOf({ MCB_OBJECT_MIB }: LimitVariables): number {
+  return whole('MCB_OBJECT_MIB', MCB_OBJECT_MIB, MIB) ?? 9216 * MIB
 }
 
 /** Values of draws that one trace of a worker goes through: a request has some seconds of the processor. */

@@ -22,6 +22,8 @@ const X = [{ name: 'x', dtype: 'float64' }]
 
 const TO_FIRST_SCHEMA = [
   'DROP TABLE announcement',
+  'DROP TABLE moves',
+  'DROP TABLE moved',
   'DROP TABLE stages',
   'DROP TABLE staged',
   'DROP TABLE about',

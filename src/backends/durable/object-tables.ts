@@ -1,5 +1,5 @@
 /**
- * The table that a run object has beside those of the SQLite storage. `npm run migrations` turns a change of this file
+ * Tables that a run object has beside those of the SQLite storage. `npm run migrations` turns a change of this file
  * into a migration, which each object applies to itself.
  */
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
@@ -17,4 +17,29 @@ export const announcement = sqliteTable('announcement', {
   told: text().notNull().default(''),
   /** 1 when the catalogue knows that staged objects lie here. */
   toldStaged: integer('told_staged').notNull().default(0),
+})
+
+/**
+ * Objects of the bucket that are being put, or may have been: no row of `chunks` names them. The numbers are those of the run
+ * object's own, and none is ever given twice: a put that was given up may be done later.
+ */
+export const moves = sqliteTable('moves', {
+  id: integer().primaryKey({ autoIncrement: true }),
+  /** Begin of its key in the bucket, which ends with the number. */
+  prefix: text().notNull(),
+  /** Milliseconds since 1970; 0 once nothing can put the object any more. */
+  begunAt: integer('begun_at').notNull(),
+})
+
+/** How far the chunks of the present run have moved to the bucket; one row, and none before the first look. */
+export const moved = sqliteTable('moved', {
+  id: integer().primaryKey(),
+  /** The run's id: of another one nothing has moved. */
+  runId: integer('run_id').notNull(),
+  /** Each chunk up to this id that is not joined any more has moved, or is damaged. */
+  grown: integer().notNull(),
+  /** Each chunk up to this id has moved, small ones as well, or is damaged. */
+  rested: integer().notNull(),
+  /** Milliseconds since 1970 at which a run at rest was looked at last; 0 before. */
+  lookedAt: integer('looked_at').notNull(),
 })

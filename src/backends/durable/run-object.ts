@@ -5,35 +5,40 @@
  * deleted empties itself once the catalogue has been told twice.
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { D1Database, DurableObjectState, WebSocket } from '@cloudflare/workers-types'
+import type { D1Database, DurableObjectState, R2Bucket, WebSocket } from '@cloudflare/workers-types'
 import { drizzle } from 'drizzle-orm/durable-sqlite'
 import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
 import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
 import { McbError } from '../../core/errors.ts'
-import { type LimitVariables, limitsOf } from '../../core/limit-settings.ts'
+import { type LimitVariables, limitsOf, objectBytesOf } from '../../core/limit-settings.ts'
 import { describeError } from '../../core/log-text.ts'
 import type { AboutChange, Question, ReadCursor, Registration } from '../../core/store.ts'
 import type { Circumstances } from '../../core/summary/examination.ts'
 import type { Objects } from '../../objects/objects.ts'
+import { R2Objects } from '../../objects/r2-objects.ts'
 import { D1Driver } from '../../sql/d1.ts'
 import { newestUnknown } from '../../sql/migrated.ts'
 import { DurableDriver } from '../../sql/object.ts'
 import { type Outcome, outcomeOf } from '../outcome.ts'
 import { newRegistration } from '../registration.ts'
-import { hiddenRuns } from '../sqlite/runs.ts'
-import { indexRuns, purgeHidden, SqliteStore } from '../sqlite/sqlite-store.ts'
+import { hiddenRuns, hideRun } from '../sqlite/runs.ts'
+import { indexRuns, SqliteStore } from '../sqlite/sqlite-store.ts'
 import { hiddenStages } from '../sqlite/staging.ts'
 import { Alarm } from './alarm.ts'
 import { Announcer } from './announcer.ts'
 import { readFarFrom } from './bucket-draws.ts'
 import { type Catalogue, SqlCatalogue } from './catalogue.ts'
 import { journal, migrations } from './generated/migrations.ts'
+import { Mover } from './mover.ts'
 import { ObjectDiagnostics, type SentQuestion } from './object-diagnostics.ts'
 import { gather, type RunStub, sendObjects, sendRead } from './protocol.ts'
+import { purgeRuns, purgeStages } from './purge.ts'
 import { Watchers } from './watchers.ts'
 
 export interface RunObjectEnv extends LimitVariables {
   readonly DB: D1Database
+  /** The bucket that folded draws move to; without it, the object keeps all of them. */
+  readonly DRAWS?: R2Bucket
 }
 
 /** A global of workerd. */
@@ -58,12 +63,15 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   private readonly driver: DurableDriver
   private readonly clock: Alarm
   private readonly announcer: Announcer
+  private readonly mover: Mover
   private readonly watchers: Watchers
   private readonly stores = new Map<string, SqliteStore>()
   private readonly diagnostics: ObjectDiagnostics
   private telling: Promise<void> | undefined
   /** True once the tables are there, and of this version. */
   private prepared = false
+  /** True when the object may end as soon as the bucket has nothing of it any more. */
+  private isEnding = false
   /** The newest migration that this version does not know: such an object is left as it is. */
   private unknown: Date | undefined
 
@@ -72,6 +80,16 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     this.catalogue = new SqlCatalogue(new D1Driver(env.DB))
     this.clock = new Alarm(ctx.storage)
     this.announcer = new Announcer(ctx.storage, this.clock, () => this.catalogue)
+    this.bucket = env.DRAWS && new R2Objects(env.DRAWS)
+    this.mover = new Mover({
+      storage: ctx.storage,
+      alarm: this.clock,
+      bucket: () => this.bucket,
+      limit: objectBytesOf(env),
+      emptied: () => {
+        if (this.isEnding) this.announcer.wakeIn(0)
+      },
+    })
     this.driver = new DurableDriver(ctx.storage, () => this.announcer.mark())
     this.watchers = new Watchers(ctx)
     this.diagnostics = new ObjectDiagnostics(limitsOf(env))
@@ -93,7 +111,9 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
 
   remove(tenant: string, rid: string) {
     return this.answer(async () => {
-      if (!this.prepared || !(await this.store(tenant).remove(rid))) return false
+      if (!this.prepared) return false
+      const { run, stage } = await this.driver.run(() => hideRun(tenant, rid))
+      if (run === undefined && stage === undefined) return false
       this.watchers.deleted()
       await this.healSoon()
       return true
@@ -136,7 +156,9 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   ) {
     return this.ask(tenant, async (store) => {
       const bytes = body instanceof Uint8Array ? body : await gather(body)
+      this.mover.requireRoom(bytes.length)
       const length = await store.append(registration, chain, bytes)
+      this.mover.grown()
       this.watchers.grown(chain, length)
       this.diagnostics.appends++
       return length
@@ -153,6 +175,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       const bytes = body instanceof Uint8Array ? body : await gather(body)
       // Without a turn in between, in which the object might empty itself.
       if (!this.prepared) await this.prepare()
+      this.mover.requireRoom(bytes.length)
       await this.store(tenant).stage(rid, path, bytes)
       if (this.announcer.hidesStaged()) await this.tellStaged()
     })
@@ -206,8 +229,12 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
 
   async alarm(): Promise<void> {
     const come = this.clock.ring()
-    if (this.unknown !== undefined) this.announcer.wakeIn(UNKNOWN_MS)
-    else if (come.includes('announce')) await this.heal()
+    if (this.unknown !== undefined) {
+      this.announcer.wakeIn(UNKNOWN_MS)
+      return
+    }
+    if (this.prepared) this.mover.look()
+    if (come.includes('announce')) await this.heal()
   }
 
   private ask<T>(tenant: string, use: (store: SqliteStore) => Promise<T>): Promise<Outcome<T>> {
@@ -252,7 +279,10 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     await indexRuns(this.driver)
     const unannounced = this.announcer.load()
     const hidden = [...(await this.driver.run(hiddenRuns)), ...(await this.driver.run(hiddenStages))]
-    if ((unannounced || hidden.length > 0) && (await this.ctx.storage.getAlarm()) === null) this.announcer.wakeIn(0)
+    const alarm = await this.ctx.storage.getAlarm()
+    this.clock.inherit(alarm)
+    if ((unannounced || hidden.length > 0) && alarm === null) this.announcer.wakeIn(0)
+    this.mover.resume()
   }
 
   private newestUnknown(): Date | undefined {
@@ -289,7 +319,9 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   private async heal(): Promise<void> {
     if (!this.prepared) return
     try {
-      await purgeHidden(this.driver)
+      await purgeStages(this.driver)
+      if (this.mover.holdsHidden()) this.mover.look()
+      else await purgeRuns(this.driver)
       const announced = await this.announcer.announce()
       if (announced === 'failed') this.announcer.wakeIn(this.announcer.pause())
       else if (announced === 'unlisted') this.announcer.wakeIn(CONFIRM_MS)
@@ -303,7 +335,11 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
 
   /** Leaves nothing of the object: it costs nothing from here on. */
   private async forget(): Promise<void> {
+    this.isEnding = true
+    if (!(await this.mover.end()) || this.announcer.isLive()) return
     this.prepared = false
+    this.isEnding = false
+    this.mover.reset()
     this.stores.clear()
     this.announcer.reset()
     this.clock.clear('announce')

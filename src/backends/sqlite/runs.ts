@@ -186,11 +186,12 @@ export function* purgeSome(runId: number): Program<boolean> {
   return false
 }
 
+/** Runs that are hidden. Both, so that one flipped bit deletes nothing. */
+export const HIDDEN_RUNS_SQL = "FROM runs WHERE deleted = 1 AND rid = '/' || registration"
+
 /** Runs whose deletion was cut off. */
 export function* hiddenRuns(): Program<number[]> {
-  // Both, so that one flipped bit deletes nothing.
-  const sql = "SELECT id FROM runs WHERE deleted = 1 AND rid = '/' || registration"
-  const [rows = []] = yield { reads: [{ sql, params: [] }] }
+  const [rows = []] = yield { reads: [{ sql: `SELECT id ${HIDDEN_RUNS_SQL}`, params: [] }] }
   return rows.map((row) => numberIn(row, 'id'))
 }
 
