@@ -16,8 +16,6 @@ const PUT_MS = 60_000
 const CALL_MS = 30_000
 /** Keys that one call deletes, or lists. */
 const KEYS_TOGETHER = 1000
-/** R2's own number for a range that begins at the end of an object, or behind it; the message carries it. */
-const NOT_SATISFIABLE = /\(10039\)/
 
 export interface R2ObjectsOptions {
   readonly putMs?: number
@@ -49,20 +47,23 @@ export class R2Objects implements Objects {
   }
 
   async get(key: string, at: number, into: Bytes, came?: Came): Promise<number | undefined> {
-    const read = async () => {
-      const object = await this.bucket.get(key, { range: { offset: at, length: into.length } })
-      return object && new Uint8Array(await object.arrayBuffer())
-    }
-    const bytes = await this.call('get', this.callMs, () =>
-      read().catch((error: unknown) => {
-        if (error instanceof Error && NOT_SATISFIABLE.test(error.message)) return new Uint8Array()
-        throw error
-      }),
-    )
+    const bytes = await this.call('get', this.callMs, () => this.read(key, at, into.length))
     if (bytes === null) return undefined
     into.set(bytes)
     came?.(into.subarray(0, bytes.length))
     return bytes.length
+  }
+
+  private async read(key: string, offset: number, length: number): Promise<Uint8Array | null> {
+    try {
+      const object = await this.bucket.get(key, { range: { offset, length } })
+      return object && new Uint8Array(await object.arrayBuffer())
+    } catch (error) {
+      // A range that begins at the end of the object, or behind it, is an error.
+      const head = await this.bucket.head(key)
+      if (head !== null && head.size <= offset) return new Uint8Array()
+      throw error
+    }
   }
 
   async delete(keys: readonly string[]): Promise<void> {
