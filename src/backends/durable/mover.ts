@@ -56,6 +56,8 @@ export class Mover {
   private readonly driver: DurableDriver
   private readonly moveBytes: number
   private isBusy = false
+  /** True while chunks of a run at rest move: all of them do, be the last ones ever so few. */
+  private isClearing = false
   private failures = 0
   /** Milliseconds since 1970 before which nothing is tried again. */
   private pausedUntil = 0
@@ -195,10 +197,14 @@ export class Mover {
     const rests = last + REST_MS <= now && marks.lookedAt <= last
     if (!isPressed && !rests) return undefined
     const rest = moves.choose(run, 'rest', this.moveBytes)
-    const least = isPressed ? this.moveBytes / 8 : Math.min(REST_BYTES, this.moveBytes)
-    if (rest.isFull || rest.bytes >= least) return rest
+    if (rest.isFull || rest.bytes >= (isPressed ? this.moveBytes / 8 : this.leastAtRest())) return rest
+    this.isClearing = false
     if (rests) moves.mark(run, { ...marks, lookedAt: now })
     return undefined
+  }
+
+  private leastAtRest(): number {
+    return this.isClearing ? 1 : Math.min(REST_BYTES, this.moveBytes)
   }
 
   private start(): void {
@@ -265,6 +271,7 @@ export class Mover {
 
   private async moveChosen(bucket: Objects, chosen: Chosen): Promise<boolean> {
     const { moves } = this
+    this.isClearing = chosen.mode === 'rest'
     const packed = await moves.pack(chosen)
     if (packed.chunks.length === 0) {
       moves.pass(chosen)

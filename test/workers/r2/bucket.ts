@@ -4,7 +4,9 @@ import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
 import { SqlCatalogue } from '../../../src/backends/durable/catalogue.ts'
 import { DurableStore } from '../../../src/backends/durable/durable-store.ts'
+import { isMcbError } from '../../../src/core/errors.ts'
 import type { Objects } from '../../../src/objects/objects.ts'
+import { R2Objects } from '../../../src/objects/r2-objects.ts'
 import { StoreBackend, type StoreRun } from '../../../src/runs/backend.ts'
 import { D1Driver } from '../../../src/sql/d1.ts'
 import { objectOf } from '../objects.ts'
@@ -44,6 +46,7 @@ export async function expectWide(rid: string, count: number, chain = 0): Promise
 interface Chunk extends Record<string, string | number | null> {
   readonly id: number
   readonly chain_id: number
+  readonly col: number
   readonly start: number
   readonly part: number
   readonly count: number
@@ -55,7 +58,8 @@ interface Chunk extends Record<string, string | number | null> {
 
 /** Rows of all chunks of a run object. */
 export function chunksOf(rid: string): Promise<Chunk[]> {
-  const sql = 'SELECT id, chain_id, start, part, count, length(data) AS bytes, object, at, size FROM chunks ORDER BY id'
+  const sql =
+    'SELECT id, chain_id, col, start, part, count, length(data) AS bytes, object, at, size FROM chunks ORDER BY id'
   return runInDurableObject(objectOf(rid), (_, { storage }) => storage.sql.exec<Chunk>(sql).toArray())
 }
 
@@ -108,4 +112,31 @@ export async function ring(rid: string): Promise<void> {
 export async function rest(rid: string): Promise<void> {
   await change(rid, 'UPDATE chains SET updated_at = 1')
   await ring(rid)
+}
+
+/** As a client does: what may pass is sent again. */
+export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isMcbError(error, 'storage_unavailable') || attempt === 200) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
+
+/** Holds the next put of an object back until it is told to go. */
+export async function holdPut(rid: string): Promise<{ readonly begun: Promise<void>; readonly go: () => void }> {
+  const begun = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
+  const objects = new R2Objects(env.DRAWS)
+  await breakBucket(rid, {
+    put: async (...args) => {
+      begun.resolve()
+      await release.promise
+      await objects.put(...args)
+    },
+  })
+  return { begun: begun.promise, go: release.resolve }
 }
