@@ -128,19 +128,28 @@ export const openStandardBody: OpenBody = (c) => {
   const stream = c.req.raw.body
   if (stream === null) return { next: async () => undefined, leave: () => {} }
   const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader()
+  let last: Promise<unknown> | undefined
   return {
     async next() {
       try {
-        const { done, value } = await reader.read()
+        const read = reader.read()
+        last = read
+        const { done, value } = await read
         return done ? undefined : value
       } catch (error) {
         throw brokenOff(error)
       }
     },
     leave() {
-      reader.releaseLock()
+      void released(reader, last)
     },
   }
+}
+
+/** Releases a reader when its last read has ended, and resolves then: workerd releases none while a read is under way. */
+export async function released(reader: { releaseLock(): void }, last: Promise<unknown> | undefined): Promise<void> {
+  await last?.catch(() => undefined)
+  reader.releaseLock()
 }
 
 export function brokenOff(cause?: unknown): McbError {

@@ -1,5 +1,6 @@
 /** Bodies of requests on workerd. */
 import { McbError } from '../core/errors.ts'
+import { released } from '../http/body-stream.ts'
 import { Collector, stalled } from '../http/collector.ts'
 import type { BodyWish, ReadBody } from '../http/context.ts'
 
@@ -25,7 +26,7 @@ export const readWorkersBody: ReadBody = async (c, wish) => {
   }
 }
 
-/** Bodies that are read no further, and when others may read on: workerd releases no reader while one of its reads is under way. */
+/** Bodies that are read no further, and when others may read on. */
 const leaving = new WeakMap<Request, Promise<void>>()
 
 /** The reads of a body, one after the other. */
@@ -45,9 +46,8 @@ class Reads {
   }
 
   /** Resolves when the body is free again. */
-  async leave(): Promise<void> {
-    await this.last?.catch(() => undefined)
-    this.reader.releaseLock()
+  leave(): Promise<void> {
+    return released(this.reader, this.last)
   }
 }
 

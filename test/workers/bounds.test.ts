@@ -137,6 +137,23 @@ test('an older body that grows cuts a younger one, in whatever request that is',
   await younger.end()
 })
 
+test('a stream of lines that is cut for want of room is told so', async () => {
+  const call = await prepared({ MCB_BODIES_MIB: 2 })
+  const older = steps()
+  const first = call('POST', DRAWS, { body: older.body })
+  await older.send(new Uint8Array(100))
+  const stream = steps()
+  const headers = { 'Content-Type': 'text/csv' }
+  const cut = call('PUT', '/v1/runs/r/chains/1/stan.csv', { body: stream.body, headers })
+  // A line without an end is held.
+  await stream.send(new TextEncoder().encode('a'.repeat(MIB)))
+  for (let i = 0; i < 3; i++) await older.send(new Uint8Array(MIB / 2))
+  await expectProblem(await cut, 503, 'overloaded')
+  await older.end()
+  expect((await first).status).toBe(400)
+  await stream.end()
+})
+
 test('a body that makes no progress is cut', async () => {
   const call = await prepared({ MCB_STALL_SECONDS: 1 })
   const silent = pieces(new Uint8Array(100))
