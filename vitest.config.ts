@@ -108,6 +108,23 @@ export default defineConfig(async () => ({
       },
       {
         extends: true as const,
+        plugins: [
+          onWorkerd({
+            bindings: { ...BINDINGS, MIGRATIONS: await readD1Migrations('./migrations') },
+            r2Buckets: ['DRAWS'],
+          }),
+        ],
+        test: {
+          // The costs of a deployment with a bucket, which has the usual limits.
+          name: 'workers-costs',
+          include: ['test/workers/costs.slow.test.ts'],
+          exclude: LEFT_OUT,
+          setupFiles: ['./test/workers/setup.ts'],
+          ...PATIENCE,
+        },
+      },
+      {
+        extends: true as const,
         plugins: [onWorkerd({})],
         test: { name: 'workers-clickhouse', include: ['test/clickhouse/workers/*.test.ts'], ...CLICKHOUSE },
       },

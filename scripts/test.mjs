@@ -107,7 +107,11 @@ const STEPS = [
     meanwhile: true,
     command: npm('test:readers', '--only-install'),
   },
-  { name: 'Tests, with the slow ones', in: ['all'], ...vitest('all', 'yes', ...ON_NODE_AND_WORKERD) },
+  {
+    name: 'Tests, with the slow ones',
+    in: ['all'],
+    ...vitest('all', 'yes', ...ON_NODE_AND_WORKERD, ...projects('workers-costs')),
+  },
   { name: 'The page, in Chromium', in: ['all'], ...vitest('page', 'yes', ...projects('page')) },
   { name: `Python package, on ${PYTHONS[0]}`, in: ['all'], ...pythonPackage(PYTHONS[0]) },
   // Without the tests of network and disk, which meet none of the libraries that a newer Python has.

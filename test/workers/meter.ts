@@ -10,6 +10,7 @@ import type {
   DurableObjectNamespace,
   DurableObjectState,
   DurableObjectStorage,
+  R2Bucket,
   SqlStorage,
   SqlStorageCursor,
   SqlStorageValue,
@@ -26,6 +27,8 @@ const NOTHING: Bill = {
   'rows read in objects': 0,
   'rows written in D1': 0,
   'rows read in D1': 0,
+  'writes to R2 (class A)': 0,
+  'reads from R2 (class B)': 0,
 }
 
 export const dollarsOf = (bill: Bill): number => BILLED.reduce((sum, what) => sum + PRICES[what] * bill[what], 0)
@@ -47,6 +50,7 @@ export class Meter {
     this.watchAlarms(RunObject.prototype)
     this.watchStorage(classOf(storage.sql), classOf(storage))
     this.watchD1(classOf(env.DB))
+    if ('DRAWS' in env) this.watchR2(classOf(env.DRAWS))
   }
 
   /** The bill since the last call. */
@@ -147,5 +151,25 @@ export class Meter {
           return results as D1Result<T>[]
         },
     )
+  }
+
+  /** Deletions are free. */
+  private watchR2(bucket: R2Bucket): void {
+    this.watchCalls(bucket, 'put', 'writes to R2 (class A)')
+    this.watchCalls(bucket, 'list', 'writes to R2 (class A)')
+    this.watchCalls(bucket, 'createMultipartUpload', 'writes to R2 (class A)')
+    this.watchCalls(bucket, 'get', 'reads from R2 (class B)')
+    this.watchCalls(bucket, 'head', 'reads from R2 (class B)')
+  }
+
+  private watchCalls(bucket: R2Bucket, method: keyof R2Bucket, what: Billed): void {
+    const meter = this
+    const original: (...args: never[]) => unknown = bucket[method]
+    Object.assign(bucket, {
+      [method](this: R2Bucket, ...args: never[]) {
+        meter.count(what)
+        return original.apply(this, args)
+      },
+    })
   }
 }
