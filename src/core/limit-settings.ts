@@ -46,7 +46,7 @@ function whole(name: string, given: string | number | undefined, unit: number): 
 export interface LimitVariables extends BoundVariables {
   /** Largest body of a request, in MiB. @default 64 */
   readonly MCB_BODY_MIB?: string | number
-  /** What a run object may hold itself, in MiB. @default 9216 */
+  /** Bytes that a run object may hold itself, in MiB. @default 9216 */
   readonly MCB_OBJECT_MIB?: string | number
 }
 

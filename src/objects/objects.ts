@@ -16,7 +16,7 @@ export interface StoredObject {
   readonly size: number
 }
 
-/** How parts of objects are read where each request is dear. */
+/** The way in which parts of objects are read where each request is dear. */
 export interface Together {
   /** Bytes between two parts of an object up to which they are read in one. */
   readonly gap: number

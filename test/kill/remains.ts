@@ -1,4 +1,4 @@
-/** What workerd keeps on this disk, looked at while it does not run: rows of all objects and of D1. */
+/** Remains of workerd on this disk, looked at while it does not run: rows of all objects and of D1. */
 import { globSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'

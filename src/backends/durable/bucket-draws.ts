@@ -8,12 +8,12 @@ import { blocksIn, partsOf, type ReadFar } from '../sqlite/far.ts'
 import { findRun } from '../sqlite/runs.ts'
 import { objectName } from './protocol.ts'
 
-/** What the keys of all draws of a Durable Object begin with. */
+/** The begin of the keys of all draws of a Durable Object. */
 export function objectPrefix(tenant: string, rid: string): string {
   return `${objectName(tenant, rid)}/`
 }
 
-/** What the keys of all draws of a registration begin with. */
+/** The begin of the keys of all draws of a registration. */
 export function drawsPrefix(tenant: string, registration: string): string {
   const [uuid = ''] = registration.split('.', 1)
   return `${objectPrefix(tenant, ridOf(registration))}${uuid}/`

@@ -3,7 +3,7 @@
  *
  * While a run is written, chunks that are not joined any more move as soon as some MiB of them wait. When it has rested, the
  * small ones follow. A number is written down before its object is put and is crossed out in the transaction that names the
- * object, so that whatever a crash, a failure or a late put leaves behind is known and goes. What is to be done stands in
+ * object, so that whatever a crash, a failure or a late put leaves behind is known and goes. The work that is left stands in
  * tables: the next life of the object, or the next alarm, goes on.
  */
 import type { DurableObjectStorage } from '@cloudflare/workers-types'
@@ -41,7 +41,7 @@ const slots = new Slots(2, 2 * MOVE_BYTES, CRASH_MS)
 export interface MoverOptions {
   readonly storage: DurableObjectStorage
   readonly alarm: Alarm
-  /** Where the draws go; undefined where there is none. */
+  /** The bucket of the draws; undefined where none is bound. */
   readonly bucket: () => Objects | undefined
   /** Bytes that the object may hold itself. */
   readonly limit: number

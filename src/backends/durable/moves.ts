@@ -31,7 +31,7 @@ export interface LiveRun {
   readonly registration: string
 }
 
-/** How far chunks have moved; see the table `moved`. */
+/** Ends of the chunks that have moved; see the table `moved`. */
 export interface Marks {
   readonly grown: number
   readonly rested: number

@@ -31,7 +31,7 @@ export const moves = sqliteTable('moves', {
   begunAt: integer('begun_at').notNull(),
 })
 
-/** How far the chunks of the present run have moved to the bucket; one row, and none before the first look. */
+/** Ends of the chunks of the present run that have moved to the bucket; one row, and none before the first look. */
 export const moved = sqliteTable('moved', {
   id: integer().primaryKey(),
   /** The run's id: of another one nothing has moved. */

@@ -58,7 +58,7 @@ const UNKNOWN_MS = 10 * 60_000
 export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunStub, 'fetch'> {
   /** The list in which this run is announced. */
   catalogue: Catalogue
-  /** Where folded draws go; undefined where no bucket is bound. */
+  /** The bucket of folded draws; undefined where none is bound. */
   bucket: Objects | undefined
   private readonly driver: DurableDriver
   private readonly clock: Alarm

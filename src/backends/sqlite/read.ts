@@ -53,7 +53,7 @@ export interface ChunkSpans {
   readonly most: number
 }
 
-/** What a transaction knows of a page: some of its draws may lie in objects, which are read behind it. */
+/** A page as a transaction knows it: some of its draws may lie in objects, which are read behind it. */
 export interface FoundPage {
   readonly plan: PagePlan
   /** Blocks by place: the position of their column among those of the plan. */
