@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline'
 
 export interface Started {
   readonly url: URL
+  /** Its data. */
+  readonly folder: string
   /** The process that serves. */
   readonly pid: number
   stop(): Promise<void>
@@ -51,7 +53,7 @@ export async function start(
     await end('SIGTERM')
     rmSync(folder, { recursive: true, force: true })
   }
-  return { url, pid, stop }
+  return { url, pid, folder, stop }
 }
 
 /** Address of the server, and the process that serves where that is another one than was started. */

@@ -1,6 +1,7 @@
 /** The figures of the Worker on bare workerd: run objects, and D1 alone. */
 import { connect } from 'node:net'
 import { sunkFigure } from './append-figures.ts'
+import { bucketReadFigure } from './bucket-figures.ts'
 import { elementFigure, lastDrawFigures } from './few-figures.ts'
 import {
   atLeast,
@@ -25,7 +26,7 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const CHAINS = 4
 
-const serve = (storage: 'objects' | 'd1') =>
+const serve = (storage: 'objects' | 'bucket' | 'd1') =>
   start([process.execPath, 'bench/workerd/server.ts', '--storage', storage, '--data'])
 
 /** Runs `measure` on a worker of its own, and ends that. */
@@ -85,6 +86,7 @@ export const WORKERD_GROUPS: Readonly<Record<string, Measure>> = {
     ]),
   'objects-against-d1': async (scale) => [await againstD1(scale)],
   'objects-read': async (scale) => [named('object', await on('objects', (server) => readFigure(server, scale, 0.6)))],
+  'objects-bucket-read': async (scale) => [await againstBucket(scale)],
   'objects-last': async (scale) =>
     (await on('objects', (server) => lastDrawFigures(server, scale, { 20: 15, 300: 225 }))).map((figure) =>
       named('object', figure),
@@ -128,6 +130,15 @@ async function againstD1(scale: Scale): Promise<Figure> {
     return atLeast('object / D1, append 1 MiB', fast / slow, 5, `${fast.toFixed(1)}/s, ${slow.toFixed(1)}/s`)
   } finally {
     for (const server of servers) await server.stop()
+  }
+}
+
+async function againstBucket(scale: Scale): Promise<Figure> {
+  const [bucket, objects] = [await serve('bucket'), await serve('objects')]
+  try {
+    return await bucketReadFigure(bucket, objects, scale)
+  } finally {
+    for (const server of [bucket, objects]) await server.stop()
   }
 }
 
