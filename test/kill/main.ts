@@ -7,7 +7,7 @@ const HELP = `usage: npm run kill-test -- [--target NAME] [--rounds N] [--second
 
   --target   node: the Node entry with a SQLite file; clickhouse: in front of ClickHouse, which goes on;
              engine: ClickHouse's development engine, behind a Node entry that goes on;
-             worker: the Worker on workerd with run objects; all when absent
+             worker: the Worker on workerd with run objects; bucket: the same with a bucket; all when absent
   --rounds   how often it is killed (SIGKILL) at a random moment and started again   [30]
   --seconds  how long is written without a kill after that, at least                 [2]
   --runs     runs that are written at once                                           [3]
@@ -16,7 +16,7 @@ const HELP = `usage: npm run kill-test -- [--target NAME] [--rounds N] [--second
 The draws are small in every third run, large in the next, and both in the one after it; beside them a run is written,
 deleted and begun again over and over. Without kills it is a test of many writers at once: --rounds 0 --runs 64 --seconds 180.
 Exits with 1 when an acknowledged draw is missing, doubled or not what was sent, when the list of runs is wrong, or when
-the Worker keeps a row after everything was deleted.`
+the Worker keeps a row or an object of the bucket after everything was deleted.`
 
 const { values } = parseArgs({
   options: {

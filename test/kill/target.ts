@@ -13,8 +13,9 @@ import { installEngine, openDatabase } from '../support/clickhouse.ts'
  * - `clickhouse`: the Node entry in front of ClickHouse, which goes on
  * - `engine`: ClickHouse's development engine, behind a Node entry that goes on
  * - `worker`: the Worker on workerd, with run objects
+ * - `bucket`: the same with a bucket, and run objects that may have so little that draws move to it all the while
  */
-export const TARGETS = ['node', 'clickhouse', 'engine', 'worker'] as const
+export const TARGETS = ['node', 'clickhouse', 'engine', 'worker', 'bucket'] as const
 export type TargetName = (typeof TARGETS)[number]
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
@@ -38,7 +39,10 @@ function nodeEntry(folder: string, port: number, storage: Environment = {}): Lau
 }
 
 /** Options of workerd's server by the targets that it serves. */
-const ON_WORKERD = new Map<TargetName, readonly string[]>([['worker', []]])
+const ON_WORKERD = new Map<TargetName, readonly string[]>([
+  ['worker', []],
+  ['bucket', ['--storage', 'bucket', '--var', 'MCB_OBJECT_MIB=2']],
+])
 
 function worker(folder: string, port: number, how: readonly string[]): Launch {
   const options = ['--entry', path('src/worker.ts'), '--data', folder, '--port', String(port), ...how]

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Deleter } from './deleter.ts'
-import { rowsLeft } from './remains.ts'
+import { countKeys, rowsLeft } from './remains.ts'
 import { isOnWorkerd, Target, type TargetName } from './target.ts'
 import { clientOf, listFaults, Writer } from './writer.ts'
 
@@ -77,7 +77,7 @@ export async function trial({ target: name, rounds, seconds, runs, chains, say =
     const faults = await allFaults(target.url, writers, runs)
     const again = await deleter.fault()
     if (again !== undefined) faults.push(again)
-    if (isOnWorkerd(name)) faults.push(...(await remainsFaults(target, folder)))
+    if (isOnWorkerd(name)) faults.push(...(await remainsFaults(target, folder, name === 'bucket')))
     if (unwritten > 0) faults.push(`${unwritten} chains had no draw ${FIRST_DRAW_MS / 1000} s after the last kill`)
     const result: TrialResult = { kills: rounds, draws: sum(), deletions: deleter.deletions, writtenByRound, faults }
     return result
@@ -104,8 +104,11 @@ async function allFaults(url: string, writers: readonly Writer[], runs: number):
   return [...faults, ...listed]
 }
 
-/** Deletes all runs, and looks at the server's disk afterwards. */
-async function remainsFaults(target: Target, folder: string): Promise<string[]> {
+/** Kills the server, and looks at its disk before and after all of its runs are deleted. */
+async function remainsFaults(target: Target, folder: string, moves: boolean): Promise<string[]> {
+  await target.kill()
+  const faults = moves && countKeys(folder) === 0 ? ['no draws have moved to the bucket'] : []
+  await target.start()
   await deleteAll(target.url)
   let left = new Map<string, number>()
   for (const end = Date.now() + EMPTY_MS.latest; ; ) {
@@ -115,7 +118,8 @@ async function remainsFaults(target: Target, folder: string): Promise<string[]> 
     if (left.size === 0 || Date.now() > end) break
     await target.start()
   }
-  return [...left].map(([where, rows]) => `${rows} rows are left in ${where}`)
+  for (const [where, rows] of left) faults.push(`${rows} rows are left in ${where}`)
+  return faults
 }
 
 /** Deletes what is listed; what is still listed after a while has rows, which are found. */
