@@ -12,6 +12,7 @@ import { describeError } from '../../core/log-text.ts'
 import { turn } from '../../core/turn.ts'
 import type { Objects } from '../../objects/objects.ts'
 import { DurableDriver } from '../../sql/object.ts'
+import { TAIL_BYTES } from '../sqlite/append.ts'
 import type { Alarm } from './alarm.ts'
 import { drawsPrefix, objectPrefix } from './bucket-draws.ts'
 import { Changed, type Chosen, type LiveRun, Moves } from './moves.ts'
@@ -31,6 +32,8 @@ const CRASH_MS = 90_000
 /** Pauses after failures in a row, in milliseconds: the first one, doubled each time, and the longest. */
 const PAUSE_MS = 2000
 const MAX_PAUSE_MS = 5 * 60_000
+/** Bytes of a chain's tail at most while draws must move: tails do not, and 10,000 chains may have one each. */
+const PRESSED_TAIL_BYTES = 16 * 1024
 /** Milliseconds until an object asks again for a slot, and until chunks that have changed are chosen anew. */
 const SLOT_MS = 300
 const CHANGED_MS = 1000
@@ -95,6 +98,11 @@ export class Mover {
       ? "the run's object is full until some of its draws have moved; send the request again"
       : "the run's object is full: its operator can bind a bucket, so that draws move there"
     throw new McbError('storage_unavailable', detail, { retryAfter: canMove ? 1 : 60 })
+  }
+
+  /** Bytes that an append may leave in the tail of its chain, where nothing is moved from. */
+  tailBytes(): number {
+    return this.bucket() !== undefined && this.isPressed() ? PRESSED_TAIL_BYTES : TAIL_BYTES
   }
 
   /** Called behind each append: an object that is half full waits for no alarm. */

@@ -258,7 +258,8 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     let store = this.stores.get(tenant)
     if (store === undefined) {
       const readFar = readFarFrom(() => this.bucket, this.driver, tenant)
-      store = new SqliteStore(this.driver, tenant, limitsOf(this.env), { newRegistration, readFar })
+      const tailBytes = () => this.mover.tailBytes()
+      store = new SqliteStore(this.driver, tenant, limitsOf(this.env), { newRegistration, readFar, tailBytes })
       this.stores.set(tenant, store)
     }
     return store

@@ -18,7 +18,7 @@ import { packTail } from './tail.ts'
 
 /** A tail is folded before it exceeds one of these. */
 const TAIL_ROWS = 1024
-const TAIL_BYTES = 1024 * 1024
+export const TAIL_BYTES = 1024 * 1024
 /** Draws of a tail: there might be any number of them without bytes. */
 const TAIL_DRAWS = 1024 * 1024
 /** A batch of this many bytes goes straight to chunks. */
@@ -41,17 +41,20 @@ export interface Append {
   readonly now: number
   /** Iterations before this one that it repeats were compared with what is stored, which never changes. */
   readonly compared: number
+  /** Bytes of a tail at most. */
+  readonly tailBytes: number
 }
 
 /** Appends a batch. @throws FarDraws where iterations that it repeats must be compared, and lie in objects */
-export function* appendBatch({ runId, number, schema, decode, now, compared }: Append): Program<Appended> {
+export function* appendBatch(append: Append): Program<Appended> {
+  const { runId, number, schema, decode, now, compared } = append
   const chain = yield* requireChain(runId, number)
   const batch = decode()
   const { from, to, hasNew } = overlapOf(batch, chain.length)
   if (from < to && to > compared) yield* requireEqual(chain, schema, batch, to)
   if (!hasNew) return { length: chain.length, added: 0 }
   const end = batch.start + batch.count
-  const { statements, scratch } = yield* placeBlocks(chain, schema, newBlocks(schema, batch, chain.length), end, now)
+  const { statements, scratch } = yield* placeBlocks(append, chain, newBlocks(schema, batch, chain.length), end)
   // Once a minute: its row is in an index, and most appends write nothing but the chain's.
   if (minuteOf(now) !== minuteOf(chain.updatedAt)) statements.push(touchRun(runId, now))
   yield { guard: unchanged(chain), writes: statements }
@@ -78,14 +81,13 @@ interface Placed {
 }
 
 function* placeBlocks(
+  { schema, now, tailBytes }: Append,
   chain: ChainRow,
-  schema: Schema,
   blocks: readonly Block[],
   end: number,
-  now: number,
 ): Program<Placed> {
   const size = blocks.reduce((n, b) => n + (b.data?.length ?? 0), 0)
-  const isFull = chain.tailRows >= TAIL_ROWS || chain.tailBytes + size > TAIL_BYTES || end - chain.folded > TAIL_DRAWS
+  const isFull = chain.tailRows >= TAIL_ROWS || chain.tailBytes + size > tailBytes || end - chain.folded > TAIL_DRAWS
   if (size >= STRAIGHT_BYTES || isFull) {
     const tail = yield* tailOf(chain, schema.columns.length)
     const { statements, bytes, scratch } = yield* planFold(chain, schema, tail, blocks)

@@ -28,7 +28,7 @@ import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { SqlDriver } from '../../sql/program.ts'
 import { repeatedIn, requireSamePage } from '../repeated.ts'
 import { aboutOf, changeAbout, changeDiagnostics } from './about.ts'
-import { appendBatch } from './append.ts'
+import { appendBatch, TAIL_BYTES } from './append.ts'
 import { findChain, requireChain, requireRun } from './chain.ts'
 import { FarDraws, type ReadFar } from './far.ts'
 import { findPage, pageWith } from './read.ts'
@@ -62,6 +62,8 @@ export interface SqliteStoreOptions {
   readonly observer?: StoreObserver | undefined
   /** Absent where all draws lie in rows. */
   readonly readFar?: ReadFar
+  /** Bytes of a tail at most, asked for at each append. @default 1 MiB */
+  readonly tailBytes?: () => number
 }
 
 export class SqliteStore implements Store {
@@ -73,13 +75,19 @@ export class SqliteStore implements Store {
   private readonly newRegistration: (rid: string) => string
   private readonly observer: StoreObserver | undefined
   private readonly readFar: ReadFar
+  private readonly tailBytes: () => number
   private readonly known = new LruMap<string, KnownRun>(KNOWN_BYTES, ({ weight }) => weight)
 
   constructor(
     driver: SqlDriver,
     tenant: string,
     limits: Limits,
-    { newRegistration = () => crypto.randomUUID(), observer, readFar = noFar }: SqliteStoreOptions = {},
+    {
+      newRegistration = () => crypto.randomUUID(),
+      observer,
+      readFar = noFar,
+      tailBytes = () => TAIL_BYTES,
+    }: SqliteStoreOptions = {},
   ) {
     this.writersElsewhere = driver.isShared
     this.driver = driver
@@ -88,6 +96,7 @@ export class SqliteStore implements Store {
     this.newRegistration = newRegistration
     this.observer = observer
     this.readFar = readFar
+    this.tailBytes = tailBytes
     this.objects = new SqlStaging(driver, tenant)
   }
 
@@ -150,8 +159,9 @@ export class SqliteStore implements Store {
     const { id: runId, schema } = this.known.get(registration) ?? (await this.run(registration))
     const decode = await prepareBatch(body, schema, this.limits)
     const bytes = body.length
+    const at = { runId, number: chain, schema, decode, tailBytes: this.tailBytes() }
     for (let compared = 0; ; ) {
-      const program = () => appendBatch({ runId, number: chain, schema, decode, now: Date.now(), compared })
+      const program = () => appendBatch({ ...at, now: Date.now(), compared })
       try {
         const { length, added } = await this.driver.run(program, bytes)
         if (added > 0) this.observer?.appended(added, bytes)
