@@ -1,4 +1,4 @@
-/** Looking into objects, D1 and the bucket past the code that fills them. */
+/** Objects, D1 and the bucket, looked at past the code that fills them. */
 import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import type { DurableObjectState } from '@cloudflare/workers-types'
