@@ -103,6 +103,13 @@ export function breakBucket(rid: string, broken: Partial<Objects>): Promise<void
   })
 }
 
+/** Gives an object the bucket back. */
+export function mendBucket(rid: string): Promise<void> {
+  return runInDurableObject(objectOf(rid), (object) => {
+    object.bucket = new R2Objects(env.DRAWS)
+  })
+}
+
 /** Lets the object's alarm go off. */
 export async function ring(rid: string): Promise<void> {
   await runDurableObjectAlarm(objectOf(rid))
