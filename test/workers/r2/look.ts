@@ -15,7 +15,7 @@ export async function keysUnder(prefix = ''): Promise<Map<string, number>> {
   }
 }
 
-/** What all objects that are not empty hold, as text: their tables, and the texts and numbers of their rows. */
+/** Texts of all objects that are not empty: their tables, and the texts and numbers of their rows. */
 export async function textsOfObjects(): Promise<string[]> {
   const texts: string[] = []
   for (const id of await listDurableObjectIds(env.RUNS)) {
@@ -33,7 +33,7 @@ function textOf(state: DurableObjectState): string {
   return lines.join('\n')
 }
 
-/** What D1 holds, as text. The table of tenants remembers the deleted ones for a week, without their names. */
+/** Text of all rows of D1. The table of tenants remembers the deleted ones for a week, without their names. */
 export async function textOfD1(): Promise<string> {
   const { results: tables } = await env.DB.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all<{
     name: string

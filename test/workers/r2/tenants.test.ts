@@ -123,7 +123,7 @@ async function alarms(): Promise<void> {
     // Behind it, since it may be a part of a millisecond later than the platform tells.
     vi.setSystemTime(Math.max(Date.now(), Number(next.at) + 1))
     await runDurableObjectAlarm(next.stub)
-    // What an alarm has begun beside itself goes on.
+    // Time for work that an alarm has begun beside itself.
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   throw new Error('there is an alarm that is always set again')
