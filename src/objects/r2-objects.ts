@@ -9,11 +9,14 @@
 import { createHash } from 'node:crypto'
 import type { R2Bucket } from '@cloudflare/workers-types'
 import { McbError } from '../core/errors.ts'
+import { turn } from '../core/turn.ts'
 import type { Bytes, Came, Objects, StoredObject } from './objects.ts'
 
 /** Milliseconds after which a put, and each other call, is given up. */
 const PUT_MS = 60_000
 const CALL_MS = 30_000
+/** Bytes that are hashed without a turn for others: about a millisecond's work. */
+const STEP_BYTES = 512 * 1024
 /** Keys that one call deletes, or lists. */
 const KEYS_TOGETHER = 1000
 
@@ -40,7 +43,7 @@ export class R2Objects implements Objects {
     if (at !== 0) throw new Error(`an object of a bucket is put whole, not from byte ${at} on`)
     const [first = new Uint8Array()] = pieces
     const bytes = pieces.length === 1 ? first : Buffer.concat(pieces)
-    const md5 = createHash('md5').update(bytes).digest('hex')
+    const md5 = await md5Of(bytes)
     const put = await this.call('put', this.putMs, () => this.bucket.put(key, bytes, { md5 }))
     if (put.size !== bytes.length)
       throw unavailable(new Error(`the bucket has taken ${put.size} bytes of ${bytes.length}`))
@@ -95,6 +98,16 @@ export class R2Objects implements Objects {
       clearTimeout(timer)
     }
   }
+}
+
+/** The MD5 of bytes, in hex, with a turn for others behind each step. */
+async function md5Of(bytes: Uint8Array): Promise<string> {
+  const hash = createHash('md5')
+  for (let at = 0; at < bytes.length; at += STEP_BYTES) {
+    if (at > 0) await turn()
+    hash.update(bytes.subarray(at, at + STEP_BYTES))
+  }
+  return hash.digest('hex')
 }
 
 /** The failure of a bucket, which may pass. */
