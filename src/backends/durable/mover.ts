@@ -48,6 +48,8 @@ export interface MoverOptions {
   readonly bucket: () => Objects | undefined
   /** Bytes that the object may hold itself. */
   readonly limit: number
+  /** Folds the tail of a run's chain. */
+  readonly foldTail: (run: LiveRun, chain: number) => Promise<void>
   /** Called when nothing is left of runs that were deleted, nor of puts that were given up. */
   readonly emptied: () => void
 }
@@ -259,8 +261,9 @@ export class Mover {
   /** Moves some chunks; false when none wait, or they have to wait longer. */
   private async move(bucket: Objects): Promise<boolean> {
     const run = this.moves.liveRun()
-    const chosen = run && this.chooseNow(run)
-    if (chosen === undefined) return false
+    if (run === undefined) return false
+    const chosen = this.chooseNow(run)
+    if (chosen === undefined) return this.foldTails(run)
     const free = slots.take(chosen.bytes)
     if (free === undefined) {
       this.pause(SLOT_MS)
@@ -275,6 +278,23 @@ export class Mover {
     } finally {
       free()
     }
+  }
+
+  /** Folds the longest tails of a full object, so that they can move; false when there is nothing to fold. */
+  private async foldTails(run: LiveRun): Promise<boolean> {
+    if (!this.isPressed()) return false
+    let isFolded = false
+    for (const chain of this.moves.longestTails(run, this.moveBytes / 64)) {
+      try {
+        await this.options.foldTail(run, chain)
+        isFolded = true
+      } catch (error) {
+        // One that is damaged holds up no other.
+        console.error(`the tail of chain ${chain} could not be folded: ${describeError(error)}`)
+      }
+      await turn()
+    }
+    return isFolded
   }
 
   private async moveChosen(bucket: Objects, chosen: Chosen): Promise<boolean> {

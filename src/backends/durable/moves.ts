@@ -19,6 +19,8 @@ import { drawsPrefix } from './bucket-draws.ts'
 
 /** Chunks of one move at most: each is a row that one transaction writes. */
 const MOST_CHUNKS = 1024
+/** Tails that are folded before chunks are looked for again: each has up to 1 MiB. */
+const MOST_TAILS = 8
 /** Bytes that are read and verified without a turn for others: about a millisecond's work. */
 const STEP_BYTES = 1024 * 1024
 
@@ -175,6 +177,14 @@ export class Moves {
     const sql = 'SELECT id, folded FROM chains WHERE run_id = ? AND number >= 0'
     const rows = this.storage.sql.exec<{ id: number; folded: number }>(sql, run.id).toArray()
     return new Map(rows.map(({ id, folded }) => [id, folded]))
+  }
+
+  /** Numbers of the chains with the longest tails, of at least so many bytes each. */
+  longestTails(run: LiveRun, least: number): number[] {
+    const sql =
+      'SELECT number FROM chains WHERE run_id = ? AND number >= 0 AND tail_bytes >= ? ORDER BY tail_bytes DESC LIMIT ?'
+    const rows = this.storage.sql.exec<{ number: number }>(sql, run.id, least, MOST_TAILS).toArray()
+    return rows.map(({ number }) => number)
   }
 
   /** A number that no other object of this run object has, written down before anything is put. */

@@ -86,6 +86,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       alarm: this.clock,
       bucket: () => this.bucket,
       limit: objectBytesOf(env),
+      foldTail: ({ tenant, registration }, chain) => this.store(tenant).foldTail(registration, chain),
       emptied: () => {
         if (this.isEnding) this.announcer.wakeIn(0)
       },

@@ -74,6 +74,18 @@ function* requireEqual(chain: ChainRow, schema: Schema, batch: Batch, to: number
   }
 }
 
+/** Folds the tail of a chain that nobody appends to. */
+export function* foldTail(runId: number, number: number, schema: Schema): Program<void> {
+  const chain = yield* requireChain(runId, number)
+  if (chain.tailRows === 0) return
+  const tail = yield* tailOf(chain, schema.columns.length)
+  const { statements, bytes, scratch } = yield* planFold(chain, schema, tail, [])
+  const { length, updatedAt } = chain
+  const update = updateChain(chain, { length, folded: length, tailRows: 0, tailBytes: 0, bytes }, updatedAt)
+  yield { guard: unchanged(chain), writes: [...statements(), update] }
+  for (const bytes of scratch) free(bytes)
+}
+
 interface Placed {
   readonly statements: Statement[]
   /** Memory that is free when the statements have been carried out. */

@@ -28,7 +28,7 @@ import { parseRunMeta } from '../../core/wire/run-meta.ts'
 import type { SqlDriver } from '../../sql/program.ts'
 import { repeatedIn, requireSamePage } from '../repeated.ts'
 import { aboutOf, changeAbout, changeDiagnostics } from './about.ts'
-import { appendBatch, TAIL_BYTES } from './append.ts'
+import { appendBatch, foldTail, TAIL_BYTES } from './append.ts'
 import { findChain, requireChain, requireRun } from './chain.ts'
 import { FarDraws, type ReadFar } from './far.ts'
 import { findPage, pageWith } from './read.ts'
@@ -171,6 +171,12 @@ export class SqliteStore implements Store {
         compared = await this.compare(registration, chain, schema, decode())
       }
     }
+  }
+
+  /** Folds the tail of a chain before it is as long as it may be. */
+  async foldTail(registration: string, chain: number): Promise<void> {
+    const { id, schema } = await this.run(registration)
+    return this.driver.run(() => foldTail(id, chain, schema))
   }
 
   async read(registration: string, chain: number, question: Question, cursor?: ReadCursor): Promise<Read> {
