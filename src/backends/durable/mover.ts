@@ -16,6 +16,7 @@ import { TAIL_BYTES } from '../sqlite/append.ts'
 import type { Alarm } from './alarm.ts'
 import { drawsPrefix, objectPrefix } from './bucket-draws.ts'
 import { Changed, type Chosen, type LiveRun, Moves } from './moves.ts'
+import { doubled } from './pause.ts'
 import { clearPrefix, purgeRuns } from './purge.ts'
 import { Slots } from './slots.ts'
 
@@ -32,11 +33,17 @@ const CRASH_MS = 90_000
 /** Pauses after failures in a row, in milliseconds: the first one, doubled each time, and the longest. */
 const PAUSE_MS = 2000
 const MAX_PAUSE_MS = 5 * 60_000
+/** The longest pause of an object that takes no appends until its draws have moved. */
+const FULL_PAUSE_MS = 20_000
 /** Bytes of a chain's tail at most while draws must move: tails do not, and 10,000 chains may have one each. */
 const PRESSED_TAIL_BYTES = 16 * 1024
-/** Milliseconds until an object asks again for a slot, and until chunks that have changed are chosen anew. */
+/** Milliseconds until an object asks again for a slot: at first, doubled each time, and at most. */
 const SLOT_MS = 300
+const MAX_SLOT_MS = 5000
+/** Milliseconds until chunks that have changed are chosen anew. */
 const CHANGED_MS = 1000
+/** Milliseconds between two looks whether a bucket that is needed is bound again. */
+const UNBOUND_MS = 24 * 60 * 60_000
 
 /** Two moves at a time in an isolate, whose memory is 128 MB for everything. */
 const slots = new Slots(2, 2 * MOVE_BYTES, CRASH_MS)
@@ -64,6 +71,8 @@ export class Mover {
   /** True while chunks of a run at rest move: all of them do, be the last ones ever so few. */
   private isClearing = false
   private failures = 0
+  /** Times in a row that no slot was free. */
+  private refusals = 0
   /** Milliseconds since 1970 before which nothing is tried again. */
   private pausedUntil = 0
   /** Bytes of the database below which no look finds more than the last one. */
@@ -92,7 +101,8 @@ export class Mover {
     const { limit } = this.options
     if (size + bytes <= limit || size <= limit / 2) return
     const canMove = this.bucket() !== undefined
-    if (canMove) {
+    // After a failure the pause stands, be there ever so many callers.
+    if (canMove && Date.now() >= this.pausedUntil) {
       this.nextLook = 0
       this.start()
     }
@@ -133,6 +143,7 @@ export class Mover {
   /** Nothing is left of the object. */
   reset(): void {
     this.failures = 0
+    this.refusals = 0
     this.pausedUntil = 0
     this.nextLook = 0
   }
@@ -167,9 +178,9 @@ export class Mover {
     if (this.bucket() === undefined) {
       if (!this.holdsRemains()) return undefined
       console.error(
-        'draws of a deleted run lie in a bucket that is not bound: bind it as DRAWS, so that they are deleted',
+        'draws that nobody needs any more lie in a bucket that is not bound: bind it as DRAWS, so that they are deleted',
       )
-      return MAX_PAUSE_MS
+      return UNBOUND_MS
     }
     const times = [this.holdsHidden() ? now : undefined, this.orphansAt(), this.movesAt(now)]
     const first = Math.min(...times.filter((at) => at !== undefined))
@@ -233,9 +244,7 @@ export class Mover {
       while (await this.move(bucket))
       this.failures = 0
     } catch (error) {
-      const pause = Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** this.failures) * (0.5 + Math.random() / 2)
-      this.failures++
-      this.pause(pause)
+      this.pause(doubled(PAUSE_MS, this.failures++, this.isPressed() ? FULL_PAUSE_MS : MAX_PAUSE_MS))
       console.warn(`what waits for the bucket of the draws is tried again: ${describeError(error)}`)
     }
     this.isBusy = false
@@ -266,9 +275,10 @@ export class Mover {
     if (chosen === undefined) return this.foldTails(run)
     const free = slots.take(chosen.bytes)
     if (free === undefined) {
-      this.pause(SLOT_MS)
+      this.pause(doubled(SLOT_MS, this.refusals++, MAX_SLOT_MS))
       return false
     }
+    this.refusals = 0
     try {
       return await this.moveChosen(bucket, chosen)
     } catch (error) {

@@ -31,6 +31,7 @@ import { type Catalogue, SqlCatalogue } from './catalogue.ts'
 import { journal, migrations } from './generated/migrations.ts'
 import { Mover } from './mover.ts'
 import { ObjectDiagnostics, type SentQuestion } from './object-diagnostics.ts'
+import { doubled } from './pause.ts'
 import { gather, type RunStub, sendObjects, sendRead } from './protocol.ts'
 import { purgeRuns, purgeStages } from './purge.ts'
 import { Watchers } from './watchers.ts'
@@ -52,6 +53,9 @@ interface WebSocketResponseInit extends ResponseInit {
 const PATIENCE_MS = 3000
 /** Milliseconds after which a deletion is told once more: nothing that was sent before is still under way then. */
 const CONFIRM_MS = 30_000
+/** Pauses after healing that failed, in milliseconds: the first one, doubled each time, and the longest. */
+const SETBACK_MS = 1000
+const MAX_SETBACK_MS = 5 * 60_000
 /** Milliseconds until an object of a newer version looks whether that version is back. */
 const UNKNOWN_MS = 10 * 60_000
 
@@ -72,6 +76,8 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   private prepared = false
   /** True when the object may end as soon as the bucket has nothing of it any more. */
   private isEnding = false
+  /** Times in a row that healing failed. */
+  private setbacks = 0
   /** The newest migration that this version does not know: such an object is left as it is. */
   private unknown: Date | undefined
 
@@ -88,7 +94,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       limit: objectBytesOf(env),
       foldTail: ({ tenant, registration }, chain) => this.store(tenant).foldTail(registration, chain),
       emptied: () => {
-        if (this.isEnding) this.announcer.wakeIn(0)
+        if (this.isEnding && !this.announcer.isLive()) this.announcer.wakeIn(0)
       },
     })
     this.driver = new DurableDriver(ctx.storage, () => this.announcer.mark())
@@ -329,9 +335,10 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       else if (announced === 'unlisted') this.announcer.wakeIn(CONFIRM_MS)
       else if (announced === 'listed') this.announcer.rest()
       else if (this.prepared && !this.announcer.isLive()) await this.forget()
+      this.setbacks = 0
     } catch (error) {
       console.error(`a run object could not finish its work, and tries again: ${describeError(error)}`)
-      this.announcer.wakeIn(this.announcer.pause())
+      this.announcer.wakeIn(doubled(SETBACK_MS, this.setbacks++, MAX_SETBACK_MS))
     }
   }
 
