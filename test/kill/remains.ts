@@ -8,14 +8,32 @@ const STATE = 'state'
 /** Tables of the platform, and those that say which migrations were applied. */
 const OTHERS = /^(_cf_|sqlite_|d1_migrations$|__drizzle_migrations$)/
 
-/** Rows by table and file; tables without any are left out. */
+/** Tables of a run object without a run that waits for puts which a kill has cut off: one might still arrive. */
+const WAITING = ['announcement', 'moved', 'moves']
+/** Milliseconds that it waits. */
+const LATE_MS = 10 * 60_000
+
+/** Rows by table and file; tables without any are left out, and so are objects that wait as they must. */
 export function rowsLeft(data: string): Map<string, number> {
-  const rows = new Map<string, number>()
+  const left = new Map<string, number>()
   for (const path of globSync(join(data, STATE, '{do,d1,r2}/*/*.sqlite'))) {
     if (path.endsWith('/metadata.sqlite')) continue
-    for (const [table, count] of countRows(path)) rows.set(`${relative(join(data, STATE), path)} ${table}`, count)
+    const rows = countRows(path)
+    if (isWaiting(path, rows)) continue
+    for (const [table, count] of rows) left.set(`${relative(join(data, STATE), path)} ${table}`, count)
   }
-  return rows
+  return left
+}
+
+function isWaiting(path: string, rows: ReadonlyMap<string, number>): boolean {
+  if (!rows.has('moves') || ![...rows.keys()].every((table) => WAITING.includes(table))) return false
+  const database = new DatabaseSync(path)
+  try {
+    const row = database.prepare('SELECT max(begun_at) AS last FROM moves').get()
+    return Number(row?.last) > Date.now() - LATE_MS
+  } finally {
+    database.close()
+  }
 }
 
 /** Objects of the bucket. */
