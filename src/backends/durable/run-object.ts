@@ -56,6 +56,8 @@ const CONFIRM_MS = 30_000
 /** Pauses after healing that failed, in milliseconds: the first one, doubled each time, and the longest. */
 const SETBACK_MS = 1000
 const MAX_SETBACK_MS = 5 * 60_000
+/** Bytes above the limit that staged objects may take: they do not move, and draws that do are made of them. */
+const STAGED_ROOM = 128 * 1024 * 1024
 /** Milliseconds until an object of a newer version looks whether that version is back. */
 const UNKNOWN_MS = 10 * 60_000
 
@@ -182,7 +184,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
       const bytes = body instanceof Uint8Array ? body : await gather(body)
       // Without a turn in between, in which the object might empty itself.
       if (!this.prepared) await this.prepare()
-      this.mover.requireRoom(bytes.length)
+      this.mover.requireRoom(bytes.length - STAGED_ROOM)
       await this.store(tenant).stage(rid, path, bytes)
       if (this.announcer.hidesStaged()) await this.tellStaged()
     })

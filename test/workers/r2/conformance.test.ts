@@ -7,9 +7,17 @@ import { D1Driver } from '../../../src/sql/d1.ts'
 import { conformance } from '../../conformance/index.ts'
 import { countRows } from '../local.ts'
 import { countObjectRows, quiet } from '../objects.ts'
+import { patiently } from './bucket.ts'
+
+/** A store whose appends wait while an object is full, as those of clients do. */
+class PatientStore extends DurableStore {
+  override append(registration: string, chain: number, body: Uint8Array<ArrayBuffer>): Promise<number> {
+    return patiently(() => super.append(registration, chain, body))
+  }
+}
 
 /** With caches of its own, as another isolate has them. */
-const open = () => new StoreBackend(new DurableStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
+const open = () => new StoreBackend(new PatientStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
 
 conformance({
   name: 'run objects with a bucket',
