@@ -30,11 +30,20 @@ export function minuteOf(time: number): number {
 
 /** The runs behind `before`, by one statement. */
 export function* pageOfRuns(tenant: string, query: ListQuery, tables: ListTables): Program<ListPage> {
-  const { limit } = query
+  return pageOf(yield* linesOfRuns(tenant, query, tables), query)
+}
+
+/** Rows of a page's lines, and of the one behind it. */
+export function* linesOfRuns(tenant: string, query: ListQuery, tables: ListTables): Program<readonly Row[]> {
   const page = idsOf(tenant, query, tables)
   const [rows = []] = yield {
     reads: [{ sql: tables.lines(page.sql), params: page.params }],
   }
+  return rows
+}
+
+/** A page of rows in their order, of which there are more than its limit where it is not the last one. */
+export function pageOf(rows: readonly Row[], { limit }: ListQuery): ListPage {
   const runs = rows.slice(0, limit).map(lineIn)
   const last = rows[limit - 1]
   return rows.length > limit && last !== undefined ? { runs, next: String(numberIn(last, 'id')) } : { runs }
