@@ -91,7 +91,12 @@ function childPid(): number | undefined {
 }
 
 /** Bindings of each storage beside D1. */
-const RUNS = { durableObjects: { RUNS: { className: 'RunObject', useSQLite: true } } }
+const RUNS = {
+  durableObjects: {
+    RUNS: { className: 'RunObject', useSQLite: true },
+    CATALOGUE: { className: 'CatalogueObject', useSQLite: true },
+  },
+}
 const STORAGES: ReadonlyMap<string, object> = new Map<string, object>([
   ['objects', RUNS],
   ['bucket', { ...RUNS, r2Buckets: { DRAWS: 'draws' } }],

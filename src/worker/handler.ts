@@ -10,14 +10,16 @@ import { clickHouseOptions } from '../backends/clickhouse/clickhouse-settings.ts
 import { ClickHouseStore } from '../backends/clickhouse/clickhouse-store.ts'
 import { insertsOf } from '../backends/clickhouse/commit.ts'
 import { WebConnection } from '../backends/clickhouse/web-connection.ts'
-import { SqlCatalogue } from '../backends/durable/catalogue.ts'
 import { DurableStore } from '../backends/durable/durable-store.ts'
+import { FormerCatalogue } from '../backends/durable/former-catalogue.ts'
 import type { RunNamespace } from '../backends/durable/protocol.ts'
+import type { ShardNamespace } from '../backends/durable/shard-protocol.ts'
+import { ShardedCatalogue } from '../backends/durable/sharded-catalogue.ts'
 import { purgeHidden, SqliteStore } from '../backends/sqlite/sqlite-store.ts'
 import { McbError } from '../core/errors.ts'
 import { type LimitVariables, limitsOf, workerBoundsOf } from '../core/limit-settings.ts'
 import type { Limits } from '../core/limits.ts'
-import { reportLine } from '../core/log-text.ts'
+import { describeError, reportLine } from '../core/log-text.ts'
 import { LruMap } from '../core/lru.ts'
 import { PROBLEM_TYPE } from '../core/media-types.ts'
 import type { OpenStore } from '../core/store.ts'
@@ -45,6 +47,8 @@ export interface Env extends LimitVariables, AccessVariables {
   readonly DB: D1Database
   /** The run objects; where they are not bound, D1 holds the draws as well. */
   readonly RUNS?: RunNamespace
+  /** The list of the runs that lie in run objects. */
+  readonly CATALOGUE?: ShardNamespace
   /** The page's files; without them, /ui/ says that they are missing. */
   readonly ASSETS?: AssetFiles
   /** `clickhouse`: ClickHouse holds everything; see docs/clickhouse.md. */
@@ -59,7 +63,7 @@ export interface Env extends LimitVariables, AccessVariables {
 
 export interface Worker {
   fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response>
-  /** Completes deletions that were cut off. */
+  /** Completes deletions that were cut off, and the move of D1's list of runs. */
   scheduled(event: unknown, env: Env): Promise<void>
 }
 
@@ -101,6 +105,8 @@ export function createWorker(extend: (app: Hono<AppEnv>) => void = () => {}): Wo
       if (env.MCB_STORAGE !== 'clickhouse') await purgeHidden(driver)
       const limits = limitsOf(env)
       const openStore = storesOf(env, limits)
+      const { RUNS, CATALOGUE, MCB_STORAGE } = env
+      if (MCB_STORAGE !== 'clickhouse' && RUNS && CATALOGUE) await moveLists(driver, CATALOGUE)
       const openBackend = (tenant: string) => new StoreBackend(openStore(tenant), limits)
       await sweepTenants({ control: new SqlControl(driver), openBackend, closeBackend: () => {} }, Date.now())
     },
@@ -169,13 +175,34 @@ function notSetUp(): Response {
   return new Response(JSON.stringify(body), { status, headers })
 }
 
+const NO_CATALOGUE =
+  'the list of runs has no binding; add to wrangler.toml: [[durable_objects.bindings]] name = "CATALOGUE", ' +
+  'class_name = "CatalogueObject", and [[migrations]] tag = "v2", new_sqlite_classes = ["CatalogueObject"]'
+
+/** Moves what D1 still lists, for tenants whose list nobody has asked for and after objects of the version before wrote to it. */
+async function moveLists(driver: D1Driver, shards: ShardNamespace): Promise<void> {
+  const catalogue = new ShardedCatalogue(shards)
+  for (const tenant of await new FormerCatalogue(driver).tenants()) {
+    try {
+      await catalogue.adopt(tenant)
+    } catch (error) {
+      console.error(
+        `D1's list of runs of tenant "${tenant}" could not be moved, and is tried again: ${describeError(error)}`,
+      )
+    }
+  }
+}
+
 /** The stores of the draws: ClickHouse where that is chosen, run objects where those are bound, else D1. */
 function storesOf(env: Env, limits: Limits): OpenStore {
-  const { DB, RUNS } = env
+  const { DB, RUNS, CATALOGUE } = env
   if (env.MCB_STORAGE === 'clickhouse') return clickHouseStoresOf(env, limits)
-  const driver = new D1Driver(DB)
-  if (RUNS === undefined) return (tenant) => new SqliteStore(driver, tenant, limits)
-  const catalogue = new SqlCatalogue(driver)
+  if (RUNS === undefined) {
+    const driver = new D1Driver(DB)
+    return (tenant) => new SqliteStore(driver, tenant, limits)
+  }
+  if (CATALOGUE === undefined) throw new NotSetUp(NO_CATALOGUE)
+  const catalogue = new ShardedCatalogue(CATALOGUE)
   return (tenant) => new DurableStore(RUNS, catalogue, tenant)
 }
 

@@ -4,6 +4,8 @@ declare module 'cloudflare:workers' {
     readonly RUNS: import('../../src/backends/durable/protocol.ts').RunNamespace &
       import('@cloudflare/workers-types').DurableObjectNamespace
     readonly DRAWS: import('@cloudflare/workers-types').R2Bucket
+    readonly CATALOGUE: import('../../src/backends/durable/shard-protocol.ts').ShardNamespace &
+      import('@cloudflare/workers-types').DurableObjectNamespace
     readonly MIGRATIONS: readonly { readonly name: string; readonly queries: readonly string[] }[]
   }
   /** The worker of wrangler.toml, as requests from outside reach it. */
@@ -21,9 +23,10 @@ declare module 'cloudflare:test' {
   type Id = import('@cloudflare/workers-types').DurableObjectId
   type State = import('@cloudflare/workers-types').DurableObjectState
   type RunObject = import('../../src/backends/durable/run-object.ts').RunObject
-  export function runInDurableObject<R>(
+  /** `O` is the class of the object. */
+  export function runInDurableObject<R, O = RunObject>(
     stub: Stub,
-    callback: (instance: RunObject, state: State) => R | Promise<R>,
+    callback: (instance: O, state: State) => R | Promise<R>,
   ): Promise<R>
   export function runDurableObjectAlarm(stub: Stub): Promise<boolean>
   export function evictDurableObject(stub: Stub): Promise<void>

@@ -1,13 +1,9 @@
 /** The conformance suite on the client in front of the worker with run objects, in workerd. */
-import { env } from 'cloudflare:workers'
-import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../src/backends/durable/durable-store.ts'
 import { HttpBackend, HttpChain } from '../../src/client/index.ts'
 import type { Chain } from '../../src/core/interfaces.ts'
-import { D1Driver } from '../../src/sql/d1.ts'
 import { conformance } from '../conformance/index.ts'
 import { countRows, fetchWorker } from './local.ts'
-import { countObjectRows, quiet } from './objects.ts'
+import { countObjectRows, openObjects, quiet } from './objects.ts'
 
 /** Storage that fails is not what this is about: it shows at once. */
 const open = () => new HttpBackend({ url: 'http://worker.test', fetch: fetchWorker, retry: { limit: 3_000 } })
@@ -20,7 +16,7 @@ conformance({
   open: async () => ({
     backend: open(),
     other: open(),
-    store: new DurableStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'),
+    store: openObjects(),
     flush: async (chain: Chain) => {
       if (chain instanceof HttpChain) await chain.flush()
     },

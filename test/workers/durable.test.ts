@@ -1,15 +1,11 @@
 /** The conformance suite on run objects, in workerd. */
-import { env } from 'cloudflare:workers'
-import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../src/backends/durable/durable-store.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
-import { D1Driver } from '../../src/sql/d1.ts'
 import { conformance } from '../conformance/index.ts'
 import { countRows } from './local.ts'
-import { countObjectRows, quiet } from './objects.ts'
+import { countObjectRows, openObjects, quiet } from './objects.ts'
 
 /** With caches of its own, as another isolate has them. */
-const open = () => new StoreBackend(new DurableStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
+const open = () => new StoreBackend(openObjects())
 
 conformance({
   name: 'run objects',

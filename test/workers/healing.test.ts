@@ -2,17 +2,16 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Catalogue, SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../src/backends/durable/durable-store.ts'
+import type { Catalogue } from '../../src/backends/durable/catalogue.ts'
+import { ShardedCatalogue } from '../../src/backends/durable/sharded-catalogue.ts'
 import { hideRun } from '../../src/backends/sqlite/runs.ts'
 import type { RunQuery } from '../../src/core/interfaces.ts'
 import { StoreBackend, type StoreRun } from '../../src/runs/backend.ts'
-import { D1Driver } from '../../src/sql/d1.ts'
 import { DurableDriver } from '../../src/sql/object.ts'
-import { objectOf, quiet, rowsIn, tablesIn } from './objects.ts'
+import { answersLost, NEVER_ASKED, objectOf, openObjects, quiet, rowsIn, SILENT, shardAt, tablesIn } from './objects.ts'
 
-const catalogue = new SqlCatalogue(new D1Driver(env.DB))
-const backend = new StoreBackend(new DurableStore(env.RUNS, catalogue, 'local'))
+const catalogue = new ShardedCatalogue(env.CATALOGUE)
+const backend = new StoreBackend(openObjects())
 const X = [{ name: 'x', dtype: 'float64' }]
 
 let runs = 0
@@ -22,32 +21,15 @@ beforeEach(() => {
 })
 afterAll(quiet)
 
-/** A D1 that is not there: it was never asked, or it has done what it was asked but could not say so. */
-const NEVER_ASKED: Catalogue = {
-  put: () => Promise.reject(new Error('the catalogue cannot be reached')),
-  putStaged: () => Promise.reject(new Error('the catalogue cannot be reached')),
-  remove: () => Promise.reject(new Error('the catalogue cannot be reached')),
-}
-const ANSWER_LOST: Catalogue = {
-  put: async (entry) => {
-    await catalogue.put(entry)
-    throw new Error('the answer was lost')
-  },
-  putStaged: async (...args) => {
-    await catalogue.putStaged(...args)
-    throw new Error('the answer was lost')
-  },
-  remove: async (...args) => {
-    await catalogue.remove(...args)
-    throw new Error('the answer was lost')
-  },
-}
+const ANSWER_LOST = answersLost(catalogue)
 
 /** Terms in the catalogue of runs that it does not list. */
-async function strandedTerms(): Promise<number> {
+function strandedTerms(): Promise<number> {
   const sql = 'SELECT count(*) AS n FROM catalogue_terms WHERE run_id NOT IN (SELECT id FROM catalogue)'
-  const row = await env.DB.prepare(sql).first<{ n: number }>()
-  return row?.n ?? Number.NaN
+  return runInDurableObject(shardAt(0), (_, { storage }) => {
+    const [table] = storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'catalogue_terms'").toArray()
+    return table === undefined ? 0 : storage.sql.exec<{ n: number }>(sql).one().n
+  })
 }
 
 /** Wakes the object of `rid` and gives it another catalogue. */
@@ -176,11 +158,7 @@ test('a deletion that ended after the run was hidden is completed by the next li
 })
 
 test('a catalogue that does not answer keeps nobody waiting for long', async () => {
-  await breakCatalogue({
-    put: () => new Promise(() => {}),
-    putStaged: () => new Promise(() => {}),
-    remove: () => new Promise(() => {}),
-  })
+  await breakCatalogue(SILENT)
   const begun = Date.now()
   await backend.initRun({ rid, variables: X })
   expect(Date.now() - begun).toBeLessThan(15_000)
@@ -193,6 +171,7 @@ test('an older word never replaces a newer one', async () => {
   const entry = {
     tenant: 'local',
     rid,
+    shards: 1,
     registration: 'new',
     createdAt: 1,
     updatedAt: 2,
@@ -213,12 +192,12 @@ test('an older word never replaces a newer one', async () => {
       terms: ['"t"'],
     },
   }
-  await catalogue.put(entry)
-  await catalogue.put({ ...entry, draws: 3, version: 19 })
-  await catalogue.put({ ...entry, registration: 'old', draws: 4, version: 18 })
-  await catalogue.remove('local', rid, 17)
+  await catalogue.put(0, entry)
+  await catalogue.put(0, { ...entry, draws: 3, version: 19 })
+  await catalogue.put(0, { ...entry, registration: 'old', draws: 4, version: 18 })
+  await catalogue.remove(0, 'local', rid, 17)
   expect(await lines()).toMatchObject([{ draws: 9 }])
-  await catalogue.remove('local', rid, 21)
+  await catalogue.remove(0, 'local', rid, 21)
   expect(await lines()).toHaveLength(0)
 })
 

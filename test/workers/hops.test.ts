@@ -1,14 +1,11 @@
 /** A read is one question: one call to the run object before the first byte, and no bytes but those that were asked for. */
 import { env } from 'cloudflare:workers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../src/backends/durable/durable-store.ts'
 import type { RunNamespace } from '../../src/backends/durable/protocol.ts'
 import { StoreBackend, type StoreRun } from '../../src/runs/backend.ts'
-import { D1Driver } from '../../src/sql/d1.ts'
 import { floats } from '../conformance/arrays.ts'
 import { bytesIn } from '../support/bytes-in.ts'
-import { quiet } from './objects.ts'
+import { openObjects, quiet } from './objects.ts'
 
 const LENGTH = 20_000
 const SCALARS = 40
@@ -34,7 +31,7 @@ const objects: RunNamespace = {
 
 let run: StoreRun
 beforeAll(async () => {
-  const backend = new StoreBackend(new DurableStore(objects, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
+  const backend = new StoreBackend(openObjects('local', objects))
   const variables = Array.from({ length: SCALARS }, (_, i) => ({ name: `x${i}`, dtype: 'float64' }))
   run = await backend.initRun({ rid: 'hops', variables })
   const chain = await run.initChain(0)

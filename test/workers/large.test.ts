@@ -1,16 +1,12 @@
 /** Draws that are larger than a message between a Worker and an object may be (32 MiB). */
-import { env } from 'cloudflare:workers'
 import { afterAll, expect, test } from 'vitest'
-import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../src/backends/durable/durable-store.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
-import { D1Driver } from '../../src/sql/d1.ts'
-import { quiet } from './objects.ts'
+import { openObjects, quiet } from './objects.ts'
 
 afterAll(quiet)
 
 const MIB = 1024 * 1024
-const backend = new StoreBackend(new DurableStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
+const backend = new StoreBackend(openObjects())
 
 /** Bytes that repeat nowhere near a boundary. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {

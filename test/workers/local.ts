@@ -27,7 +27,7 @@ export const database: BatchDatabase = {
 }
 
 /** The bindings of a deployment without run objects. */
-export const { RUNS: _, ...d1Only } = env
+export const { RUNS: _, CATALOGUE: __, ...d1Only } = env
 
 /** A worker with caches of its own, as another isolate has them. */
 export function openWorker(bindings: Env): (request: Request) => Promise<Response> {

@@ -4,20 +4,18 @@ import { env } from 'cloudflare:workers'
 import { drizzle } from 'drizzle-orm/durable-sqlite'
 import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
 import { afterAll, expect, test } from 'vitest'
-import { SqlCatalogue } from '../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../src/backends/durable/durable-store.ts'
 import { journal, migrations } from '../../src/backends/durable/generated/migrations.ts'
+import { ShardedCatalogue } from '../../src/backends/durable/sharded-catalogue.ts'
 import { newRegistration } from '../../src/backends/registration.ts'
 import { SqliteStore } from '../../src/backends/sqlite/sqlite-store.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
-import { D1Driver } from '../../src/sql/d1.ts'
 import { DurableDriver } from '../../src/sql/object.ts'
-import { objectOf, quiet, rowsIn, tablesIn } from './objects.ts'
+import { objectOf, openObjects, quiet, rowsIn, tablesIn } from './objects.ts'
 
 afterAll(quiet)
 
-const catalogue = new SqlCatalogue(new D1Driver(env.DB))
+const catalogue = new ShardedCatalogue(env.CATALOGUE)
 const X = [{ name: 'x', dtype: 'float64' }]
 
 const TO_FIRST_SCHEMA = [
@@ -77,7 +75,7 @@ test.each([1, 40_000])('a run of %i draws of the first schema is read, written a
   expect(await runInDurableObject(stub, (_, state) => tablesIn(state))).not.toContain('announcement')
   await evictDurableObject(stub)
 
-  const backend = new StoreBackend(new DurableStore(env.RUNS, catalogue, 'local'))
+  const backend = new StoreBackend(openObjects())
   const chain = await (await backend.getRun(rid))?.getChain(0)
   expect(await chain?.length()).toBe(count)
   expect(await chain?.appendBatch(batch(count, 3))).toBe(count + 3)
@@ -96,7 +94,7 @@ test.each([1, 40_000])('a run of %i draws of the first schema is read, written a
 })
 
 test('an object of the present schema is left as it is', async () => {
-  const backend = new StoreBackend(new DurableStore(env.RUNS, catalogue, 'local'))
+  const backend = new StoreBackend(openObjects())
   await backend.initRun({ rid: 'present', variables: X })
   const applied = () =>
     runInDurableObject(objectOf('present'), (_, { storage }) =>
@@ -110,7 +108,7 @@ test('an object of the present schema is left as it is', async () => {
 })
 
 test('an object of a newer schema is left as it is, until that schema is known again', async () => {
-  const backend = new StoreBackend(new DurableStore(env.RUNS, catalogue, 'local'))
+  const backend = new StoreBackend(openObjects())
   const run = await backend.initRun({ rid: 'newer', variables: X })
   await (await run.initChain(0)).appendBatch(batch(0, 2))
   const stub = objectOf('newer')
@@ -121,7 +119,7 @@ test('an object of a newer schema is left as it is, until that schema is known a
   await evictDurableObject(stub)
   const rows = () => runInDurableObject(stub, (_, state) => rowsIn(state))
   const before = await rows()
-  const again = () => new StoreBackend(new DurableStore(env.RUNS, catalogue, 'local'))
+  const again = () => new StoreBackend(openObjects())
   const refused = { code: 'storage_unavailable', fields: { retryAfter: 60 } }
   await expect(again().getRun('newer')).rejects.toMatchObject(refused)
   await expect(again().initRun({ rid: 'newer', variables: X })).rejects.toMatchObject(refused)

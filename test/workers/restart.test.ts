@@ -1,20 +1,14 @@
 /** A request that meets a run object which is restarting: 503 with `Retry-After`, and a client that rides over it. */
 import { runInDurableObject } from 'cloudflare:test'
 import { afterAll, expect, test } from 'vitest'
-import type { Catalogue } from '../../src/backends/durable/catalogue.ts'
 import { HttpBackend } from '../../src/client/index.ts'
 import { encodeRunMeta } from '../../src/core/wire/run-meta.ts'
 import { fetchWorker } from './local.ts'
-import { objectOf, quiet } from './objects.ts'
+import { objectOf, quiet, SILENT } from './objects.ts'
 
 afterAll(quiet)
 
 const VARIABLES = [{ name: 'x', dtype: 'float64' }]
-const SILENT: Catalogue = {
-  put: () => new Promise(() => {}),
-  putStaged: () => new Promise(() => {}),
-  remove: () => new Promise(() => {}),
-}
 
 /** Lets a registration wait for the catalogue inside the object, and then restarts the object. */
 async function restartUnder(rid: string): Promise<void> {

@@ -10,10 +10,11 @@ import { describeError } from '../../core/log-text.ts'
 import { readShown } from '../sqlite/run-list.ts'
 import { RUN_BYTES } from '../sqlite/runs.ts'
 import type { Alarm } from './alarm.ts'
-import type { Catalogue, CataloguedObject, CataloguedRun } from './catalogue.ts'
+import type { Catalogue, CataloguedRun } from './catalogue.ts'
+import { type Known, Listing, type ObjectWord } from './listing.ts'
 
-/** Milliseconds from a write to its announcement: docs/protocol.md §3 lets lists lag by 2 s. */
-const DELAY_MS = 1000
+/** Milliseconds before the second attempt to reach the catalogue, at most. */
+const PAUSE_MS = 1000
 /** Milliseconds after which a catalogue that does not answer is taken for one that failed. */
 const CALL_MS = 5000
 /** The longest pause between two attempts to reach the catalogue. */
@@ -31,7 +32,7 @@ export type Announced = 'nothing' | 'failed' | 'listed' | 'unlisted' | 'forgotte
 export class Announcer {
   private readonly storage: DurableObjectStorage
   private readonly alarm: Alarm
-  private readonly catalogue: () => Catalogue
+  private readonly listing: Listing
   /** True while an alarm is set for a write that is not announced. */
   private marked = false
   /** True once the catalogue knows that staged objects lie here. */
@@ -43,21 +44,22 @@ export class Announcer {
   constructor(storage: DurableObjectStorage, alarm: Alarm, catalogue: () => Catalogue) {
     this.storage = storage
     this.alarm = alarm
-    this.catalogue = catalogue
+    this.listing = new Listing(storage, catalogue)
   }
 
   /** Takes over what an earlier life of the object has left; true when an alarm must go on with it. */
   load(): boolean {
-    const row = this.row('SELECT dirty, version, told, told_staged FROM announcement')
+    const row = this.row('SELECT dirty, version, told, told_staged, shard, former FROM announcement')
     this.version = Math.max(this.version, Number(row?.version ?? 0))
     this.marked = row?.dirty === 1
     this.staged = row?.told_staged === 1
-    if (this.hasRun() && (row === undefined || row.told === '')) {
-      // An object of a schema before has a run, but has never announced it, or not what it is found by.
+    const untold = row === undefined || row.told === ''
+    if ((this.hasRun() && untold) || (this.isLive() && row?.shard === null)) {
+      // An object of a schema before has never announced its run, or not what it is found by, or not to a shard.
       this.write()
       this.marked = true
     }
-    return this.marked || (row !== undefined && !this.isLive())
+    return this.marked || (row !== undefined && (!this.isLive() || row.former !== null))
   }
 
   /** Called inside the transaction of every write. */
@@ -65,7 +67,7 @@ export class Announcer {
     if (this.marked) return
     this.write()
     this.marked = true
-    this.wakeIn(DELAY_MS)
+    this.wakeIn(this.listing.restMs)
   }
 
   /** The object is empty again. */
@@ -98,14 +100,22 @@ export class Announcer {
     this.alarm.set('announce', milliseconds)
   }
 
-  /** Nothing is left to be told: the alarm of the last announcement need not go off. */
+  /** Nothing is left to be told, but to a shard that the run has left: the alarm of the last announcement need not go off. */
   rest(): void {
-    if (!this.marked) this.alarm.clear('announce')
+    if (this.marked) return
+    const left = this.listing.leavesIn()
+    if (left === undefined) this.alarm.clear('announce')
+    else this.wakeIn(left)
+  }
+
+  /** Shard of the catalogue that lists what is here; undefined where none does. */
+  shard(): number | undefined {
+    return this.hasTable() ? this.listing.shard() : undefined
   }
 
   /** A pause that doubles with every failure in a row, with jitter, in milliseconds. */
   pause(): number {
-    return Math.min(MAX_PAUSE_MS, DELAY_MS * 2 ** this.failures) * (0.5 + Math.random() / 2)
+    return Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** this.failures) * (0.5 + Math.random() / 2)
   }
 
   /** Tells the catalogue what is here, one announcement after the other. */
@@ -123,18 +133,16 @@ export class Announcer {
     const rid = String(row.rid)
     const wasTold = row.dirty === 0
     const live = this.isLive()
-    if (live && wasTold) return 'listed'
+    if (live && wasTold && this.listing.leavesIn() !== 0) return 'listed'
     // Later than any version that an earlier life of this object, cut off, may have sent without writing it down.
     const version = Math.max(this.version + 1, Date.now())
     this.version = version
     this.marked = false
     const run = this.hasRun() ? this.summary() : undefined
     const staged = this.stagedBytes()
-    // The attributes of a registration never change, so that its tags tell if the terms are those that were told.
     const told = run === undefined ? '' : `${run.registration} ${JSON.stringify(readShown(run.shown).tags)}`
-    const terms = told !== row.told && { terms: this.terms() }
     try {
-      await within(CALL_MS, this.send({ tenant, rid, version, staged }, run && { ...run, ...terms }))
+      await within(CALL_MS, this.send({ tenant, rid, version, staged }, run, knownOf(run, told, String(row.told))))
     } catch (error) {
       this.marked = true
       this.failures++
@@ -152,11 +160,12 @@ export class Announcer {
     return wasTold ? 'forgotten' : 'unlisted'
   }
 
-  private send(object: CataloguedObject, run: CataloguedRun | undefined): Promise<void> {
-    const { tenant, rid, version, staged } = object
-    if (run !== undefined) return this.catalogue().put({ ...object, ...run })
-    if (staged !== undefined) return this.catalogue().putStaged(tenant, rid, version, staged)
-    return this.catalogue().remove(tenant, rid, version)
+  private async send(object: ObjectWord, run: CataloguedRun | undefined, known: Known): Promise<void> {
+    const { staged } = object
+    if (run !== undefined) await this.listing.put(object, run, () => this.terms(), known)
+    else if (staged !== undefined) await this.listing.putStaged({ ...object, staged })
+    else return this.listing.remove(object)
+    await this.listing.leave(object)
   }
 
   private summary() {
@@ -214,6 +223,12 @@ export class Announcer {
     const [row] = this.storage.sql.exec<Record<string, SqlStorageValue>>(sql, ...params).toArray()
     return row
   }
+}
+
+/** The attributes of a registration never change, so that its tags tell if the terms are those that were told. */
+function knownOf(run: CataloguedRun | undefined, told: string, before: string): Known {
+  if (run === undefined || !before.startsWith(`${run.registration} `)) return 'nothing'
+  return before === told ? 'terms' : 'registration'
 }
 
 async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {

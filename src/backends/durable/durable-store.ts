@@ -1,5 +1,5 @@
 /**
- * The runs of one tenant, each in a Durable Object of its own, with their list in D1.
+ * The runs of one tenant, each in a Durable Object of its own, with their list in others.
  *
  * An object that restarts, is overloaded or cannot be reached is `storage_unavailable`, which clients ride over: every
  * call may be repeated.
@@ -31,7 +31,7 @@ import type { Summary } from '../../core/summary/summary.ts'
 import { type Outcome, resultOf } from '../outcome.ts'
 import { ridOf } from '../registration.ts'
 import { inGroups, STAGED_PAGE } from '../sqlite/staging.ts'
-import type { SqlCatalogue } from './catalogue.ts'
+import { toUnavailable } from './platform-error.ts'
 import {
   objectName,
   packBody,
@@ -41,6 +41,7 @@ import {
   receiveRead,
   watchUrl,
 } from './protocol.ts'
+import type { ShardedCatalogue } from './sharded-catalogue.ts'
 import { watchSocket } from './watchers.ts'
 
 /** Objects that are asked at once to empty themselves; a Worker waits for six connections at a time. */
@@ -50,10 +51,10 @@ export class DurableStore implements DiagnosingStore {
   readonly writersElsewhere = true
   /** Private to the language as well: printing a store would call methods of every name on the objects. */
   readonly #objects: RunNamespace
-  private readonly catalogue: SqlCatalogue
+  private readonly catalogue: ShardedCatalogue
   private readonly tenant: string
 
-  constructor(objects: RunNamespace, catalogue: SqlCatalogue, tenant: string) {
+  constructor(objects: RunNamespace, catalogue: ShardedCatalogue, tenant: string) {
     this.#objects = objects
     this.catalogue = catalogue
     this.tenant = tenant
@@ -174,18 +175,17 @@ export class DurableStore implements DiagnosingStore {
 
   async clear(): Promise<void> {
     for (;;) {
-      const { runs } = await this.catalogue.list(this.tenant, { limit: CLEARED_TOGETHER, terms: [] })
-      const staged = runs.length > 0 ? [] : await this.catalogue.staged(this.tenant, CLEARED_TOGETHER)
-      const rids = [...runs.map(({ rid }) => rid), ...staged]
-      if (rids.length === 0) return
-      await Promise.all(rids.map((rid) => this.clearRun(rid)))
+      const held = await this.catalogue.held(this.tenant, CLEARED_TOGETHER)
+      const all = held.flatMap(({ shard, rids }) => rids.map((rid) => ({ shard, rid })))
+      if (all.length === 0) return this.catalogue.forget(this.tenant)
+      await Promise.all(all.slice(0, CLEARED_TOGETHER).map(({ shard, rid }) => this.clearRun(shard, rid)))
     }
   }
 
   /** Deletes a run, also from the catalogue: its object may be unable to tell it, or hold no run although one is listed. */
-  private async clearRun(rid: string): Promise<void> {
+  private async clearRun(shard: number, rid: string): Promise<void> {
     await this.remove(rid)
-    await this.catalogue.remove(this.tenant, rid, Number.MAX_SAFE_INTEGER)
+    await this.catalogue.remove(shard, this.tenant, rid, Number.MAX_SAFE_INTEGER)
   }
 
   ping(): Promise<void> {
@@ -213,19 +213,8 @@ export class DurableStore implements DiagnosingStore {
     try {
       outcome = await call(this.#objects.getByName(objectName(this.tenant, rid)))
     } catch (error) {
-      throw toUnavailable(error)
+      throw toUnavailable(error, "the run's storage")
     }
     return resultOf(outcome)
   }
-}
-
-/** The object answers all that its own code throws as data: an error that is thrown here is the platform's. */
-function toUnavailable(error: unknown): unknown {
-  if (error instanceof TypeError || error instanceof RangeError || isNamed(error, 'DataCloneError')) return error
-  const detail = "the run's storage is restarting or busy; send the request again"
-  return new McbError('storage_unavailable', detail, { retryAfter: 1 }, { cause: error })
-}
-
-function isNamed(error: unknown, name: string): boolean {
-  return error instanceof Error && error.name === name
 }

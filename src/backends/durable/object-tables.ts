@@ -17,6 +17,16 @@ export const announcement = sqliteTable('announcement', {
   told: text().notNull().default(''),
   /** 1 when the catalogue knows that staged objects lie here. */
   toldStaged: integer('told_staged').notNull().default(0),
+  /** Shard of the catalogue that lists the run; null where none was told yet. */
+  shard: integer(),
+  /** Number of shards that the run was told of. */
+  shards: integer().notNull().default(1),
+  /** Id of its line, which moves with it. */
+  place: integer(),
+  /** Shard from which it has moved, and that is to be told so. */
+  former: integer(),
+  /** Milliseconds since 1970 at which it has moved. */
+  movedAt: integer('moved_at'),
 })
 
 /**

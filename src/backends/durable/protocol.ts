@@ -43,6 +43,12 @@ export interface StreamedObjects extends Omit<PackedSegments, 'buffers'> {
   readonly body: ReadableStream<Uint8Array>
 }
 
+export interface Settled {
+  readonly isLive: boolean
+  /** Absent where the catalogue could not be told. */
+  readonly shard?: number | undefined
+}
+
 /** A run object as a Worker sees it. The object holds one run; `tenant` and `rid` are always those of its name. */
 export interface RunStub {
   register(tenant: string, run: Registration): Promise<Outcome<{ registration: string; created: boolean }>>
@@ -84,6 +90,8 @@ export interface RunStub {
   unstageAll(tenant: string, rid: string): Promise<Outcome<void>>
   summarise(tenant: string, registration: string, question: SentQuestion, waitMs: number): Promise<Outcome<Summary>>
   check(tenant: string, registration: string, run: Circumstances, waitMs: number): Promise<Outcome<Examination>>
+  /** Tells the catalogue of what is here, and its asker whether there is anything, and where it is listed. */
+  settle(): Promise<Outcome<Settled>>
   /** Opens a WebSocket at a `watchUrl`; 404 when the run is not there. */
   fetch(
     url: string,

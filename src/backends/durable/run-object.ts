@@ -5,7 +5,7 @@
  * deleted empties itself once the catalogue has been told twice.
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { D1Database, DurableObjectState, R2Bucket, WebSocket } from '@cloudflare/workers-types'
+import type { DurableObjectState, R2Bucket, WebSocket } from '@cloudflare/workers-types'
 import { drizzle } from 'drizzle-orm/durable-sqlite'
 import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
 import type { RunDiagnostics } from '../../core/diagnostics/run-diagnostics.ts'
@@ -16,7 +16,6 @@ import type { AboutChange, Question, ReadCursor, Registration } from '../../core
 import type { Circumstances } from '../../core/summary/examination.ts'
 import type { Objects } from '../../objects/objects.ts'
 import { R2Objects } from '../../objects/r2-objects.ts'
-import { D1Driver } from '../../sql/d1.ts'
 import { newestUnknown } from '../../sql/migrated.ts'
 import { DurableDriver } from '../../sql/object.ts'
 import { type Outcome, outcomeOf } from '../outcome.ts'
@@ -27,17 +26,20 @@ import { hiddenStages } from '../sqlite/staging.ts'
 import { Alarm } from './alarm.ts'
 import { Announcer } from './announcer.ts'
 import { readFarFrom } from './bucket-draws.ts'
-import { type Catalogue, SqlCatalogue } from './catalogue.ts'
+import type { Catalogue } from './catalogue.ts'
 import { journal, migrations } from './generated/migrations.ts'
+import { CONFIRM_MS } from './listing.ts'
 import { Mover } from './mover.ts'
 import { ObjectDiagnostics, type SentQuestion } from './object-diagnostics.ts'
 import { doubled } from './pause.ts'
 import { gather, type RunStub, sendObjects, sendRead } from './protocol.ts'
 import { purgeRuns, purgeStages } from './purge.ts'
+import type { ShardNamespace } from './shard-protocol.ts'
+import { ShardedCatalogue } from './sharded-catalogue.ts'
 import { Watchers } from './watchers.ts'
 
 export interface RunObjectEnv extends LimitVariables {
-  readonly DB: D1Database
+  readonly CATALOGUE: ShardNamespace
   /** The bucket that folded draws move to; without it, the object keeps all of them. */
   readonly DRAWS?: R2Bucket
 }
@@ -51,8 +53,6 @@ interface WebSocketResponseInit extends ResponseInit {
 
 /** Milliseconds that a registration or a deletion waits for the catalogue; after that, an alarm goes on. */
 const PATIENCE_MS = 3000
-/** Milliseconds after which a deletion is told once more: nothing that was sent before is still under way then. */
-const CONFIRM_MS = 30_000
 /** Pauses after healing that failed, in milliseconds: the first one, doubled each time, and the longest. */
 const SETBACK_MS = 1000
 const MAX_SETBACK_MS = 5 * 60_000
@@ -85,7 +85,7 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
 
   constructor(ctx: DurableObjectState, env: RunObjectEnv) {
     super(ctx, env)
-    this.catalogue = new SqlCatalogue(new D1Driver(env.DB))
+    this.catalogue = new ShardedCatalogue(env.CATALOGUE)
     this.clock = new Alarm(ctx.storage)
     this.announcer = new Announcer(ctx.storage, this.clock, () => this.catalogue)
     this.bucket = env.DRAWS && new R2Objects(env.DRAWS)
@@ -220,6 +220,15 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
   /** The checks as far as one shift gets. */
   check(tenant: string, registration: string, run: Circumstances, waitMs: number) {
     return this.ask(tenant, (store) => this.diagnostics.check(store, registration, run, waitMs))
+  }
+
+  /** Tells the catalogue what is here, where it does not know it yet. */
+  settle() {
+    return this.answer(async () => {
+      await this.healSoon()
+      if (!this.prepared) return { isLive: false }
+      return { isLive: this.announcer.isLive(), shard: this.announcer.shard() }
+    })
   }
 
   /** A WebSocket that tells how the run grows; see `watchUrl`. */

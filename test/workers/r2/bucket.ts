@@ -2,14 +2,11 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
-import { SqlCatalogue } from '../../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../../src/backends/durable/durable-store.ts'
 import { isMcbError } from '../../../src/core/errors.ts'
 import type { Objects } from '../../../src/objects/objects.ts'
 import { R2Objects } from '../../../src/objects/r2-objects.ts'
 import { StoreBackend, type StoreRun } from '../../../src/runs/backend.ts'
-import { D1Driver } from '../../../src/sql/d1.ts'
-import { objectOf } from '../objects.ts'
+import { objectOf, openObjects } from '../objects.ts'
 
 export const MIB = 1024 * 1024
 /** A draw of 64 KiB. */
@@ -18,7 +15,7 @@ export const WIDE = [{ name: 'x', dtype: 'float64', shape: [8192] }]
 export const A_MIB = 16
 
 /** A backend with caches of its own, as another isolate has them. */
-export const open = () => new StoreBackend(new DurableStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
+export const open = () => new StoreBackend(openObjects())
 
 /** Value of an element of a draw. */
 export const valueAt = (draw: number, element: number) => draw * 8192 + element + 0.25

@@ -1,9 +1,8 @@
 /** The conformance suite on run objects that may have little, and move their draws to a bucket. */
 import { env } from 'cloudflare:workers'
-import { SqlCatalogue } from '../../../src/backends/durable/catalogue.ts'
 import { DurableStore } from '../../../src/backends/durable/durable-store.ts'
+import { ShardedCatalogue } from '../../../src/backends/durable/sharded-catalogue.ts'
 import { StoreBackend } from '../../../src/runs/backend.ts'
-import { D1Driver } from '../../../src/sql/d1.ts'
 import { conformance } from '../../conformance/index.ts'
 import { countRows } from '../local.ts'
 import { countObjectRows, quiet } from '../objects.ts'
@@ -17,7 +16,7 @@ class PatientStore extends DurableStore {
 }
 
 /** With caches of its own, as another isolate has them. */
-const open = () => new StoreBackend(new PatientStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'))
+const open = () => new StoreBackend(new PatientStore(env.RUNS, new ShardedCatalogue(env.CATALOGUE), 'local'))
 
 conformance({
   name: 'run objects with a bucket',

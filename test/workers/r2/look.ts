@@ -18,8 +18,12 @@ export async function keysUnder(prefix = ''): Promise<Map<string, number>> {
 /** Texts of all objects that are not empty: their tables, and the texts and numbers of their rows. */
 export async function textsOfObjects(): Promise<string[]> {
   const texts: string[] = []
-  for (const id of await listDurableObjectIds(env.RUNS)) {
-    const text = await runInDurableObject(env.RUNS.get(id), (_, state) => textOf(state))
+  const stubs = [
+    ...(await listDurableObjectIds(env.RUNS)).map((id) => env.RUNS.get(id)),
+    ...(await listDurableObjectIds(env.CATALOGUE)).map((id) => env.CATALOGUE.get(id)),
+  ]
+  for (const stub of stubs) {
+    const text = await runInDurableObject(stub, (_, state) => textOf(state))
     if (text !== '') texts.push(text)
   }
   return texts

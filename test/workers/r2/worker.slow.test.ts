@@ -1,13 +1,9 @@
 /** The conformance suite on the client in front of the worker with run objects that move their draws to a bucket. */
-import { env } from 'cloudflare:workers'
-import { SqlCatalogue } from '../../../src/backends/durable/catalogue.ts'
-import { DurableStore } from '../../../src/backends/durable/durable-store.ts'
 import { HttpBackend, HttpChain } from '../../../src/client/index.ts'
 import type { Chain } from '../../../src/core/interfaces.ts'
-import { D1Driver } from '../../../src/sql/d1.ts'
 import { conformance } from '../../conformance/index.ts'
 import { countRows, fetchWorker } from '../local.ts'
-import { countObjectRows, quiet } from '../objects.ts'
+import { countObjectRows, openObjects, quiet } from '../objects.ts'
 import { keysUnder } from './look.ts'
 
 /** An object that is full asks its sampler to wait while draws move; other failures show soon. */
@@ -25,7 +21,7 @@ conformance({
   open: async () => ({
     backend: open(),
     other: open(),
-    store: new DurableStore(env.RUNS, new SqlCatalogue(new D1Driver(env.DB)), 'local'),
+    store: openObjects(),
     flush: async (chain: Chain) => {
       if (chain instanceof HttpChain) await chain.flush()
     },

@@ -60,6 +60,12 @@ export const journal = {
       "when": 1795997250778,
       "tag": "0009_moved",
       "breakpoints": true
+    },
+    {
+      "idx": 10,
+      "when": 1795998969342,
+      "tag": "0010_shards",
+      "breakpoints": true
     }
   ]
 }
@@ -73,5 +79,6 @@ export const migrations = {
   "m0006": "CREATE TABLE `staged` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`stage_id` integer NOT NULL,\n\t`path` text NOT NULL,\n\t`part` integer NOT NULL,\n\t`size` integer NOT NULL,\n\t`sum` integer NOT NULL,\n\t`data` blob\n);\n--> statement-breakpoint\nCREATE INDEX `staged_by_path` ON `staged` (`stage_id`,`path`,`part`,`size`);--> statement-breakpoint\nCREATE TABLE `stages` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`tenant` text NOT NULL,\n\t`rid` text NOT NULL,\n\t`objects` integer NOT NULL,\n\t`bytes` integer NOT NULL,\n\t`deleted` integer DEFAULT 0 NOT NULL\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `stages_by_rid` ON `stages` (`tenant`,`rid`);--> statement-breakpoint\nALTER TABLE `announcement` ADD `told_staged` integer DEFAULT 0 NOT NULL;",
   "m0007": "ALTER TABLE `chains` ADD `object` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `chains` ADD `object_end` integer DEFAULT 0 NOT NULL;--> statement-breakpoint\nALTER TABLE `chains` ADD `sum` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `object` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `at` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `size` integer;--> statement-breakpoint\nALTER TABLE `chunks` ADD `sum` integer;--> statement-breakpoint\nALTER TABLE `run_meta` ADD `sum` integer;",
   "m0008": "ALTER TABLE `about` ADD `sum` integer;--> statement-breakpoint\nALTER TABLE `levels` ADD `sum` integer;",
-  "m0009": "CREATE TABLE `moved` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`run_id` integer NOT NULL,\n\t`grown` integer NOT NULL,\n\t`rested` integer NOT NULL,\n\t`looked_at` integer NOT NULL\n);\n--> statement-breakpoint\nCREATE TABLE `moves` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`prefix` text NOT NULL,\n\t`begun_at` integer NOT NULL\n);\n"
+  "m0009": "CREATE TABLE `moved` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`run_id` integer NOT NULL,\n\t`grown` integer NOT NULL,\n\t`rested` integer NOT NULL,\n\t`looked_at` integer NOT NULL\n);\n--> statement-breakpoint\nCREATE TABLE `moves` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`prefix` text NOT NULL,\n\t`begun_at` integer NOT NULL\n);\n",
+  "m0010": "ALTER TABLE `announcement` ADD `shard` integer;--> statement-breakpoint\nALTER TABLE `announcement` ADD `shards` integer DEFAULT 1 NOT NULL;--> statement-breakpoint\nALTER TABLE `announcement` ADD `place` integer;--> statement-breakpoint\nALTER TABLE `announcement` ADD `former` integer;--> statement-breakpoint\nALTER TABLE `announcement` ADD `moved_at` integer;"
 }
