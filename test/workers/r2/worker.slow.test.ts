@@ -14,10 +14,6 @@ conformance({
   keepsDraws: true,
   scale: 0.1,
   every: 5,
-  leftOut: {
-    topics: ['staged objects'],
-    why: 'staged objects stay in the run object, which may have less here than those of the suite are together',
-  },
   open: async () => ({
     backend: open(),
     other: open(),
