@@ -78,4 +78,6 @@ test('an object of the version before is listed, read and written, and moves to 
   expect((await api.request('POST', `/v1/runs/${RID}/chains/0/draws`, { body })).status).toBe(200)
   await expectDraws(COUNT + 3)
   await expect.poll(lines).toMatchObject([{ rid: RID, chains: 1, draws: COUNT + 3 }])
+  // The list has moved as well.
+  expect(await env.DB.prepare('SELECT count(*) AS n FROM catalogue').first<number>('n')).toBe(0)
 })

@@ -111,7 +111,10 @@ async function byOperator(method: string, path: string, body?: object) {
 /** Lets all alarms go off, in the order of their times by a clock that goes on, until none is left. */
 async function alarms(): Promise<void> {
   for (let rounds = 0; rounds < 200; rounds++) {
-    const stubs = (await listDurableObjectIds(env.RUNS)).map((id) => env.RUNS.get(id))
+    const objects = [env.RUNS, env.CATALOGUE]
+    const stubs = (
+      await Promise.all(objects.map(async (each) => (await listDurableObjectIds(each)).map((id) => each.get(id))))
+    ).flat()
     const due = await Promise.all(
       stubs.map(async (stub) => ({
         stub,
