@@ -26,7 +26,8 @@ const HELP = `usage: npm run bench -- [--json] [--quick] [--only NAME]
                on Node: memory, append, writers, amplification, read, growth, columns, batching, last, elements, varying,
                trace, list, archive, hops, keys, sdk, size, start
                on workerd with run objects: objects, or one of objects-memory, objects-append, objects-against-d1,
-               objects-read, objects-bucket-read, objects-last, objects-elements, objects-events
+               objects-read, objects-bucket-read, objects-last, objects-elements, objects-events;
+               catalogue
                on workerd with D1: d1, or one of d1-append, d1-read, d1-growth, d1-columns, d1-batching, d1-memory
 
 Most figures are ratios between things that take turns in one run: an append, the durable log, which stores the same body in

@@ -2,6 +2,7 @@
 import { connect } from 'node:net'
 import { sunkFigure } from './append-figures.ts'
 import { bucketReadFigure } from './bucket-figures.ts'
+import { catalogueFigures } from './catalogue-figures.ts'
 import { elementFigure, lastDrawFigures } from './few-figures.ts'
 import {
   atLeast,
@@ -93,6 +94,13 @@ export const WORKERD_GROUPS: Readonly<Record<string, Measure>> = {
     ),
   'objects-elements': async (scale) => [named('object', await on('objects', (server) => elementFigure(server, scale)))],
   'objects-events': async (scale) => [await on('objects', (server) => eventFigure(server, scale))],
+  catalogue: async (scale) => {
+    const figures: Figure[] = []
+    for (const runs of [256, 1000]) {
+      figures.push(...(await on('objects', (server) => catalogueFigures(server, scale, runs))))
+    }
+    return figures
+  },
   'd1-append': (scale) =>
     appends('d1', scale, [
       [KIB, null],

@@ -4,6 +4,7 @@
  */
 import { listDurableObjectIds, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
+import type { DurableObjectStub } from '@cloudflare/workers-types'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import deployPage from '../../docs/deploy.md?raw'
 import scalePage from '../../docs/scale.md?raw'
@@ -56,10 +57,18 @@ afterAll(async () => {
   vi.useRealTimers()
 })
 
+/** Stubs of all run objects, and of all shards of the catalogue. */
+async function allObjects(): Promise<DurableObjectStub[]> {
+  const stubs = [env.RUNS, env.CATALOGUE].map(async (namespace) =>
+    (await listDurableObjectIds(namespace)).map((id) => namespace.get(id)),
+  )
+  return (await Promise.all(stubs)).flat()
+}
+
 /** Lets the clock go on to a moment, and the alarms on the way go off. */
 async function passTo(moment: number): Promise<void> {
   for (;;) {
-    const stubs = (await listDurableObjectIds(env.RUNS)).map((id) => env.RUNS.get(id))
+    const stubs = await allObjects()
     const due = await Promise.all(
       stubs.map(async (stub) => ({ stub, at: await runInDurableObject(stub, (_, { storage }) => storage.getAlarm()) })),
     )

@@ -15,6 +15,7 @@ import type {
   SqlStorageCursor,
   SqlStorageValue,
 } from '@cloudflare/workers-types'
+import { CatalogueObject } from '../../src/backends/durable/catalogue-object.ts'
 import { RunObject } from '../../src/backends/durable/run-object.ts'
 import { BILLED, type Billed, PRICES } from './prices.ts'
 
@@ -48,6 +49,7 @@ export class Meter {
   constructor({ storage }: DurableObjectState) {
     this.watchObjects(classOf<DurableObjectNamespace>(env.RUNS))
     this.watchAlarms(RunObject.prototype)
+    this.watchAlarms(CatalogueObject.prototype)
     this.watchStorage(classOf(storage.sql), classOf(storage))
     this.watchD1(classOf(env.DB))
     if ('DRAWS' in env) this.watchR2(classOf(env.DRAWS))
