@@ -257,8 +257,13 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
 
   private ask<T>(tenant: string, use: (store: SqliteStore) => Promise<T>): Promise<Outcome<T>> {
     return this.answer(async () => {
-      if (!this.prepared) throw new McbError('run_not_found', 'the run was deleted')
-      return use(this.store(tenant))
+      try {
+        if (this.prepared) return await use(this.store(tenant))
+      } catch (error) {
+        if (this.prepared) throw error
+      }
+      // Perhaps meanwhile, and with it the tables.
+      throw new McbError('run_not_found', 'the run was deleted')
     })
   }
 

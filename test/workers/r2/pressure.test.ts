@@ -150,3 +150,31 @@ test('while the bucket of a deleted run is not bound, its object looks once a da
   await ring(rid)
   await expect.poll(() => keysOf(rid)).toEqual([])
 })
+
+test('a read that the bucket answers when nothing is left of the run finds no run', async () => {
+  const run = await open().initRun({ rid, variables: WIDE })
+  await appendWide(run, 0, A_MIB)
+  await ring(rid)
+  await expect.poll(async () => (await keysOf(rid)).length).toBe(1)
+  const asked = Promise.withResolvers<void>()
+  const gone = Promise.withResolvers<void>()
+  await breakBucket(rid, {
+    get: async () => {
+      asked.resolve()
+      await gone.promise
+      return undefined
+    },
+  })
+  const chain = await (await open().getRun(rid))?.getChain(0)
+  const failure = expect(chain?.getDraws('x')).rejects.toMatchObject({ code: 'run_not_found' })
+  await asked.promise
+  await open().deleteRun(rid)
+  await expect
+    .poll(async () => {
+      await ring(rid)
+      return runInDurableObject(objectOf(rid), (_, state) => tablesIn(state))
+    })
+    .toEqual([])
+  gone.resolve()
+  await failure
+})
