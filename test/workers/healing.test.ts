@@ -221,3 +221,15 @@ test('the alarm of the first append serves those that follow', async () => {
   await append(run, 1, 1)
   expect(await alarm()).toBe(first)
 })
+
+test('a crash during an announcement leaves a later alarm: the next life announces soon nevertheless', async () => {
+  const run = await backend.initRun({ rid, variables: X })
+  await append(run, 0, 5)
+  // As a crash leaves it: the announcement's alarm has gone off, the one of a move is set.
+  await runInDurableObject(objectOf(rid), (_, { storage }) => storage.setAlarm(Date.now() + 600_000))
+  await restart()
+  await append(run, 5, 1)
+  const alarm = await runInDurableObject(objectOf(rid), (_, { storage }) => storage.getAlarm())
+  expect(Number(alarm) - Date.now()).toBeLessThanOrEqual(2000)
+  await expect.poll(lines).toMatchObject([{ rid, draws: 6 }])
+})

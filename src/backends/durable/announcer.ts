@@ -62,6 +62,11 @@ export class Announcer {
     return this.marked || (row !== undefined && (!this.isLive() || row.former !== null))
   }
 
+  /** True while something has been written that is not announced. */
+  get isBehind(): boolean {
+    return this.marked
+  }
+
   /** Called inside the transaction of every write. */
   mark(): void {
     if (this.marked) return

@@ -58,6 +58,8 @@ const SETBACK_MS = 1000
 const MAX_SETBACK_MS = 5 * 60_000
 /** Bytes above the limit that staged objects may take: they do not move, and draws that do are made of them. */
 const STAGED_ROOM = 128 * 1024 * 1024
+/** Milliseconds after which a new life of the object announces what an earlier one has not. */
+const RESUME_MS = 1000
 /** Milliseconds until an object of a newer version looks whether that version is back. */
 const UNKNOWN_MS = 10 * 60_000
 
@@ -306,6 +308,8 @@ export class RunObject extends DurableObject<RunObjectEnv> implements Omit<RunSt
     const alarm = await this.ctx.storage.getAlarm()
     this.clock.inherit(alarm)
     if ((unannounced || hidden.length > 0) && alarm === null) this.announcer.wakeIn(0)
+    // A crash while it announced has left the alarm of a move, which may be minutes away.
+    else if (this.announcer.isBehind) this.announcer.wakeIn(RESUME_MS)
     this.mover.resume()
   }
 
