@@ -240,7 +240,7 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
   }
 
   private told(listed: boolean, place?: number): Told {
-    return { listed, shards: this.shards, restMs: this.crowd.restMs(), ...(place !== undefined && { place }) }
+    return { listed, shards: this.shards, restMs: this.crowd.restMs(this.shards), ...(place !== undefined && { place }) }
   }
 
   private askForMore(at: Place): void {

@@ -1,5 +1,5 @@
 /** Runs at work in a shard: how long each rests between two announcements, and when there should be more shards. */
-import { CROWD, MOST_SHARDS, moreThan, restOf } from './shards.ts'
+import { CROWD, GROWTH, MOST_SHARDS, moreThan, restOf } from './shards.ts'
 
 /** Milliseconds for which a run counts as one at work after an announcement. */
 const AT_WORK_MS = 60_000
@@ -27,9 +27,9 @@ export class Crowd {
     this.told.delete(rid)
   }
 
-  /** Milliseconds until a run's next announcement. */
-  restMs(): number {
-    return restOf(this.told.size, this.limit)
+  /** Milliseconds until a run's next announcement. While more shards can take runs over, a shard bears as many as they will. */
+  restMs(shards: number): number {
+    return restOf(this.told.size, shards < MOST_SHARDS ? this.limit * GROWTH : this.limit)
   }
 
   /** The number of shards that there should be; undefined where there are enough of them, or more were asked for. */

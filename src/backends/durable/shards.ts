@@ -9,7 +9,7 @@
 /** Shards of a tenant at most. Ids of lines have six bits for them, see `placeIn`. */
 export const MOST_SHARDS = 64
 /** The number of shards rises by this factor. */
-const GROWTH = 4
+export const GROWTH = 4
 
 /** Milliseconds by which lists may lag behind a write: docs/protocol.md §3. They are spent on the pause, the gathering and the call. */
 export const LAG_MS = 2000
