@@ -48,12 +48,13 @@ async function asBefore(rid: string): Promise<void> {
       rows('SELECT * FROM catalogue_stages WHERE rid = ?'),
     ]
   })
+  // Before D1 lists it: a deletion would take it over to delete it.
+  await catalogue.remove(shard, tenant, rid, Number.MAX_SAFE_INTEGER)
   for (const run of runs ?? []) {
     const id = await insert('catalogue', run)
     for (const term of terms ?? []) await insert('catalogue_terms', { ...term, run_id: id })
   }
   for (const stage of stages ?? []) await insert('catalogue_stages', stage)
-  await catalogue.remove(shard, tenant, rid, Number.MAX_SAFE_INTEGER)
   await evictDurableObject(objectOf(rid, tenant))
 }
 

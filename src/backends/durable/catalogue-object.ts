@@ -89,6 +89,8 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
   remove(at: Place, rid: string, version: number): Promise<Outcome<void>> {
     return this.answer(async () => {
       this.crowd.forget(rid)
+      // Else what D1 lists of the run would come back.
+      await this.adoptOnce(at)
       if (!this.prepared) return
       this.gathering.flush()
       await this.catalogue.remove(at.tenant, rid, version)
@@ -240,20 +242,28 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
   }
 
   private told(listed: boolean, place?: number): Told {
-    return { listed, shards: this.shards, restMs: this.crowd.restMs(this.shards), ...(place !== undefined && { place }) }
+    return {
+      listed,
+      shards: this.shards,
+      restMs: this.crowd.restMs(this.shards),
+      ...(place !== undefined && { place }),
+    }
   }
 
   private askForMore(at: Place): void {
     const wanted = this.crowd.wanted(this.shards)
     if (wanted === undefined) return
-    if (at.shard === 0) {
-      this.setShards(wanted)
-      return
-    }
-    this.join(at, wanted).catch((error) => {
+    this.growTo(at, wanted).catch((error) => {
       this.crowd.refused()
-      console.warn(`the root of tenant "${at.tenant}" was not asked for more shards: ${describeError(error)}`)
+      console.warn(`the catalogue of tenant "${at.tenant}" could not get more shards: ${describeError(error)}`)
     })
+  }
+
+  private async growTo(at: Place, shards: number): Promise<void> {
+    if (at.shard > 0) return this.join(at, shards)
+    // Else D1 would list runs that lie in other shards by then.
+    if (!this.adopted) await this.adoptOnce(at)
+    if (this.prepared && shards > this.shards) this.setShards(shards)
   }
 
   /** Tells the root that there are so many shards. */
