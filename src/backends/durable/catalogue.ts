@@ -149,9 +149,11 @@ export class SqlCatalogue {
 
   /** The run is listed elsewhere as well since then, in milliseconds since 1970: it counts no longer, and soon is hidden. */
   leave(rid: string, at: number): Promise<void> {
-    const sql = 'INSERT OR IGNORE INTO departed (rid, at) SELECT rid, ? FROM catalogue WHERE rid = ?'
+    const sql =
+      'INSERT OR IGNORE INTO departed (rid, at) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM catalogue WHERE rid = ?1) ' +
+      'OR EXISTS (SELECT 1 FROM catalogue_stages WHERE rid = ?1)'
     return this.driver.run(function* () {
-      yield { writes: [{ sql, params: [at, rid] }] }
+      yield { writes: [{ sql, params: [rid, at] }] }
     })
   }
 
@@ -273,8 +275,10 @@ function noteStaged(tenant: string, rid: string, version: number, bytes?: number
     const sql = 'DELETE FROM catalogue_stages WHERE tenant = ? AND rid = ? AND version < ?'
     return { sql, params: [tenant, rid, version] }
   }
+  // A later word of the run may have told that there are none.
   const sql =
-    'INSERT INTO catalogue_stages (tenant, rid, version, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (tenant, rid) DO UPDATE ' +
+    'INSERT INTO catalogue_stages (tenant, rid, version, bytes) SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS ' +
+    '(SELECT 1 FROM catalogue WHERE tenant = ?1 AND rid = ?2 AND version > ?3) ON CONFLICT (tenant, rid) DO UPDATE ' +
     'SET version = excluded.version, bytes = excluded.bytes WHERE excluded.version > catalogue_stages.version'
   return { sql, params: [tenant, rid, version, bytes] }
 }
