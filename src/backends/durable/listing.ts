@@ -68,7 +68,14 @@ export class Listing {
   async leave({ tenant, rid, version }: ObjectWord): Promise<void> {
     const { former } = this.standing()
     if (former === undefined || this.leavesIn() !== 0) return
-    await this.catalogue().remove(former, tenant, rid, version)
+    // One that cannot be reached is told later: the shard that lists the run has its word.
+    this.write('moved_at = ?', Date.now())
+    try {
+      await this.catalogue().remove(former, tenant, rid, version)
+    } catch (error) {
+      console.warn(`shard ${former} could not remove run "${rid}", which it lists no longer: ${describeError(error)}`)
+      return
+    }
     if (this.hasRow()) this.write('former = NULL, moved_at = NULL')
   }
 
