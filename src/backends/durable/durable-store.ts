@@ -46,6 +46,11 @@ import { watchSocket } from './watchers.ts'
 
 /** Objects that are asked at once to empty themselves; a Worker waits for six connections at a time. */
 const CLEARED_TOGETHER = 6
+/** Runs that each shard names at a time. Requests have a limited number of calls: few are to go into asking. */
+const NAMED_TOGETHER = 60
+/** Attempts at ending the shards, and the pause between two, in milliseconds: a word of a run may be under way to them. */
+const ENDINGS = 5
+const ENDING_MS = 200
 
 export class DurableStore implements DiagnosingStore {
   readonly writersElsewhere = true
@@ -174,12 +179,20 @@ export class DurableStore implements DiagnosingStore {
   }
 
   async clear(): Promise<void> {
-    for (;;) {
-      const held = await this.catalogue.held(this.tenant, CLEARED_TOGETHER)
+    for (let endings = 0; endings < ENDINGS; ) {
+      const held = await this.catalogue.held(this.tenant, NAMED_TOGETHER)
       const all = held.flatMap(({ shard, rids }) => rids.map((rid) => ({ shard, rid })))
-      if (all.length === 0) return this.catalogue.forget(this.tenant)
-      await Promise.all(all.slice(0, CLEARED_TOGETHER).map(({ shard, rid }) => this.clearRun(shard, rid)))
+      for (let i = 0; i < all.length; i += CLEARED_TOGETHER) {
+        await Promise.all(all.slice(i, i + CLEARED_TOGETHER).map(({ shard, rid }) => this.clearRun(shard, rid)))
+      }
+      if (all.length > 0) continue
+      if (await this.catalogue.forget(this.tenant)) return
+      endings++
+      await new Promise((resolve) => setTimeout(resolve, ENDING_MS))
     }
+    throw new McbError('storage_unavailable', 'the list of runs is still told of some; send the request again', {
+      retryAfter: 1,
+    })
   }
 
   /** Deletes a run, also from the catalogue: its object may be unable to tell it, or hold no run although one is listed. */

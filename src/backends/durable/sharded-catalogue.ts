@@ -64,10 +64,11 @@ export class ShardedCatalogue implements Catalogue {
     return answers.map(({ rids }, shard) => ({ shard, rids })).filter(({ rids }) => rids.length > 0)
   }
 
-  /** Ends the shards of a tenant, if they hold nothing. */
-  async forget(tenant: string): Promise<void> {
-    await this.ask({ tenant, shard: 0 }, (stub, at) => stub.forget(at))
-    this.counts.delete(tenant)
+  /** Ends the shards of a tenant, if they hold nothing; false where something is left. */
+  async forget(tenant: string): Promise<boolean> {
+    const ended = await this.ask({ tenant, shard: 0 }, (stub, at) => stub.forget(at))
+    if (ended) this.counts.delete(tenant)
+    return ended
   }
 
   /** Takes over what D1 lists of a tenant. */
