@@ -5,8 +5,8 @@
 import { numberIn, type Program, type Row, type SqlDriver, textIn } from '../../sql/program.ts'
 import type { CatalogueEntry, StagedEntry } from './catalogue.ts'
 
-/** Runs, or objects without a run, of one page. */
-const PAGE = 50
+/** Runs, or objects without a run, of one page. A request may ask D1 a thousand times, and a page takes six. */
+const PAGE = 100
 /** Tenants that one call names. */
 const TENANTS = 20
 
