@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import type { CatalogueEntry } from '../../src/backends/durable/catalogue.ts'
 import type { CatalogueObject } from '../../src/backends/durable/catalogue-object.ts'
 import { Crowd } from '../../src/backends/durable/crowd.ts'
+import type { ShardStub } from '../../src/backends/durable/shard-protocol.ts'
 import { ShardedCatalogue } from '../../src/backends/durable/sharded-catalogue.ts'
 import { CROWD, LAG_MS, REST_MS, shardOf } from '../../src/backends/durable/shards.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
@@ -186,4 +187,44 @@ test('a tenant of which a word is under way is cleared once that has come', asyn
   await cleared
   vi.restoreAllMocks()
   expect(await rowsInShards(tenant)).toBe(0)
+})
+
+test('a page takes few lines of each shard, and all that belong to it, though most runs lie in one', async () => {
+  const rids = Array.from({ length: 60 + 12 * 16 }, (_, i) => `run-${i}`)
+  for (const [i, rid] of rids.entries()) {
+    // As runs that rest since there was one shard, and runs that came later.
+    if (i === 60) await grow(16)
+    const shard = i < 60 ? 0 : 1 + (i % 15)
+    await catalogue.put(shard, entryOf(rid, { createdAt: 1000 + (i < 60 ? 2 * i : i), shards: 1 }))
+  }
+  const sent: number[] = []
+  const counting = new ShardedCatalogue({
+    getByName: (name) => {
+      const stub: ShardStub = env.CATALOGUE.getByName(name)
+      return {
+        ...{ put: stub.put, putStaged: stub.putStaged, remove: stub.remove, leave: stub.leave, usage: stub.usage },
+        ...{ held: stub.held, grow: stub.grow, forget: stub.forget, adopt: stub.adopt, ping: stub.ping },
+        list: async (at, query) => {
+          const answer = await stub.list(at, query)
+          if ('value' in answer) sent.push(answer.value.rows.length)
+          return answer
+        },
+      }
+    },
+  })
+  await counting.usage(tenant)
+  const order = (i: number) => (i < 60 ? 2 * i : i)
+  await counting.list(tenant, { limit: 12, terms: [] })
+  expect(sent.reduce((a, b) => a + b, 0)).toBeLessThan(16 * 8)
+  const newest = rids.map((_, i) => i).toSorted((a, b) => order(b) - order(a))
+  for (const limit of [7, 30, 90]) {
+    const found: number[] = []
+    for (let before: string | undefined; ; ) {
+      const page = await counting.list(tenant, { limit, terms: [], ...(before !== undefined && { before }) })
+      found.push(...page.runs.map(({ rid }) => order(Number(rid.slice(4)))))
+      before = page.next
+      if (before === undefined) break
+    }
+    expect(found).toEqual(newest.map(order))
+  }
 })
