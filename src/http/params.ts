@@ -82,6 +82,6 @@ export function pageQuery(c: AppContext): { limit: number; cursor?: string } {
   }
   const limit = Number(one('limit', /^[1-9]\d{0,3}$/, `an integer from 1 to ${MAX_LIMIT}`) ?? 100)
   if (limit > MAX_LIMIT) throw new McbError('invalid_parameter', `"limit" must be an integer from 1 to ${MAX_LIMIT}`)
-  const cursor = one('cursor', /^[1-9]\d{0,14}$/, 'the nextCursor of the page before')
+  const cursor = one('cursor', /^[1-9]\d{0,15}$/, 'the nextCursor of the page before')
   return cursor === undefined ? { limit } : { limit, cursor }
 }

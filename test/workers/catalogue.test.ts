@@ -3,7 +3,7 @@
  * these tests move, so that alarms go off when they are run here, and no sooner.
  */
 import { evictDurableObject, listDurableObjectIds, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
+import { env, exports } from 'cloudflare:workers'
 import type { DurableObjectStub } from '@cloudflare/workers-types'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -362,3 +362,18 @@ test('at every moment the list is complete, in the order of registration, and ea
   )
   expect(Math.max(...reached)).toBeGreaterThanOrEqual(16)
 }, 300_000)
+
+test('over HTTP each page leads to the next one', async () => {
+  backend = new StoreBackend(openObjects('local'))
+  for (const rid of ['first', 'second', 'third']) await register(rid)
+  const rids: string[] = []
+  for (let cursor = ''; ; ) {
+    const page = await exports.default.fetch(new Request(`http://worker.test/v1/runs?limit=1${cursor}`))
+    expect(page.status).toBe(200)
+    const { runs, nextCursor }: { runs: { rid: string }[]; nextCursor?: string } = await page.json()
+    rids.push(...runs.map(({ rid }) => rid))
+    if (nextCursor === undefined) break
+    cursor = `&cursor=${nextCursor}`
+  }
+  expect(rids).toEqual(['third', 'second', 'first'])
+})

@@ -37,7 +37,7 @@ const NAMES: JsonSchemas = {
     pattern: '^(\\.{0,2}[A-Za-z0-9_~-]|\\.{3})[A-Za-z0-9._~-]*$',
   },
   ChainNumber: { type: 'integer', format: 'int32', minimum: 0, maximum: 2_147_483_647 },
-  Cursor: { type: 'string', description: 'Opaque', pattern: '^[1-9][0-9]{0,14}$' },
+  Cursor: { type: 'string', description: 'Opaque', pattern: '^[1-9][0-9]{0,15}$' },
 }
 
 const LINE: JsonSchemas = {

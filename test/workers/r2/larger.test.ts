@@ -230,7 +230,7 @@ test('summary and checks', async () => {
   const found = await whole(worker, path)
   expect(found).toEqual(await whole(memory, path))
   expect([found.draws, found.rows.length]).toEqual([LENGTH - 100, WIDTH + 1])
-  // Of the progress the clock decides, which goes on between the two.
+  // The clock decides how far the progress is, which goes on between the two.
   const checks = async (api: Api) => {
     const { checks: all } = await whole(api, `/v1/runs/${RID}/checks`)
     return all.filter(({ check }: { readonly check: string }) => check !== 'progress')

@@ -210,7 +210,7 @@ class Schedule {
     ]
     const fault = faults[this.below(4)] ?? {}
     await breakBucket(this.rid, fault)
-    // What fails for good would fill the object.
+    // A bucket that fails for good would fill the object.
     setTimeout(() => void breakBucket(this.rid, { put: bucket.put.bind(bucket) }).catch(() => undefined), 300)
   }
 }
