@@ -370,7 +370,7 @@ test('over HTTP each page leads to the next one', async () => {
   for (let cursor = ''; ; ) {
     const page = await exports.default.fetch(new Request(`http://worker.test/v1/runs?limit=1${cursor}`))
     expect(page.status).toBe(200)
-    const { runs, nextCursor }: { runs: { rid: string }[]; nextCursor?: string } = await page.json()
+    const { runs, nextCursor }: { runs: { rid: string }[]; nextCursor?: string } = JSON.parse(await page.text())
     rids.push(...runs.map(({ rid }) => rid))
     if (nextCursor === undefined) break
     cursor = `&cursor=${nextCursor}`

@@ -10,6 +10,7 @@ import { drizzle } from 'drizzle-orm/durable-sqlite'
 import { migrate } from 'drizzle-orm/durable-sqlite/migrator'
 import { McbError } from '../../core/errors.ts'
 import { describeError } from '../../core/log-text.ts'
+import { LruMap } from '../../core/lru.ts'
 import type { ListQuery } from '../../core/store.ts'
 import { D1Driver } from '../../sql/d1.ts'
 import { newestUnknown } from '../../sql/migrated.ts'
@@ -30,6 +31,8 @@ export interface CatalogueObjectEnv {
   readonly CATALOGUE: ShardNamespace
 }
 
+/** Runs that a shard knows without looking them up. */
+const KNOWN_RUNS = 4096
 /** Objects that are asked at a time what they hold, and the pause between two times, in milliseconds. */
 const SETTLED_TOGETHER = 4
 const SETTLE_MS = 1000
@@ -40,6 +43,10 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
   readonly crowd = new Crowd()
   private readonly catalogue: SqlCatalogue
   private readonly gathering: Gathering
+  /** Runs as they are listed, but for the news of them that are gathered. */
+  private known = new LruMap<string, KnownRun>(KNOWN_RUNS)
+  /** Number of writes that may have changed them. */
+  private writes = 0
   /** Announcements under way. While there are any, the shard is not empty. */
   private busy = 0
   /** True once the tables are there, and of this version. */
@@ -63,7 +70,7 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
 
   put(at: Place, entry: CatalogueEntry): Promise<Outcome<Told>> {
     return this.announced(at, entry, async () => {
-      const known = this.prepared ? await this.catalogue.known(at.tenant, entry.rid) : undefined
+      const known = await this.knownRun(at, entry.rid)
       if (known === undefined && this.belongsElsewhere(at, entry)) return this.told(false)
       const isNew = known?.registration !== entry.registration
       if (isNew && entry.terms === undefined) return this.told(false)
@@ -73,7 +80,7 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
         this.askForMore(at)
         return this.told(true, entry.place)
       }
-      return this.told(true, await this.write(at, () => this.catalogue.put(entry, at.shard)))
+      return this.told(true, await this.write(at, entry.rid, () => this.catalogue.put(entry, at.shard)))
     })
   }
 
@@ -81,7 +88,7 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
     return this.announced(at, entry, async () => {
       const isHere = this.prepared && (await this.catalogue.holds(at.tenant, entry.rid))
       if (!isHere && this.belongsElsewhere(at, entry)) return this.told(false)
-      await this.write(at, () => this.catalogue.putStaged(entry))
+      await this.write(at, entry.rid, () => this.catalogue.putStaged(entry))
       return this.told(true)
     })
   }
@@ -93,6 +100,7 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
       await this.adoptOnce(at)
       if (!this.prepared) return
       this.gathering.flush()
+      this.changes(rid)
       await this.catalogue.remove(at.tenant, rid, version)
       await this.endIfEmpty(at)
     })
@@ -190,7 +198,10 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
       const { isLive, shard } = resultOf(await this.env.RUNS.getByName(objectName(at.tenant, rid)).settle())
       if (isLive && shard === undefined) throw new Error('its object could not tell the catalogue of it')
       // The object's own words since are of later versions.
-      if (shard !== at.shard) await this.catalogue.remove(at.tenant, rid, version + 1)
+      if (shard !== at.shard) {
+        this.changes(rid)
+        await this.catalogue.remove(at.tenant, rid, version + 1)
+      }
       await this.catalogue.settled(rid)
     } catch (error) {
       console.warn(`run "${rid}" has not moved from D1's list of runs, and is asked again: ${describeError(error)}`)
@@ -229,13 +240,31 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
     return shard === 0 && shardOf(rid, this.shards) !== 0
   }
 
+  /** The run as it is listed. It is looked up once, and again behind each write that may have changed it. */
+  private async knownRun({ tenant }: Place, rid: string): Promise<KnownRun | undefined> {
+    if (!this.prepared) return undefined
+    const kept = this.known.get(rid)
+    if (kept !== undefined) return kept
+    const { writes } = this
+    const found = await this.catalogue.known(tenant, rid)
+    if (found !== undefined && writes === this.writes) this.known.set(rid, found)
+    return found
+  }
+
+  /** A run is about to change, in this turn. */
+  private changes(rid: string): void {
+    this.writes++
+    this.known.delete(rid)
+  }
+
   /** Writes in the order in which announcements came. */
-  private async write<T>(at: Place, work: () => Promise<T>): Promise<T> {
+  private async write<T>(at: Place, rid: string, work: () => Promise<T>): Promise<T> {
     while (!this.prepared) {
       if (at.shard > 0) await this.join(at, shardsWith(at.shard))
       await this.prepare(at)
     }
     this.gathering.flush()
+    this.changes(rid)
     const result = await work()
     this.askForMore(at)
     return result
@@ -311,8 +340,8 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
   }
 
   private async adoptPage(at: Place, { runs, staged }: FormerPage): Promise<void> {
-    for (const entry of runs) await this.write(at, () => this.catalogue.put(entry, at.shard))
-    for (const entry of staged) await this.write(at, () => this.catalogue.putStaged(entry))
+    for (const entry of runs) await this.write(at, entry.rid, () => this.catalogue.put(entry, at.shard))
+    for (const entry of staged) await this.write(at, entry.rid, () => this.catalogue.putStaged(entry))
     for (const { rid, version } of [...runs, ...staged]) await this.catalogue.notSettled(rid, version, Date.now())
     // Written down before D1 forgets it.
     await this.ctx.storage.sync()
@@ -337,6 +366,8 @@ export class CatalogueObject extends DurableObject<CatalogueObjectEnv> implement
   private async end(): Promise<void> {
     if (!this.prepared) return
     this.prepared = false
+    this.writes++
+    this.known = new LruMap(KNOWN_RUNS)
     this.shards = 1
     await this.ctx.storage.deleteAll()
   }
