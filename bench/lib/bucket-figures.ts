@@ -10,7 +10,7 @@ const MIB = 1024 * 1024
 /** Bytes that are written behind those that are read: an object keeps its last ones until as many as a move takes have come. */
 const BEHIND = 18 * MIB
 /** Bytes of these that must lie in the bucket as well, so that all of those that are read do. */
-const BEHIND_IN_BUCKET = 8 * MIB
+const BEHIND_IN_BUCKET = 6 * MIB
 /** Milliseconds that draws may take to the bucket. */
 const MOVE_MS = 120_000
 
