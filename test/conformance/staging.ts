@@ -7,6 +7,8 @@ import type { Suite, Topic } from './suite.ts'
 
 /** Milliseconds that usage may lag, and as many as a busy machine adds. */
 const LAG_MS = 15_000
+/** Milliseconds without a change behind which nothing is on its way any more: more than the 2 s of docs/protocol.md §3. */
+const STEADY_MS = 3000
 const X = [{ name: 'x', dtype: 'float64' }]
 const MIB = 1024 * 1024
 
@@ -226,7 +228,7 @@ function defineEnds(suite: Suite): void {
       expect.poll(async () => (await suite.store.usage()).bytes, { timeout: LAG_MS, interval: 50 }).toBe(bytes)
     let before = -1
     // Usage may lag behind what tests before have left.
-    for (let now = -2; now !== before; await new Promise((resolve) => setTimeout(resolve, 1500))) {
+    for (let now = -2; now !== before; await new Promise((resolve) => setTimeout(resolve, STEADY_MS))) {
       before = now
       now = (await suite.store.usage()).bytes
     }
