@@ -1,0 +1,13 @@
+/// @file
+/// A backend that keeps everything in this process: for tests, and for programs that read their draws themselves.
+#pragma once
+
+#include <memory>
+
+#include "interfaces.hpp"
+
+namespace mcbackend {
+
+std::shared_ptr<Backend> memory_backend();
+
+}  // namespace mcbackend
