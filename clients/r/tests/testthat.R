@@ -1,0 +1,4 @@
+library(testthat)
+library(mcbackend.edge)
+
+test_check("mcbackend.edge")
