@@ -14,10 +14,10 @@ const OPENING =
 
 /** Doc comments, and blocks of `//`, that have lines of their own. */
 const COMMENT = /^[ \t]*\/\*\*?[\s\S]*?\*\/|(?:^[ \t]*\/\/.*\n)+/gm
-const COMMENT_MARKS = /^[ \t]*(?:\/\*\*?|\*\/|\*|\/\/)[ \t]?|[ \t]*\*\/$/gm
-/** Blocks of `#`, and docstrings, in Python; the former in settings as well. */
+const COMMENT_MARKS = /^[ \t]*(?:\/\*\*?|\*\/|\*|\/\/\/?)[ \t]?|[ \t]*\*\/$/gm
+/** Blocks of `#`, and docstrings, in Python; the former in settings and R as well, where `#'` is documentation. */
 const HASHES = /^[ \t]*r?"""[\s\S]*?"""|(?:^[ \t]*#(?!!).*\n)+/gm
-const HASH_MARKS = /^[ \t]*(?:#:?|r?""")[ \t]?|"""$/gm
+const HASH_MARKS = /^[ \t]*(?:#[:']?|r?""")[ \t]?|"""$/gm
 /** Names of tags, and of the parameter that one describes: its text begins behind them. */
 const TAG = /@(?:param [\w.]+|\w+)/g
 const BETWEEN_SENTENCES = /\n\s*[-*] |\n\s*\n|(?<=[.!?:])\s+(?=[A-Z])/
@@ -33,8 +33,8 @@ function sentencesOf(text: string, comment = COMMENT, marks = COMMENT_MARKS): st
 const sentencesOfPython = (text: string): string[] => sentencesOf(text, HASHES, HASH_MARKS)
 
 const READERS: readonly [RegExp, (text: string) => string[]][] = [
-  [/\.(?:tsx?|mjs)$/, sentencesOf],
-  [/\.(?:py|toml|ya?ml)$|requirements.*\.txt$/, sentencesOfPython],
+  [/\.(?:tsx?|mjs|[ch]pp)$/, sentencesOf],
+  [/\.(?:py|toml|ya?ml|R)$|requirements.*\.txt$|CMakeLists\.txt$/, sentencesOfPython],
 ]
 
 function* filesIn(folder: string): Generator<string> {

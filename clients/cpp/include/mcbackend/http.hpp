@@ -41,7 +41,7 @@ struct RetryOptions {
   std::chrono::milliseconds connect_timeout{10'000};
 };
 
-/// How the server is known to be the right one. Files are PEM.
+/// Proof that the server is the right one. Files are PEM.
 struct TlsOptions {
   /// Certificates of authorities instead of the system's.
   std::string ca_file;
