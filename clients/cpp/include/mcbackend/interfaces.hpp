@@ -21,6 +21,8 @@ struct ChainFacts {
   std::optional<double> step_size;
   /// Diagonal of the inverse metric, or all of it in C order where it is dense. Empty when it is not known.
   std::vector<double> inverse_metric;
+  /// True where `inverse_metric` is a whole matrix, which is told as a list of rows, and not a diagonal.
+  bool is_dense = false;
 };
 
 /// Draws and sampler stats of one chain. Appending is for one thread at a time; chains of one run may be used from several threads.
