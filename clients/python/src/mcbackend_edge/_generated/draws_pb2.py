@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mcbackend_edge/_generated/draws.proto\x12\x18mcbackend_edge.mcbackend\"T\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06shapes\x18\x04 \x03(\r\x12\x0f\n\x07strings\x18\x05 \x03(\t\"\x99\x01\n\tDrawBatch\x12\r\n\x05start\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12/\n\x05\x64raws\x18\x03 \x03(\x0b\x32 .mcbackend_edge.mcbackend.Column\x12/\n\x05stats\x18\x04 \x03(\x0b\x32 .mcbackend_edge.mcbackend.Column\x12\x0c\n\x04step\x18\x05 \x01(\x12\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mcbackend_edge/_generated/draws.proto\x12\x18mcbackend_edge.mcbackend\"T\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06shapes\x18\x04 \x03(\r\x12\x0f\n\x07strings\x18\x05 \x03(\t\"\x99\x01\n\tDrawBatch\x12\r\n\x05start\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12/\n\x05\x64raws\x18\x03 \x03(\x0b\x32 .mcbackend_edge.mcbackend.Column\x12/\n\x05stats\x18\x04 \x03(\x0b\x32 .mcbackend_edge.mcbackend.Column\x12\x0c\n\x04step\x18\x05 \x01(\x12\x42S\n\x0emcbackend.edgeB\nDrawsProtoP\x01Z\"mcbackend-edge/protobufs/mcbackend\xaa\x02\x0eMcBackend.Edgeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mcbackend_edge._generated.draws_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\016mcbackend.edgeB\nDrawsProtoP\001Z\"mcbackend-edge/protobufs/mcbackend\252\002\016McBackend.Edge'
   _globals['_COLUMN']._serialized_start=67
   _globals['_COLUMN']._serialized_end=151
   _globals['_DRAWBATCH']._serialized_start=154

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/mcbackend_edge/_generated/npproto/ndarray.proto\x12\x16mcbackend_edge.npproto\"U\n\x07ndarray\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x0f\n\x07strides\x18\x04 \x03(\x03\x12\r\n\x05order\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/mcbackend_edge/_generated/npproto/ndarray.proto\x12\x16mcbackend_edge.npproto\"U\n\x07ndarray\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x0f\n\x07strides\x18\x04 \x03(\x03\x12\r\n\x05order\x18\x05 \x01(\tBc\n\x16mcbackend.edge.npprotoB\x0cNdarrayProtoP\x01Z mcbackend-edge/protobufs/npproto\xaa\x02\x16McBackend.Edge.NpProtob\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mcbackend_edge._generated.npproto.ndarray_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\026mcbackend.edge.npprotoB\014NdarrayProtoP\001Z mcbackend-edge/protobufs/npproto\252\002\026McBackend.Edge.NpProto'
   _globals['_NDARRAY']._serialized_start=75
   _globals['_NDARRAY']._serialized_end=160
 # @@protoc_insertion_point(module_scope)
