@@ -70,7 +70,7 @@ function findPython(): string | undefined {
   )
 }
 
-function findGo(): string | undefined {
+export function findGo(): string | undefined {
   return ['go', '/usr/local/go/bin/go', join(VENV, 'bin/go')].find((name) => {
     const { stdout } = spawnSync(name, ['env', 'GOVERSION'], { encoding: 'utf8' })
     return Number(/^go1\.(\d+)/.exec(stdout ?? '')?.[1] ?? 0) >= 23
