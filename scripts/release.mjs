@@ -1,14 +1,14 @@
 // `npm run release -- X.Y.Z`: one version in all places, the changelog's heading, a commit and a tag. Publishes nothing.
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const HELP = `usage: npm run release -- X.Y.Z [--dry-run]
 
 On main, with nothing uncommitted and with entries under "Unreleased" in CHANGELOG.md: sets the version everywhere, dates the
-entries there and in the Python package's changelog, commits that and tags it vX.Y.Z. Pushes and publishes nothing, and says what does; docs/releasing.md has the rest.
+entries there and in the Python package's changelog, takes protobufs/ for published, commits that and tags it vX.Y.Z. Pushes and publishes nothing, and says what does; docs/releasing.md has the rest.
 
   --dry-run   checks, and says what would change`
 
@@ -17,6 +17,9 @@ const CHANGELOG = 'CHANGELOG.md'
 /** That of the Python package, which may have nothing new. */
 const CHANGELOG_OF_PYTHON = 'clients/python/CHANGELOG.md'
 const UNRELEASED = '## [Unreleased]\n'
+
+/** The schema, and the copy of its last release, which `npm run test:schema` compares it with. */
+const SCHEMA = { folder: 'protobufs', published: 'tools/schema/published' }
 
 /** Places of the version; the first is where it stands, and the others follow it. */
 const PLACES = [
@@ -81,6 +84,11 @@ function changesFor(version) {
     if (!pattern.test(text)) fail(`${file} has no version where it is expected`)
     texts.set(file, text.replace(pattern, `$1${version}$2`))
   }
+  for (const file of globSync('**/*.proto', { cwd: join(ROOT, SCHEMA.folder) })) {
+    const published = join(SCHEMA.published, file)
+    const text = read(join(SCHEMA.folder, file))
+    if (!existsSync(join(ROOT, published)) || read(published) !== text) texts.set(published, text)
+  }
   return texts
 }
 
@@ -103,7 +111,10 @@ if (values['dry-run']) {
   )
   process.exit(0)
 }
-for (const [file, text] of changes) writeFileSync(join(ROOT, file), text)
+for (const [file, text] of changes) {
+  mkdirSync(dirname(join(ROOT, file)), { recursive: true })
+  writeFileSync(join(ROOT, file), text)
+}
 git('add', ...changes.keys())
 git('commit', '--quiet', '--message', `Release ${version}`)
 git('tag', '--annotate', tag, '--message', `McBackend Edge ${version}`)
@@ -111,6 +122,7 @@ console.log(`Committed and tagged ${tag}. To publish it:
 
   git push origin main ${tag}
   npm run build
+  npm run schema    # dist/mcbackend-edge-schema-${version}.tar.gz, a file of the release
   npm publish dist/mcbackend-edge-client-${version}.tgz
   npm publish dist/mcbackend-edge-${version}.tgz
   (cd clients/python && python -m build && python -m twine check --strict dist/mcbackend_edge-${version}*)

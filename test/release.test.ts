@@ -10,6 +10,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PYTHON = 'clients/python/pyproject.toml'
 const CHANGELOGS = ['CHANGELOG.md', 'clients/python/CHANGELOG.md'] as const
 const DOCUMENT = 'docs/openapi.json'
+const SCHEMA = 'protobufs/draws.proto'
+const PUBLISHED = 'tools/schema/published'
 const FILES = ['package.json', 'package-lock.json', PYTHON, DOCUMENT, 'scripts/release.mjs']
 const ENTRIES = '## [Unreleased]\n\n### Added\n\n- Something.\n\n## [0.0.1] - 2026-01-01\n\n- The first.\n\n## 7.0.0\n'
 
@@ -20,6 +22,7 @@ beforeEach(() => {
     mkdirSync(dirname(join(folder, file)), { recursive: true })
     cpSync(join(ROOT, file), join(folder, file))
   }
+  for (const path of ['protobufs', PUBLISHED]) cpSync(join(ROOT, 'protobufs'), join(folder, path), { recursive: true })
   for (const file of CHANGELOGS) write(file, `# Changelog\n\n${ENTRIES}`)
   git('init', '--quiet', '--initial-branch=main')
   git('config', 'user.name', 'tester')
@@ -73,6 +76,21 @@ test('the version that package.json has is released when it has no tag', () => {
   write('CHANGELOG.md', read('CHANGELOG.md').replace('## [Unreleased]\n', '## [Unreleased]\n\n- More.\n'))
   git('commit', '--quiet', '--all', '--message', 'more')
   expect(release(version)).toMatchObject({ status: 1, stderr: `release: there is a tag v${version} already.\n` })
+})
+
+test('a release publishes the schema, for later ones to be compared with', () => {
+  write(SCHEMA, `${read(SCHEMA)}\n// One more comment.\n`)
+  mkdirSync(join(folder, 'protobufs/more'))
+  write('protobufs/more/new.proto', 'syntax = "proto3";\n')
+  git('add', '.')
+  git('commit', '--quiet', '--message', 'schema')
+  expect(release('7.8.9', '--dry-run').stdout).toContain(`${PUBLISHED}/draws.proto`)
+  expect(release('7.8.9').status).toBe(0)
+  const copy = (file: string) => git('show', `v7.8.9:${PUBLISHED}/${file}`)
+  expect(copy('draws.proto')).toBe(read(SCHEMA).trim())
+  expect(copy('more/new.proto')).toBe('syntax = "proto3";')
+  expect(git('diff', '--name-only', 'HEAD~1', 'HEAD', '--', PUBLISHED).split('\n')).toHaveLength(2)
+  expect(git('status', '--porcelain')).toBe('')
 })
 
 test('a release that brings nothing to the Python package leaves its changelog', () => {
