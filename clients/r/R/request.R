@@ -60,7 +60,7 @@ pause_after <- function(attempt, outcome, client, elapsed) {
   left <- limit - elapsed
   asked <- max(0, outcome$retry_after)
   if (left <= 0 || asked > left) return(NA_real_)
-  jittered <- stats::runif(1L, 0, min(options$retry_cap, options$retry_base * 2^(min(attempt, 60L) - 1L)))
+  jittered <- random(1L) * min(options$retry_cap, options$retry_base * 2^(min(attempt, 60L) - 1L))
   min(left, max(asked, jittered))
 }
 

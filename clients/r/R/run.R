@@ -29,7 +29,9 @@ run_of <- function(client, rid, registration, bytes) {
   if (meta$rid != rid) fail("invalid_answer", "it is of the run ", shown(meta$rid), " instead of ", shown(rid))
   structure(list(
     client = client, rid = rid, registration = registration, variables = meta$variables, stats = meta$stats,
-    meta = meta[c("coords", "data", "attributes")]
+    meta = meta[c("coords", "data", "attributes")],
+    # The lengths of chains that this handle writes, by number.
+    lengths = new.env(parent = emptyenv())
   ), class = "mcb_run")
 }
 

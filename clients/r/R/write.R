@@ -1,0 +1,232 @@
+# Writing: runs that are registered, blocks of draws that are appended exactly once, and what may change of a run.
+
+#' Register a run
+#'
+#' Registers a run, or opens the one that is registered under `rid` with an equal description: a script that is started
+#' again gets its run back. Another description under the same `rid` is the error `mcb_run_conflict`.
+#'
+#' @param client A server, of [mcb_client()].
+#' @param rid Id of the run: 1 to 128 characters of `A-Z a-z 0-9 . _ ~ -`. The default makes one of the time and of random
+#'   digits, and leaves R's random numbers alone.
+#' @param variables Quantities that are sampled: a named list with a shape (`list(theta = 8)`), a dtype (`list(k = "int64")`) or
+#'   [mcb_variable()] for each variable, or names of scalars: `c("mu", "tau")`. Numbers are `float64` by default.
+#' @param sample_stats The same for quantities of the sampler, such as `list(lp__ = "float64", divergent__ = "bool")`. The
+#'   stat `in_warmup`, a `bool`, marks warmup, which readers leave out.
+#' @param coords Labels of dimensions: `list(school = c("A", "B"))`.
+#' @param dims Names of the dimensions of variables and of data: `list(theta = "school", y = "school")`.
+#' @param data Arrays that the run was made with: `list(y = c(28, 8), sigma = c(15, 10))`.
+#' @param observed Names of those of `data` that the model conditions on; the others are constants.
+#' @param attributes All else that describes the run and stays the same when its script is started again: a named list of
+#'   text, numbers, flags, times, arrays and lists. The place for all that differs between two starts is [mcb_set_about()].
+#' @return The run, as [mcb_run()] gives it.
+#' @examplesIf nzchar(Sys.getenv("MCB_URL"))
+#' client <- mcb_client()
+#' run <- mcb_init_run(client,
+#'   variables = list(mu = integer(), theta = 2), sample_stats = list(lp__ = "float64"),
+#'   coords = list(school = c("A", "B")), dims = list(theta = "school")
+#' )
+#' mcb_append(run, 0, list(mu = rnorm(10), theta = matrix(rnorm(20), 10)), list(lp__ = rnorm(10)))
+#' mcb_delete_run(run)
+#' @export
+mcb_init_run <- function(client, rid = NULL, variables = list(), sample_stats = list(), coords = list(), dims = list(),
+                         data = list(), observed = character(), attributes = list()) {
+  check_client(client)
+  rid <- if (is.null(rid)) new_rid() else check_rid(rid)
+  dims <- lapply(check_named(as.list(dims), "dims"), check_names_of, what = "dims")
+  data <- check_named(as.list(data), "data")
+  variables <- as_variables(variables, "variables", dims)
+  sample_stats <- as_variables(sample_stats, "sample_stats", dims)
+  check_known(names(dims), c(names(variables), names(sample_stats), names(data)), "dims")
+  check_known(observed, names(data), "observed")
+  meta <- run_meta(variables, sample_stats, check_named(as.list(coords), "coords"), dims, data, observed,
+    check_named(as.list(attributes), "attributes"))
+  register(client, rid, meta)
+}
+
+# Registers RunMeta, and opens the run. Its handle is bound to the registration that the server confirmed.
+register <- function(client, rid, meta) {
+  confirmed <- request(client, "PUT", run_path(rid), body = meta, accept = NULL, needs = "mcb-registration")
+  run <- mcb_run(client, rid)
+  if (!identical(run$registration, confirmed$headers[["mcb-registration"]])) {
+    fail("run_replaced", "the run ", rid, " was deleted and registered again from elsewhere at the same time", status = 412L)
+  }
+  run
+}
+
+check_known <- function(names, known, what) {
+  unknown <- setdiff(names, known)
+  if (length(unknown)) fail("invalid_argument", "`", what, "` names ", shown(unknown[1L]), ", which the run does not have")
+}
+
+new_rid <- function() {
+  digits <- paste(sprintf("%04x", floor(random(4L) * 2^16)), collapse = "")
+  paste0("r-", format(Sys.time(), "%Y%m%d-%H%M%S", tz = "UTC"), "-", digits)
+}
+
+# ---- Appending ----
+
+#' Append a block of draws to a chain, exactly once
+#'
+#' @details
+#' The handle `run` counts the draws of each chain from the length that the server told when it was first used. A
+#' request whose answer was lost is sent again with the same bytes under the same index, and the server takes what it
+#' has already for a retry. A block of more than 8 MiB travels in several requests.
+#'
+#' The count moves on when the whole block is durable, and not before. After an error, call again with the same block:
+#' what had arrived is compared, and nothing is doubled. A call with other draws instead is refused as
+#' `mcb_draw_conflict` if some of the lost block had arrived.
+#'
+#' `start` says which iteration the first draw is. It is needed by a script that was ended while it wrote and does not
+#' know what has arrived: it sends its block again under its old `start`, or goes on behind [mcb_chains()]'s length.
+#'
+#' Before a byte is sent, the whole block is checked; a block that is refused for its names, types or dimensions has
+#' changed nothing.
+#'
+#' @section Values:
+#' Doubles keep all their bits: `NA`, `NaN` with any payload, and -0 come back as they are. Integers and logicals have no
+#' `NA` on the server, and one is an error. Whole numbers beyond 2^53 are refused, unless they are `integer64`.
+#' Numbers for `float32` are rounded to it.
+#'
+#' @param run A run, of [mcb_init_run()] or [mcb_run()].
+#' @param chain Number of the chain, from 0. It is made when it is not there.
+#' @param draws A named list with the draws of each variable: an array whose first index is the draw, `[n]` for a scalar,
+#'   `[n, 2, 3]` for a variable of shape `c(2, 3)`. A variable whose shape varies takes a list with an array for each draw.
+#' @param stats The same for sampler stats. One that is left out reads as NaN, 0, `FALSE` or `""`.
+#' @param start Index of the first draw of the block, from 0. The default goes on behind all that this handle has written.
+#' @param count Number of draws, for runs without variables. Arrays tell it otherwise. A block of no draws makes the chain.
+#' @return The length of the chain as far as this handle has written it, invisibly. All of it is durable.
+#' @seealso [mcb_upload()] for whole fits.
+#' @examplesIf nzchar(Sys.getenv("MCB_URL"))
+#' client <- mcb_client()
+#' run <- mcb_init_run(client, variables = list(theta = c(2, 3)), sample_stats = list(in_warmup = "bool"))
+#' mcb_append(run, 0, list(theta = array(rnorm(60), c(10, 2, 3))), list(in_warmup = rep(TRUE, 10)))
+#' mcb_delete_run(run)
+#' @export
+mcb_append <- function(run, chain, draws, stats = list(), start = NULL, count = NULL) {
+  check_run(run)
+  chain <- check_chain(chain)
+  if (!is.null(start)) check_index(start, "start")
+  if (!is.null(count)) check_index(count, "count")
+  block <- check_block(run, draws, stats, count)
+  known <- next_index(run, chain)
+  if (is.null(start)) start <- known
+  send_block(run, chain, block, start)
+  end <- start + block$count
+  set_next_index(run, chain, max(known, end))
+  invisible(end)
+}
+
+# Sends a checked block in as many requests as it takes. `on_piece` is told the draws that are durable.
+send_block <- function(run, chain, block, start, on_piece = function(draws) NULL) {
+  pieces <- pieces_of(block, run)
+  for (i in seq_len(nrow(pieces))) {
+    from <- pieces[i, 1L]
+    to <- pieces[i, 2L]
+    send_piece(run, chain, draw_batch(block, run, start + from - 1, from, to), start + to)
+    on_piece(to - from + 1)
+  }
+}
+
+# A DrawBatch is acknowledged when the chain reaches to its end.
+send_piece <- function(run, chain, bytes, end) {
+  request(run$client, "POST", chain_path(run, chain, "/draws"),
+    body = bytes, registration = run$registration,
+    read = function(answer) {
+      length <- told_length(answer)
+      if (length < end) fail("invalid_answer", "the chain ends at ", length, ", before the batch at ", end)
+      length
+    }
+  )
+}
+
+told_length <- function(answer) {
+  told <- json_of(answer)$length
+  if (!is.numeric(told) || length(told) != 1L) fail("invalid_answer", "it tells no length")
+  as.double(told)
+}
+
+chain_path <- function(run, chain, ...) run_path(run$rid, "/chains/", format(chain, scientific = FALSE), ...)
+
+# The index behind the last draw that this handle knows to be durable; the chain is made when it is first asked for.
+next_index <- function(run, chain) {
+  key <- format(chain, scientific = FALSE)
+  if (is.null(run$lengths[[key]])) {
+    run$lengths[[key]] <- request(run$client, "PUT", chain_path(run, chain), registration = run$registration, read = told_length)
+  }
+  run$lengths[[key]]
+}
+
+set_next_index <- function(run, chain, index) run$lengths[[format(chain, scientific = FALSE)]] <- index
+
+check_chain <- function(chain) {
+  check_index(chain, "chain")
+  if (chain >= 2^31) fail("invalid_argument", "`chain` must be below 2^31")
+  chain
+}
+
+check_index <- function(value, name) {
+  if (!is.numeric(value) || length(value) != 1L || is.na(value) || value < 0 || value != trunc(value) || value > 2^53) {
+    fail("invalid_argument", "`", name, "` must be a whole number from 0, not ", shown(value))
+  }
+}
+
+# ---- Names, notes, facts; deletion ----
+
+#' Name, tag or archive a run, and note facts of it
+#'
+#' An argument that is left out changes nothing, `NULL` resets what it names.
+#'
+#' @param run A run.
+#' @param name A name for people, of at most 200 characters.
+#' @param tags Tags, by which [mcb_runs()] finds runs.
+#' @param notes Text of any length up to 64 KiB.
+#' @param archived `TRUE` for a run that lists leave out unless they are asked.
+#' @param facts A named list of what is known late or differs from start to start: seeds, times, versions. It is merged
+#'   with the facts that are there, at any depth.
+#' @return The present name, tags, notes and facts, with what else the server tells of the run, as a list, invisibly.
+#' @examplesIf nzchar(Sys.getenv("MCB_URL"))
+#' run <- mcb_init_run(mcb_client(), variables = "mu")
+#' mcb_set_about(run, name = "First try", tags = c("draft", "paper"), facts = list(seed = 1))
+#' mcb_set_about(run, name = NULL)
+#' mcb_delete_run(run)
+#' @export
+mcb_set_about <- function(run, name, tags, notes, archived, facts) {
+  check_run(run)
+  patch <- list()
+  if (!missing(name)) patch["name"] <- list(name)
+  if (!missing(tags)) patch["tags"] <- list(if (!is.null(tags)) I(as.character(tags)))
+  if (!missing(notes)) patch["notes"] <- list(if (!is.null(notes)) paste(notes, collapse = "\n"))
+  if (!missing(archived)) patch["archived"] <- list(archived)
+  if (!missing(facts)) patch["facts"] <- list(if (!is.null(facts)) check_named(facts, "facts"))
+  invisible(set_about(run, patch))
+}
+
+set_about <- function(run, patch) {
+  names(patch) <- names(patch) %or% character()
+  body <- jsonlite::toJSON(patch, auto_unbox = TRUE, null = "null", na = "null", digits = NA, POSIXt = "ISO8601", UTC = TRUE)
+  answer <- request(run$client, "PATCH", run_path(run$rid, "/about"),
+    body = as.character(body), content_type = "application/merge-patch+json", registration = run$registration, read = json_of
+  )
+  answer
+}
+
+`%or%` <- function(value, otherwise) if (is.null(value)) otherwise else value
+
+#' Delete a run, with all its draws
+#'
+#' @param run A run. Only the one that this handle has opened is deleted: not one that was registered under its `rid` since.
+#' @return `TRUE`, invisibly, when nothing of the run is left; `FALSE` when there was nothing any more.
+#' @examplesIf nzchar(Sys.getenv("MCB_URL"))
+#' run <- mcb_init_run(mcb_client(), variables = "mu")
+#' mcb_delete_run(run)
+#' @export
+mcb_delete_run <- function(run) {
+  check_run(run)
+  invisible(tryCatch(
+    {
+      request(run$client, "DELETE", run_path(run$rid), accept = NULL, registration = run$registration)
+      TRUE
+    },
+    mcb_run_not_found = function(e) FALSE
+  ))
+}
