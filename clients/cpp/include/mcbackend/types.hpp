@@ -44,9 +44,8 @@ inline constexpr bool is_character_v =
     std::is_same_v<T, wchar_t> || std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
 /// Types of C++ whose values are elements of an array.
 template <class T>
-inline constexpr bool is_element_v =
-    std::is_same_v<T, bool> || std::is_same_v<T, float> || std::is_same_v<T, double> ||
-    (std::is_integral_v<T> && !is_character_v<T> && sizeof(T) <= 8);
+inline constexpr bool is_element_v = std::is_same_v<T, bool> || std::is_same_v<T, float> || std::is_same_v<T, double> ||
+                                     (std::is_integral_v<T> && !is_character_v<T> && sizeof(T) <= 8);
 }  // namespace detail
 
 /// The dtype whose elements a C++ type holds: dtype_for<double>() is float64, dtype_for<long>() int64 or int32.
@@ -66,9 +65,10 @@ constexpr DType dtype_for() noexcept {
   }
 }
 
-/// Everything that goes wrong, by a stable code: one of the HTTP API ("draw_conflict", "run_replaced", "shape_mismatch" …; docs/protocol.md §4)
-/// or one of the client's own: "transport" (no answer within the time for retries), "invalid_answer" (an answer that is not the server's),
-/// "buffer_full" (WhenFull::fail), "closed" (the chain was closed).
+/// Everything that goes wrong, by a stable code: one of the HTTP API ("draw_conflict", "run_replaced", "shape_mismatch"
+/// …; docs/protocol.md §4) or one of the client's own: "transport" (no answer within the time for retries),
+/// "invalid_answer" (an answer that is not the server's), "buffer_full" (WhenFull::fail), "closed" (the chain was
+/// closed).
 class Error : public std::runtime_error {
  public:
   Error(std::string code, const std::string& detail, int status = 0, std::optional<std::uint64_t> length = {})
@@ -150,7 +150,8 @@ struct NdArray {
 
 template <class T>
 NdArray NdArray::of(Shape shape, const std::vector<T>& values) {
-  static_assert(!std::is_same_v<T, bool>, "std::vector<bool> holds bits: use std::vector<std::uint8_t> and DType::bool_");
+  static_assert(!std::is_same_v<T, bool>,
+                "std::vector<bool> holds bits: use std::vector<std::uint8_t> and DType::bool_");
   return of_bytes(dtype_for<T>(), std::move(shape), values.data(), values.size());
 }
 
@@ -176,7 +177,10 @@ class Value {
   template <class T>
   Value(const T* data, View<std::int64_t> shape) noexcept
       : data_(data), count_(product(shape)), dtype_(element_dtype<T>()), rank_(has_shape), shape_(shape) {}
-  /// Elements whose dtype is known only at run time.
+  /// `count` elements whose dtype is known only at run time.
+  Value(DType dtype, const void* data, std::size_t count) noexcept
+      : data_(data), count_(count), dtype_(dtype), rank_(1) {}
+  /// The same, of this shape.
   Value(DType dtype, const void* data, View<std::int64_t> shape) noexcept
       : data_(data), count_(product(shape)), dtype_(dtype), rank_(has_shape), shape_(shape) {}
 
@@ -225,7 +229,8 @@ struct Slice {
   std::optional<std::int64_t> start, stop, step;
 };
 
-/// Draws of one variable: an array of shape [draws, ...shape] where the variable's shape is fixed, else a list of arrays.
+/// Draws of one variable: an array of shape [draws, ...shape] where the variable's shape is fixed, else a list of
+/// arrays.
 struct Draws {
   Draws() = default;
   // NOLINTBEGIN(google-explicit-constructor)
