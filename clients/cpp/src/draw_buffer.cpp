@@ -1,0 +1,182 @@
+// Copying of draws into columns, and of columns into a batch.
+#include "draw_buffer.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace mcbackend {
+namespace {
+
+constexpr std::size_t least_capacity = 512;
+constexpr unsigned draws_field = 3;
+constexpr unsigned stats_field = 4;
+constexpr unsigned data_field = 3;
+constexpr unsigned shapes_field = 4;
+/// Tag of an element of Column.strings.
+constexpr unsigned char string_tag = 5 << 3 | 2;
+constexpr std::size_t max_varint32 = 5;
+
+/// Bytes that `count` strings take as fields of a Column.
+std::size_t size_of_strings(const std::string* texts, std::size_t count) noexcept {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < count; ++i) size += wire::field_size(texts[i].size());
+  return size;
+}
+
+}  // namespace
+
+void GrowingBytes::grow(std::size_t more) {
+  constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max();
+  if (more > most - size_) throw std::bad_alloc();
+  const auto doubled = std::min(std::max(least_capacity, capacity_ * 2), most);
+  const auto capacity = std::max(doubled, size_ + more);
+  std::unique_ptr<std::byte[]> grown(new std::byte[capacity]);  // make_unique would zero it
+  if (size_ != 0) std::memcpy(grown.get(), data_.get(), size_);
+  data_ = std::move(grown);
+  capacity_ = capacity;
+}
+
+DrawBuffer::DrawBuffer(std::shared_ptr<const Schema> schema)
+    : schema_(std::move(schema)),
+      draw_matcher_(*schema_, false),
+      stat_matcher_(*schema_, true),
+      draws_(schema_->draws().size()),
+      stats_(schema_->stats().size()) {}
+
+void DrawBuffer::put(View<NamedValue> draw, View<NamedValue> stats) {
+  const auto draw_order = draw_matcher_.match(draw);
+  const auto stat_order = stat_matcher_.match(stats);
+  // Room for everything comes before anything is copied, since memory may run out.
+  const auto& draw_columns = schema_->draws();
+  const auto& stat_columns = schema_->stats();
+  for (std::size_t i = 0; i < draw.size(); ++i)
+    reserve(draw_columns[draw_order[i]], draws_[draw_order[i]], draw[i].value);
+  for (std::size_t i = 0; i < stats.size(); ++i) {
+    auto& rows = stats_[stat_order[i]];
+    if (rows.rows < count_) reserve_fill(stat_columns[stat_order[i]], rows, count_ - rows.rows);
+    while (rows.rows < count_) put_fill(stat_columns[stat_order[i]], rows);
+    reserve(stat_columns[stat_order[i]], rows, stats[i].value);
+  }
+  if (stats.size() != stats_.size()) fill_absent_stats(stat_order);
+  for (std::size_t i = 0; i < draw.size(); ++i) copy(draw_columns[draw_order[i]], draws_[draw_order[i]], draw[i].value);
+  for (std::size_t i = 0; i < stats.size(); ++i)
+    copy(stat_columns[stat_order[i]], stats_[stat_order[i]], stats[i].value);
+  ++count_;
+}
+
+void DrawBuffer::reserve(const Column& column, Rows& rows, const Value& value) const {
+  if (column.dtype == DType::str) {
+    rows.data.reserve(size_of_strings(static_cast<const std::string*>(value.data()), value.count()));
+  } else {
+    rows.data.reserve(value.count() * column.item_size);
+  }
+  if (!column.is_rigid) rows.shapes.reserve((1 + std::max(value.ndim(), column.shape.size())) * max_varint32);
+}
+
+void DrawBuffer::copy(const Column& column, Rows& rows, const Value& value) {
+  const auto before = rows.data.size() + rows.shapes.size();
+  if (!column.is_rigid) {
+    const auto shape = shape_of_draw(column, value);
+    rows.shapes.append_varint(shape.size());
+    for (const auto n : shape) rows.shapes.append_varint(static_cast<std::uint64_t>(n));
+  }
+  if (column.dtype == DType::str) {
+    const auto* texts = static_cast<const std::string*>(value.data());
+    for (std::size_t i = 0; i < value.count(); ++i) {
+      rows.data.append(&string_tag, 1);
+      rows.data.append_varint(texts[i].size());
+      rows.data.append(texts[i].data(), texts[i].size());
+    }
+  } else {
+    rows.data.append(value.data(), value.count() * column.item_size);
+  }
+  ++rows.rows;
+  bytes_ += rows.data.size() + rows.shapes.size() - before;
+}
+
+std::size_t DrawBuffer::fill_size(const Column& column) noexcept {
+  return column.fill_elements * (column.dtype == DType::str ? wire::field_size(0) : column.item_size);
+}
+
+void DrawBuffer::reserve_fill(const Column& column, Rows& rows, std::size_t count) {
+  rows.data.reserve(count * fill_size(column));
+  if (!column.is_rigid) rows.shapes.reserve(count * (1 + column.fill_shape.size()) * max_varint32);
+}
+
+void DrawBuffer::put_fill(const Column& column, Rows& rows) noexcept {
+  const auto before = rows.data.size() + rows.shapes.size();
+  if (!column.is_rigid) {
+    rows.shapes.append_varint(column.fill_shape.size());
+    for (const auto n : column.fill_shape) rows.shapes.append_varint(static_cast<std::uint64_t>(n));
+  }
+  static constexpr unsigned char empty_string[] = {string_tag, 0};
+  const auto number = fill_element(column.dtype);
+  for (std::size_t i = 0; i < column.fill_elements; ++i) {
+    if (column.dtype == DType::str) {
+      rows.data.append(empty_string, sizeof empty_string);
+    } else {
+      rows.data.append(number.data(), number.size());
+    }
+  }
+  ++rows.rows;
+  bytes_ += rows.data.size() + rows.shapes.size() - before;
+}
+
+void DrawBuffer::fill_absent_stats(View<std::uint32_t> present) {
+  const auto is_due = [&](std::size_t i) {
+    return stats_[i].rows > 0 && std::find(present.begin(), present.end(), i) == present.end();
+  };
+  const auto& columns = schema_->stats();
+  for (std::size_t i = 0; i < stats_.size(); ++i) {
+    if (is_due(i)) reserve_fill(columns[i], stats_[i], 1);
+  }
+  for (std::size_t i = 0; i < stats_.size(); ++i) {
+    if (is_due(i)) put_fill(columns[i], stats_[i]);
+  }
+}
+
+void DrawBuffer::encode(wire::Bytes& out, std::uint64_t start) const {
+  const auto column_size = [](const Column& column, const Rows& rows) {
+    auto size = column.head.size() + (rows.shapes.size() == 0 ? 0 : wire::field_size(rows.shapes.size()));
+    if (column.dtype == DType::str) return size + rows.data.size();
+    return size + (rows.data.size() == 0 ? 0 : wire::field_size(rows.data.size()));
+  };
+  std::size_t total = 32;
+  for (std::size_t i = 0; i < draws_.size(); ++i)
+    total += wire::field_size(column_size(schema_->draws()[i], draws_[i]));
+  for (std::size_t i = 0; i < stats_.size(); ++i)
+    total += wire::field_size(column_size(schema_->stats()[i], stats_[i]));
+  out.clear();
+  out.reserve(total);
+  wire::Writer w(out);
+  w.number(1, start);
+  w.number(2, count_);
+  const auto put_column = [&](unsigned field, const Column& column, const Rows& rows) {
+    w.head(field, column_size(column, rows));
+    w.raw(column.head.data(), column.head.size());
+    if (column.dtype != DType::str && rows.data.size() != 0) w.head(data_field, rows.data.size());
+    w.raw(rows.data.data(), rows.data.size());
+    if (rows.shapes.size() != 0) {
+      w.head(shapes_field, rows.shapes.size());
+      w.raw(rows.shapes.data(), rows.shapes.size());
+    }
+  };
+  for (std::size_t i = 0; i < draws_.size(); ++i) put_column(draws_field, schema_->draws()[i], draws_[i]);
+  for (std::size_t i = 0; i < stats_.size(); ++i) {
+    if (stats_[i].rows != 0) put_column(stats_field, schema_->stats()[i], stats_[i]);
+  }
+}
+
+void DrawBuffer::clear() noexcept {
+  count_ = 0;
+  bytes_ = 0;
+  for (auto* side : {&draws_, &stats_}) {
+    for (auto& rows : *side) {
+      rows.data.clear();
+      rows.shapes.clear();
+      rows.rows = 0;
+    }
+  }
+}
+
+}  // namespace mcbackend

@@ -1,0 +1,90 @@
+// Appended draws of one chain, column by column and nearly as they travel, so that a batch is made by copying blocks of
+// bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <mcbackend/types.hpp>
+#include <memory>
+#include <vector>
+
+#include "schema.hpp"
+#include "wire.hpp"
+
+namespace mcbackend {
+
+/// Bytes that grow at their end. Memory that is made is not zeroed, and is kept until the end.
+class GrowingBytes {
+ public:
+  const std::byte* data() const noexcept { return data_.get(); }
+  std::size_t size() const noexcept { return size_; }
+  void clear() noexcept { size_ = 0; }
+  /// Makes room, so that appending as many bytes cannot fail.
+  void reserve(std::size_t more) {
+    if (capacity_ - size_ < more) grow(more);
+  }
+  /// Appends to room that was reserved.
+  void append(const void* from, std::size_t size) noexcept {
+    if (size == 8) {
+      std::memcpy(data_.get() + size_, from, 8);  // one store
+    } else if (size != 0) {
+      std::memcpy(data_.get() + size_, from, size);
+    }
+    size_ += size;
+  }
+  void append_varint(std::uint64_t v) noexcept {
+    size_ = static_cast<std::size_t>(wire::put_varint(data_.get() + size_, v) - data_.get());
+  }
+
+ private:
+  void grow(std::size_t more);
+
+  std::unique_ptr<std::byte[]> data_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+class DrawBuffer {
+ public:
+  explicit DrawBuffer(std::shared_ptr<const Schema> schema);
+
+  /// Copies one draw. When it throws, nothing of the draw is kept.
+  /// @throws Error unknown_variable, duplicate_variable, missing_variable, dtype_mismatch, shape_mismatch;
+  /// std::bad_alloc
+  void put(View<NamedValue> draw, View<NamedValue> stats);
+
+  std::uint32_t count() const noexcept { return count_; }
+  /// Bytes of what was put.
+  std::size_t bytes() const noexcept { return bytes_; }
+  /// Replaces `out` by a DrawBatch of all draws, the first of which has the index `start`.
+  void encode(wire::Bytes& out, std::uint64_t start) const;
+  /// Forgets the draws and keeps the memory.
+  void clear() noexcept;
+
+ private:
+  /// Draws of one column.
+  struct Rows {
+    /// Numbers, or strings as fields of the message Column.
+    GrowingBytes data;
+    /// Packed, of columns whose shape varies.
+    GrowingBytes shapes;
+    /// Draws that are there: all of them, or none of a stat that none has had.
+    std::uint32_t rows = 0;
+  };
+
+  void reserve(const Column& column, Rows& rows, const Value& value) const;
+  void copy(const Column& column, Rows& rows, const Value& value);
+  static std::size_t fill_size(const Column& column) noexcept;
+  static void reserve_fill(const Column& column, Rows& rows, std::size_t count);
+  void put_fill(const Column& column, Rows& rows) noexcept;
+  void fill_absent_stats(View<std::uint32_t> present);
+
+  std::shared_ptr<const Schema> schema_;
+  Matcher draw_matcher_, stat_matcher_;
+  std::vector<Rows> draws_, stats_;
+  std::uint32_t count_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace mcbackend
