@@ -26,7 +26,7 @@ class BatchRows {
   struct Source {
     const Column* column;
     const NamedDraws* given;
-    /// Of one draw, where the column is one array.
+    /// Shape of one draw, where the column is one array.
     Shape shape;
     std::size_t elements;
   };

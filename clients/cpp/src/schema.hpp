@@ -22,7 +22,7 @@ struct Column {
   bool is_plain = false;
   /// False where even the number of dimensions varies.
   bool has_ndim = true;
-  /// Of one draw; −1 where a dimension varies.
+  /// Shape of one draw; −1 where a dimension varies.
   Shape shape;
   /// Elements of one draw of a rigid column.
   std::size_t elements = 0;

@@ -1,4 +1,4 @@
-// Decoding of batches. What a column promises is compared with the bytes that are there before memory is taken for it.
+// Decoding of batches. Memory for a column is taken once the bytes are known to be there.
 #include "wire_batch.hpp"
 
 #include <algorithm>

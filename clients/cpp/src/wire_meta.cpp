@@ -1,4 +1,4 @@
-// RunMeta as protobuf. Where a message occurs twice, its parts are merged, as parsers of protobuf do.
+// RunMeta as protobuf. Parts of a message that occurs twice are merged, as parsers of protobuf do.
 #include <algorithm>
 #include <mcbackend/meta.hpp>
 
