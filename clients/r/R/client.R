@@ -12,14 +12,14 @@
 #'   at random from 0 on.
 #' @param retry_cap Seconds that any pause has at most, unless the server's `Retry-After` says more.
 #' @param timeout Seconds without progress after which an attempt is given up.
-#' @param page_size Bytes of draws that one request asks for at most. Larger answers are read in pages.
+#' @param page_size Bytes of draws that one request aims at. Larger answers are read in pages.
 #' @return An object of class `mcb_client`. Nothing is sent until it is used.
 #' @examples
 #' client <- mcb_client("http://127.0.0.1:8787", token = "")
 #' client
 #' @export
 mcb_client <- function(url = Sys.getenv("MCB_URL", "http://127.0.0.1:8787"), token = Sys.getenv("MCB_TOKEN"),
-                       retry_limit = 300, retry_base = 0.25, retry_cap = 15, timeout = 120, page_size = 64 * 2^20) {
+                       retry_limit = 300, retry_base = 0.25, retry_cap = 15, timeout = 120, page_size = 16 * 2^20) {
   if (!is_string(url) || !grepl("^https?://[^/?#]+", url)) {
     fail("invalid_argument", "`url` must be an address such as \"https://draws.example.org\", not ", shown(url))
   }

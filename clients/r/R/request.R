@@ -177,11 +177,11 @@ query_string <- function(query) {
   paste0("?", paste(unlist(pairs), collapse = "&"))
 }
 
-# Numbers with all their digits, never as 1e+05; flags in lower case.
+# Whole numbers with all their digits, never as 1e+05; flags in lower case.
 in_query <- function(values) {
   if (is.logical(values)) return(ifelse(values, "true", "false"))
-  if (is.numeric(values)) return(format(values, scientific = FALSE, trim = TRUE, digits = 15L))
-  enc2utf8(as.character(values))
+  if (!is.numeric(values)) return(enc2utf8(as.character(values)))
+  ifelse(values == trunc(values), sprintf("%.0f", values), format(values, digits = 15L, trim = TRUE))
 }
 
 # Headers of the last answer on a connection, by lower-case names.
