@@ -5,9 +5,9 @@
 #' Reads the draws of all chains. Elements are named as Stan names them, `theta[1,2]`, with indices from 1, the first
 #' fastest.
 #'
-#' While samplers write the run, the lengths of one moment count for all chains. Of chains of different lengths only as
-#' many draws are taken as the shortest has; chains that have none, or less than half the median length, are left out, as
-#' in the server's summaries. Both come with a warning.
+#' While samplers write the run, the lengths of one moment count for all chains. Chains that have no draws, or less than
+#' half the median length, are left out, as in the server's summaries, and the others are cut to the shortest of them.
+#' Both come with a warning.
 #'
 #' A draw is warmup by the rule of the protocol: the longest prefix of the chain for which the run's warmup flag, a
 #' sampler stat such as `in_warmup` or `tune`, is true.
@@ -106,8 +106,8 @@ as_draws_rvars.mcb_run <- function(x, ...) posterior::as_draws_rvars(as_draws_ar
 #' @param start,stop,step A slice as Python has them, of iterations that count from 0, warmup included: `start` is the
 #'   first, `stop` is behind the last, negative ones count from the end, and a negative step goes backwards. All
 #'   iterations by default.
-#' @return Of a scalar a vector, of a fixed shape an array whose first dimension are the draws, else a list of an array
-#'   for each draw. Integers beyond R's are doubles, exact up to 2^53; a warning of class `mcb_rounded` tells of others.
+#' @return A vector for a scalar, an array whose first dimension are the draws for a fixed shape, else a list with an
+#'   array for each draw. Integers beyond R's are doubles, exact up to 2^53; a warning of class `mcb_rounded` tells of others.
 #'   Strings with U+0000 are an error of class `mcb_unsupported_value`.
 #' @examplesIf nzchar(Sys.getenv("MCB_URL"))
 #' client <- mcb_client()

@@ -5,7 +5,7 @@
 #' @param client A client of [mcb_client()].
 #' @param q Part of the id or the name of runs, in any case.
 #' @param tag Tags, all of which runs must have.
-#' @param limit How many runs at most, the latest first.
+#' @param limit Number of runs at most, the latest first.
 #' @param archived `FALSE` leaves archived runs out, `TRUE` lists them alone, `NA` lists all.
 #' @param attributes A named list or vector of attributes that runs must have, such as `list(sampler = "NUTS")`.
 #' @param since,until Times or days: runs that were created from `since` on, and before `until`.
