@@ -10,7 +10,7 @@
 #'     object is of this registration, or is an error of class `mcb_run_replaced`;
 #'   - `variables`, `stats`: lists by name, each with `name`, `dtype`, `shape` (that of one draw; -1 for a dimension
 #'     that varies, `NULL` where their number does), `dims`, `is_deterministic`, and `is_rigid`;
-#'   - `meta`: coordinates, data and attributes.
+#'   - `meta`: coordinates, data and attributes; `raw` is the whole message as bytes.
 #' @examplesIf nzchar(Sys.getenv("MCB_URL"))
 #' client <- mcb_client()
 #' run <- mcb_run(client, mcb_runs(client, limit = 1)$rid)
@@ -29,7 +29,7 @@ run_of <- function(client, rid, registration, bytes) {
   if (meta$rid != rid) fail("invalid_answer", "it is of the run ", shown(meta$rid), " instead of ", shown(rid))
   structure(list(
     client = client, rid = rid, registration = registration, variables = meta$variables, stats = meta$stats,
-    meta = meta[c("coords", "data", "attributes")],
+    meta = c(meta[c("coords", "data", "attributes")], list(raw = bytes)),
     # The lengths of chains that this handle writes, by number.
     lengths = new.env(parent = emptyenv())
   ), class = "mcb_run")

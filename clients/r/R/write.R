@@ -18,6 +18,8 @@
 #' @param observed Names of those of `data` that the model conditions on; the others are constants.
 #' @param attributes All else that describes the run and stays the same when its script is started again: a named list of
 #'   text, numbers, flags, times, arrays and lists. The place for all that differs between two starts is [mcb_set_about()].
+#' @param meta A RunMeta message as bytes, in place of all the above but `rid`: `run$meta$raw` of a run that is copied, for
+#'   instance.
 #' @return The run, as [mcb_run()] gives it.
 #' @examplesIf nzchar(Sys.getenv("MCB_URL"))
 #' client <- mcb_client()
@@ -29,8 +31,9 @@
 #' mcb_delete_run(run)
 #' @export
 mcb_init_run <- function(client, rid = NULL, variables = list(), sample_stats = list(), coords = list(), dims = list(),
-                         data = list(), observed = character(), attributes = list()) {
+                         data = list(), observed = character(), attributes = list(), meta = NULL) {
   check_client(client)
+  if (!is.null(meta)) return(register(client, rid_of(meta, rid), meta))
   rid <- if (is.null(rid)) new_rid() else check_rid(rid)
   dims <- lapply(check_named(as.list(dims), "dims"), check_names_of, what = "dims")
   data <- check_named(as.list(data), "data")
@@ -41,6 +44,16 @@ mcb_init_run <- function(client, rid = NULL, variables = list(), sample_stats = 
   meta <- run_meta(variables, sample_stats, check_named(as.list(coords), "coords"), dims, data, observed,
     check_named(as.list(attributes), "attributes"))
   register(client, rid, meta)
+}
+
+# The id of RunMeta that comes as bytes.
+rid_of <- function(meta, rid) {
+  if (!is.raw(meta)) fail("invalid_argument", "`meta` must be a RunMeta as raw bytes, not ", shown(meta))
+  own <- tryCatch(decode_meta(meta)$rid, mcb_invalid_answer = function(e) {
+    fail("invalid_argument", "`meta` is no RunMeta: ", conditionMessage(e))
+  })
+  if (is.null(rid)) rid <- if (nzchar(own)) own else new_rid()
+  check_rid(rid)
 }
 
 # Registers RunMeta, and opens the run. Its handle is bound to the registration that the server confirmed.
@@ -93,7 +106,7 @@ new_rid <- function() {
 #'   `[n, 2, 3]` for a variable of shape `c(2, 3)`. A variable whose shape varies takes a list with an array for each draw.
 #' @param stats The same for sampler stats. One that is left out reads as NaN, 0, `FALSE` or `""`.
 #' @param start Index of the first draw of the block, from 0. The default goes on behind all that this handle has written.
-#' @param count Number of draws, for runs without variables. Arrays tell it otherwise. A block of no draws makes the chain.
+#' @param count Number of draws, for runs without variables. Arrays tell it otherwise. A block of no draws only makes the chain.
 #' @return The length of the chain as far as this handle has written it, invisibly. All of it is durable.
 #' @seealso [mcb_upload()] for whole fits.
 #' @examplesIf nzchar(Sys.getenv("MCB_URL"))
@@ -114,6 +127,30 @@ mcb_append <- function(run, chain, draws, stats = list(), start = NULL, count = 
   end <- start + block$count
   set_next_index(run, chain, max(known, end))
   invisible(end)
+}
+
+#' Make a chain, or open it
+#'
+#' [mcb_append()] does so by itself. Called before, a chain shows up while its first draws are still computed.
+#'
+#' @inheritParams mcb_append
+#' @param exclusive `TRUE` makes it the error `mcb_chain_exists` when the chain is there. When the network fails, that may
+#'   be the chain which this very call has made.
+#' @return The length of the chain on the server, invisibly.
+#' @examplesIf nzchar(Sys.getenv("MCB_URL"))
+#' run <- mcb_init_run(mcb_client(), variables = "mu")
+#' mcb_init_chain(run, 0)
+#' mcb_delete_run(run)
+#' @export
+mcb_init_chain <- function(run, chain, exclusive = FALSE) {
+  check_run(run)
+  chain <- check_chain(chain)
+  check_flag(exclusive, "exclusive")
+  length <- request(run$client, "PUT", chain_path(run, chain),
+    headers = if (exclusive) c(`If-None-Match` = "*"), registration = run$registration, read = told_length
+  )
+  if (is.null(run$lengths[[key_of(chain)]])) set_next_index(run, chain, length)
+  invisible(length)
 }
 
 # Sends a checked block in as many requests as it takes. `on_piece` is told the draws that are durable.
@@ -145,18 +182,17 @@ told_length <- function(answer) {
   as.double(told)
 }
 
-chain_path <- function(run, chain, ...) run_path(run$rid, "/chains/", format(chain, scientific = FALSE), ...)
+chain_path <- function(run, chain, ...) run_path(run$rid, "/chains/", key_of(chain), ...)
 
-# The index behind the last draw that this handle knows to be durable; the chain is made when it is first asked for.
+key_of <- function(chain) format(chain, scientific = FALSE)
+
+# The index behind the last draw that this handle knows to be durable, at first the length that the server tells.
 next_index <- function(run, chain) {
-  key <- format(chain, scientific = FALSE)
-  if (is.null(run$lengths[[key]])) {
-    run$lengths[[key]] <- request(run$client, "PUT", chain_path(run, chain), registration = run$registration, read = told_length)
-  }
-  run$lengths[[key]]
+  if (is.null(run$lengths[[key_of(chain)]])) mcb_init_chain(run, chain)
+  run$lengths[[key_of(chain)]]
 }
 
-set_next_index <- function(run, chain, index) run$lengths[[format(chain, scientific = FALSE)]] <- index
+set_next_index <- function(run, chain, index) run$lengths[[key_of(chain)]] <- index
 
 check_chain <- function(chain) {
   check_index(chain, "chain")
