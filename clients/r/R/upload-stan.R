@@ -51,7 +51,7 @@ stan_source <- function(fit) {
             lapply(arrays, function(array) stan_array(chain, names[array$columns], array$shape, rows)),
             lapply(empty, function(dims) array(numeric(), c(length(rows), dims)))
           ),
-          stats = c(stan_stats(chain, sampler, dtypes, rows), list(in_warmup = rows <= warmup))
+          stats = c(stan_stat_columns(chain, sampler, dtypes, rows), list(in_warmup = rows <= warmup))
         )
       })
     }, sim$samples, sampler, warmup, USE.NAMES = FALSE)
@@ -64,7 +64,7 @@ stan_array <- function(chain, columns, shape, rows) {
   array(unlist(values, use.names = FALSE), c(length(rows), shape))
 }
 
-stan_stats <- function(chain, sampler, dtypes, rows) {
+stan_stat_columns <- function(chain, sampler, dtypes, rows) {
   Map(function(name, dtype) {
     as_dtype((if (name == "lp__") chain[[name]] else sampler[[name]])[rows], dtype)
   }, names(dtypes), dtypes)
