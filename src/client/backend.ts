@@ -9,7 +9,7 @@ import type { HttpChain } from './chain.ts'
 import { finishAll } from './finish.ts'
 import { readRunPage } from './json.ts'
 import { completeFlush, type HttpBackendOptions } from './options.ts'
-import type { WholeAnswer } from './problem.ts'
+import { ForeignAnswer, type WholeAnswer } from './problem.ts'
 import { type BackendContext, HttpRun } from './run.ts'
 import { Transport } from './transport.ts'
 
@@ -102,7 +102,11 @@ export class HttpBackend implements Backend {
     if (!isRunId(rid)) return false
     return this.context.transport.send(
       { method: 'DELETE', path: `/v1/runs/${rid}` },
-      () => true,
+      ({ status }) => {
+        // A page with a status of success has deleted nothing.
+        if (status === 204) return true
+        throw new ForeignAnswer(`${status} instead of 204`)
+      },
       (refusal, attempt) => {
         // An earlier attempt, whose answer was lost, has deleted it.
         if (refusal.code === 'run_not_found') return attempt > 1
@@ -139,7 +143,7 @@ function searchOf({ tag = [], attr = [], ...once }: RunQuery): URLSearchParams {
 function registrationOf({ headers }: WholeAnswer): string {
   const registration = headers.get('Mcb-Registration')
   if (registration) return registration
-  throw new McbError('internal_error', 'the answer has no Mcb-Registration; is this the address of the server?')
+  throw new ForeignAnswer('no Mcb-Registration')
 }
 
 /** 128 random bits, in hexadecimal. */

@@ -27,6 +27,9 @@ export interface WholeAnswer {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
+/** An answer that is not the server's: something between, such as a proxy with a page of its own, has given it. */
+export class ForeignAnswer extends Error {}
+
 /** The error of an answer with a status of 300 or more; `what` names the request for those who read the message. */
 export function errorOf(answer: WholeAnswer, what: string): McbError {
   const { status, headers } = answer

@@ -2,10 +2,10 @@
 
 import { deferred } from '../core/deferred.ts'
 import { McbError } from '../core/errors.ts'
-import { JSON_TYPE, PROTOBUF } from '../core/media-types.ts'
+import { JSON_TYPE, PROBLEM_TYPE, PROTOBUF } from '../core/media-types.ts'
 import { after, pause } from './clock.ts'
 import { DEFAULT_RETRY, type Fetch, type HttpBackendOptions, type RetryOptions } from './options.ts'
-import { errorOf, type WholeAnswer } from './problem.ts'
+import { errorOf, ForeignAnswer, type WholeAnswer } from './problem.ts'
 
 /** Statuses of failures that may pass. All requests of this client can be repeated without harm. */
 const TRANSIENT: ReadonlySet<number> = new Set([408, 429, 502, 503, 504])
@@ -44,6 +44,8 @@ export class Transport {
   private readonly retry: Required<RetryOptions>
   private readonly signal: AbortSignal | undefined
   private readonly takeAnswer: TakeAnswer
+  /** True when the server itself has answered once, so that the address is right. */
+  private isKnown = false
 
   /**
    * @param takeAnswer sends the requests that have whole answers; `fetch` does by default
@@ -134,19 +136,30 @@ export class Transport {
       return { failure: unreachable(this.url, error), isTransient: true }
     }
     const what = `${request.method} ${request.path}`
-    if (answer.status >= 300) return { failure: errorOf(answer, what), isTransient: TRANSIENT.has(answer.status) }
     const type = answer.headers.get('Content-Type')?.split(';', 1)[0]?.trim()
+    if (answer.status >= 300) {
+      this.isKnown ||= type === PROBLEM_TYPE
+      return { failure: errorOf(answer, what), isTransient: TRANSIENT.has(answer.status) }
+    }
     if (request.type !== undefined && type !== request.type) {
-      const detail = `${what} was answered with ${type ?? 'no type'} instead of ${request.type}; is ${this.url} the address?`
-      return { failure: new McbError('internal_error', detail), isTransient: false }
+      return this.foreign(`${what} was answered with ${type ?? 'no type'} instead of ${request.type}`)
     }
     try {
-      return { value: read(answer) }
+      const value = read(answer)
+      this.isKnown = true
+      return { value }
     } catch (error) {
+      if (error instanceof ForeignAnswer) return this.foreign(`${what} was answered with ${error.message}`)
       if (error instanceof McbError && error.code !== 'invalid_protobuf') throw error
       const failure = new McbError('internal_error', `the answer to ${what} is damaged`, {}, { cause: error })
       return { failure, isTransient: true }
     }
+  }
+
+  /** An answer of something else: a proxy's page passes when the address has been right before. */
+  private foreign(what: string): { readonly failure: McbError; readonly isTransient: boolean } {
+    const detail = `${what}; is ${this.url} the address?`
+    return { failure: new McbError('internal_error', detail), isTransient: this.isKnown }
   }
 
   private compose({ method, path, headers, body, type }: ApiRequest, signal: AbortSignal): Outgoing {

@@ -229,6 +229,38 @@ describe('errors', () => {
     expect(requests).toHaveLength(1)
   })
 
+  it('tries again when a page comes from an address that was right before', async () => {
+    const page = () => new Response('<html>', { headers: { 'Content-Type': 'text/html; charset=utf-8' } })
+    const { backend, requests } = clientOf([undefined, page(), undefined, page(), undefined, page(), page(), undefined])
+    await backend.initRun(X)
+    const run = await backend.initRun({ ...X, rid: 'paged' })
+    await run.initChain(0)
+    expect(await backend.deleteRun('paged')).toBe(true)
+    expect(requests.map(({ method }) => method)).toEqual([
+      'PUT',
+      'PUT',
+      'PUT',
+      'PUT',
+      'PUT',
+      'DELETE',
+      'DELETE',
+      'DELETE',
+    ])
+    expect(await backend.getRun('paged')).toBeUndefined()
+  })
+
+  it('does not take a page for a registration, or for a deletion', async () => {
+    for (const doing of [
+      (backend: HttpBackend) => backend.initRun(X),
+      (backend: HttpBackend) => backend.deleteRun('r'),
+    ]) {
+      const page = new Response('<html>', { headers: { 'Content-Type': 'text/html; charset=utf-8' } })
+      const { backend, requests } = clientOf([page])
+      await expect(doing(backend)).rejects.toThrow('is http://app.test the address?')
+      expect(requests).toHaveLength(1)
+    }
+  })
+
   it('sends a token only when there is one', async () => {
     const plain = clientOf([])
     await plain.backend.getRun('none')
