@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Chain, DrawBatch, Draws } from '../../src/core/interfaces.ts'
 import { expectSameDraws, floats, fromBits, named, texts } from './arrays.ts'
-import { type Column, Content, differing, drawsOf, indicesOf, variableOf } from './columns.ts'
+import { type Column, type Content, differing, drawsOf, indicesOf, variableOf } from './columns.ts'
 import type { Suite, Topic } from './suite.ts'
 
 const X = [{ name: 'x', dtype: 'float64' }]
@@ -119,8 +119,8 @@ export const appends: Topic = {
     })
 
     test('a difference in any column is a conflict', async () => {
-      const content = new Content(8, COLUMNS)
-      const different = new Content(9, COLUMNS)
+      const content = suite.content(8, COLUMNS)
+      const different = suite.content(9, COLUMNS)
       const chain = await suite.newChain(COLUMNS.map(variableOf))
       await chain.appendBatch(content.batch(0, 20))
       for (const { name } of COLUMNS) {
@@ -142,7 +142,7 @@ export const appends: Topic = {
       })
       await fc.assert(
         fc.asyncProperty(fc.nat(), fc.array(operation, { minLength: 1, maxLength: 12 }), async (seed, operations) => {
-          const content = new Content(seed, COLUMNS)
+          const content = suite.content(seed, COLUMNS)
           const chain = await suite.newChain(COLUMNS.map(variableOf))
           let length = 0
           for (const { back, count, differs } of operations) {

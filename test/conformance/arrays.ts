@@ -103,17 +103,41 @@ const WORDS = [
   'é'.repeat(90),
 ]
 
-/** Any bits that the dtype has: floats include NaN payloads, infinities and subnormals. */
-export function randomArray(word: () => number, dtype: AnyDtype, shape: readonly number[]): NdArray {
+/** Names of kinds of values that a client lacks: `nul`, `int64`, `nan-payload` (conformance/drivers/README.md). */
+export type Lacks = Pick<ReadonlySet<string>, 'has'>
+export const NOTHING: Lacks = new Set()
+
+/** Any bits that the dtype has, but for those that are lacked: floats include NaN payloads, infinities and subnormals. */
+export function randomArray(
+  word: () => number,
+  dtype: AnyDtype,
+  shape: readonly number[],
+  lacks: Lacks = NOTHING,
+): NdArray {
   const count = product(shape)
   if (dtype === 'str')
     return texts(
       shape,
-      Array.from({ length: count }, () => WORDS[word() % WORDS.length] ?? ''),
+      Array.from({ length: count }, () => WORDS[word() % WORDS.length] ?? '').map((text) =>
+        lacks.has('nul') ? text.replaceAll('\u0000', '0') : text,
+      ),
     )
   const bytes = new Uint8Array(count * ITEM_BYTES[dtype])
   for (let i = 0; i < bytes.length; i++) bytes[i] = dtype === 'bool' ? word() & 1 : word()
+  withoutLacked(bytes, dtype, lacks)
   return numericArray(dtype, shape, bytes)
+}
+
+/** Puts values that a client has in the place of those that it lacks. */
+function withoutLacked(bytes: Uint8Array<ArrayBuffer>, dtype: Numeric, lacks: Lacks): void {
+  const view = new DataView(bytes.buffer)
+  for (let at = 0; at < bytes.length; at += ITEM_BYTES[dtype]) {
+    // The integers that are left have 53 bits.
+    if (lacks.has('int64') && (dtype === 'int64' || dtype === 'uint64')) bytes.fill(0, at + 6, at + 8)
+    if (!lacks.has('nan-payload')) continue
+    if (dtype === 'float64' && Number.isNaN(view.getFloat64(at, true))) view.setBigUint64(at, 0x7ff8000000000000n, true)
+    if (dtype === 'float32' && Number.isNaN(view.getFloat32(at, true))) view.setUint32(at, 0x7fc00000, true)
+  }
 }
 
 function bytesIn(array: NdArray): Uint8Array {

@@ -2,8 +2,21 @@
 
 import { type NdArray, numericArray } from '../../src/core/draws/ndarray.ts'
 import type { DrawBatch, Draws } from '../../src/core/interfaces.ts'
-import { type AnyDtype, fromBits, numbers, product, randomArray, randomWords, stack, texts } from './arrays.ts'
-import type { VariableSpec } from './suite.ts'
+import type { mcbackend } from '../../src/core/wire/run-meta.ts'
+import {
+  type AnyDtype,
+  fromBits,
+  type Lacks,
+  NOTHING,
+  numbers,
+  product,
+  randomArray,
+  randomWords,
+  stack,
+  texts,
+} from './arrays.ts'
+
+export type VariableSpec = mcbackend.Variable.$Properties
 
 /** A column of a run; a `shape` with -1, or null for `undefined_ndim`, is ragged. */
 export interface Column {
@@ -45,10 +58,13 @@ function hash(...parts: readonly number[]): number {
 export class Content {
   readonly columns: readonly Column[]
   private readonly seed: number
+  private readonly lacks: Lacks
 
-  constructor(seed: number, columns: readonly Column[]) {
+  /** `lacks` names the values that are not among the draws. */
+  constructor(seed: number, columns: readonly Column[], lacks: Lacks = NOTHING) {
     this.seed = seed
     this.columns = columns
+    this.lacks = lacks
   }
 
   /** Draw `index` of a column. */
@@ -58,7 +74,7 @@ export class Content {
       column.shape === null
         ? Array.from({ length: word() % 4 }, () => word() % 3)
         : column.shape.map((n) => (n === -1 ? word() % 4 : n))
-    return randomArray(word, column.dtype, shape)
+    return randomArray(word, column.dtype, shape, this.lacks)
   }
 
   /** The draws at `indices`, as a read gives them. */

@@ -132,10 +132,9 @@ export const dtypes: Topic = {
       await suite.flush(chain)
       expectSameDraws(await chain.getDraws('x'), numbers('int64', [1, 2], [1n, -2n]))
       const wrong = { start: 1, count: 1, draws: new Map([['x', numbers('int32', [1, 2], [1, 2])]]) }
-      await expect(chain.appendBatch(wrong)).rejects.toMatchObject({
-        code: 'dtype_mismatch',
-        fields: { variable: 'x', expected: 'int64', actual: 'int32' },
-      })
+      await expect(chain.appendBatch(wrong)).rejects.toMatchObject(
+        suite.refusal('dtype_mismatch', { variable: 'x', expected: 'int64', actual: 'int32' }),
+      )
     })
 
     test('a bool is 0 or 1', async () => {

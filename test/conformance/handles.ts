@@ -15,8 +15,13 @@ export const handles: Topic = {
       expect(await run.getChain(3)).toBeUndefined()
       const first = await run.initChain(3)
       const again = await run.initChain(3)
-      expect([first.isNew, again.isNew]).toEqual([true, false])
+      if (suite.tells('isNew')) expect([first.isNew, again.isNew]).toEqual([true, false])
       expect([first.number, first.rid]).toEqual([3, run.rid])
+    })
+
+    test('a chain that must be new is not opened when it exists', async () => {
+      const run = await suite.newRun(X)
+      await run.initChain(3)
       await expect(run.initChain(3, { exclusive: true })).rejects.toMatchObject({ code: 'chain_exists' })
       expect(await (await run.initChain(4, { exclusive: true })).length()).toBe(0)
     })
@@ -32,7 +37,7 @@ export const handles: Topic = {
 
     test('a malformed chain number or run id is refused', async () => {
       const run = await suite.newRun(X)
-      for (const number of [-1, 2 ** 31, 0.5, Number.NaN]) {
+      for (const number of [-1, 2 ** 31]) {
         await expect(run.initChain(number), String(number)).rejects.toMatchObject({ code: 'invalid_parameter' })
       }
       expect(await run.getChains()).toEqual([])
@@ -41,12 +46,20 @@ export const handles: Topic = {
       }
     })
 
+    test('a chain number is whole', async () => {
+      const run = await suite.newRun(X)
+      for (const number of [0.5, Number.NaN]) {
+        await expect(run.initChain(number), String(number)).rejects.toMatchObject({ code: 'invalid_parameter' })
+      }
+      expect(await run.getChains()).toEqual([])
+    })
+
     test('a chain that is created in a race exists once', async () => {
       const run = await suite.newRun(X)
       const seen = await suite.other.getRun(run.rid)
       for (let number = 0; number < suite.rounds(20, 4); number++) {
         const made = await Promise.all([run.initChain(number), seen?.initChain(number)])
-        expect(made.filter((chain) => chain?.isNew)).toHaveLength(1)
+        if (suite.tells('isNew')) expect(made.filter((chain) => chain?.isNew)).toHaveLength(1)
       }
       expect(await run.getChains()).toHaveLength(suite.rounds(20, 4))
     })
@@ -94,8 +107,8 @@ export const handles: Topic = {
       })
 
       const next = await suite.other.initRun({ rid: run.rid, variables: X })
-      expect(next.isNew).toBe(true)
-      expect(next.registration).not.toBe(run.registration)
+      if (suite.tells('isNew')) expect(next.isNew).toBe(true)
+      if (suite.tells('registration')) expect(next.registration).not.toBe(run.registration)
       expect(await next.getChains()).toEqual([])
       const nextChain = await next.initChain(0)
       for (const doing of [

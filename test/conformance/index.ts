@@ -27,7 +27,7 @@ import { traces } from './traces.ts'
 
 export type { Opened, Subject } from './suite.ts'
 
-const TOPICS = [
+export const TOPICS = [
   runs,
   names,
   handles,

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Chain } from '../../src/core/interfaces.ts'
 import { expectSameArray, expectSameDraws, isList } from './arrays.ts'
-import { type Column, Content, indicesOf, variableOf } from './columns.ts'
+import { type Column, indicesOf, variableOf } from './columns.ts'
 import type { Topic } from './suite.ts'
 
 const COLUMNS: readonly Column[] = [
@@ -20,7 +20,7 @@ export const live: Topic = {
   reads: true,
   define(suite) {
     test('what is read is a prefix of what is written, and grows', async () => {
-      const content = new Content(30, COLUMNS)
+      const content = suite.content(30, COLUMNS)
       const chain = await suite.newChain(COLUMNS.map(variableOf))
       const reader = await suite.otherChain(chain)
       const batches = suite.rounds(250, 30)
@@ -69,7 +69,7 @@ export const live: Topic = {
     })
 
     test('a run that is deleted under a reader gives an error, or all of it', async () => {
-      const content = new Content(31, COLUMNS)
+      const content = suite.content(31, COLUMNS)
       for (let round = 0; round < suite.rounds(10, 3); round++) {
         const chain = await suite.newChain(COLUMNS.map(variableOf))
         await chain.appendBatch(content.batch(0, 200))

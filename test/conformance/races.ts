@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Chain, Draws } from '../../src/core/interfaces.ts'
 import { expectSameDraws, isList } from './arrays.ts'
-import { type Column, Content, indicesOf, variableOf } from './columns.ts'
+import { type Column, type Content, indicesOf, variableOf } from './columns.ts'
 import type { Topic } from './suite.ts'
 
 const COLUMNS: readonly Column[] = [
@@ -28,7 +28,7 @@ export const races: Topic = {
     test('two writers race for the same index, round after round', async () => {
       const chain = await suite.newChain(COLUMNS.map(variableOf))
       const writers = [chain, await suite.otherChain(chain)]
-      const contents = [new Content(10, COLUMNS), new Content(11, COLUMNS)]
+      const contents = [suite.content(10, COLUMNS), suite.content(11, COLUMNS)]
       const winners: number[] = []
       let length = 0
       const wins = [0, 0]
@@ -67,7 +67,7 @@ export const races: Topic = {
     test('two writers of the same content both succeed, and it is stored once', async () => {
       const chain = await suite.newChain(COLUMNS.map(variableOf))
       const writers = [chain, await suite.otherChain(chain)]
-      const content = new Content(12, COLUMNS)
+      const content = suite.content(12, COLUMNS)
       let length = 0
       for (let round = 0; round < suite.rounds(50, 10); round++) {
         const counts = [1 + (round % 5), 1 + (round % 4)]
@@ -83,12 +83,12 @@ export const races: Topic = {
     test('chains of one run are written at the same time', async () => {
       const run = await suite.newRun(COLUMNS.map(variableOf))
       const chains = await Promise.all([0, 1, 2, 3].map((number) => run.initChain(number)))
-      const contents = chains.map((_, i) => new Content(20 + i, COLUMNS))
+      const contents = chains.map((_, i) => suite.content(20 + i, COLUMNS))
       const batches = suite.rounds(50, 10)
       const write = async (chain: Chain, content: Content) => {
         for (let i = 0; i < batches; i++) await chain.appendBatch(content.batch(i * 3, 3))
       }
-      await Promise.all(chains.map((chain, i) => write(chain, contents[i] ?? new Content(0, COLUMNS))))
+      await Promise.all(chains.map((chain, i) => write(chain, contents[i] ?? suite.content(0, COLUMNS))))
       for (const [i, chain] of chains.entries()) {
         expect(await chain.length()).toBe(batches * 3)
         for (const column of COLUMNS) {

@@ -11,7 +11,8 @@ export const runs: Topic = {
   define(suite) {
     test('a run that was never registered is not found', async () => {
       expect(await suite.backend.getRun(suite.newRid())).toBeUndefined()
-      expect(await suite.backend.deleteRun(suite.newRid())).toBe(false)
+      const deleted = await suite.backend.deleteRun(suite.newRid())
+      if (suite.tells('deleted')) expect(deleted).toBe(false)
     })
 
     test('registering the same again opens the run', async () => {
@@ -19,8 +20,8 @@ export const runs: Topic = {
       const first = await suite.backend.initRun(meta)
       const again = await suite.other.initRun(meta)
       const found = await suite.other.getRun(meta.rid)
-      expect([first.isNew, again.isNew, found?.isNew]).toEqual([true, false, false])
-      expect(first.registration).not.toBe('')
+      if (suite.tells('isNew')) expect([first.isNew, again.isNew, found?.isNew]).toEqual([true, false, false])
+      if (suite.tells('registration')) expect(first.registration).not.toBe('')
       expect([again.registration, found?.registration]).toEqual([first.registration, first.registration])
       expect([first.rid, again.rid, found?.rid]).toEqual([meta.rid, meta.rid, meta.rid])
     })
@@ -48,7 +49,7 @@ export const runs: Topic = {
         const meta = { rid: suite.newRid(), variables: [{ name: 'x', dtype: 'float64' }] }
         const [a, b] = await Promise.all([suite.backend.initRun(meta), suite.other.initRun(meta)])
         expect(a.registration).toBe(b.registration)
-        expect([a.isNew, b.isNew].filter((isNew) => isNew)).toHaveLength(1)
+        if (suite.tells('isNew')) expect([a.isNew, b.isNew].filter((isNew) => isNew)).toHaveLength(1)
       }
     })
 
@@ -83,7 +84,7 @@ export const runs: Topic = {
         for (const [variable, place] of Object.entries(places(dtype))) {
           const rid = suite.newRid()
           const refused = suite.backend.initRun({ rid, ...place })
-          await expect(refused, dtype).rejects.toMatchObject({ code: 'unsupported_dtype', fields: { variable } })
+          await expect(refused, dtype).rejects.toMatchObject(suite.refusal('unsupported_dtype', { variable }))
           expect(await suite.other.getRun(rid)).toBeUndefined()
         }
       }

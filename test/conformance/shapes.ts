@@ -1,7 +1,7 @@
 /** Scalars to four dimensions, dimensions of size zero, and shapes that vary from draw to draw. */
 import { describe, expect, test } from 'vitest'
 import { expectSameArray, expectSameDraws, floats, named, numbers, texts } from './arrays.ts'
-import { type Column, Content, indicesOf, isRigid, variableOf } from './columns.ts'
+import { type Column, indicesOf, isRigid, variableOf } from './columns.ts'
 import type { Topic } from './suite.ts'
 
 const SHAPES: readonly (readonly number[] | null)[] = [
@@ -34,7 +34,7 @@ export const shapes: Topic = {
   reads: true,
   define(suite) {
     test.each(suite.cases(COLUMNS).map((column) => [column.name, column] as const))('%s', async (_name, column) => {
-      const content = new Content(1, [column])
+      const content = suite.content(1, [column])
       const chain = await suite.newChain([variableOf(column)], [variableOf(column)])
       for (const [start, count] of [
         [0, 3],
@@ -57,7 +57,7 @@ export const shapes: Topic = {
 
     test('draws of a rigid variable are one array, of a varying one a list', async () => {
       for (const column of COLUMNS.filter((c) => c.dtype === 'int16')) {
-        const content = new Content(2, [column])
+        const content = suite.content(2, [column])
         const chain = await suite.newChain([variableOf(column)])
         await chain.appendBatch(content.batch(0, 2))
         expect(Array.isArray(await chain.getDraws(column.name)), column.name).toBe(!isRigid(column))
@@ -82,10 +82,7 @@ export const shapes: Topic = {
       test.each(cases)('%s', async (_what, variables, draws) => {
         const chain = await suite.newChain([...variables])
         const batch = { start: 0, count: 1, draws: new Map([['x', draws]]) }
-        await expect(chain.appendBatch(batch)).rejects.toMatchObject({
-          code: 'shape_mismatch',
-          fields: { variable: 'x' },
-        })
+        await expect(chain.appendBatch(batch)).rejects.toMatchObject(suite.refusal('shape_mismatch', { variable: 'x' }))
         expect(await (await suite.otherChain(chain)).length()).toBe(0)
       })
     })

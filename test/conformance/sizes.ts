@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { NdArray } from '../../src/core/draws/ndarray.ts'
 import { expectSameArray, expectSameDraws, floats, named, randomArray, randomWords, stack, texts } from './arrays.ts'
-import { type Column, Content, indicesOf, variableOf } from './columns.ts'
+import { type Column, indicesOf, variableOf } from './columns.ts'
 import type { Topic } from './suite.ts'
 
 const MIB = 1024 * 1024
@@ -22,7 +22,7 @@ export const sizes: Topic = {
       const columns = Array.from({ length: 300 }, (_, i): Column => {
         return { name: `theta[${i}]`, ...(kinds[i % kinds.length] ?? { dtype: 'bool', shape: [] }) }
       })
-      const content = new Content(40, columns)
+      const content = suite.content(40, columns)
       const chain = await suite.newChain(columns.map(variableOf))
       let length = 0
       for (const count of [1, 20, 1, 3, 100, 1]) length = await chain.appendBatch(content.batch(length, count))
@@ -89,7 +89,7 @@ export const sizes: Topic = {
         { name: 'y', dtype: 'float32', shape: [3] },
         { name: 'n', dtype: 'int16', shape: [-1] },
       ]
-      const content = new Content(41, columns)
+      const content = suite.content(41, columns)
       const chain = await suite.newChain(columns.map(variableOf))
       const batches = suite.rounds(10_000, 60)
       for (let i = 0; i < batches; i++) expect(await chain.appendBatch(content.batch(i, 1))).toBe(i + 1)

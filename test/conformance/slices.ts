@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import table from '../../conformance/golden/files/slices.json' with { type: 'json' }
 import type { Chain } from '../../src/core/interfaces.ts'
 import { expectSameDraws, floats } from './arrays.ts'
-import { type Column, Content, indicesOf, pythonSlice, variableOf } from './columns.ts'
+import { type Column, type Content, indicesOf, pythonSlice, variableOf } from './columns.ts'
 import type { Suite, Topic } from './suite.ts'
 
 interface Row {
@@ -51,7 +51,7 @@ export const slices: Topic = {
     const lengths = [...new Set(ROWS.map((row) => row.length))].filter((length) => length <= LONGEST)
 
     test.each(lengths)('as Python slices %i draws', async (length) => {
-      const content = new Content(5, COLUMNS)
+      const content = suite.content(5, COLUMNS)
       const chain = await chainOf(suite, content, length)
       const rows = ROWS.filter((row) => row.length === length)
       const every = Math.ceil(rows.length / suite.rounds(rows.length, 10))
@@ -66,7 +66,7 @@ export const slices: Topic = {
 
     test('any slice of a chain whose iterations lie in many batches', async () => {
       const length = 700
-      const content = new Content(6, COLUMNS)
+      const content = suite.content(6, COLUMNS)
       const chain = await suite.otherChain(await chainOf(suite, content, length))
       const bound = fc.option(fc.integer({ min: -length - 20, max: length + 20 }), { nil: undefined })
       const step = fc.option(
@@ -85,7 +85,7 @@ export const slices: Topic = {
     })
 
     test('single iterations, from either end', async () => {
-      const content = new Content(7, COLUMNS)
+      const content = suite.content(7, COLUMNS)
       const chain = await chainOf(suite, content, 50)
       for (const index of [0, 1, 25, 49]) {
         for (const asked of [index, index - 50]) {
@@ -101,16 +101,13 @@ export const slices: Topic = {
       await expect(chain.getDrawsAt(0, ['nothing'])).rejects.toMatchObject({ code: 'unknown_variable' })
     })
 
-    test('a step of 0 and bounds that are no integers are refused', async () => {
+    test.each([
+      ['a step of 0 is', [{ step: 0 }, { step: 0n }]],
+      ['bounds that are no integers are', [{ start: 0.5 }, { stop: Number.NaN }, { step: Number.POSITIVE_INFINITY }]],
+    ])('%s refused', async (_what, slices) => {
       const chain = await suite.newChain([{ name: 'x', dtype: 'float64' }])
       await chain.appendBatch({ start: 0, count: 1, draws: new Map([['x', floats([1], [1])]]) })
-      for (const slice of [
-        { step: 0 },
-        { step: 0n },
-        { start: 0.5 },
-        { stop: Number.NaN },
-        { step: Number.POSITIVE_INFINITY },
-      ]) {
+      for (const slice of slices) {
         await expect(chain.getDraws('x', slice)).rejects.toMatchObject({ code: 'invalid_slice' })
       }
     })

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Draws } from '../../src/core/interfaces.ts'
 import { type AnyDtype, expectSameArray, expectSameDraws, floats, fromBits, numbers, texts } from './arrays.ts'
-import { type Column, Content, drawsOf, fillOf, indicesOf, variableOf } from './columns.ts'
+import { type Column, drawsOf, fillOf, indicesOf, variableOf } from './columns.ts'
 import type { Topic } from './suite.ts'
 
 const DTYPES: readonly AnyDtype[] = ['bool', 'int8', 'int64', 'uint64', 'float32', 'float64', 'str']
@@ -20,7 +20,7 @@ export const stats: Topic = {
     test.each(suite.cases(STATS).map((column) => [column.name, column] as const))(
       '%s, sent now and then',
       async (name, column) => {
-        const content = new Content(3, [column])
+        const content = suite.content(3, [column])
         const chain = await suite.newChain(X, [variableOf(column)])
         const sent = (index: number) => (index >= 2 && index < 5) || index === 6
         for (const [start, count] of [
@@ -113,7 +113,7 @@ export const stats: Topic = {
         { name: 'warning', dtype: 'str', shape: [] },
         { name: 'ragged', dtype: 'int64', shape: [-1] },
       ]
-      const content = new Content(4, columns)
+      const content = suite.content(4, columns)
       const chain = await suite.newChain(X, columns.map(variableOf))
       const rounds = suite.rounds(2600, 50)
       // Column c is sent with every (c + 2)th batch; batches have one draw, every 31st a hundred.

@@ -9,9 +9,9 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { Backend, Chain, Run } from '../../src/core/interfaces.ts'
 import type { Store } from '../../src/core/store.ts'
-import type { mcbackend } from '../../src/core/wire/run-meta.ts'
 import { StoreBackend } from '../../src/runs/backend.ts'
 import { testUnless } from '../support/skip.ts'
+import { type Column, Content, type VariableSpec } from './columns.ts'
 
 /** A backend that was opened for a test. */
 export interface Opened {
@@ -41,6 +41,13 @@ export interface Subject {
   readonly every?: number
   /** Factor for numbers of rounds and batches, where each call is expensive; 1 when absent. */
   readonly scale?: number
+  /**
+   * Things that the backend does not tell or cannot hold, and why; such are named in conformance/drivers/README.md. Tests go without
+   * them where they can.
+   */
+  readonly lacks?: ReadonlyMap<string, string>
+  /** Beginning of the ids of runs, for a storage that has runs of others. */
+  readonly prefix?: string
   /** A test of all that the others have left, after them. */
   readonly last?: LastTest
   open(): Promise<Opened>
@@ -53,7 +60,7 @@ export interface LastTest {
   run(): Promise<void>
 }
 
-export type VariableSpec = mcbackend.Variable.$Properties
+export type { VariableSpec } from './columns.ts'
 
 /** The subject of the tests of a topic, and what they need of it. */
 export class Suite {
@@ -106,9 +113,24 @@ export class Suite {
     return all.filter((_, i) => i % (this.subject.every ?? 1) === 0)
   }
 
+  /** True unless the backend lacks this: it is looked at only then. */
+  tells(capability: string): boolean {
+    return this.subject.lacks?.has(capability) !== true
+  }
+
+  /** An error with this code, and with these fields where the backend gives others than the length of a chain. */
+  refusal(code: string, fields: object): object {
+    return this.tells('fields') ? { code, fields } : { code }
+  }
+
+  /** Invented draws, without such values as the backend cannot hold. */
+  content(seed: number, columns: readonly Column[]): Content {
+    return new Content(seed, columns, this.subject.lacks)
+  }
+
   /** An id that no other test uses. */
   newRid(): string {
-    return `conformance-${++this.runs}`
+    return `${this.subject.prefix ?? 'conformance'}-${++this.runs}`
   }
 
   newRun(variables: VariableSpec[], sampleStats: VariableSpec[] = []): Promise<Run> {
