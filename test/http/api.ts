@@ -21,6 +21,8 @@ export interface RequestOptions {
 export interface Api {
   request(method: string, path: string, options?: RequestOptions): Promise<Response>
   get(path: string, headers?: { readonly [name: string]: string }): Promise<Response>
+  /** The id that a run has on the server which a test calls so in its paths; another one where a server is shared. */
+  rid(name: string): string
 }
 
 /** Requests to anything that has `fetch`. */
@@ -32,7 +34,7 @@ export function apiOf(send: (request: Request) => Response | Promise<Response>, 
     if (body !== undefined) init.body = body
     return send(new Request(`${origin}${path}`, init))
   }
-  return { request, get: (path, headers = {}) => request('GET', path, { headers }) }
+  return { request, get: (path, headers = {}) => request('GET', path, { headers }), rid: (name) => name }
 }
 
 export interface TestApp {
@@ -120,9 +122,12 @@ export function iterations(
 
 export const DRAWS = '/v1/runs/r/chains/0/draws'
 
+/** `META` under the id that run r has on the server. */
+export const metaOf = (api: Api): Body => runMeta({ ...META, rid: api.rid('r') })
+
 /** Registers `META` and gives chain 0 some iterations. */
 export async function withDraws(api: Api, count: number): Promise<void> {
-  expect((await api.request('PUT', '/v1/runs/r', { body: runMeta(META) })).status).toBe(201)
+  expect((await api.request('PUT', '/v1/runs/r', { body: metaOf(api) })).status).toBe(201)
   expect((await api.request('PUT', '/v1/runs/r/chains/0')).status).toBe(201)
   if (count > 0) expect((await api.request('POST', DRAWS, { body: drawBatch(iterations(0, count)) })).status).toBe(200)
 }

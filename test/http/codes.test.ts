@@ -1,5 +1,6 @@
 /** Every error code (docs/protocol.md §4), but for keys and tenants: provoked, and nothing is changed by it. */
 import { expect, test } from 'vitest'
+import { expectRefusal } from '../../conformance/kit/server/refusals.ts'
 import { MemoryStore } from '../../src/backends/memory.ts'
 import { ERRORS, McbError } from '../../src/core/errors.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
@@ -17,11 +18,11 @@ import {
   withDraws,
 } from './api.ts'
 import { type Case, LENGTH, LIMITS } from './case.ts'
-import { CONTENT_CASES } from './content-cases.ts'
+import { CONTENT_CASES, SIZE_CASES } from './content-cases.ts'
 import { expectDescribed } from './described.ts'
 import { REQUEST_CASES } from './request-cases.ts'
 
-const CASES = [...REQUEST_CASES, ...CONTENT_CASES, ...ABOUT_CASES]
+const CASES = [...REQUEST_CASES, ...CONTENT_CASES, ...SIZE_CASES, ...ABOUT_CASES]
 
 /** Codes that come from keys and tenants, from load, and from where a server stands, which are tested with these. */
 const ELSEWHERE = [
@@ -60,22 +61,9 @@ test.each(CASES.map((given) => [given.code, given.what, given] as const))('%s: %
     expect((await api.request('POST', '/v1/runs/large/chains/0/draws', { body: batch })).status).toBe(200)
   }
   const response = await api.request(...given.request)
-  const status = given.status ?? ERRORS[code][0]
-  const { headers } = response
-  if (given.request[0] === 'HEAD') {
-    expect([response.status, await response.text()]).toEqual([status, ''])
-    expectDescribed(DOCUMENT, given.request, { status, headers })
-  } else {
-    const problem = await expectProblem(response, status, code)
-    expectDescribed(DOCUMENT, given.request, { status, headers, problem })
-    if (given.fields) expect(problem).toMatchObject(given.fields)
-    const variable = status === 422 && !['invalid_run_meta', 'invalid_about'].includes(code)
-    if (variable) expect(problem).toHaveProperty('variable')
-    if (code.endsWith('_mismatch')) {
-      const kind = code === 'dtype_mismatch' ? 'string' : 'object'
-      expect([typeof problem.expected, typeof problem.actual]).toEqual([kind, kind])
-    }
-  }
+  const { headers, status } = response
+  const problem = await expectRefusal(response, given)
+  expectDescribed(DOCUMENT, given.request, { status, headers, ...(problem && { problem }) })
   if (given.request[1].startsWith('/v1/runs/large')) await api.request('DELETE', '/v1/runs/large')
   if (code === 'method_not_allowed') expect(response.headers.get('Allow')).toBe(given.what.split(', not ')[1])
   expect(await snapshot(api)).toEqual(before)

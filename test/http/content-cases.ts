@@ -1,4 +1,4 @@
-/** Requests whose content is wrong, or does not go with the content that is there already: 409, 412, 413, 422. */
+/** Requests whose content is wrong, too much, or does not go with the content that is there already: 409, 412, 413, 422. */
 import { gzipSync } from 'node:zlib'
 import { column, DRAWS, drawBatch, float64, iterations, META, PROTOBUF, runMeta } from './api.ts'
 import { append, bytes, type Case, draws, get, LENGTH, meta } from './case.ts'
@@ -57,46 +57,6 @@ export const CONTENT_CASES: readonly Case[] = [
     ],
   },
 
-  {
-    what: 'a large batch',
-    code: 'payload_too_large',
-    request: ['POST', DRAWS, { body: new Uint8Array(20_001) }],
-    fields: { limit: 20_000 },
-  },
-  {
-    what: 'a large RunMeta',
-    code: 'payload_too_large',
-    request: ['PUT', '/v1/runs/new', { body: new Uint8Array(10_001) }],
-    fields: { limit: 10_000 },
-  },
-  {
-    what: 'a batch that unfolds',
-    code: 'payload_too_large',
-    request: [
-      'POST',
-      DRAWS,
-      {
-        body: new Uint8Array(gzipSync(new Uint8Array(50_000_000))).slice(0, 19_000),
-        headers: { 'Content-Encoding': 'gzip', 'Content-Type': PROTOBUF },
-      },
-    ],
-    fields: { limit: 20_000 },
-  },
-  { what: 'too many iterations', code: 'payload_too_large', request: append({}, LENGTH, 51), fields: { limit: 50 } },
-  {
-    what: 'a large answer',
-    code: 'payload_too_large',
-    request: get('/v1/runs/large/chains/0/draws'),
-    fields: { limit: 3000 },
-  },
-  {
-    what: 'a large answer in JSON',
-    code: 'payload_too_large',
-    request: get('/v1/runs/large/chains/0/draws', { Accept: 'application/json' }),
-    fields: { limit: 3000 },
-  },
-  { what: 'a large answer to HEAD', code: 'payload_too_large', request: ['HEAD', '/v1/runs/large/chains/0/draws'] },
-
   { what: 'a rid that is not the path’s', code: 'invalid_run_meta', request: meta({ rid: 'other' }) },
   {
     what: 'a rid where the server chooses',
@@ -149,12 +109,6 @@ export const CONTENT_CASES: readonly Case[] = [
     request: meta({ variables: [{ name: 'x', dtype: 'int8', shape: [2 ** 31, 2] }] }),
     fields: { variable: 'x' },
   },
-  {
-    what: 'too many variables',
-    code: 'invalid_run_meta',
-    request: meta({ variables: Array.from({ length: 21 }, (_, i) => ({ name: `${i}`, dtype: 'int8' })) }),
-  },
-  { what: 'too many chains', code: 'invalid_run_meta', request: ['PUT', '/v1/runs/full/chains/3'] },
   {
     what: 'NaN in a Struct',
     code: 'invalid_run_meta',
@@ -277,4 +231,53 @@ export const CONTENT_CASES: readonly Case[] = [
     request: draws({ name: 'k', dtype: 'int16', shapes: [1, 3], data: bytes(1, 0) }),
     fields: { variable: 'k', expected: [3], actual: [1] },
   },
+]
+
+/** Requests beyond `LIMITS`. */
+export const SIZE_CASES: readonly Case[] = [
+  {
+    what: 'a large batch',
+    code: 'payload_too_large',
+    request: ['POST', DRAWS, { body: new Uint8Array(20_001) }],
+    fields: { limit: 20_000 },
+  },
+  {
+    what: 'a large RunMeta',
+    code: 'payload_too_large',
+    request: ['PUT', '/v1/runs/new', { body: new Uint8Array(10_001) }],
+    fields: { limit: 10_000 },
+  },
+  {
+    what: 'a batch that unfolds',
+    code: 'payload_too_large',
+    request: [
+      'POST',
+      DRAWS,
+      {
+        body: new Uint8Array(gzipSync(new Uint8Array(50_000_000))).slice(0, 19_000),
+        headers: { 'Content-Encoding': 'gzip', 'Content-Type': PROTOBUF },
+      },
+    ],
+    fields: { limit: 20_000 },
+  },
+  { what: 'too many iterations', code: 'payload_too_large', request: append({}, LENGTH, 51), fields: { limit: 50 } },
+  {
+    what: 'a large answer',
+    code: 'payload_too_large',
+    request: get('/v1/runs/large/chains/0/draws'),
+    fields: { limit: 3000 },
+  },
+  {
+    what: 'a large answer in JSON',
+    code: 'payload_too_large',
+    request: get('/v1/runs/large/chains/0/draws', { Accept: 'application/json' }),
+    fields: { limit: 3000 },
+  },
+  { what: 'a large answer to HEAD', code: 'payload_too_large', request: ['HEAD', '/v1/runs/large/chains/0/draws'] },
+  {
+    what: 'too many variables',
+    code: 'invalid_run_meta',
+    request: meta({ variables: Array.from({ length: 21 }, (_, i) => ({ name: `${i}`, dtype: 'int8' })) }),
+  },
+  { what: 'too many chains', code: 'invalid_run_meta', request: ['PUT', '/v1/runs/full/chains/3'] },
 ]

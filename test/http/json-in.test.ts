@@ -1,22 +1,12 @@
 /** JSON in (docs/protocol.md §10) over HTTP: what it is for, beside what codes.test.ts refuses. */
+
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { jsonIn } from '../../conformance/kit/server/json-in.ts'
 import { DEFAULT_BOUNDS } from '../../src/core/limits.ts'
-import {
-  type Api,
-  type Body,
-  DRAWS,
-  drawBatch,
-  expectProblem,
-  iterations,
-  JSON_TYPE,
-  jsonOf,
-  META,
-  newApp,
-  runMeta,
-  withDraws,
-} from './api.ts'
+import { type Api, type Body, DRAWS, expectProblem, JSON_TYPE, jsonOf, newApp, withDraws } from './api.ts'
+import { IN_PROCESS } from './in-process.ts'
 
 const MIB = 1024 * 1024
 const RUN = '/v1/runs/r'
@@ -25,66 +15,8 @@ const json = (body: Body | string, headers: { readonly [name: string]: string } 
   body: typeof body === 'string' ? utf8(body) : body,
   headers: { 'Content-Type': JSON_TYPE, ...headers },
 })
-const BATCH = {
-  start: 0,
-  draws: { x: [0, 1], k: [[], [1]], s: ['s0', 's1'] },
-  stats: { lp: [0, -1] },
-}
 
-test('what GET answers as JSON is taken elsewhere, and is the same there', async () => {
-  const { api } = newApp()
-  await withDraws(api, 7)
-  const { api: other } = newApp()
-  for (const path of [RUN, DRAWS]) {
-    const text = await (await api.get(path, { Accept: JSON_TYPE })).text()
-    if (path === DRAWS) await other.request('PUT', `${RUN}/chains/0`)
-    const answer = await other.request(path === RUN ? 'PUT' : 'POST', path, json(text))
-    expect([200, 201], await answer.clone().text()).toContain(answer.status)
-  }
-  const bytes = async (from: Api) => Buffer.from(await (await from.get(DRAWS)).arrayBuffer()).toString('hex')
-  expect(await bytes(other)).toBe(await bytes(api))
-})
-
-test('a batch is one and the same as JSON and as protobuf', async () => {
-  const { api } = newApp()
-  await withDraws(api, 0)
-  const send = (body: object) => api.request('POST', DRAWS, json(JSON.stringify(body)))
-  const stats = { lp: [-0, -1] }
-  const zero = JSON.stringify({ ...BATCH, stats }).replace('"lp":[0', '"lp":[-0')
-  expect(await jsonOf(await api.request('POST', DRAWS, json(zero)))).toEqual({ chain: 0, length: 2 })
-  // Draw 0 of `iterations` has the stat −0.
-  expect(await jsonOf(await api.request('POST', DRAWS, { body: drawBatch(iterations(0, 3)) }))).toEqual({
-    chain: 0,
-    length: 3,
-  })
-  expect(await expectProblem(await send(BATCH), 409, 'draw_conflict')).toMatchObject({ length: 3, variable: 'lp' })
-  expect(await expectProblem(await send({ ...BATCH, start: 4 }), 409, 'draw_gap')).toMatchObject({ length: 3 })
-})
-
-test('a run registers as JSON, is equal to its protobuf, and gets an id', async () => {
-  const { api } = newApp()
-  const text = JSON.stringify({
-    variables: [
-      { name: 'x', dtype: 'float64' },
-      { name: 'k', dtype: 'int16', shape: [-1] },
-      { name: 's', dtype: 'str' },
-    ],
-    sample_stats: [{ name: 'lp', dtype: 'float64' }],
-  })
-  expect((await api.request('PUT', RUN, json(text))).status).toBe(201)
-  expect((await api.request('PUT', RUN, { body: runMeta(META) })).status).toBe(200)
-  expect((await api.request('PUT', RUN, json('{}'))).status).toBe(409)
-  const made = await api.request('POST', '/v1/runs', json('\ufeff{}', { Accept: JSON_TYPE }))
-  expect([made.status, await made.json()]).toEqual([201, { rid: made.headers.get('Location')?.slice(9) }])
-})
-
-test.each(['application/json', 'Application/JSON', 'application/json; charset=utf-8', 'application/json;x=y'])(
-  'taken: %s',
-  async (type) => {
-    const { api } = newApp()
-    expect((await api.request('PUT', RUN, json('{}', { 'Content-Type': type }))).status).toBe(201)
-  },
-)
+jsonIn(IN_PROCESS)
 
 test('a refusal by type names both', async () => {
   const { api } = newApp()

@@ -1,112 +1,15 @@
 /** Runs and chains over HTTP: registering, listing, deleting, and the identity of a registration. */
+
 import { describe, expect, test } from 'vitest'
-import type { mcbackend } from '../../src/core/wire/run-meta.ts'
-import {
-  bytesOf,
-  DRAWS,
-  drawBatch,
-  expectProblem,
-  iterations,
-  JSON_TYPE,
-  jsonOf,
-  META,
-  newApp,
-  PROTOBUF,
-  runMeta,
-  withDraws,
-} from './api.ts'
+import { chains } from '../../conformance/kit/server/chains.ts'
+import { runs } from '../../conformance/kit/server/runs.ts'
+import { jsonOf, newApp, runMeta, withDraws } from './api.ts'
+import { IN_PROCESS } from './in-process.ts'
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
-describe('PUT /v1/runs/{rid}', () => {
-  test('201, then 200, with the registration and nothing else', async () => {
-    const { api } = newApp()
-    const first = await api.request('PUT', '/v1/runs/r', { body: runMeta(META) })
-    expect([first.status, first.headers.get('Location'), await first.text()]).toEqual([201, '/v1/runs/r', ''])
-    const registration = first.headers.get('Mcb-Registration')
-    expect(registration).toMatch(/^[\x21-\x7e]+$/)
-    const again = await api.request('PUT', '/v1/runs/r', { body: runMeta({ ...META, rid: '' }) })
-    expect([again.status, again.headers.get('Mcb-Registration'), await again.text()]).toEqual([200, registration, ''])
-  })
-
-  test('what is registered is given back byte for byte', async () => {
-    const { api } = newApp()
-    // Fields of a newer schema, fields in another order, an array whose strides lie.
-    const bytes = new Uint8Array([
-      ...runMeta({
-        variables: META.variables ?? [],
-        coordinates: [
-          { name: 'd', values: { data: new Uint8Array(2), dtype: 'int8', shape: [2], strides: [7], order: 'F' } },
-        ],
-      }),
-      0xfa,
-      0x3e,
-      1,
-      65,
-      0x0a,
-      1,
-      0x72,
-      0x78,
-      1,
-    ])
-    await api.request('PUT', '/v1/runs/r', { body: bytes })
-    const response = await api.get('/v1/runs/r')
-    expect(hex(await bytesOf(response))).toBe(hex(bytes))
-    expect(response.headers.get('ETag')).toMatch(/^".+"$/)
-    const without = bytes.filter((_, i) => i < bytes.length - 5 || i >= bytes.length - 2)
-    await api.request('PUT', '/v1/runs/filled', { body: without })
-    expect(hex(await bytesOf(await api.get('/v1/runs/filled')))).toBe(
-      `0a06${hex(Buffer.from('filled'))}${hex(without)}`,
-    )
-  })
-
-  test('−0 and NaN survive in JSON', async () => {
-    const { api } = newApp()
-    const attributes: { [key: string]: mcbackend.ExtendedValue.$Properties } = {
-      zero: { numberValue: -0 },
-      nan: { numberValue: Number.NaN },
-      list: { listValue: { values: [{ numberValue: -0 }, { nullValue: 0 }, {}] } },
-      __proto__: { stringValue: 'x' },
-    }
-    await api.request('PUT', '/v1/runs/r', {
-      body: runMeta({ attributes: Object.fromEntries(Object.entries(attributes)) }),
-    })
-    const text = await (await api.get('/v1/runs/r', { Accept: JSON_TYPE })).text()
-    expect(text).toContain('{"numberValue":-0}')
-    expect(text).toContain('{"numberValue":"NaN"}')
-    expect(text).toContain('{"listValue":[-0,null,null]}')
-  })
-
-  test('a different one is a conflict, whoever comes second', async () => {
-    const { api } = newApp()
-    const metas = [META, { ...META, attributes: { a: { numberValue: 1 } } }]
-    const answers = await Promise.all(metas.map((meta) => api.request('PUT', '/v1/runs/r', { body: runMeta(meta) })))
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409])
-  })
-})
-
-describe('POST /v1/runs', () => {
-  test('the server chooses an id that can be used', async () => {
-    const { api } = newApp()
-    const rids = new Set<string>()
-    for (const accept of [PROTOBUF, JSON_TYPE]) {
-      const response = await api.request('POST', '/v1/runs', {
-        body: runMeta({ ...META, rid: '' }),
-        headers: { Accept: accept, 'Content-Type': PROTOBUF },
-      })
-      expect(response.status).toBe(201)
-      const location = response.headers.get('Location') ?? ''
-      const got = await api.get(location, { Accept: accept })
-      expect(got.headers.get('Mcb-Registration')).toBe(response.headers.get('Mcb-Registration'))
-      expect(hex(await bytesOf(got))).toBe(hex(await bytesOf(response)))
-      rids.add((await jsonOf(await api.get(location, { Accept: JSON_TYPE }))).rid)
-      expect(location).toBe(`/v1/runs/${[...rids].at(-1)}`)
-    }
-    expect(rids.size).toBe(2)
-    for (const rid of rids) expect(rid).toMatch(/^[A-Za-z0-9._~-]{8,128}$/)
-  })
-})
+runs(IN_PROCESS)
+chains(IN_PROCESS)
 
 describe('GET /v1/runs', () => {
   test('lines, pages and cursors', async () => {
@@ -155,82 +58,6 @@ describe('GET /v1/runs', () => {
 
   test('no runs', async () => {
     expect(await jsonOf(await newApp().api.get('/v1/runs'))).toEqual({ runs: [] })
-  })
-})
-
-describe('chains', () => {
-  test('are created, found and listed by number', async () => {
-    const { api } = newApp()
-    await withDraws(api, 2)
-    const created = await api.request('PUT', '/v1/runs/r/chains/10')
-    expect([created.status, await jsonOf(created)]).toEqual([
-      201,
-      { chain: 10, length: 0, updatedAt: expect.stringMatching(TIME) },
-    ])
-    await api.request('PUT', '/v1/runs/r/chains/9', { headers: { 'If-None-Match': '*' } })
-    const found = await api.request('PUT', '/v1/runs/r/chains/0')
-    expect([found.status, await jsonOf(found)]).toEqual([
-      200,
-      { chain: 0, length: 2, updatedAt: expect.stringMatching(TIME) },
-    ])
-    expect(await jsonOf(await api.get('/v1/runs/r/chains/0'))).toEqual({
-      chain: 0,
-      length: 2,
-      updatedAt: expect.stringMatching(TIME),
-    })
-    const { chains } = await jsonOf(await api.get('/v1/runs/r/chains'))
-    expect(chains.map(({ chain, length }: { chain: number; length: number }) => [chain, length])).toEqual([
-      [0, 2],
-      [9, 0],
-      [10, 0],
-    ])
-    expect((await api.request('PUT', '/v1/runs/r/chains/2147483647')).status).toBe(201)
-  })
-
-  test('other values of If-None-Match than * do not matter', async () => {
-    const { api } = newApp()
-    await withDraws(api, 0)
-    expect((await api.request('PUT', '/v1/runs/r/chains/0', { headers: { 'If-None-Match': '"x"' } })).status).toBe(200)
-  })
-})
-
-describe('a registration', () => {
-  test('is gone with its run, and the next one is another', async () => {
-    const { api } = newApp()
-    await withDraws(api, 3)
-    const old = (await api.get('/v1/runs/r')).headers.get('Mcb-Registration') ?? ''
-    const headers = { 'Mcb-Registration': old }
-    for (const [method, path] of [
-      ['GET', '/v1/runs/r'],
-      ['GET', DRAWS],
-      ['PUT', '/v1/runs/r/chains/0'],
-      ['GET', '/v1/runs/r/chains'],
-    ] as const) {
-      expect((await api.request(method, path, { headers })).status).toBe(200)
-    }
-    const deleted = await api.request('DELETE', '/v1/runs/r')
-    expect([deleted.status, await deleted.text()]).toEqual([204, ''])
-    await expectProblem(await api.request('DELETE', '/v1/runs/r'), 404, 'run_not_found')
-    for (const path of ['/v1/runs/r', '/v1/runs/r/chains', '/v1/runs/r/chains/0', DRAWS]) {
-      await expectProblem(await api.get(path, headers), 404, 'run_not_found')
-    }
-    const append = () =>
-      api.request('POST', DRAWS, {
-        body: drawBatch(iterations(0, 1)),
-        headers: { ...headers, 'Content-Type': PROTOBUF },
-      })
-    await expectProblem(await append(), 404, 'run_not_found')
-
-    const registered = await api.request('PUT', '/v1/runs/r', { body: runMeta(META) })
-    expect([registered.status, registered.headers.get('Mcb-Registration') === old]).toEqual([201, false])
-    // The chain is missing: that comes before the precondition.
-    await expectProblem(await append(), 404, 'chain_not_found')
-    expect((await api.request('PUT', '/v1/runs/r/chains/0')).status).toBe(201)
-    await expectProblem(await append(), 412, 'run_replaced')
-    await expectProblem(await api.get(DRAWS, headers), 412, 'run_replaced')
-    await expectProblem(await api.request('PUT', '/v1/runs/r/chains/1', { headers }), 412, 'run_replaced')
-    expect(await jsonOf(await api.get('/v1/runs/r/chains'))).toMatchObject({ chains: [{ chain: 0, length: 0 }] })
-    expect((await api.request('POST', DRAWS, { body: drawBatch(iterations(0, 1)) })).status).toBe(200)
   })
 })
 
