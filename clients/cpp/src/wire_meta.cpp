@@ -12,8 +12,8 @@ constexpr const char* code = "invalid_protobuf";
 /// Fields of a RunMeta at most, numbers among them: four times a server's limit. It bounds the memory that a few bytes
 /// can ask for.
 constexpr std::size_t max_fields = 1'000'000;
-/// Values within values, as deep as a server takes them.
-constexpr int max_depth = 100;
+/// Messages within an attribute, as deep as a server takes them: two of its hundred lie around these.
+constexpr int max_depth = 98;
 
 Bytes encode(const Variable& v) {
   Bytes out;
@@ -276,7 +276,7 @@ void MetaReader::object(Reader message, Json::Object& to, int depth) {
       if (field == 1) {
         key = r.text();
       } else if (field == 2) {
-        json(r.message(), value, depth + 1);
+        json(r.message(), value, depth + 2);
       } else {
         return false;
       }

@@ -1,0 +1,387 @@
+// Draws put into a buffer come back from the batch that it makes.
+#include "draw_buffer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <mcbackend/mcbackend.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "batch_rows.hpp"
+#include "wire_batch.hpp"
+
+namespace mcbackend {
+namespace {
+
+constexpr DType all_dtypes[] = {DType::bool_,  DType::int8,    DType::int16,   DType::int32,
+                                DType::int64,  DType::uint8,   DType::uint16,  DType::uint32,
+                                DType::uint64, DType::float32, DType::float64, DType::str};
+
+std::string code_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return "";
+}
+
+/// Variables and stats of every dtype: scalars, fixed shapes, shapes that vary, and numbers of dimensions that do.
+RunMeta everything() {
+  RunMeta meta;
+  for (const auto dtype : all_dtypes) {
+    const auto name = std::string(name_of(dtype));
+    for (auto* side : {&meta.variables, &meta.sample_stats}) {
+      side->emplace_back(name, dtype);
+      side->emplace_back(name + "[2,3]", dtype, Shape{2, 3});
+      side->emplace_back(name + "[0]", dtype, Shape{0});
+      side->emplace_back(name + "[-1,2]", dtype, Shape{-1, 2});
+      side->emplace_back(name + " any", dtype);
+      side->back().undefined_ndim = true;
+    }
+  }
+  return meta;
+}
+
+/// Random draws, with all bit patterns of numbers.
+class Draws {
+ public:
+  explicit Draws(unsigned seed) : random_(seed) {}
+
+  Shape shape_of(const Variable& v) {
+    if (v.undefined_ndim) return Shape(random_() % 4, static_cast<std::int64_t>(random_() % 3));
+    Shape shape = v.shape;
+    for (auto& n : shape) {
+      if (n < 0) n = static_cast<std::int64_t>(random_() % 4);
+    }
+    return shape;
+  }
+
+  NdArray draw_of(const Variable& v) {
+    NdArray array;
+    array.dtype = v.dtype;
+    array.shape = shape_of(v);
+    const auto count = elements_of(array.shape).value();
+    if (v.dtype == DType::str) {
+      constexpr const char* texts[] = {"", "a", "μ", "😀 and more than fits into a small string"};
+      for (std::size_t i = 0; i < count; ++i) array.strings.emplace_back(texts[random_() % 4]);
+      if (count > 0) array.strings.back().push_back('\0');
+      return array;
+    }
+    array.bytes.resize(count * size_of(v.dtype));
+    for (auto& b : array.bytes) b = static_cast<std::byte>(v.dtype == DType::bool_ ? random_() % 2 : random_() % 256);
+    return array;
+  }
+
+  std::vector<NdArray> row(const std::vector<Variable>& variables) {
+    std::vector<NdArray> arrays;
+    for (const auto& v : variables) arrays.push_back(draw_of(v));
+    return arrays;
+  }
+
+  std::mt19937& random() { return random_; }
+
+ private:
+  std::mt19937 random_;
+};
+
+std::vector<NamedValue> named(const std::vector<Variable>& variables, const std::vector<NdArray>& row) {
+  std::vector<NamedValue> values;
+  for (std::size_t i = 0; i < row.size(); ++i) values.push_back({variables[i].name, row[i]});
+  return values;
+}
+
+using Rows = std::vector<std::vector<NdArray>>;
+
+void expect_rows(const std::vector<wire::DecodedColumn>& found, const std::vector<Column>& columns, const Rows& rows) {
+  ASSERT_EQ(found.size(), columns.size());
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const auto list = wire::listed_draws(found[c], columns[c], static_cast<std::uint32_t>(rows.size()));
+    for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(list[i], rows[i][c]) << columns[c].name << " " << i;
+  }
+}
+
+TEST(DrawBuffer, KeepsEveryBitOfEveryDType) {
+  const auto meta = everything();
+  const auto schema = schema_of(meta);
+  DrawBuffer buffer(schema);
+  Draws draws(1);
+  for (int round = 0; round < 3; ++round) {  // memory is used again
+    Rows rows;
+    Rows stats;
+    for (int i = 0; i < 40; ++i) {
+      rows.push_back(draws.row(meta.variables));
+      stats.push_back(draws.row(meta.sample_stats));
+      buffer.put(named(meta.variables, rows.back()), named(meta.sample_stats, stats.back()));
+    }
+    wire::Bytes bytes;
+    buffer.encode(bytes, 1'000'000'000'000);
+    EXPECT_LT(buffer.bytes(), bytes.size());
+    const auto batch = wire::decode_batch(bytes);
+    EXPECT_EQ(batch.start, 1'000'000'000'000U);
+    EXPECT_EQ(batch.count, 40U);
+    expect_rows(batch.draws, schema->draws(), rows);
+    expect_rows(batch.stats, schema->stats(), stats);
+    buffer.clear();
+    EXPECT_EQ(buffer.count(), 0U);
+    EXPECT_EQ(buffer.bytes(), 0U);
+  }
+}
+
+TEST(DrawBuffer, TakesNamesInAnyOrder) {
+  const auto meta = everything();
+  const auto schema = schema_of(meta);
+  DrawBuffer buffer(schema);
+  Draws draws(2);
+  Rows rows;
+  for (int i = 0; i < 20; ++i) {
+    rows.push_back(draws.row(meta.variables));
+    auto values = named(meta.variables, rows.back());
+    if (i % 3 == 0) std::shuffle(values.begin(), values.end(), draws.random());
+    buffer.put(values, {});
+  }
+  wire::Bytes bytes;
+  buffer.encode(bytes, 0);
+  const auto batch = wire::decode_batch(bytes);
+  expect_rows(batch.draws, schema->draws(), rows);
+  EXPECT_TRUE(batch.stats.empty());
+}
+
+TEST(DrawBuffer, FillsStatsThatAreAbsent) {
+  const auto meta = everything();
+  const auto schema = schema_of(meta);
+  DrawBuffer buffer(schema);
+  Draws draws(3);
+  Rows rows;
+  Rows stats;
+  for (int i = 0; i < 30; ++i) {
+    rows.push_back(draws.row(meta.variables));
+    stats.push_back(draws.row(meta.sample_stats));
+    auto values = named(meta.sample_stats, stats.back());
+    std::vector<NamedValue> present;
+    for (std::size_t c = 0; c < values.size(); ++c) {
+      if (i > 3 && draws.random()() % 3 != 0) {
+        present.push_back(values[c]);
+      } else {
+        stats.back()[c] = schema->stats()[c].fill();
+      }
+    }
+    buffer.put(named(meta.variables, rows.back()), present);
+  }
+  wire::Bytes bytes;
+  buffer.encode(bytes, 0);
+  const auto batch = wire::decode_batch(bytes);
+  expect_rows(batch.draws, schema->draws(), rows);
+  expect_rows(batch.stats, schema->stats(), stats);
+}
+
+TEST(DrawBuffer, FillsAreThoseOfTheProtocol) {
+  const Schema schema([] {
+    RunMeta meta;
+    meta.sample_stats = {{"d"},
+                         {"f", DType::float32},
+                         {"i", DType::int64, {2}},
+                         {"b", DType::bool_},
+                         {"s", DType::str, {2}},
+                         {"r", DType::float64, {3, -1}},
+                         {"u"}};
+    meta.sample_stats.back().undefined_ndim = true;
+    return meta;
+  }());
+  const auto fill = [&](const char* name) { return schema.find_stat(name)->fill(); };
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, fill("d").data<double>(), 8);
+  EXPECT_EQ(bits, 0x7FF8000000000000U);
+  std::uint32_t bits32 = 0;
+  std::memcpy(&bits32, fill("f").data<float>(), 4);
+  EXPECT_EQ(bits32, 0x7FC00000U);
+  EXPECT_EQ(fill("i"), NdArray::of(std::vector<std::int64_t>{0, 0}));
+  EXPECT_FALSE(*fill("b").data<bool>());
+  EXPECT_EQ(fill("s"), NdArray::of({2}, std::vector<std::string>{"", ""}));
+  EXPECT_EQ(fill("r").shape, (Shape{3, 0}));
+  EXPECT_EQ(fill("u").shape, Shape{});
+}
+
+TEST(DrawBuffer, TakesNoMemoryForAStatThatIsNeverThere) {
+  RunMeta meta;
+  meta.variables = {{"x"}};
+  meta.sample_stats = {{"huge", DType::float64, {std::int64_t{1} << 31}}};
+  DrawBuffer buffer(schema_of(meta));
+  for (int i = 0; i < 1000; ++i) buffer.put({{"x", 1.0}}, {});
+  EXPECT_EQ(buffer.bytes(), 8000U);
+}
+
+RunMeta few() {
+  RunMeta meta;
+  meta.variables = {
+      {"mu"}, {"theta", DType::float64, {2, 2}}, {"w", DType::float64, {-1, 3}}, {"v", DType::float64, {-1, -1}}};
+  meta.sample_stats = {{"ok", DType::bool_}, {"why", DType::str}};
+  return meta;
+}
+
+TEST(DrawBuffer, RefusesAndKeepsNothing) {
+  DrawBuffer buffer(schema_of(few()));
+  const std::vector<double> four(4);
+  const std::vector<double> six(6);
+  const std::vector<double> five(5);
+  const std::vector<float> floats(4);
+  const std::vector<std::int64_t> two_by_three{2, 3};
+  const std::vector<std::int64_t> four_by_one{4, 1};
+  const std::vector<std::int64_t> negative{-2, -3};
+  const Value matrix(six.data(), two_by_three);
+  const auto refuse = [&](View<NamedValue> draw, View<NamedValue> stats, const std::string& code) {
+    EXPECT_EQ(code_of([&] { buffer.put(draw, stats); }), code);
+    EXPECT_EQ(buffer.count(), 0U);
+    EXPECT_EQ(buffer.bytes(), 0U);
+  };
+  const NamedValue mu{"mu", 1.0};
+  const NamedValue theta{"theta", four};
+  const NamedValue w{"w", six};
+  const NamedValue v{"v", matrix};
+  refuse({mu, theta, w}, {}, "missing_variable");
+  refuse({}, {}, "missing_variable");
+  refuse({mu, theta, w, v, mu}, {}, "duplicate_variable");
+  refuse({mu, theta, w, v, {"nu", 1.0}}, {}, "unknown_variable");
+  refuse({mu, theta, w, v}, {{"mu", 1.0}}, "unknown_variable");
+  refuse({{"mu", 1}, theta, w, v}, {}, "dtype_mismatch");
+  refuse({mu, {"theta", floats}, w, v}, {}, "dtype_mismatch");
+  refuse({mu, {"theta", five}, w, v}, {}, "shape_mismatch");
+  refuse({mu, {"theta", Value(four.data(), four_by_one)}, w, v}, {}, "shape_mismatch");
+  refuse({mu, theta, {"w", five}, v}, {}, "shape_mismatch");
+  refuse({mu, theta, w, {"v", six}}, {}, "shape_mismatch");
+  refuse({mu, theta, w, {"v", Value(six.data(), negative)}}, {}, "shape_mismatch");
+  const unsigned char two = 2;
+  refuse({mu, theta, w, v}, {{"ok", Value(DType::bool_, &two, 1)}}, "dtype_mismatch");
+  const std::string latin1 = "\xe9";
+  refuse({mu, theta, w, v}, {{"why", latin1}}, "dtype_mismatch");
+  NdArray lying = NdArray::of(four);
+  lying.shape = {2, 3};
+  refuse({mu, theta, {"w", lying}, v}, {}, "shape_mismatch");
+  buffer.put({mu, theta, w, v}, {{"ok", true}});
+  EXPECT_EQ(buffer.count(), 1U);
+}
+
+TEST(DrawBuffer, InfersTheDimensionThatVaries) {
+  const auto schema = schema_of(few());
+  DrawBuffer buffer(schema);
+  const std::vector<double> four(4);
+  const std::vector<double> six(6);
+  const std::vector<std::int64_t> shape{1, 6};
+  buffer.put({{"mu", 1.0}, {"theta", four}, {"w", six}, {"v", Value(six.data(), shape)}}, {});
+  wire::Bytes bytes;
+  buffer.encode(bytes, 0);
+  const auto batch = wire::decode_batch(bytes);
+  EXPECT_EQ(wire::listed_draws(*batch.find_draw("w"), *schema->find_draw("w"), 1)[0].shape, (Shape{2, 3}));
+  EXPECT_EQ(wire::listed_draws(*batch.find_draw("v"), *schema->find_draw("v"), 1)[0].shape, (Shape{1, 6}));
+}
+
+TEST(Schema, RefusesWhatNoRunCanHave) {
+  const auto code = [](Variable v) {
+    RunMeta meta;
+    meta.variables.push_back(std::move(v));
+    return code_of([&] { schema_of(meta); });
+  };
+  EXPECT_EQ(code({""}), "invalid_run_meta");
+  EXPECT_EQ(code({std::string(257, 'a')}), "invalid_run_meta");
+  EXPECT_EQ(code({"\xff"}), "invalid_run_meta");
+  EXPECT_EQ(code({"x", DType::int8, {-2}}), "invalid_run_meta");
+  EXPECT_EQ(code({"x", DType::int8, {1 << 30, 4}}), "invalid_run_meta");
+  EXPECT_EQ(code({"x", DType::int8, {0, std::int64_t{1} << 40}}), "invalid_run_meta");
+  EXPECT_EQ(code({"x", DType::int8, {1 << 30, 2}}), "");
+  std::string name;
+  for (int i = 0; i < 256; ++i) name += "😀";
+  EXPECT_EQ(code({name}), "");
+  RunMeta twice;
+  twice.variables = {{"x"}, {"x"}};
+  EXPECT_EQ(code_of([&] { schema_of(twice); }), "invalid_run_meta");
+  twice.variables = {{"x"}};
+  twice.sample_stats = {{"x"}};
+  EXPECT_NO_THROW(schema_of(twice));
+}
+
+// Batches.
+
+DrawBatch batch_of(const RunMeta& meta, const Schema& schema, const Rows& rows, const Rows& stats) {
+  DrawBatch batch;
+  batch.count = static_cast<std::uint32_t>(rows.size());
+  const auto add = [](const std::vector<Variable>& variables, const std::vector<Column>& columns, const Rows& from,
+                      std::vector<NamedDraws>& to) {
+    for (std::size_t c = 0; c < variables.size(); ++c) {
+      std::vector<NdArray> list;
+      for (const auto& row : from) list.push_back(row[c]);
+      if (!columns[c].is_rigid) {
+        to.push_back({variables[c].name, list});
+        continue;
+      }
+      NdArray all = list.front();
+      all.shape.insert(all.shape.begin(), static_cast<std::int64_t>(list.size()));
+      for (std::size_t i = 1; i < list.size(); ++i) {
+        all.bytes.insert(all.bytes.end(), list[i].bytes.begin(), list[i].bytes.end());
+        all.strings.insert(all.strings.end(), list[i].strings.begin(), list[i].strings.end());
+      }
+      to.push_back({variables[c].name, all});
+    }
+  };
+  add(meta.variables, schema.draws(), rows, batch.draws);
+  add(meta.sample_stats, schema.stats(), stats, batch.stats);
+  return batch;
+}
+
+TEST(BatchRows, GiveTheDrawsOfABatch) {
+  const auto meta = everything();
+  const auto schema = schema_of(meta);
+  Draws draws(4);
+  Rows rows;
+  Rows stats;
+  for (int i = 0; i < 25; ++i) {
+    rows.push_back(draws.row(meta.variables));
+    stats.push_back(draws.row(meta.sample_stats));
+  }
+  const auto batch = batch_of(meta, *schema, rows, stats);
+  BatchRows view(*schema, batch);
+  DrawBuffer buffer(schema);
+  for (std::uint32_t i = 0; i < view.count(); ++i) buffer.put(view.draw(i), view.stats(i));
+  wire::Bytes bytes;
+  buffer.encode(bytes, 0);
+  const auto decoded = wire::decode_batch(bytes);
+  expect_rows(decoded.draws, schema->draws(), rows);
+  expect_rows(decoded.stats, schema->stats(), stats);
+}
+
+TEST(BatchRows, RefuseWhatDoesNotFit) {
+  const Schema schema([] {
+    RunMeta meta;
+    meta.variables = {{"x", DType::float64, {2}}, {"r", DType::int8, {-1}}};
+    meta.sample_stats = {{"ok", DType::bool_}};
+    return meta;
+  }());
+  const NamedDraws x{"x", NdArray::of({3, 2}, std::vector<double>(6))};
+  const NamedDraws r{"r", std::vector<NdArray>(3, NdArray::of(std::vector<std::int8_t>(2)))};
+  const auto code = [&](std::uint32_t count, std::vector<NamedDraws> draws, std::vector<NamedDraws> stats = {}) {
+    const DrawBatch batch{{}, count, std::move(draws), std::move(stats)};
+    return code_of([&] { BatchRows(schema, batch); });
+  };
+  EXPECT_EQ(code(3, {x, r}), "");
+  EXPECT_EQ(code(3, {x, {"r", NdArray::of({3, 5}, std::vector<std::int8_t>(15))}}), "");
+  EXPECT_EQ(code(0, {x, r}), "empty_batch");
+  EXPECT_EQ(code(2, {x, r}), "shape_mismatch");
+  EXPECT_EQ(code(3, {x}), "missing_variable");
+  EXPECT_EQ(code(3, {x, r, x}), "duplicate_variable");
+  EXPECT_EQ(code(3, {x, r}, {x}), "unknown_variable");
+  EXPECT_EQ(code(3, {{"x", NdArray::of({3, 2}, std::vector<float>(6))}, r}), "dtype_mismatch");
+  EXPECT_EQ(code(3, {{"x", NdArray::of({6}, std::vector<double>(6))}, r}), "shape_mismatch");
+  EXPECT_EQ(code(3, {{"x", std::vector<NdArray>(3, NdArray::of(std::vector<double>(2)))}, r}), "shape_mismatch");
+  EXPECT_EQ(code(3, {x, {"r", std::vector<NdArray>(2, NdArray::of(std::vector<std::int8_t>(2)))}}), "shape_mismatch");
+  EXPECT_EQ(code(3, {x, {"r", NdArray::of({3}, std::vector<std::int8_t>(3))}}), "shape_mismatch");
+  NdArray flags = NdArray::of(std::vector<std::uint8_t>{0, 1, 2});
+  flags.dtype = DType::bool_;
+  EXPECT_EQ(code(3, {x, r}, {{"ok", flags}}), "dtype_mismatch");
+}
+
+}  // namespace
+}  // namespace mcbackend
