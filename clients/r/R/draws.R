@@ -138,7 +138,7 @@ read_column <- function(run, kind, name, specs, chain, start, stop, step) {
     variables = if (kind == "variable") columns else list(), stats = if (kind == "stat") columns else list(),
     on_page = function(columns, at) {
       column <- (if (kind == "variable") columns$draws else columns$stats)[[1]]
-      pages[[length(pages) + 1L]] <<- if (spec$is_rigid) column$values else ragged_draws(column)
+      pages[[length(pages) + 1L]] <<- if (spec$is_rigid) column$values else ragged_draws(column, spec)
     }
   )
   if (!spec$is_rigid) return(do.call(c, c(list(list()), pages)))
@@ -160,11 +160,13 @@ no_values <- function(dtype) {
   switch(dtype, str = character(), bool = logical(), float32 = , float64 = , int64 = , uint64 = , uint32 = double(), integer())
 }
 
-# An array for each draw of a column whose shape varies.
-ragged_draws <- function(column) {
+# An array for each draw of a column whose shape varies. Draws of one dimension have `dim` as well where some may be
+# scalars, which have none.
+ragged_draws <- function(column, spec) {
   sizes <- vapply(column$shapes, prod, 0)
   ends <- cumsum(sizes)
   Map(function(shape, size, end) {
-    from_c_order(column$values[seq.int(end - size + 1, length.out = size)], shape)
+    draw <- from_c_order(column$values[seq.int(end - size + 1, length.out = size)], shape)
+    if (is.null(spec$shape) && length(shape) == 1L) array(draw, shape) else draw
   }, column$shapes, sizes, ends)
 }

@@ -16,7 +16,7 @@ numbers_of <- function(x, from, to, dtype, endian = "little") {
   read <- function(what, size, signed = TRUE) readBin(bytes, what, n, size, signed, endian)
   switch(dtype,
     float64 = read("double", 8L),
-    float32 = read("double", 4L),
+    float32 = singles_of(bytes, endian),
     bool = bytes != as.raw(0),
     int8 = read("integer", 1L),
     uint8 = as.integer(bytes),
@@ -27,6 +27,20 @@ numbers_of <- function(x, from, to, dtype, endian = "little") {
     int64 = ,
     uint64 = wide_of(readBin(bytes, "integer", 2 * n, 4L, TRUE, endian), dtype, endian)
   )
+}
+
+# Numbers of float32. The processor's conversion makes each NaN a quiet one; here it keeps its payload, in the upper bits of
+# that of a double, from where `float32_bytes` takes it again.
+singles_of <- function(bytes, endian) {
+  values <- readBin(bytes, "double", length(bytes) / 4, 4L, endian = endian)
+  nan <- which(is.nan(values) | is.na(values))
+  if (!length(nan)) return(values)
+  bits <- from_word(readBin(bytes[outer(1:4, 4 * (nan - 1), `+`)], "integer", length(nan), 4L, endian = endian))
+  payload <- bits %% 2^23
+  high <- payload %/% 8 + 2047 * 2^20 + ifelse(bits >= 2^31, 2^31, 0)
+  words <- words(c(rbind(payload %% 8 * 2^29, high)))
+  values[nan] <- readBin(writeBin(words, raw(), endian = "little"), "double", length(nan), endian = "little")
+  values
 }
 
 # -2^31 is NA among R's integers: a vector with it becomes one of doubles.
