@@ -1,4 +1,4 @@
-# What the client reads, against files of the reference implementations.
+# Messages that the client reads, against files of the reference implementations.
 
 golden <- function(...) in_checkout("conformance", "golden", "files", ...)
 bytes_of <- function(path) readBin(path, "raw", file.size(path))
