@@ -28,6 +28,21 @@ export class Lacks {
     if (reason !== undefined) this.skip(`${capability}: ${reason}`)
   }
 
+  /** True where the client can hold these draws of a variable. */
+  holds(draws: Draws): boolean {
+    const probe = new Lacks(this.reasons, () => {
+      throw new Error('lacked')
+    })
+    try {
+      probe.needDraws(draws)
+      if (isList(draws)) probe.need('ragged')
+      if ((isList(draws) ? draws : [draws]).some(({ dtype }) => dtype === 'str')) probe.need('str')
+      return true
+    } catch {
+      return false
+    }
+  }
+
   needRun(meta: mcbackend.RunMeta.$Properties): void {
     for (const { dtype, shape, undefinedNdim } of [...(meta.variables ?? []), ...(meta.sampleStats ?? [])]) {
       if (dtype === 'str') this.need('str')

@@ -8,7 +8,7 @@ import { buffer } from 'node:stream/consumers'
 /**
  * - `cut`: the connection breaks, and the server has seen nothing
  * - `lost`: the server does it, and the connection breaks before the answer
- * - `broken`: the connection breaks in the middle of the answer
+ * - `broken`, `broken chunk`: the connection breaks in the middle of an answer with a length, and of one in chunks
  * - `unavailable`, `busy`, `timeout`, `gateway`: 503 with `Retry-After: 0`, 429, 408 and 502 of something before the server
  * - `late gateway`: the server does it, and the answer is 504
  * - `page`, `late page`: 200 with a page of HTML, before the server has seen it, and after it has done it
@@ -17,6 +17,7 @@ export const FAULTS = [
   'cut',
   'lost',
   'broken',
+  'broken chunk',
   'unavailable',
   'busy',
   'timeout',
@@ -63,7 +64,7 @@ const CANNED: Partial<Record<Fault, Answer>> = {
   'late page': { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body: Buffer.from(PAGE) },
 }
 /** Faults of requests that the server has done. */
-const AFTER: ReadonlySet<Fault> = new Set(['lost', 'broken', 'late gateway', 'late page'])
+const AFTER: ReadonlySet<Fault> = new Set(['lost', 'broken', 'broken chunk', 'late gateway', 'late page'])
 
 /** Headers that are between two neighbours, and not between client and server. */
 const OF_CONNECTIONS = new Set(['connection', 'keep-alive', 'transfer-encoding', 'host', 'expect'])
@@ -118,7 +119,7 @@ export class FailingProxy {
     const answer = AFTER.has(fate) ? await this.forward(passing) : undefined
     const canned = CANNED[fate]
     if (canned !== undefined) write(response, canned)
-    else if (fate === 'broken' && answer !== undefined) await writeHalf(response, answer)
+    else if (answer !== undefined && fate !== 'lost') await writeHalf(response, answer, fate === 'broken')
     else request.socket.destroy()
   }
 
@@ -147,13 +148,18 @@ function write(response: ServerResponse, { status, headers, body }: Answer): voi
 }
 
 /** The first half of an answer, and the end of the connection; half of its head where it has no body. */
-export async function writeHalf(response: ServerResponse, { status, headers, body }: Answer): Promise<void> {
+async function writeHalf(
+  response: ServerResponse,
+  { status, headers, body }: Answer,
+  hasLength: boolean,
+): Promise<void> {
   const { socket } = response
   if (body.length === 0) {
     socket?.end('HTTP/1.1 20')
     return
   }
-  response.writeHead(status, { ...headers, 'content-length': body.length })
+  const { 'content-length': _length, ...others } = headers
+  response.writeHead(status, hasLength ? { ...others, 'content-length': body.length } : others)
   const half = body.subarray(0, Math.floor(body.length / 2))
   await new Promise<void>((resolve) => response.write(half.length > 0 ? half : ' ', () => resolve()))
   socket?.end()

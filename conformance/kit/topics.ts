@@ -31,7 +31,7 @@ export const SUITE_TOPICS: Readonly<Record<string, string | undefined>> = {
 }
 
 /** Duties of conformance/README.md, each with tests of the kit's own. */
-export const DUTY_TOPICS: readonly string[] = []
+export const DUTY_TOPICS: readonly string[] = ['writer', 'reader', 'golden files']
 
 export const CLIENT_TOPICS: readonly string[] = [
   ...Object.keys(SUITE_TOPICS).filter((name) => SUITE_TOPICS[name] === undefined),

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { decodeNdArray, encodeNdArray, type LabelArray, type NdArrayMessage } from '../../src/core/draws/ndarray.ts'
+import { decodeNdArray, encodeNdArray, type NdArrayMessage } from '../../src/core/draws/ndarray.ts'
 import { McbError } from '../../src/core/errors.ts'
 import { jsonText } from '../../src/core/json.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
@@ -18,7 +18,7 @@ import {
 import { runMetaToJson } from '../../src/core/wire/run-meta-json.ts'
 import { testUnless } from '../support/skip.ts'
 import { newFolder, removeFolder } from '../support/storage.ts'
-import { type GoldenArray, goldenBytes, goldenNames, goldenRun, goldenText } from './golden.ts'
+import { describeArray, type GoldenArray, goldenBytes, goldenNames, goldenRun, goldenText, hex } from './golden.ts'
 
 const NAMES = goldenNames('runmeta')
 const KNOWN = /^(bool|u?int(8|16|32|64)|float(32|64)|datetime64\[.+\]|<M8\[.+\]|<U\d+)$/
@@ -34,24 +34,6 @@ function arrayAt(meta: RunMeta, path: string): NdArrayMessage {
   }
   for (const [field, find] of Object.entries(found)) if (path.startsWith(`${field}.`)) return find() ?? {}
   throw new Error(`no such path: ${path}`)
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
-}
-
-/** An array in the words of the golden files. */
-function describeArray(array: LabelArray): { shape: readonly number[]; values: (string | boolean)[] } {
-  if (array.dtype === 'str') return { shape: array.shape, values: array.data }
-  const { dtype, data } = array
-  const size = data.BYTES_PER_ELEMENT
-  const values: (string | boolean)[] = []
-  for (let i = 0; i < data.length; i++) {
-    if (dtype === 'bool') values.push(data[i] === 1)
-    else if (dtype.startsWith('float')) values.push(hex(new Uint8Array(data.buffer, data.byteOffset + i * size, size)))
-    else values.push(String(data[i]))
-  }
-  return { shape: array.shape, values }
 }
 
 function unitOf(dtype: string): string | undefined {

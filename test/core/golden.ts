@@ -1,6 +1,7 @@
 /** The golden files: messages of the reference implementation, and its own description of them. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { LabelArray } from '../../src/core/draws/ndarray.ts'
 
 const ROOT = fileURLToPath(new URL('../../conformance/golden/files/', import.meta.url))
 
@@ -58,4 +59,22 @@ export function goldenText(path: string): string {
 /** A file as it is. */
 export function goldenFile(path: string): string {
   return readFileSync(`${ROOT}${path}`, 'utf8')
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
+/** An array in the words of the golden files. */
+export function describeArray(array: LabelArray): { shape: readonly number[]; values: (string | boolean)[] } {
+  if (array.dtype === 'str') return { shape: array.shape, values: array.data }
+  const { dtype, data } = array
+  const size = data.BYTES_PER_ELEMENT
+  const values: (string | boolean)[] = []
+  for (let i = 0; i < data.length; i++) {
+    if (dtype === 'bool') values.push(data[i] === 1)
+    else if (dtype.startsWith('float')) values.push(hex(new Uint8Array(data.buffer, data.byteOffset + i * size, size)))
+    else values.push(String(data[i]))
+  }
+  return { shape: array.shape, values }
 }
