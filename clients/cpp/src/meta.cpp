@@ -114,7 +114,9 @@ NdArray MetaArray::to_array() const {
                 "an array of dtype \"" + dtype + "\" has no counterpart among the dtypes of draws");
   const auto count = elements_of(shape);
   const auto size = known->item_size;
-  const bool fits = count && (size == 0 ? bytes.empty() : bytes.size() % size == 0 && bytes.size() / size == *count);
+  // Texts without width take no byte, so that a shape could promise any number of them.
+  const bool fits =
+      count && (size == 0 ? bytes.empty() && count == 0U : bytes.size() % size == 0 && bytes.size() / size == *count);
   if (!fits) {
     throw Error("shape_mismatch", "an array of dtype " + dtype + " and shape " + text_of(shape) + " cannot have " +
                                       std::to_string(bytes.size()) + " bytes");
@@ -123,7 +125,7 @@ NdArray MetaArray::to_array() const {
   array.dtype = known->dtype;
   array.shape = shape;
   if (known->dtype == DType::str) {
-    array.strings = size == 0 ? std::vector<std::string>(*count) : from_utf32(bytes, size / 4, known->is_big_endian);
+    array.strings = from_utf32(bytes, size / 4, known->is_big_endian);
   } else {
     array.bytes = bytes;
     if (known->is_big_endian) swap_bytes(array.bytes, size);

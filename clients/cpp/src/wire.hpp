@@ -110,6 +110,12 @@ class Reader {
   }
   Reader message() { return {bytes(), code_}; }
   void skip(unsigned field, Type type) { skip(field, type, 0); }
+  /// Skips the value of a field, and gives its bytes.
+  std::string_view skipped(unsigned field, Type type) {
+    const auto* begin = at_;
+    skip(field, type);
+    return {begin, static_cast<std::size_t>(at_ - begin)};
+  }
   [[noreturn]] void fail(const char* what) const { throw Error(code_, std::string("malformed protobuf: ") + what); }
 
   /// Calls f(*this, field, type) for every field, which reads its value and returns true, or returns false to have it
