@@ -4,10 +4,12 @@
 # shapes). `values` are the elements of all draws in C order; `shapes` is NULL for a rigid column, else one integer vector
 # for each draw.
 decode_batch <- function(x) {
+  open <- rawConnection(x)
+  on.exit(close(open))
   fields <- fields_of(x)
   count <- last_number(fields, 2) %% 2^32
   step <- last_number(fields, 5, zigzag)
-  read <- function(x, from, to) decode_column(x, from, to, count)
+  read <- function(x, from, to) decode_column(x, from, to, count, open)
   columns <- lapply(c(draws = 3, stats = 4), function(n) {
     found <- all_messages(fields, n, x, read)
     stats::setNames(found, vapply(found, `[[`, "", "name"))
@@ -18,14 +20,14 @@ decode_batch <- function(x) {
   )
 }
 
-decode_column <- function(x, from, to, count) {
+decode_column <- function(x, from, to, count, open) {
   fields <- fields_of(x, from, to)
   name <- last_text(fields, 1, x)
   dtype <- last_text(fields, 2, x)
   data <- last_bytes(fields, 3)
   shapes <- all_numbers(fields, 4, x) %% 2^32
   values <- if (dtype %in% names(SIZES)) {
-    numbers_of(x, data[1], data[2], dtype)
+    numbers_of(x, data[1], data[2], dtype, open = open)
   } else {
     tryCatch(all_texts(fields, 5, x), mcb_unsupported_value = function(e) {
       fail("unsupported_value", "`", name, "` holds a string with U+0000, which R cannot hold")

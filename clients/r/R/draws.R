@@ -56,17 +56,21 @@ as_draws_array.mcb_run <- function(x, variables = NULL, inc_warmup = FALSE, chai
 read_group <- function(run, chain, slice, group, fill) {
   specs <- lapply(group, `[[`, "spec")
   names(specs) <- vapply(specs, `[[`, "", "name")
+  # Elements come in C order: columns of the result by that.
+  places <- lapply(group, function(part) {
+    is_whole <- is.null(part$elements) && length(part$spec$shape) > 1L
+    if (is_whole) part$columns[order(column_order(part$spec))] else part$columns
+  })
   read_pages(run, chain, slice, variables = specs, elements = group[[1]]$elements, on_page = function(columns, at) {
     rows <- at + seq_len(columns$count)
-    for (part in group) {
-      values <- columns$draws[[part$spec$name]]$values
-      width <- length(part$columns)
+    for (i in seq_along(group)) {
+      values <- columns$draws[[i]]$values
+      width <- length(places[[i]])
       if (width > 1L) {
         dim(values) <- c(width, columns$count)
-        order <- if (is.null(part$elements) && length(part$spec$shape) > 1L) column_order(part$spec) + 1
-        values <- t(if (is.null(order)) values else values[order, , drop = FALSE])
+        values <- t(values)
       }
-      if (width) fill(rows, part$columns, values)
+      if (width) fill(rows, places[[i]], values)
     }
   })
 }
