@@ -149,3 +149,21 @@ def test_the_spool_has_no_room_for_stats_that_never_come(server: RunningServer, 
     outcome = sync(spool, say=lambda _: None)
     assert (outcome.sent, outcome.failed) == (1, 0)
     check_some(client.run(rid).chain(0))
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_huge_dimensions_beside_one_of_none(client: Client, is_mirrored: bool) -> None:
+    """The largest that a server takes, in values without an element: appended, as a block, spooled, and read."""
+    shape = (2**31, 0)
+    stats = [Variable("nothing", "int8", (0, 2**31))]
+    run = client.create_run(variables=[Variable("x", "float64", shape), Variable("y")], sample_stats=stats)
+    chain = run.init_chain(0, mirror=is_mirrored)
+    chain.append({"x": np.empty(shape), "y": 1.0}, {"nothing": np.empty((0, 2**31), dtype=np.int8)})
+    chain.extend({"x": np.empty((2, *shape)), "y": np.array([2.0, 3.0])})
+    run.flush(progress=False)
+    with pytest.raises(mcb.ShapeMismatchError):
+        chain.append({"x": np.empty((0, 2**31)), "y": 1.0})
+    for read in (chain, client.run(run.rid).chain(0)):
+        assert read.get_draws("x", slice(1, None), progress=False).shape == (2, *shape)
+        assert read.get_draws("y", progress=False).tolist() == [1, 2, 3]
+        assert read.get_stats("nothing", progress=False).shape == (3, 0, 2**31)

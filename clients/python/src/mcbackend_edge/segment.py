@@ -63,7 +63,8 @@ class Layout:
     ----------
     columns : variables, then stats, in the order of registration.
     rigid, heap : indices into `columns` of those that lie in the row itself, and of those in the heap: values of
-        varying shape, strings, and values so large that a row should not have room for those that never come.
+        varying shape, strings, values so large that a row should not have room for those that never come, and those
+        that have no elements but a dimension which no row can have.
     row : the structured dtype of a row.
     """
 
@@ -390,9 +391,13 @@ class StoredSegment:
         return True
 
 
+# Length of a dimension in a row, at most: those of NumPy's structured dtypes are C integers.
+_LONGEST_IN_ROW = 2**31 - 1
+
+
 def _size(var: Variable) -> float:
-    """Bytes of a value; infinite where that varies."""
-    if not var.is_rigid or var.dtype == "str":
+    """Bytes of a value; infinite where that varies, and where a row cannot have the shape."""
+    if not var.is_rigid or var.dtype == "str" or max(var.shape, default=0) > _LONGEST_IN_ROW:
         return math.inf
     return math.prod(var.shape) * var.numpy_dtype.itemsize
 
