@@ -32,8 +32,11 @@ Command = Mapping[str, Any]
 LACKS = {
     "isNew": "Client.register gives a run, new or not",
     "cursor": "Client.runs is one iterator over all pages, which it asks for itself",
-    "strict-dtype": "a value of another dtype is cast where nothing of it is lost",
+    "dtypes": "a value of another dtype is cast where nothing of it is lost",
+    "count": "Chain.extend goes by the lengths of its arrays",
     "empty-batch": "Chain.extend with a block of no draws does nothing",
+    "huge-dims": "NumPy has no array of dimensions whose product is beyond 2^63, also if another one is 0",
+    "million-draws": "strings are encoded draw by draw: a block of a million takes a minute",
 }
 
 # Codes of what the client refuses itself, and of failures that have none on the wire.

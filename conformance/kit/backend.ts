@@ -11,7 +11,7 @@ import { encodeRunMeta, type mcbackend, parseRunMeta } from '../../src/core/wire
 import type { Driver } from './driver.ts'
 import { Lacks, type Skip } from './lacks.ts'
 import { isRecord, ProtocolError, shown } from './protocol.ts'
-import { arraysFromWire, arrayToWire, drawsFromWire, drawsToWire, type WireArray } from './wire.ts'
+import { arraysFromWire, arrayToWire, drawsFromWire, drawsToWire, isList, type WireArray } from './wire.ts'
 
 /** A driver, and what its client lacks. */
 export class Client {
@@ -55,7 +55,12 @@ export class DriverBackend implements Backend {
   }
 
   async listRuns(query: RunQuery = {}): Promise<RunPage> {
-    return this.client.ask('listRuns', query, readPage)
+    const { lacks } = this.client
+    if (query.cursor !== undefined) lacks.need('cursor')
+    const page = await this.client.ask('listRuns', query, readPage)
+    // Behind a full page there may be more: asked for, it is lacked.
+    const isFull = lacks.has('cursor') && page.runs.length === query.limit
+    return isFull ? { ...page, nextCursor: 'lacked' } : page
   }
 
   async deleteRun(rid: string): Promise<boolean> {
@@ -154,6 +159,9 @@ export class DriverChain implements Chain {
 
   async appendBatch(batch: DrawBatch): Promise<number> {
     this.client.lacks.needBatch(batch)
+    for (const [group, columns] of [['draws', batch.draws] as const, ['stats', batch.stats] as const]) {
+      for (const [name, draws] of columns ?? []) this.needForm(group, name, draws)
+    }
     const members = {
       chain: this.chain,
       count: batch.count,
@@ -186,6 +194,12 @@ export class DriverChain implements Chain {
 
   getStatsAt(index: number, names?: readonly string[]): Promise<Map<string, NdArray>> {
     return this.iteration('getStatsAt', index, names)
+  }
+
+  /** Draws of a fixed shape are one array: goes on unless they are a list. */
+  private needForm(group: 'draws' | 'stats', name: string, draws: Draws): void {
+    const isFixed = this.schema[group].get(name)?.layout === 'rigid'
+    if (isFixed && isList(draws)) this.client.lacks.noList()
   }
 
   /** The start of a batch, where the client takes one; a client that does not appends at the end. */

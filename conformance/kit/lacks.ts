@@ -47,6 +47,7 @@ export class Lacks {
     for (const { dtype, shape, undefinedNdim } of [...(meta.variables ?? []), ...(meta.sampleStats ?? [])]) {
       if (dtype === 'str') this.need('str')
       if (undefinedNdim || (shape ?? []).some((n) => Number(n) < 0)) this.need('ragged')
+      if ((shape ?? []).some(isHuge)) this.need('huge-dims')
     }
   }
 
@@ -55,6 +56,7 @@ export class Lacks {
     for (const column of columns) this.needDraws(column)
     const isTold = columns.length > 0 && columns.every((column) => countOf(column) === count)
     if (!isTold) this.need('count')
+    if (count >= 1_000_000) this.need('million-draws')
   }
 
   needDraws(draws: Draws): void {
@@ -64,6 +66,7 @@ export class Lacks {
   needArray(array: NdArray): void {
     if (array.data.length !== sizeOf(array.shape))
       this.skip('JSON of drivers: an array has as many elements as its shape')
+    if (array.shape.some(isHuge)) this.need('huge-dims')
     if (array.dtype === 'str') this.needTexts(array.data)
     if (array.dtype === 'bool' && array.data.some((byte) => byte > 1)) this.need('bool-bytes')
     if (this.has('int64') && isBig(array)) this.need('int64')
@@ -89,7 +92,15 @@ export class Lacks {
   notAnArray(): never {
     return this.skip('JSON of drivers: a value is an array of some dtype')
   }
+
+  /** Draws of a fixed shape, as a list. */
+  noList(): never {
+    return this.skip('JSON of drivers: draws of a fixed shape are one array')
+  }
 }
+
+/** True for a dimension beyond those of most languages' arrays. */
+const isHuge = (length: unknown): boolean => Number(length) >= 2 ** 31
 
 function countOf(draws: Draws): number | undefined {
   return isList(draws) ? draws.length : draws.shape[0]
