@@ -1,0 +1,83 @@
+// Requests whose answer the caller waits for: each is tried again, in the caller's own thread, until it is answered for
+// good.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "http_answers.hpp"
+#include "http_backoff.hpp"
+#include "http_exchange.hpp"
+#include "http_outages.hpp"
+
+namespace mcbackend::http {
+
+/// For any number of threads at a time.
+class Link {
+ public:
+  Link(std::shared_ptr<const HttpOptions> options, std::shared_ptr<Outages> outages)
+      : options_(std::move(options)), outages_(std::move(outages)) {}
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+  ~Link() = default;
+
+  /// The value that `read` makes of the answer. An answer of which it finds by damaged() that it is not the server's is
+  /// asked for again.
+  /// @param attempts is told how often the request was sent: an earlier attempt, whose answer was lost, may have done
+  /// what it asks for
+  /// @throws Error of the server's refusal, or of the last failure when the time for retries is over
+  template <class Read>
+  auto send(const Request& request, Read read, unsigned* attempts = nullptr) {
+    Sending sending(*this, attempts);
+    for (;;) {
+      Answer& answer = sending.attempt(request);
+      auto failure = failure_of(*options_, request, answer);
+      if (!failure) {
+        try {
+          auto value = read(answer);
+          sending.succeed();
+          return value;
+        } catch (const Error& e) {
+          if (!is_damage(e)) throw;
+          failure = Failure{
+              Error(e.code(), std::string(request.method) + ' ' + request.path + ": " + detail_of(e), answer.status)};
+        }
+      }
+      sending.fail(*failure);
+    }
+  }
+
+  const HttpOptions& options() const noexcept { return *options_; }
+
+ private:
+  /// One request until it is answered, with a handle that is given back.
+  class Sending {
+   public:
+    Sending(Link& link, unsigned* attempts);
+    Sending(const Sending&) = delete;
+    Sending& operator=(const Sending&) = delete;
+    ~Sending();
+    Answer& attempt(const Request& request);
+    void succeed();
+    /// Pauses until the next attempt. @throws Error of the failure when there is none
+    void fail(const Failure& failure);
+
+   private:
+    Link& link_;
+    unsigned* attempts_;
+    std::unique_ptr<Exchange> exchange_;
+    Backoff backoff_;
+    bool is_out_ = false;
+  };
+
+  std::unique_ptr<Exchange> take();
+  void give_back(std::unique_ptr<Exchange> exchange) noexcept;
+
+  std::shared_ptr<const HttpOptions> options_;
+  std::shared_ptr<Outages> outages_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Exchange>> idle_;
+};
+
+}  // namespace mcbackend::http
