@@ -1,0 +1,152 @@
+#include "http_sender.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace mcbackend::http {
+
+/// All that the thread needs; it lives as long as the thread does.
+class Sender::Core {
+ public:
+  explicit Core(Shared shared) : shared_(std::move(shared)) {}
+
+  void add(std::shared_ptr<ChainWriter> writer) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      added_.push_back(std::move(writer));
+    }
+    shared_.multi->wake();
+  }
+
+  void end_by(Clock::time_point time) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      end_at_ = time;
+    }
+    shared_.multi->wake();
+  }
+
+  milliseconds patience() const noexcept { return shared_.options->retry.timeout; }
+  void work();
+
+ private:
+  struct Member {
+    std::shared_ptr<ChainWriter> writer;
+    bool is_sending = false;
+  };
+
+  /// The time by which all must have ended, if that was asked for.
+  std::optional<Clock::time_point> take_orders();
+  void begin_requests(Clock::time_point now, Clock::time_point& again);
+  /// True when one has ended.
+  bool finish_requests();
+  void drop_settled();
+  void give_up_all();
+  void tell_last_words(ChainWriter& writer);
+
+  const Shared shared_;
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<ChainWriter>> added_;
+  std::optional<Clock::time_point> end_at_;
+  // The thread's alone.
+  std::vector<std::unique_ptr<Member>> members_;
+};
+
+void Sender::Core::work() {
+  for (;;) {
+    const auto end_at = take_orders();
+    const auto now = Clock::now();
+    auto again = now + std::chrono::minutes(10);
+    begin_requests(now, again);
+    int running = 0;
+    curl_multi_perform(shared_.multi->handle(), &running);
+    const bool has_ended_some = finish_requests();
+    drop_settled();
+    if (end_at && (members_.empty() || *end_at <= now)) break;
+    if (has_ended_some) continue;
+    if (end_at) again = std::min(again, *end_at);
+    const auto pause = std::chrono::ceil<milliseconds>(again - Clock::now());
+    const auto most = std::max<milliseconds::rep>(0, pause.count());
+    curl_multi_poll(shared_.multi->handle(), nullptr, 0, static_cast<int>(most), nullptr);
+  }
+  give_up_all();
+}
+
+std::optional<Clock::time_point> Sender::Core::take_orders() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (auto& writer : added_) members_.push_back(std::make_unique<Member>(Member{std::move(writer)}));
+  added_.clear();
+  return end_at_;
+}
+
+void Sender::Core::begin_requests(Clock::time_point now, Clock::time_point& again) {
+  for (auto& member : members_) {
+    if (member->is_sending || !member->writer->begin(now, again)) continue;
+    auto& exchange = member->writer->exchange();
+    exchange.owner = member.get();
+    member->is_sending = true;
+    if (curl_multi_add_handle(shared_.multi->handle(), exchange.handle()) == CURLM_OK) continue;
+    member->is_sending = false;
+    member->writer->finish(CURLE_OUT_OF_MEMORY);
+    again = now;
+  }
+}
+
+bool Sender::Core::finish_requests() {
+  bool has_ended_some = false;
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(shared_.multi->handle(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURL* const handle = message->easy_handle;
+    const CURLcode code = message->data.result;
+    auto& member = *static_cast<Member*>(Exchange::of(handle)->owner);
+    curl_multi_remove_handle(shared_.multi->handle(), handle);
+    member.is_sending = false;
+    member.writer->finish(code);
+    has_ended_some = true;
+  }
+  return has_ended_some;
+}
+
+void Sender::Core::drop_settled() {
+  const auto is_over = [this](const std::unique_ptr<Member>& member) {
+    if (member->is_sending || !member->writer->is_over()) return false;
+    tell_last_words(*member->writer);
+    return true;
+  };
+  members_.erase(std::remove_if(members_.begin(), members_.end(), is_over), members_.end());
+}
+
+void Sender::Core::give_up_all() {
+  for (auto& member : members_) {
+    if (member->is_sending) curl_multi_remove_handle(shared_.multi->handle(), member->writer->exchange().handle());
+    member->writer->give_up("the backend was dropped while its server did not answer");
+    tell_last_words(*member->writer);
+  }
+  members_.clear();
+}
+
+void Sender::Core::tell_last_words(ChainWriter& writer) {
+  if (const auto words = writer.last_words()) shared_.outages->say("draws are lost: " + *words);
+}
+
+Sender::Sender(const Shared& shared)
+    : core_(std::make_shared<Core>(shared)), thread_([core = core_] { core->work(); }) {}
+
+Sender::~Sender() {
+  core_->end_by(Clock::now() + core_->patience());
+  // The user's log may have held the last handle: the thread then ends by itself, behind that call.
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
+}
+
+void Sender::add(std::shared_ptr<ChainWriter> writer) { core_->add(std::move(writer)); }
+
+}  // namespace mcbackend::http
