@@ -4,10 +4,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "interfaces.hpp"
 
@@ -21,7 +22,7 @@ struct FlushOptions {
   std::size_t bytes = std::size_t{1} << 20;
   /// Time that a draw waits for company at most.
   std::chrono::milliseconds interval{1000};
-  /// Bytes of draws of a chain that may wait for their acknowledgement.
+  /// Bytes of draws of a chain that may wait for their acknowledgement. It is looked at before a draw is taken.
   std::size_t max_buffered = std::size_t{32} << 20;
   /// Bytes of draws that one request aims at; a server refuses bodies beyond its limit (64 MiB).
   std::size_t max_request = std::size_t{8} << 20;
@@ -29,7 +30,8 @@ struct FlushOptions {
 
 /// Retries after failures that may pass: no network, no answer in time, 408, 429, 502, 503, 504, a page of a proxy.
 struct RetryOptions {
-  /// Time after the first failure within which another attempt may begin; 0 never retries, a negative one never gives up.
+  /// Time after the first failure within which another attempt may begin; 0 never retries, a negative one never gives
+  /// up.
   std::chrono::milliseconds limit{300'000};
   /// First pause at most; each further one has twice as much (full jitter).
   std::chrono::milliseconds base{250};
@@ -77,16 +79,53 @@ struct HttpOptions {
   TlsOptions tls{};
   ProxyOptions proxy{};
   WhenFull when_full = WhenFull::block;
-  /// Told of outages and recoveries, once each. Called from the sending thread.
+  /// Told when the server cannot be reached, when it answers again, and of draws that are lost. Called by one thread at
+  /// a time, most often the sending one; it must not call the backend.
   std::function<void(const std::string&)> log{};
 
   /// `url` and `token` from MCB_URL and MCB_TOKEN. @throws Error invalid_parameter without MCB_URL
   static HttpOptions from_environment();
 };
 
-/// All chains of a backend share one thread, which sends. Draws wait in memory while the server is away. When the last handle of a backend,
-/// its runs and chains is gone, what waits is sent for at most `retry.timeout`; only flush() and close() tell whether all is stored.
+/// A backend in front of a server.
+///
+/// Sending: all chains of a backend share one thread, which sends and keeps a connection a chain. Draws wait in memory
+/// while the server is away. An appended draw is durable when flush(), close(), length() or a read of its chain has
+/// returned; when the last handle of a backend, its runs and chains is gone, what waits is sent for at most
+/// `retry.timeout`, and a loss is told to `log` alone.
+///
+/// Failures: those that may pass are tried again as `retry` says. After any other, or when the time is over, every call
+/// of the chain throws the failure; its draws stay in memory, writer_status() counts them, and resume() tries again.
+///
+/// Threads: handles may be used from any thread, and chains from one each at the same time. One chain is appended to by
+/// one thread at a time. Reads, and calls that wait for an answer, send from the thread that calls.
+///
+/// Memory: each chain holds at most `flush.max_buffered` bytes of draws and one draw more, the request under way among
+/// them. Buffers grow by doubling and one emptied buffer is kept, so that memory may be three times as much while
+/// requests are small; reads take what their result has, and a page of about 16 MiB.
+///
+/// Processes: a child of fork() must not use, and not end, what was made before it: make backends after fork(), or end
+/// by _exit().
 /// @throws Error invalid_parameter for options that cannot be
 std::shared_ptr<Backend> http_backend(HttpOptions options);
+
+/// State of what a handle has appended.
+struct WriterStatus {
+  /// Index behind the last draw that the server has acknowledged to this handle.
+  std::uint64_t acknowledged = 0;
+  /// Index behind the last draw that was appended. Those between are kept until they are acknowledged.
+  std::uint64_t appended = 0;
+  /// Bytes that count against `flush.max_buffered`.
+  std::size_t waiting_bytes = 0;
+  /// The reason for which nothing is sent any more.
+  std::optional<Error> failure;
+};
+
+/// Waits for nothing. @throws Error invalid_parameter for a chain of another backend
+WriterStatus writer_status(const Chain& chain);
+
+/// Forgets the failure of a chain and sends again what was kept; flush() tells how that went.
+/// @throws Error invalid_parameter for a chain of another backend
+void resume(Chain& chain);
 
 }  // namespace mcbackend
