@@ -1,4 +1,4 @@
-// What answers say: success, refusal, or an outage; and the JSON of those that have some.
+// Meaning of answers: success, refusal, or an outage; and the JSON of those that have some.
 #pragma once
 
 #include <cstdint>

@@ -32,7 +32,7 @@ class Session {
   /// Takes note of a writer whose handle is gone while its draws may be under way.
   void leave(const std::shared_ptr<ChainWriter>& writer) noexcept;
   /// Waits for the draws of handles that are gone, so that a new handle begins behind them.
-  /// @param number of a chain; all of them when it is absent
+  /// @param number one chain; all of them when it is absent
   void settle(const std::string& registration, std::optional<std::int32_t> number);
 
  private:

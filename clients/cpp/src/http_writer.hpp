@@ -138,7 +138,7 @@ class ChainWriter {
   std::condition_variable changed_;
   std::unique_ptr<DrawBuffer> active_, spare_;
   std::deque<Batch> sealed_;
-  /// Of sealed batches, and of the request under way.
+  /// Bytes of sealed batches and of the request under way.
   std::size_t queued_bytes_ = 0;
   std::uint64_t acknowledged_;
   std::uint64_t end_;

@@ -27,7 +27,7 @@ struct Seen {
 
 class TestServer {
  public:
-  /// @param options of server.mjs. @throws std::runtime_error when it does not start
+  /// @param options those of server.mjs. @throws std::runtime_error when it does not start
   explicit TestServer(const std::vector<std::string>& options = {});
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
