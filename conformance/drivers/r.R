@@ -29,8 +29,9 @@ LACKS <- list(
   isNew = "handles do not tell whether a call has made them: the answer that tells it may be lost",
   listRuns = "mcb_runs() follows cursors by itself, and shows none",
   describe = "arrays of R do not tell which of the dtypes they had",
-  getDrawsAt = "mcb_draws() reads slices of one variable",
-  getStatsAt = "mcb_stats() reads slices of one sampler stat",
+  `bool-bytes` = "logical has no third value",
+  dtypes = "arrays of R do not tell a dtype: numbers are taken for any that holds them",
+  `huge-dims` = "dimensions of R's arrays are below 2^31",
   nul = "strings of R cannot hold U+0000",
   int64 = "R has no integers of 64 bits: doubles hold those up to 2^53, and all others are refused, or read with a warning"
 )
@@ -163,6 +164,18 @@ slice_to <- function(read, chain, name, specs, command) {
   draws_to(x, specs[[name]])
 }
 
+# Draws of one iteration, column by column; -1 is the last.
+iteration_of <- function(read, chain, specs, command) {
+  names <- if (is.null(command$names)) names(specs) else unlist(command$names)
+  stop <- if (command$index != -1) command$index + 1
+  lapply(stats::setNames(nm = names), function(name) {
+    draws <- draws_to(read(chain$run, name, chain$number, command$index, stop), specs[[name]])
+    if (!length(draws$list) && draws$shape[1L] != 1) fail("invalid_slice", "the chain has no such iteration")
+    if (is.null(draws$list)) draws$shape <- I(draws$shape[-1L]) else draws <- draws$list[[1L]]
+    draws
+  })
+}
+
 COMMANDS <- list(
   hello = function(command) {
     version <- as.character(utils::packageVersion("mcbackend.edge"))
@@ -214,13 +227,20 @@ COMMANDS <- list(
   getStats = function(command) {
     chain <- chains[[command$chain + 1L]]
     slice_to(mcb_stats, chain, command$name, chain$run$stats, command)
+  },
+  getDrawsAt = function(command) {
+    chain <- chains[[command$chain + 1L]]
+    iteration_of(mcb_draws, chain, chain$run$variables, command)
+  },
+  getStatsAt = function(command) {
+    chain <- chains[[command$chain + 1L]]
+    iteration_of(mcb_stats, chain, chain$run$stats, command)
   }
 )
 
-not_implemented <- function(command) {
-  stop(structure(class = c("mcb_error", "error", "condition"), list(
-    message = paste("there is no command", command$op), call = NULL, code = "not_implemented", fields = list()
-  )))
+# An error of a command, beside those of the client.
+fail <- function(code, ...) {
+  stop(structure(class = c("mcb_error", "error", "condition"), list(message = paste0(...), call = NULL, code = code)))
 }
 
 failure <- function(error) {
@@ -229,18 +249,18 @@ failure <- function(error) {
   list(error = c(list(code = error$code, detail = conditionMessage(error)), if (is.numeric(length)) list(length = length)))
 }
 
-# A value that was rounded is no answer.
-refuse_rounded <- function(warning) {
-  stop(structure(class = c("mcb_error", "error", "condition"), list(
-    message = conditionMessage(warning), call = NULL, code = "rounded", fields = list()
-  )))
-}
-
 answer <- function(line) {
   command <- jsonlite::parse_json(line)
-  run <- COMMANDS[[command$op]]
-  if (is.null(run)) run <- not_implemented
-  result <- tryCatch(list(ok = run(command)), mcb_rounded = function(w) failure(tryCatch(refuse_rounded(w), error = identity)), error = failure)
+  result <- tryCatch(
+    {
+      run <- COMMANDS[[command$op]]
+      if (is.null(run)) fail("not_implemented", "there is no command ", command$op)
+      list(ok = run(command))
+    },
+    # A value that was rounded is no answer.
+    mcb_rounded = function(warning) list(error = list(code = "rounded", detail = conditionMessage(warning))),
+    error = failure
+  )
   jsonlite::toJSON(c(list(id = command$id), result), auto_unbox = TRUE, null = "null", digits = 15L)
 }
 

@@ -24,6 +24,7 @@ check_block <- function(run, draws, stats, count = NULL) {
     if (!length(counts)) fail("invalid_argument", "`count` must tell how many draws there are, as no column does")
     count <- counts[[1L]]
   }
+  if (count == 0) fail("empty_batch", "the block has no draws: mcb_init_chain() makes a chain without any")
   other <- which(counts != count)
   if (length(other)) {
     name <- c(names(draws), names(stats))[other[1L]]
@@ -39,7 +40,8 @@ check_columns <- function(given, known, what) {
   for (name in names(given)) {
     if (is.null(known[[name]])) {
       fail("unknown_variable", "the run has no ", if (what == "draws") "variable " else "sampler stat ", shown(name),
-        ": it has ", listed(names(known)), fields = list(variable = name))
+        ": it has ", listed(names(known)), fields = list(variable = name)
+      )
     }
   }
   given
@@ -53,6 +55,11 @@ listed <- function(names) {
 # The number of draws that a column holds. Its elements, and the shape of each draw, are checked here.
 count_of <- function(x, spec, name) {
   if (!spec$is_rigid) return(ragged_count(x, spec, name))
+  if (is.list(x)) {
+    fail("shape_mismatch", shown(name), " must be one array whose first index is the draw, not a list, as its shape is fixed",
+      fields = list(variable = name)
+    )
+  }
   check_elements(x, spec$dtype, shown(name), name)
   expected <- as.double(spec$shape)
   actual <- if (is.null(dim(x))) length(x) else dim(x)
@@ -66,8 +73,11 @@ count_of <- function(x, spec, name) {
 }
 
 ragged_count <- function(x, spec, name) {
-  if (!is.list(x)) fail("shape_mismatch", shown(name), " must be a list with an array for each draw, as its shape varies",
-    fields = list(variable = name))
+  if (!is.list(x)) {
+    fail("shape_mismatch", shown(name), " must be a list with an array for each draw, as its shape varies",
+      fields = list(variable = name)
+    )
+  }
   for (at in seq_along(x)) {
     check_elements(x[[at]], spec$dtype, paste0("draw ", at, " of ", shown(name)), name)
     actual <- shape_of(x[[at]], spec)
@@ -94,7 +104,6 @@ shape_of <- function(x, spec) {
 
 # First and last draws of the pieces that one request each carries, as a matrix of two columns.
 pieces_of <- function(block, run, most_bytes = MOST_BYTES, most_draws = MOST_DRAWS) {
-  if (!block$count) return(matrix(numeric(), 0L, 2L))
   sizes <- c(
     Map(draw_bytes, block$draws, run$variables[names(block$draws)]), Map(draw_bytes, block$stats, run$stats[names(block$stats)])
   )

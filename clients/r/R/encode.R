@@ -90,12 +90,11 @@ float32_bytes <- function(x) {
   bytes <- writeBin(x, raw(), size = 4L, endian = "little")
   nan <- which(is.nan(x) | is.na(x))
   if (!length(nan)) return(bytes)
-  halves <- matrix(readBin(writeBin(x[nan], raw(), endian = "little"), "integer", 2L * length(nan), endian = "little"), 2L)
-  high <- bitwAnd(halves[2L, ], 0xFFFFFL)
-  low <- bitwAnd(bitwShiftR(halves[1L, ], 29L), 7)
-  payload <- high * 8 + as.double(low)
+  halves <- readBin(writeBin(x[nan], raw(), endian = "little"), "integer", 2L * length(nan), endian = "little")
+  halves <- matrix(from_word(halves), 2L)
+  payload <- halves[2L, ] %% 2^20 * 8 + halves[1L, ] %/% 2^29
   payload[payload == 0] <- 2^22
-  bits <- payload + 255 * 2^23 + ifelse(halves[2L, ] < 0, 2^31, 0)
+  bits <- payload + 255 * 2^23 + ifelse(halves[2L, ] >= 2^31, 2^31, 0)
   bytes[outer(1:4, 4 * (nan - 1), `+`)] <- writeBin(words(bits), raw(), endian = "little")
   bytes
 }

@@ -129,16 +129,15 @@ seconds_of <- function(x, from, to) {
 
 # ---- npproto.ndarray ----
 
-# An array of R out of an ndarray: a vector of one dimension or none, else with `dim`. Arrays that R has no type for are
-# NULL, with the dtype and the shape as attributes of a list.
+# An array of R out of an ndarray: a vector of one dimension or none, else with `dim`. Arrays that R has no type for, or whose
+# bytes are not those of their shape, are an empty list with dtype and shape as attributes: a run is readable without them.
 decode_array <- function(x, from, to) {
   fields <- fields_of(x, from, to)
   shape <- all_numbers(fields, 3, x, signed)
   dtype <- last_text(fields, 2, x)
   data <- last_bytes(fields, 1)
-  values <- elements_of(x, data[1], data[2], dtype)
-  if (is.null(values)) return(unreadable(dtype, shape))
-  if (length(values) != prod(shape)) damaged("an array has other elements than its shape says")
+  values <- tryCatch(elements_of(x, data[1], data[2], dtype), mcb_error = function(e) NULL)
+  if (is.null(values) || length(values) != prod(shape)) return(unreadable(dtype, shape))
   from_c_order(values, shape)
 }
 
@@ -153,6 +152,7 @@ print.mcb_unreadable <- function(x, ...) {
 # Elements in C order as a vector, or an array with R's order of elements. Attributes such as the class stay.
 from_c_order <- function(values, shape) {
   if (length(shape) < 2L) return(values)
+  if (any(shape >= 2^31)) fail("unsupported_value", "an array has a dimension of 2^31 or more, which R's arrays cannot have")
   kept <- attributes(values)
   out <- aperm(array(values, rev(shape)), rev(seq_along(shape)))
   attributes(out) <- c(kept, list(dim = as.integer(shape)))

@@ -227,7 +227,7 @@ run_path <- function(rid, ...) paste0("/v1/runs/", rid, ...)
 # A rid as it may stand in a path: one of another form would be a request for something else.
 check_rid <- function(rid) {
   if (!is_string(rid) || !grepl("^[A-Za-z0-9._~-]{1,128}$", rid) || rid %in% c(".", "..")) {
-    fail("invalid_argument", "`rid` must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, not ", shown(rid))
+    fail("invalid_parameter", "`rid` must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -, not ", shown(rid))
   }
   rid
 }

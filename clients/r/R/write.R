@@ -106,8 +106,8 @@ new_rid <- function() {
 #'   `[n, 2, 3]` for a variable of shape `c(2, 3)`. A variable whose shape varies takes a list with an array for each draw.
 #' @param stats The same for sampler stats. One that is left out reads as NaN, 0, `FALSE` or `""`.
 #' @param start Index of the first draw of the block, from 0. The default goes on behind all that this handle has written.
-#' @param count Number of draws, for runs without variables. Arrays tell it otherwise. A block of no draws only makes the chain.
-#' @return The length of the chain as far as this handle has written it, invisibly. All of it is durable.
+#' @param count Number of draws, for runs without variables. Arrays tell it otherwise.
+#' @return The length of the chain on the server, invisibly. All of it is durable.
 #' @seealso [mcb_upload()] for whole fits.
 #' @examplesIf nzchar(Sys.getenv("MCB_URL"))
 #' client <- mcb_client()
@@ -123,10 +123,9 @@ mcb_append <- function(run, chain, draws, stats = list(), start = NULL, count = 
   block <- check_block(run, draws, stats, count)
   known <- next_index(run, chain)
   if (is.null(start)) start <- known
-  send_block(run, chain, block, start)
-  end <- start + block$count
-  set_next_index(run, chain, max(known, end))
-  invisible(end)
+  length <- send_block(run, chain, block, start)
+  set_next_index(run, chain, max(known, start + block$count))
+  invisible(length)
 }
 
 #' Make a chain, or open it
@@ -153,15 +152,15 @@ mcb_init_chain <- function(run, chain, exclusive = FALSE) {
   invisible(length)
 }
 
-# Sends a checked block in as many requests as it takes. `on_piece` is told the draws that are durable.
-send_block <- function(run, chain, block, start, on_piece = function(draws) NULL) {
+# Sends a checked block in as many requests as it takes. The length of the chain behind it, as the server tells it.
+send_block <- function(run, chain, block, start) {
   pieces <- pieces_of(block, run)
   for (i in seq_len(nrow(pieces))) {
     from <- pieces[i, 1L]
     to <- pieces[i, 2L]
-    send_piece(run, chain, draw_batch(block, run, start + from - 1, from, to), start + to)
-    on_piece(to - from + 1)
+    length <- send_piece(run, chain, draw_batch(block, run, start + from - 1, from, to), start + to)
   }
+  length
 }
 
 # A DrawBatch is acknowledged when the chain reaches to its end.
@@ -196,13 +195,13 @@ set_next_index <- function(run, chain, index) run$lengths[[key_of(chain)]] <- in
 
 check_chain <- function(chain) {
   check_index(chain, "chain")
-  if (chain >= 2^31) fail("invalid_argument", "`chain` must be below 2^31")
+  if (chain >= 2^31) fail("invalid_parameter", "`chain` must be below 2^31, not ", shown(chain))
   chain
 }
 
 check_index <- function(value, name) {
   if (!is.numeric(value) || length(value) != 1L || is.na(value) || value < 0 || value != trunc(value) || value > 2^53) {
-    fail("invalid_argument", "`", name, "` must be a whole number from 0, not ", shown(value))
+    fail("invalid_parameter", "`", name, "` must be a whole number from 0, not ", shown(value))
   }
 }
 
