@@ -2,6 +2,7 @@
 
 import { pathToFileURL } from 'node:url'
 import {
+  type Fetch,
   HttpBackend,
   type HttpChain,
   type HttpRun,
@@ -47,21 +48,26 @@ function milliseconds<K extends string>(key: K, name: string): { readonly [P in 
   return found
 }
 
-function newBackend(): HttpBackend {
+function newBackend(fetch: Fetch | undefined): HttpBackend {
   const { MCB_URL: url = 'http://127.0.0.1:8787', MCB_TOKEN: token } = process.env
   const retry = {
     ...milliseconds('base', 'MCB_RETRY_BASE_MS'),
     ...milliseconds('cap', 'MCB_RETRY_CAP_MS'),
     ...milliseconds('limit', 'MCB_RETRY_LIMIT_MS'),
   }
-  return new HttpBackend({ url, retry, ...(token && { token }) })
+  return new HttpBackend({ url, retry, ...(token && { token }), ...(fetch && { fetch }) })
 }
 
 /** A client behind the commands. */
 export class TypescriptDriver {
-  private readonly backend = newBackend()
+  private readonly backend: HttpBackend
   private readonly runs: HttpRun[] = []
   private readonly chains: HttpChain[] = []
+
+  /** `fetch` stands in for the platform's. */
+  constructor(fetch?: Fetch) {
+    this.backend = newBackend(fetch)
+  }
 
   /** The result of a command. */
   async answer(command: Command): Promise<unknown> {
@@ -199,4 +205,12 @@ export async function serve(driver: TypescriptDriver): Promise<void> {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await serve(new TypescriptDriver())
+const HELP = `usage: npm run conform -- --driver 'node conformance/drivers/typescript.ts'
+
+The driver of the TypeScript client: commands as lines of JSON on standard input, an answer a line on standard output
+(conformance/drivers/README.md). MCB_URL is the address of the server, MCB_TOKEN the key for it.`
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  if (process.argv.includes('--help')) console.log(HELP)
+  else await serve(new TypescriptDriver())
+}

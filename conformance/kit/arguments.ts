@@ -14,6 +14,7 @@ answers them (conformance/drivers/README.md). Without --url a server of this che
   --faults P         probability, 0 to 1, of a fault for each request of the suite: connections that break before the server
                      has it, after it, and in the middle of the answer; 408, 429, 502, 503, 504; a proxy's page   [0]
   --only TOPIC       this topic; may be given several times   [all]
+  --grep TEXT        tests alone whose names have this text
   --seed N           seed of faults and of random tests   [1]
   --scale F          factor for numbers of rounds and cases; 1 takes minutes   [0.1]
   --patience S       seconds that the driver may take for an answer   [60]
@@ -25,7 +26,11 @@ It ends with "N passed, N failed, N skipped". The exit code is 1 when something 
 example: npm run conform -- --driver 'node conformance/drivers/typescript.ts' --faults 0.3`
 
 /** Settings that were asked for, without the address of a server that is still to be started. */
-export type Asked = Omit<KitSettings, 'url' | 'injected'> & { readonly url?: string | undefined }
+export type Asked = Omit<KitSettings, 'url' | 'injected'> & {
+  readonly url?: string | undefined
+  /** Text in the names of tests that were asked for. */
+  readonly grep?: string | undefined
+}
 
 /** Bad usage, in a sentence. */
 export class UsageError extends Error {}
@@ -35,6 +40,7 @@ const OPTIONS = {
   url: { type: 'string' },
   token: { type: 'string' },
   faults: { type: 'string', default: '0' },
+  grep: { type: 'string' },
   only: { type: 'string', multiple: true, default: [] },
   seed: { type: 'string', default: '1' },
   scale: { type: 'string', default: '0.1' },
@@ -63,7 +69,7 @@ function addressOf(url: string): string {
 
 /** Settings, or undefined where help was asked for. @throws UsageError */
 export function readArguments(args: readonly string[]): Asked | undefined {
-  const { driver, url, token, faults, only, seed, scale, patience, help } = parse(args)
+  const { driver, url, token, faults, only, grep, seed, scale, patience, help } = parse(args)
   if (help) return undefined
   if (driver === undefined || driver.trim() === '') throw new UsageError('--driver COMMAND is missing')
   const unknown = only.filter((topic) => !CLIENT_TOPICS.includes(topic))
@@ -75,6 +81,7 @@ export function readArguments(args: readonly string[]): Asked | undefined {
     url: url === undefined ? undefined : addressOf(url),
     token,
     only,
+    grep,
     faults: numberBetween('faults', faults, 0, 0.9),
     seed: Math.round(numberBetween('seed', seed, 0, 2 ** 31 - 1)),
     scale: numberBetween('scale', scale, 0.01, 1),

@@ -22,8 +22,9 @@ function filesFor({ only }: Asked): string[] {
 }
 
 /** Runs the tests in a process of Vitest's own, one file behind the other: a list of runs is no place for two. */
-async function runTests(kit: KitSettings, asked: Asked): Promise<Report> {
-  const report = new Report((line) => console.log(line))
+async function runTests({ grep, ...asked }: Asked, kit: KitSettings): Promise<Report> {
+  const report = new Report((line) => console.log(line), grep)
+  const pattern = grep === undefined ? {} : { testNamePattern: new RegExp(grep.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')) }
   const vitest = await startVitest([], {
     root: resolve(FOLDER, '../..'),
     config: false,
@@ -32,6 +33,7 @@ async function runTests(kit: KitSettings, asked: Asked): Promise<Report> {
     fileParallelism: false,
     reporters: [report],
     silent: true,
+    ...pattern,
     provide: { kit },
     testTimeout: TEST_MS + kit.patience * 1000,
     hookTimeout: TEST_MS,
@@ -54,8 +56,9 @@ async function run(asked: Asked): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'mcb-conform-'))
   const server = asked.url === undefined ? await startServer() : undefined
   try {
-    const kit = { ...asked, url: asked.url ?? server?.url ?? '', injected: join(folder, 'faults.json') }
-    const report = await runTests(kit, asked)
+    const url = asked.url ?? server?.url ?? ''
+    const kit = { ...asked, url, injected: join(folder, 'faults.json') }
+    const report = await runTests(asked, kit)
     if (asked.faults > 0) sayInjected(kit.injected)
     const { passed, failed, skipped } = report
     console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
