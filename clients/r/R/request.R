@@ -16,7 +16,7 @@ FIRST_CONTACT <- 10
 # headers in lower case.
 #
 # path: below the server's address, encoded. query: list(name = values), NULL values left out; encoded here.
-# body: raw, or one string. accept: the type that the answer must have; NULL where its body does not matter.
+# body: raw, or one string. accept: the type that the answer must have; NULL where it has no body.
 # registration: sent as Mcb-Registration. needs: names of headers without which an answer is none of this server.
 # read: makes the result out of the answer; where it fails, the answer was damaged, and is asked for again.
 request <- function(client, method, path, query = NULL, body = NULL, content_type = PROTOBUF, accept = JSON,
@@ -120,7 +120,10 @@ judge <- function(answer, client, what, accept, needs, read) {
     if (status == 404L && !is_ours) return(failed(not_ours(answer, client, what), TRUE, foreign = TRUE))
     return(failed(refusal(answer, client, what), status %in% TRANSIENT, retry_after_of(answer)))
   }
-  if ((!is.null(accept) && type != accept) || !all(needs %in% names(answer$headers))) {
+  # Answers without a body have no type: every one of this server has an X-Request-Id.
+  is_foreign <- if (is.null(accept)) length(answer$body) > 0L else type != accept
+  needs <- c(needs, if (is.null(accept)) "x-request-id")
+  if (is_foreign || !all(needs %in% names(answer$headers))) {
     return(failed(not_ours(answer, client, what), TRUE, foreign = TRUE))
   }
   value <- tryCatch(list(value = read(answer)), mcb_invalid_answer = identity)

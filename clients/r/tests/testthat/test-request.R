@@ -13,6 +13,14 @@ test_that("a page of a proxy is never an answer", {
   expect_error(mcb_run(client, "x"), "no answer of a McBackend Edge server", class = "mcb_invalid_answer")
 })
 
+test_that("a page is no success where the answer has no body", {
+  client <- test_client()
+  rid <- json_run(client, list(x = list(dtype = "float64")))
+  faulty <- faulty_client(c("pass", "page", "gone", "page"))
+  mcb_delete_run(mcb_run(faulty, rid))
+  expect_error(mcb_run(client, rid), class = "mcb_run_not_found")
+})
+
 test_that("a server that was never met is given up early when something else answers", {
   client <- faulty_client(rep("page", 1000), retry_limit = 1)
   started <- proc.time()[["elapsed"]]
@@ -86,7 +94,7 @@ test_that("settings that make no sense are refused", {
   expect_error(mcb_client("draws.example.org"), class = "mcb_invalid_argument")
   expect_error(mcb_client(token = "a\nb"), class = "mcb_invalid_argument")
   expect_error(mcb_client(token = "", retry_limit = -1), class = "mcb_invalid_argument")
-  expect_error(mcb_run(test_client(), "../x"), class = "mcb_invalid_argument")
+  expect_error(mcb_run(test_client(), "../x"), class = "mcb_invalid_parameter")
 })
 
 test_that("a client works out of a file, and in a forked process", {
