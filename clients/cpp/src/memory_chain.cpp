@@ -145,7 +145,10 @@ void MemoryDraws::add_facts(const ChainFacts& facts) {
   const std::lock_guard lock(mutex_);
   if (facts.seed) facts_.seed = facts.seed;
   if (facts.step_size) facts_.step_size = facts.step_size;
-  if (!facts.inverse_metric.empty()) facts_.inverse_metric = facts.inverse_metric;
+  if (!facts.inverse_metric.empty()) {
+    facts_.inverse_metric = facts.inverse_metric;
+    facts_.is_dense = facts.is_dense;
+  }
 }
 
 ChainFacts MemoryDraws::facts() const {
