@@ -208,19 +208,36 @@ ChainFacts facts_of(const Answer& answer, std::int32_t number) {
   if (const auto* seed = chain->find("seed")) out.seed = seed->natural();
   out.step_size = float_in(chain->find("stepSize"));
   const auto* metric = chain->find("inverseMetric");
-  if (metric != nullptr && metric->list() != nullptr) read_metric(*metric->list(), out.inverse_metric);
+  if (metric != nullptr && metric->list() != nullptr) {
+    read_metric(*metric->list(), out.inverse_metric);
+    out.is_dense = !metric->list()->empty() && metric->list()->front().list() != nullptr;
+  }
   return out;
 }
+
+namespace {
+
+/// A diagonal as a list of numbers, a dense metric as a list of rows.
+json::List metric_of(const ChainFacts& facts) {
+  const auto& elements = facts.inverse_metric;
+  std::size_t width = 1;
+  while (facts.is_dense && width * width < elements.size()) ++width;
+  json::List metric, row;
+  for (const double element : elements) {
+    (facts.is_dense ? row : metric).push_back(json_of(element));
+    if (facts.is_dense && row.size() == width) metric.emplace_back(std::exchange(row, {}));
+  }
+  if (!row.empty()) metric.emplace_back(std::move(row));
+  return metric;
+}
+
+}  // namespace
 
 std::string facts_patch(const ChainFacts& facts, std::int32_t number) {
   json::Object chain;
   if (facts.seed) chain.emplace_back("seed", *facts.seed);
   if (facts.step_size) chain.emplace_back("stepSize", json_of(*facts.step_size));
-  if (!facts.inverse_metric.empty()) {
-    json::List metric;
-    for (const double value : facts.inverse_metric) metric.push_back(json_of(value));
-    chain.emplace_back("inverseMetric", std::move(metric));
-  }
+  if (!facts.inverse_metric.empty()) chain.emplace_back("inverseMetric", metric_of(facts));
   json::Object chains{{std::to_string(number), std::move(chain)}};
   return json::dump(json::Object{{"facts", json::Object{{"chains", std::move(chains)}}}});
 }

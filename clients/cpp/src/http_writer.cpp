@@ -79,7 +79,10 @@ void ChainWriter::set_facts(const ChainFacts& facts) {
     if (!facts_) facts_.emplace();
     if (facts.seed) facts_->seed = facts.seed;
     if (facts.step_size) facts_->step_size = facts.step_size;
-    if (!facts.inverse_metric.empty()) facts_->inverse_metric = facts.inverse_metric;
+    if (!facts.inverse_metric.empty()) {
+      facts_->inverse_metric = facts.inverse_metric;
+      facts_->is_dense = facts.is_dense;
+    }
     facts_failure_.reset();
   }
   shared_.multi->wake();

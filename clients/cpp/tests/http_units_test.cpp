@@ -151,6 +151,18 @@ TEST(Facts, ThereAndBack) {
   ASSERT_EQ(read.inverse_metric.size(), 4U);
   EXPECT_EQ(read.inverse_metric[2], facts.inverse_metric[2]);
   EXPECT_TRUE(std::isnan(read.inverse_metric[3]));
+  EXPECT_FALSE(read.is_dense);
+}
+
+TEST(Facts, ADenseMetricHasRows) {
+  ChainFacts facts;
+  facts.inverse_metric = {1, 0.5, 0.5, 2};
+  facts.is_dense = true;
+  const auto patch = facts_patch(facts, 0);
+  EXPECT_EQ(patch, R"({"facts":{"chains":{"0":{"inverseMetric":[[1,0.5],[0.5,2]]}}}})");
+  const auto read = facts_of(about(patch.substr(9, patch.size() - 10)), 0);
+  EXPECT_EQ(read.inverse_metric, facts.inverse_metric);
+  EXPECT_TRUE(read.is_dense);
 }
 
 TEST(Facts, AsOthersWriteThem) {
@@ -159,6 +171,7 @@ TEST(Facts, AsOthersWriteThem) {
   EXPECT_FALSE(read.seed);
   EXPECT_EQ(read.step_size, 2);
   EXPECT_EQ(read.inverse_metric, (std::vector<double>{1, 0.5, 0.5, 2}));
+  EXPECT_TRUE(read.is_dense);
   EXPECT_FALSE(facts_of(about("{}"), 0).step_size);
   EXPECT_FALSE(facts_of(about(R"({"chains":{"1":{"stepSize":2}}})"), 0).step_size);
 }
