@@ -235,7 +235,7 @@ TEST(StanStream, WhatIsWrongFromTheStartThrows) {
   EXPECT_EQ(code_of([] { ChainStream(memory_backend(), WriterOptions{}); }), "invalid_parameter");
   ChainStream stream(memory_backend(), options());
   EXPECT_EQ(code_of([&] { stream.names({"a.1", "a.3"}); }), "invalid_parameter");
-  // What has thrown once is not forgotten, should the caller go on.
+  // The first failure is not forgotten, should the caller go on.
   append(stream, {1, 2});
   EXPECT_EQ(code_of([&] { stream.finish(); }), "invalid_parameter");
 }

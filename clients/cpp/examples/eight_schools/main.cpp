@@ -23,7 +23,7 @@ constexpr int chains = 4;
 constexpr int warmup = 1000;
 constexpr int draws = 1000;
 
-/// What is known of the run before its first draw. Stan itself tells variables, shapes and stats.
+/// Facts of the run that are known before its first draw. Stan itself tells variables, shapes and stats.
 mcbackend::RunMeta metadata(const std::string& rid, const stan::io::var_context& data) {
   mcbackend::RunMeta meta;
   meta.rid = rid;

@@ -133,7 +133,7 @@ class Writer final : public detail::AnyWriter {
   /// Takes an empty line, which tells nothing.
   void operator()() override {}
 
-  /// Returns when all draws are durable. @throws whatever kept draws from being stored, each time
+  /// Returns when all draws are durable. @throws the reason for which draws were not stored, each time
   void finish() { stream_->finish(); }
   /// The chain; null until Stan has told its names.
   std::shared_ptr<Chain> chain() const noexcept { return stream_->chain(); }
@@ -152,7 +152,7 @@ class MetricWriter final : public ::stan::callbacks::structured_writer {
  public:
   using ::stan::callbacks::structured_writer::write;
 
-  /// @param writer of the chain's draws
+  /// @param writer the one that takes the chain's draws
   explicit MetricWriter(const Writer& writer) : stream_(writer.stream_) {}
 
   /// Takes "stepsize".

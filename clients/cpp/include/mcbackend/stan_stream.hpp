@@ -166,7 +166,7 @@ class ChainStream {
     });
   }
 
-  /// Returns when all draws are durable. @throws whatever kept draws from being stored, each time
+  /// Returns when all draws are durable. @throws the reason for which draws were not stored, each time
   void finish() {
     if (error_) std::rethrow_exception(error_);
     if (chain_ == nullptr) return;

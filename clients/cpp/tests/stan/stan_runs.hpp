@@ -29,7 +29,7 @@ struct Nuts {
 /// The model with its data. May be sampled from several threads.
 class Model {
  public:
-  /// @param path of the data as JSON
+  /// @param path the file of data, as JSON
   explicit Model(const std::string& path);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;

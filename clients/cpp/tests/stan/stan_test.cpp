@@ -18,7 +18,7 @@
 
 #include "recorder.hpp"
 #include "stan_runs.hpp"
-#include "test_server.hpp"
+#include "support/test_server.hpp"
 
 namespace {
 
@@ -77,7 +77,7 @@ WriterOptions options(std::int32_t chain = 0) {
   return {meta, chain};
 }
 
-/// Where a column lies: the variable, and the indices of the element, from 1. Written apart from the library's parser.
+/// The place of a column: variable and indices of the element, from 1. Written apart from the library's parser.
 std::pair<std::string, Shape> place_of(const std::string& column) {
   static const std::regex pattern(R"(([A-Za-z_]\w*)((?:[.:]\d+)*)(\.real|\.imag)?)");
   std::smatch match;
