@@ -64,7 +64,7 @@ void DrawBuffer::put(View<NamedValue> draw, View<NamedValue> stats) {
   ++count_;
 }
 
-void DrawBuffer::reserve(const Column& column, Rows& rows, const Value& value) const {
+void DrawBuffer::reserve(const Column& column, Rows& rows, const Value& value) {
   if (column.dtype == DType::str) {
     rows.data.reserve(size_of_strings(static_cast<const std::string*>(value.data()), value.count()));
   } else {

@@ -73,7 +73,7 @@ class DrawBuffer {
     std::uint32_t rows = 0;
   };
 
-  void reserve(const Column& column, Rows& rows, const Value& value) const;
+  static void reserve(const Column& column, Rows& rows, const Value& value);
   void copy(const Column& column, Rows& rows, const Value& value);
   static std::size_t fill_size(const Column& column) noexcept;
   static void reserve_fill(const Column& column, Rows& rows, std::size_t count);

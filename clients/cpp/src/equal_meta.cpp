@@ -164,18 +164,25 @@ class Canonical {
     if (field.kind == Kind::integer && field.times == Times::repeated) {
       return r.numbers(type, [&](std::uint64_t n) { known_[field.number] += varint_text(n); });
     }
-    const auto own = field.kind == Kind::real ? Type::fixed64 : field.kind >= Kind::text ? Type::length : Type::varint;
-    if (type != own) return false;
+    if (type != type_of(field.kind)) return false;
     if (field.times == Times::map) {
       take_entry(r.message(), maps_[field.number]);
-      return true;
+    } else {
+      put(field, content_of(r, field));
     }
-    const auto content = field.kind == Kind::flag      ? varint_text(r.varint() != 0 ? 1 : 0)
-                         : field.kind == Kind::integer ? varint_text(r.varint())
-                         : field.kind == Kind::real    ? std::string(r.skipped(field.number, type))
-                                                       : std::string(r.bytes());
-    put(field, content);
     return true;
+  }
+
+  static Type type_of(Kind kind) noexcept {
+    if (kind == Kind::real) return Type::fixed64;
+    return kind == Kind::text || kind == Kind::message ? Type::length : Type::varint;
+  }
+
+  static std::string content_of(Reader& r, const Field& field) {
+    if (field.kind == Kind::flag) return varint_text(r.varint() != 0 ? 1 : 0);
+    if (field.kind == Kind::integer) return varint_text(r.varint());
+    if (field.kind == Kind::real) return std::string(r.skipped(field.number, Type::fixed64));
+    return std::string(r.bytes());
   }
 
   void put(const Field& field, const std::string& content) {

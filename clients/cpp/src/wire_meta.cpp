@@ -156,13 +156,13 @@ void MetaReader::variable(Reader message, Variable& to) {
   std::string dtype;
   fields(message, [&](Reader& r, unsigned field, Type type) {
     if (field == 3) return dimensions(r, type, to.shape);
-    if (type == Type::varint && field == 5) {
-      to.is_deterministic = r.varint() != 0;
-    } else if (type == Type::varint && field == 6) {
-      to.undefined_ndim = r.varint() != 0;
-    } else if (type != Type::length) {
-      return false;
-    } else if (field == 1) {
+    if (field == 5 || field == 6) {
+      if (type != Type::varint) return false;
+      (field == 5 ? to.is_deterministic : to.undefined_ndim) = r.varint() != 0;
+      return true;
+    }
+    if (type != Type::length) return false;
+    if (field == 1) {
       to.name = r.text();
     } else if (field == 2) {
       dtype = r.text();
@@ -218,9 +218,10 @@ void MetaReader::data_variable(Reader message, DataVariable& to) {
   fields(message, [&](Reader& r, unsigned field, Type type) {
     if (type == Type::varint && field == 4) {
       to.is_observed = r.varint() != 0;
-    } else if (type != Type::length) {
-      return false;
-    } else if (field == 1) {
+      return true;
+    }
+    if (type != Type::length) return false;
+    if (field == 1) {
       to.name = r.text();
     } else if (field == 2) {
       array(r.message(), to.value);

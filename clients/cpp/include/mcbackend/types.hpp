@@ -59,7 +59,8 @@ constexpr DType dtype_for() noexcept {
   } else if constexpr (std::is_same_v<T, double>) {
     return DType::float64;
   } else {
-    constexpr int log2 = sizeof(T) == 1 ? 0 : sizeof(T) == 2 ? 1 : sizeof(T) == 4 ? 2 : 3;
+    int log2 = 0;
+    for (std::size_t size = sizeof(T); size > 1; size /= 2) ++log2;
     constexpr DType first = std::is_signed_v<T> ? DType::int8 : DType::uint8;
     return static_cast<DType>(static_cast<int>(first) + log2);
   }
