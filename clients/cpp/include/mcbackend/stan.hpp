@@ -100,8 +100,8 @@ inline RunMeta with_attributes(RunMeta meta) {
 ///
 /// Not for the diagnostic writer, of which Stan does not say when warmup is over.
 ///
-/// Everything that can be wrong with names, metadata and server throws when the names come, before sampling begins. From
-/// then on nothing throws: a failure is told by `on_error`, ends what is stored, and is thrown by `finish`. Use a backend
+/// Everything that can be wrong with names, metadata and server throws when the names come, before sampling begins; newer
+/// services catch that, log it and return a code of failure, but `finish` throws it again. From then on nothing throws: a failure is told by `on_error`, ends what is stored, and is thrown by `finish`. Use a backend
 /// that blocks while its buffer is full (WhenFull::block): one that refuses a draw ends the chain.
 ///
 /// One thread at a time. Moves, so that services of several chains take a std::vector of them.
@@ -163,9 +163,11 @@ class MetricWriter final : public ::stan::callbacks::structured_writer {
   void write(const std::string& key, const Eigen::VectorXd& diagonal) override {
     if (key == "inv_metric") stream_->inverse_metric(diagonal.data(), static_cast<std::size_t>(diagonal.size()), false);
   }
-  /// Takes the dense "inv_metric", which is symmetric: its columns are its rows.
+  /// Takes the dense "inv_metric". It is symmetric but for its last bits, which are kept as well.
   void write(const std::string& key, const Eigen::MatrixXd& metric) override {
-    if (key == "inv_metric") stream_->inverse_metric(metric.data(), static_cast<std::size_t>(metric.size()), true);
+    if (key != "inv_metric") return;
+    const Eigen::Matrix<double, -1, -1, Eigen::RowMajor> rows = metric;
+    stream_->inverse_metric(rows.data(), static_cast<std::size_t>(rows.size()), true);
   }
 
  private:

@@ -274,7 +274,8 @@ TEST(Stan, AServerThatIsNotThereEndsTheRunBeforeItBegins) {
   Writer writer(mcbackend::http_backend(http), options());
   ::stan::callbacks::structured_writer nothing;
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_THROW(model().nuts_diagonal({}, {writer, nothing}), Error);
+  // This version of Stan catches what writers throw, and logs it.
+  EXPECT_NE(model().nuts_diagonal({}, {writer, nothing}), 0);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
   EXPECT_THROW(writer.finish(), Error);
 }
