@@ -2,8 +2,8 @@
 
 #' Checks of a run, computed by the server
 #'
-#' Eight checks that say if a run can be trusted: `progress`, `finite`, `stuck`, `divergences`, `rhat`, `ess`, `bfmi` and
-#' `treedepth`. Each finding tells its numbers, the source of its threshold, and what to do.
+#' Eight checks that say if a run can be trusted: `progress`, `finite`, `stuck`, `divergences`, `rhat`, `ess`, `bfmi`
+#' and `treedepth`. Each finding tells its numbers, the source of its threshold, and what to do.
 #'
 #' @param run A run of [mcb_run()].
 #' @param wait Seconds to wait until all is computed.
@@ -44,7 +44,8 @@ mcb_checks <- function(run, wait = 60) {
 print.mcb_checks <- function(x, ...) {
   # A part of the rows or columns is printed as any data frame.
   if (!all(c("check", "status", "message", "advice") %in% names(x)) || is.null(attr(x, "status"))) return(NextMethod())
-  cat(attr(x, "rid"), ": ", attr(x, "status"), ", ", format(attr(x, "draws"), big.mark = ","), " draws a chain\n", sep = "")
+  draws <- format(attr(x, "draws"), big.mark = ",")
+  cat(attr(x, "rid"), ": ", attr(x, "status"), ", ", draws, " draws a chain\n", sep = "")
   if (!attr(x, "complete")) cat("not all is computed yet: a greater `wait` waits for it\n")
   for (i in seq_len(nrow(x))) {
     head <- sprintf("%-8s%-13s", x$status[i], x$check[i])

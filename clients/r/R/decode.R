@@ -1,8 +1,8 @@
 # A DrawBatch as it comes from the server: columns of variables and sampler stats.
 
 # list(start, count, step, draws, stats); the last two are lists of columns by name, each list(name, dtype, values,
-# shapes). `values` are the elements of all draws in C order; `shapes` is NULL for a rigid column, else one integer vector
-# for each draw.
+# shapes). `values` are the elements of all draws in C order; `shapes` is NULL for a rigid column, else one vector for
+# each draw.
 decode_batch <- function(x) {
   open <- rawConnection(x)
   on.exit(close(open))

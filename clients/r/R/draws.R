@@ -111,7 +111,8 @@ as_draws_rvars.mcb_run <- function(x, ...) posterior::as_draws_rvars(as_draws_ar
 #'   first, `stop` is behind the last, negative ones count from the end, and a negative step goes backwards. All
 #'   iterations by default.
 #' @return A vector for a scalar, an array whose first dimension are the draws for a fixed shape, else a list with an
-#'   array for each draw. Integers beyond R's are doubles, exact up to 2^53; a warning of class `mcb_rounded` tells of others.
+#'   array for each draw. Integers beyond R's are doubles, exact up to 2^53; a warning of class `mcb_rounded` tells of
+#'   others.
 #'   Strings with U+0000 are an error of class `mcb_unsupported_value`.
 #' @examplesIf nzchar(Sys.getenv("MCB_URL"))
 #' client <- mcb_client()
@@ -161,7 +162,9 @@ chain_length <- function(run, chain) {
 }
 
 no_values <- function(dtype) {
-  switch(dtype, str = character(), bool = logical(), float32 = , float64 = , int64 = , uint64 = , uint32 = double(), integer())
+  switch(dtype,
+    str = character(), bool = logical(), float32 = , float64 = , int64 = , uint64 = , uint32 = double(), integer()
+  )
 }
 
 # An array for each draw of a column whose shape varies. Draws of one dimension have `dim` as well where some may be

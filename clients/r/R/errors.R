@@ -28,6 +28,8 @@ check_amount <- function(value, name, least = 0) {
 }
 
 check_flag <- function(value, name) {
-  if (!isTRUE(value) && !isFALSE(value)) fail("invalid_argument", "`", name, "` must be TRUE or FALSE, not ", shown(value))
+  if (!isTRUE(value) && !isFALSE(value)) {
+    fail("invalid_argument", "`", name, "` must be TRUE or FALSE, not ", shown(value))
+  }
   invisible(value)
 }

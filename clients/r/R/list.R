@@ -10,8 +10,8 @@
 #' @param attributes A named list or vector of attributes that runs must have, such as `list(sampler = "NUTS")`.
 #' @param since,until Times or days: runs that were created from `since` on, and before `until`.
 #' @return A data frame with a row for each run: `rid`, `name`, `tags` (a list), `state` (`live`, `silent` or `done`),
-#'   `variables`, `sample_stats`, `chains` and `draws` (numbers of them), `created_at`, `updated_at`, `archived`, and the
-#'   worst figures that are known: `rhat`, `ess_bulk`, `ess_tail`, `divergences`, `bfmi`, `status`.
+#'   `variables`, `sample_stats`, `chains` and `draws` (numbers of them), `created_at`, `updated_at`, `archived`, and
+#'   the worst figures that are known: `rhat`, `ess_bulk`, `ess_tail`, `divergences`, `bfmi`, `status`.
 #' @examplesIf nzchar(Sys.getenv("MCB_URL"))
 #' mcb_runs(mcb_client(), limit = 10)
 #' @export
@@ -43,7 +43,8 @@ mcb_runs <- function(client, q = NULL, tag = NULL, limit = Inf, archived = FALSE
 
 # A time as the server reads it; texts as they are.
 time_text <- function(time) {
-  if (inherits(time, "POSIXt")) format(time, "%Y-%m-%dT%H:%M:%OS3Z", tz = "UTC") else if (!is.null(time)) as.character(time)
+  if (inherits(time, "POSIXt")) return(format(time, "%Y-%m-%dT%H:%M:%OS3Z", tz = "UTC"))
+  if (!is.null(time)) as.character(time)
 }
 
 frame_of_runs <- function(runs) {

@@ -40,10 +40,11 @@ read_page <- function(run, chain, slice, at, rows, variables, stats, elements) {
   query <- c(
     list(var = names(variables), stat = names(stats), elem = if (!is.null(elements)) elem_query(elements)), asked
   )
-  ask(run, "GET", paste0("/chains/", in_query(chain), "/draws"), query = query, accept = PROTOBUF, read = function(answer) {
+  path <- paste0("/chains/", in_query(chain), "/draws")
+  ask(run, "GET", path, query = query, accept = PROTOBUF, read = function(answer) {
     batch <- decode_batch(answer$body)
     if (batch$count != rows) fail("invalid_answer", "it has ", batch$count, " draws instead of ", rows)
-    if (batch$start != asked$start) fail("invalid_answer", "its draws begin at ", batch$start, " instead of ", asked$start)
+    if (batch$start != asked$start) fail("invalid_answer", "it begins at ", batch$start, " instead of ", asked$start)
     list(
       draws = check_batch(batch, variables, "draws", width = if (!is.null(elements)) length(elements)),
       stats = check_batch(batch, stats, "stats", width = if (!is.null(elements)) length(elements)),

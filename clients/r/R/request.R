@@ -166,7 +166,7 @@ not_ours <- function(answer, client, what) {
   type <- type_of(answer)
   problem("invalid_answer", paste0(
     what, " was answered with ", answer$status, " and ", if (nzchar(type)) type else "no type",
-    ", which is no answer of a McBackend Edge server; is ", client$url, " its address, and does a proxy stand before it?"
+    ", which is no answer of a McBackend Edge server; is ", client$url, " its address, or does a proxy answer?"
   ), answer$status)
 }
 

@@ -18,9 +18,8 @@
 #' @export
 mcb_run <- function(client, rid) {
   check_client(client)
-  request(client, "GET", run_path(check_rid(rid)), accept = PROTOBUF, needs = "mcb-registration", read = function(answer) {
-    run_of(client, rid, answer$headers[["mcb-registration"]], answer$body)
-  })
+  read <- function(answer) run_of(client, rid, answer$headers[["mcb-registration"]], answer$body)
+  request(client, "GET", run_path(check_rid(rid)), accept = PROTOBUF, needs = "mcb-registration", read = read)
 }
 
 # The object of a run out of its RunMeta.
@@ -36,7 +35,8 @@ run_of <- function(client, rid, registration, bytes) {
 }
 
 check_client <- function(client) {
-  if (!inherits(client, "mcb_client")) fail("invalid_argument", "`client` must be one of mcb_client(), not ", shown(client))
+  if (inherits(client, "mcb_client")) return(invisible(client))
+  fail("invalid_argument", "`client` must be one of mcb_client(), not ", shown(client))
 }
 
 check_run <- function(run) {
@@ -92,8 +92,8 @@ print.mcb_run <- function(x, ...) {
   print_specs("variable", x$variables)
   print_specs("sampler stat", x$stats)
   chains <- mcb_chains(x)
-  if (!nrow(chains)) cat("no chains yet\n")
-  else cat(nrow(chains), if (nrow(chains) == 1L) " chain" else " chains", " of ", lengths_of(chains$length), " draws\n", sep = "")
+  count <- if (nrow(chains) == 1L) "1 chain" else paste(nrow(chains), "chains")
+  cat(if (nrow(chains)) paste(count, "of", lengths_of(chains$length), "draws") else "no chains yet", "\n", sep = "")
   invisible(x)
 }
 
@@ -112,7 +112,8 @@ print_specs <- function(what, specs, most = 8L) {
 
 # "theta[8] float64 (school)"
 spec_line <- function(spec) {
-  shape <- if (is.null(spec$shape)) "?" else paste(ifelse(spec$shape < 0, "?", format(spec$shape, scientific = FALSE, trim = TRUE)), collapse = ",")
+  lengths <- ifelse(spec$shape < 0, "?", format(spec$shape, scientific = FALSE, trim = TRUE))
+  shape <- if (is.null(spec$shape)) "?" else paste(lengths, collapse = ",")
   paste0(
     spec$name, if (nzchar(shape)) paste0("[", shape, "]"), " ", spec$dtype,
     if (length(spec$dims)) paste0(" (", paste(spec$dims, collapse = ", "), ")")

@@ -9,8 +9,8 @@ MOST_ELEMENTS <- 500
 # Variables that posterior's formats can hold.
 is_numeric_rigid <- function(spec) spec$is_rigid && spec$dtype != "str"
 
-# The parts of a run that `variables` pick: each list(spec, elements, names), where `elements` are indices in C order, or
-# NULL for the whole variable, and `names` are those of posterior in the order of the columns.
+# The parts of a run that `variables` pick: each list(spec, elements, names), where `elements` are indices in C order,
+# or NULL for the whole variable, and `names` are those of posterior in the order of the columns.
 select_parts <- function(run, variables = NULL) {
   if (is.null(variables)) {
     fit <- vapply(run$variables, is_numeric_rigid, NA)
@@ -29,7 +29,8 @@ select_parts <- function(run, variables = NULL) {
   for (name in unique(enc2utf8(variables))) {
     part <- part_called(run, name)
     last <- length(parts)
-    if (last && !is.null(part$elements) && identical(parts[[last]]$spec, part$spec) && !is.null(parts[[last]]$elements)) {
+    before <- if (last) parts[[last]]
+    if (!is.null(part$elements) && !is.null(before$elements) && identical(before$spec, part$spec)) {
       parts[[last]]$elements <- c(parts[[last]]$elements, part$elements)
       parts[[last]]$names <- c(parts[[last]]$names, part$names)
     } else {
@@ -73,7 +74,7 @@ unknown_variable <- function(name, known, what = "variable") {
   )
 }
 
-shape_text <- function(spec) paste0("[", paste(format(spec$shape, scientific = FALSE, trim = TRUE), collapse = ","), "]")
+shape_text <- function(spec) element_name("", spec$shape)
 
 # Names such as "theta[2,1]", the first index fastest; that of a scalar is the variable's.
 element_names <- function(spec) {

@@ -46,6 +46,11 @@ stat_matrices <- function(run, moment, specs) {
   })
 }
 
+no_stat <- function(run, what) {
+  there <- if (length(run$stats)) paste(names(run$stats), collapse = ", ") else "none"
+  fail("unknown_variable", "the run has no sampler stat ", what, "; it has ", there)
+}
+
 #' Diagnostics of samplers, for bayesplot
 #'
 #' Methods for bayesplot's generics [bayesplot::nuts_params()] and [bayesplot::log_posterior()], so that
@@ -60,7 +65,8 @@ stat_matrices <- function(run, moment, specs) {
 #' @param inc_warmup `TRUE` reads warmup draws as well.
 #' @param chains Numbers of chains; all by default.
 #' @param ... Nothing else is taken.
-#' @return A data frame: `Chain` and `Iteration`, which count from 1, `Parameter` (not of `log_posterior()`), and `Value`.
+#' @return A data frame: `Chain` and `Iteration`, which count from 1, `Parameter` (not of `log_posterior()`), and
+#'   `Value`.
 #' @name bayesplot
 #' @examplesIf nzchar(Sys.getenv("MCB_URL")) && requireNamespace("bayesplot", quietly = TRUE)
 #' client <- mcb_client()
@@ -78,9 +84,7 @@ nuts_params.mcb_run <- function(object, pars = NULL, inc_warmup = FALSE, chains 
   unknown <- setdiff(pars, names(specs))
   if (length(unknown)) unknown_variable(unknown[1], names(specs), "sampler stat of NUTS")
   if (length(pars)) specs <- specs[pars]
-  if (!length(specs)) {
-    fail("unknown_variable", "the run has no sampler stat of NUTS; it has ", paste(names(object$stats), collapse = ", "))
-  }
+  if (!length(specs)) no_stat(object, "of NUTS")
   matrices <- stat_matrices(object, moment_of(object, chains, inc_warmup), specs)
   draws <- nrow(matrices[[1]])
   each <- draws * length(specs)
@@ -97,9 +101,7 @@ nuts_params.mcb_run <- function(object, pars = NULL, inc_warmup = FALSE, chains 
 log_posterior.mcb_run <- function(object, inc_warmup = FALSE, chains = NULL, ...) {
   check_dots(...)
   spec <- stan_stats(object)["lp__"]
-  if (is.null(spec[[1]])) {
-    fail("unknown_variable", "the run has no sampler stat `lp`, nor `lp__`; it has ", paste(names(object$stats), collapse = ", "))
-  }
+  if (is.null(spec[[1]])) no_stat(object, "`lp`, nor `lp__`")
   matrices <- stat_matrices(object, moment_of(object, chains, inc_warmup), spec)
   draws <- nrow(matrices[[1]])
   data.frame(

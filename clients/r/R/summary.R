@@ -32,7 +32,8 @@ FIGURES <- c("mean", "median", "sd", "lb", "ub", "mcse_mean", "mcse_sd", "rhat",
 #' mcb_summary(run, sort = "-rhat", limit = 10)
 #' @export
 mcb_summary <- function(run, variables = NULL, stats = NULL, chains = NULL, columns = FIGURES, warmup = "exclude",
-                        convention = "posterior", ci_kind = "eti", ci_prob = 0.89, sort = NULL, limit = Inf, wait = 60) {
+                        convention = "posterior", ci_kind = "eti", ci_prob = 0.89, sort = NULL, limit = Inf,
+                        wait = 60) {
   check_run(run)
   check_amount(limit, "limit", least = 1)
   check_amount(wait, "wait")
@@ -44,8 +45,8 @@ mcb_summary <- function(run, variables = NULL, stats = NULL, chains = NULL, colu
   cursor <- NULL
   deadline <- now() + wait
   repeat {
-    page <- until_complete(run, "/summary", c(query, list(limit = min(10000, limit - length(rows)), cursor = cursor)), deadline)
-    members_of(page, "rows", "columns")
+    place <- list(limit = min(10000, limit - length(rows)), cursor = cursor)
+    page <- members_of(until_complete(run, "/summary", c(query, place), deadline), "rows", "columns")
     if (is.null(cursor)) first <- page
     rows <- c(rows, page$rows)
     cursor <- page$nextCursor

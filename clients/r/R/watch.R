@@ -2,8 +2,8 @@
 
 #' Watch a run while it is sampled
 #'
-#' Shows how the run grows, with the worst figures that the server knows, and returns when it is done: when its writer has
-#' said so, or when each chain has the draws that were announced. Interrupt it to stop watching; the run goes on.
+#' Shows how the run grows, with the worst figures that the server knows, and returns when it is done: when its writer
+#' has said so, or when each chain has the draws that were announced. Interrupt it to stop watching; the run goes on.
 #'
 #' @param run A run of [mcb_run()].
 #' @param interval Seconds between two looks.
@@ -28,11 +28,9 @@ mcb_watch <- function(run, interval = 2, patience = 600, on_look = NULL, quiet =
   chains <- NULL
   since <- now()
   repeat {
-    about <- tryCatch(ask(run, "GET", "/about", read = json_of), mcb_run_not_found = identity, mcb_run_replaced = identity)
-    look <- if (!inherits(about, "error")) {
-      tryCatch(mcb_chains(run), mcb_run_not_found = identity, mcb_run_replaced = identity)
-    }
-    if (is.null(look) || inherits(look, "error")) {
+    about <- unless_deleted(ask(run, "GET", "/about", read = json_of))
+    look <- unless_deleted(mcb_chains(run))
+    if (is.null(about) || is.null(look)) {
       show(paste0(run$rid, ": deleted"), is_last = TRUE)
       return(invisible(structure(if (is.null(chains)) no_chains() else chains, state = "deleted")))
     }
@@ -44,6 +42,11 @@ mcb_watch <- function(run, interval = 2, patience = 600, on_look = NULL, quiet =
     if (stops) return(invisible(structure(chains, state = state)))
     Sys.sleep(interval)
   }
+}
+
+# NULL in place of an answer for a run that is there no more.
+unless_deleted <- function(answer) {
+  tryCatch(answer, mcb_run_not_found = function(e) NULL, mcb_run_replaced = function(e) NULL)
 }
 
 no_chains <- function() data.frame(chain = numeric(), length = numeric(), updated_at = time_of(character()))
@@ -60,9 +63,9 @@ watch_line <- function(rid, chains, about) {
     if (!is.null(worst$essBulk)) paste("least bulk ESS", number(round(worst$essBulk))),
     if (!is.null(worst$divergences)) paste(number(worst$divergences), "divergences")
   )
+  count <- if (nrow(chains) == 1L) "1 chain" else paste(nrow(chains), "chains")
   paste(c(
-    paste0(rid, ": ", about$state),
-    paste0(number(sum(chains$length)), total, " draws in ", nrow(chains), if (nrow(chains) == 1L) " chain" else " chains"),
+    paste0(rid, ": ", about$state), paste0(number(sum(chains$length)), total, " draws in ", count),
     figures
   ), collapse = ", ")
 }

@@ -1,8 +1,8 @@
 # Protobuf's wire format: fields of a message, and the values that they hold.
 
 # The fields of a message that lies in x[from..to], in their order: list(number, wire, from, to, low, high). `from` and
-# `to` are the bytes of a field of wire type 1, 2 or 5; `low` and `high` are a varint's lower 49 and upper 15 bits, since
-# a double holds no 64. Groups are skipped.
+# `to` are the bytes of a field of wire type 1, 2 or 5; `low` and `high` are a varint's lower 49 and upper 15 bits,
+# since a double holds no 64. Groups are skipped.
 fields_of <- function(x, from = 1, to = length(x)) {
   size <- 16L
   out <- matrix(0, 6L, size)

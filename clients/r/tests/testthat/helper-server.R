@@ -1,4 +1,5 @@
-# Servers of this checkout for tests, and a proxy before them that fails. Tests are skipped, and say why, where there is none.
+# Servers of this checkout for tests, and a proxy before them that fails. Where there is none, tests are skipped, and
+# say why.
 
 # The checkout's root: MCB_CHECKOUT, or a folder around this one; NULL outside of one.
 checkout <- function() {
@@ -98,7 +99,8 @@ new_rid <- function(name = "run") {
 send_json <- function(client, method, path, body = NULL) {
   handle <- curl::new_handle(customrequest = method)
   text <- if (is.null(body)) "" else as.character(jsonlite::toJSON(body, auto_unbox = TRUE, digits = NA))
-  curl::handle_setopt(handle, copypostfields = charToRaw(enc2utf8(text)), postfieldsize = length(charToRaw(enc2utf8(text))))
+  bytes <- charToRaw(enc2utf8(text))
+  curl::handle_setopt(handle, copypostfields = bytes, postfieldsize = length(bytes))
   curl::handle_setopt(handle, customrequest = method)
   curl::handle_setheaders(handle, `Content-Type` = "application/json")
   answer <- curl::curl_fetch_memory(paste0(client$url, path), handle)

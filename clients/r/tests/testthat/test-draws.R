@@ -4,9 +4,10 @@
 all_kinds <- function(client, chains = 2) {
   rid <- json_run(client,
     variables = list(
-      mu = list(dtype = "float64"), theta = list(dtype = "float64", shape = c(2, 3)), k = list(dtype = "int64", shape = list(2)),
-      words = list(dtype = "str", shape = list(2)), ragged = list(dtype = "float32", shape = c(-1, 2)),
-      `mu[1]` = list(dtype = "int32"), any = list(dtype = "bool", undefinedNdim = TRUE), empty = list(dtype = "int8", shape = list(0))
+      mu = list(dtype = "float64"), theta = list(dtype = "float64", shape = c(2, 3)),
+      k = list(dtype = "int64", shape = list(2)), words = list(dtype = "str", shape = list(2)),
+      ragged = list(dtype = "float32", shape = c(-1, 2)), `mu[1]` = list(dtype = "int32"),
+      any = list(dtype = "bool", undefinedNdim = TRUE), empty = list(dtype = "int8", shape = list(0))
     ),
     stats = list(tune = list(dtype = "bool"), lp = list(dtype = "float64"))
   )
@@ -57,7 +58,8 @@ test_that("pages of any size give the same", {
     small <- mcb_run(test_client(page_size = size), rid)
     expect_identical(quietly(as_draws_array(small)), draws)
     expect_identical(mcb_draws(small, "ragged", 1, step = -2), ragged)
-    expect_identical(mcb_draws(small, "theta", 1, start = 4, stop = 0, step = -3), mcb_draws(run, "theta", 1)[c(5, 2), , ])
+    backwards <- mcb_draws(small, "theta", 1, start = 4, stop = 0, step = -3)
+    expect_identical(backwards, mcb_draws(run, "theta", 1)[c(5, 2), , ])
   }
 })
 
@@ -80,10 +82,9 @@ test_that("variables and elements are picked by name, in the order asked for", {
 test_that("more variables than an address can name, and many elements, are read in parts", {
   client <- test_client()
   names <- sprintf("a rather long name of a variable, the %03d.", 1:300)
-  variables <- c(stats::setNames(rep(list(list(dtype = "float64")), 300), names), list(x = list(dtype = "int16", shape = list(3000))))
-  rid <- json_run(client, variables)
-  json_draws(client, rid, 0, c(stats::setNames(as.list(1:300), names), list(x = list(0:2999)))[names(variables)] |>
-    lapply(function(value) if (is.list(value)) value else list(value)))
+  scalars <- stats::setNames(rep(list(list(dtype = "float64")), 300), names)
+  rid <- json_run(client, c(scalars, list(x = list(dtype = "int16", shape = list(3000)))))
+  json_draws(client, rid, 0, c(stats::setNames(lapply(1:300, list), names), list(x = list(0:2999))))
   run <- mcb_run(client, rid)
   draws <- as_draws_array(run)
   expect_identical(as.vector(draws), c(1:300, 0:2999) + 0)
@@ -113,7 +114,9 @@ test_that("chains that lag behind are left out as in summaries, and warmup may b
 })
 
 test_that("warmup is the longest prefix of the first flag by name", {
-  flag <- function(name, dtype = "bool", shape = numeric()) list(name = name, dtype = dtype, shape = shape, is_rigid = TRUE)
+  flag <- function(name, dtype = "bool", shape = numeric()) {
+    list(name = name, dtype = dtype, shape = shape, is_rigid = TRUE)
+  }
   chosen <- function(...) {
     stats <- list(...)
     warmup_flag(stats::setNames(stats, vapply(stats, `[[`, "", "name")))$name

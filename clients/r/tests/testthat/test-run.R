@@ -1,9 +1,12 @@
 # Runs, lists of them, metadata, summaries, checks, and watching.
 
-# A run that NUTS may have made, under PyMC's names: 4 chains of 30 warmup draws and 120 others, which diverge where tau is small.
+# A run that NUTS may have made, under PyMC's names: 4 chains of 30 warmup draws and 120 others, which diverge where tau
+# is small.
 funnel <- function(client, ...) {
   rid <- json_run(client,
-    variables = list(tau = list(dtype = "float64"), theta = list(dtype = "float64", shape = list(2), dims = list("school"))),
+    variables = list(
+      tau = list(dtype = "float64"), theta = list(dtype = "float64", shape = list(2), dims = list("school"))
+    ),
     stats = list(
       tune = list(dtype = "bool"), diverging = list(dtype = "bool"), energy = list(dtype = "float64"),
       depth = list(dtype = "int64"), mean_tree_accept = list(dtype = "float64"), step_size = list(dtype = "float64"),
@@ -15,13 +18,15 @@ funnel <- function(client, ...) {
     tau <- 0.1 - log(u - floor(u))
     theta <- tau * cos(seq_len(150) + chain)
     json_draws(client, rid, chain, list(tau = as.list(tau), theta = lapply(theta, function(x) list(x, 1 - x))), list(
-      tune = as.list(seq_len(150) <= 30), diverging = as.list(tau < 0.3), energy = as.list(tau + 1), depth = as.list(rep(3, 150)),
-      mean_tree_accept = as.list(rep(0.8, 150)), step_size = as.list(rep(0.25, 150)), tree_size = as.list(rep(7, 150)),
-      model_logp = as.list(-tau), process_time = as.list(rep(0, 150))
+      tune = as.list(seq_len(150) <= 30), diverging = as.list(tau < 0.3), energy = as.list(tau + 1),
+      depth = as.list(rep(3, 150)), mean_tree_accept = as.list(rep(0.8, 150)), step_size = as.list(rep(0.25, 150)),
+      tree_size = as.list(rep(7, 150)), model_logp = as.list(-tau), process_time = as.list(rep(0, 150))
     ))
   }
   rid
 }
+
+patch_about <- function(client, rid, patch) send_json(client, "PATCH", paste0("/v1/runs/", rid, "/about"), patch)
 
 test_that("a run tells what it has", {
   client <- test_client()
@@ -45,9 +50,14 @@ test_that("labels and data are R's", {
   }
   doubles <- function(x) jsonlite::base64_enc(writeBin(as.double(x), raw(), endian = "little"))
   rid <- json_run(client, list(x = list(dtype = "float64")),
-    coordinates = list(list(name = "city", values = list(dtype = "<U2", shape = list("2"), data = text(c("\u03bc", "ab"))))),
+    coordinates = list(
+      list(name = "city", values = list(dtype = "<U2", shape = list("2"), data = text(c("\u03bc", "ab"))))
+    ),
     data = list(
-      list(name = "y", value = list(dtype = "float64", shape = c("2", "3"), data = doubles(1:6)), dims = c("a", "b"), isObserved = TRUE),
+      list(
+        name = "y", value = list(dtype = "float64", shape = c("2", "3"), data = doubles(1:6)), dims = c("a", "b"),
+        isObserved = TRUE
+      ),
       list(name = "n", value = list(dtype = "float64", data = doubles(7)))
     )
   )
@@ -63,7 +73,7 @@ test_that("lists go over pages, and find", {
   mark <- new_rid("listed")
   rids <- paste0(mark, ".", 1:5)
   for (rid in rids) json_run(client, list(x = list(dtype = "float64")), rid = rid)
-  send_json(client, "PATCH", paste0("/v1/runs/", rids[2], "/about"), list(tags = list("paper", "two"), name = "Named", archived = TRUE))
+  patch_about(client, rids[2], list(tags = list("paper", "two"), name = "Named", archived = TRUE))
   all <- function(...) {
     # Lists may lag behind by 2 s.
     for (i in 1:50) {
@@ -106,9 +116,13 @@ test_that("summaries are those of posterior", {
   expect_true(attr(summary, "complete"))
   expect_identical(summary$variable, c("tau", "theta[1]", "theta[2]"))
   local <- posterior::summarise_draws(as_draws_array(run), "mean", "median", "sd", "rhat", "ess_bulk", "ess_tail")
-  for (figure in c("mean", "median", "sd", "rhat")) expect_equal(summary[[figure]], as.numeric(local[[figure]]), tolerance = 1e-10)
+  for (figure in c("mean", "median", "sd", "rhat")) {
+    expect_equal(summary[[figure]], as.numeric(local[[figure]]), tolerance = 1e-10)
+  }
   # posterior 1.4 has another truncation of autocovariances than the server's reference, 1.7.
-  for (figure in c("ess_bulk", "ess_tail")) expect_equal(summary[[figure]], as.numeric(local[[figure]]), tolerance = 0.05)
+  for (figure in c("ess_bulk", "ess_tail")) {
+    expect_equal(summary[[figure]], as.numeric(local[[figure]]), tolerance = 0.05)
+  }
   worst <- mcb_summary(run, columns = c("rhat", "mad"), sort = "-rhat", limit = 1)
   expect_identical(names(worst), c("variable", "label", "rhat", "mad"))
   expect_identical(worst$rhat, max(summary$rhat))
@@ -141,7 +155,7 @@ test_that("bayesplot has its data frames, under Stan's names", {
   run <- mcb_run(client, funnel(client))
   np <- bayesplot::nuts_params(run)
   expect_identical(names(np), c("Chain", "Iteration", "Parameter", "Value"))
-  expect_identical(vapply(np, class, ""), c(Chain = "integer", Iteration = "integer", Parameter = "factor", Value = "numeric"))
+  expect_identical(unname(vapply(np, class, "")), c("integer", "integer", "factor", "numeric"))
   stan <- c("accept_stat__", "stepsize__", "treedepth__", "n_leapfrog__", "divergent__", "energy__")
   expect_identical(levels(np$Parameter), stan)
   expect_identical(dim(np), c(4L * 6L * 120L, 4L))
@@ -166,10 +180,9 @@ test_that("bayesplot has its data frames, under Stan's names", {
 })
 
 test_that("names of stats are found as the server finds them", {
-  expect_identical(
-    vapply(c("sampler_0__diverging", "is_divergent", "logp", "num_steps", "treedepth__", "step_size_bar", "tune"), stan_name, "", USE.NAMES = FALSE),
-    c("divergent__", "divergent__", "lp__", "n_leapfrog__", "treedepth__", NA, NA)
-  )
+  given <- c("sampler_0__diverging", "is_divergent", "logp", "num_steps", "treedepth__", "step_size_bar", "tune")
+  stan <- c("divergent__", "divergent__", "lp__", "n_leapfrog__", "treedepth__", NA, NA)
+  expect_identical(vapply(given, stan_name, "", USE.NAMES = FALSE), stan)
   spec <- function(name) list(name = name, dtype = "float64", shape = numeric(), is_rigid = TRUE)
   names <- c("model_logp", "lp", "sampler_1__energy", "energy__")
   run <- list(stats = stats::setNames(lapply(names, spec), names))
@@ -180,11 +193,11 @@ test_that("watching ends when the run is done, falls silent, or is deleted", {
   client <- test_client()
   rid <- funnel(client)
   run <- mcb_run(client, rid)
-  send_json(client, "PATCH", paste0("/v1/runs/", rid, "/about"), list(facts = list(expected = list(draws = 120, warmup = 30))))
+  patch_about(client, rid, list(facts = list(expected = list(draws = 120, warmup = 30))))
   shown <- capture.output(chains <- mcb_watch(run, interval = 0.05))
   expect_match(shown[length(shown)], "done, 600 of 600 draws in 4 chains", fixed = TRUE)
   expect_identical(attr(chains, "state"), "done")
-  send_json(client, "PATCH", paste0("/v1/runs/", rid, "/about"), list(facts = list(expected = list(draws = 1000))))
+  patch_about(client, rid, list(facts = list(expected = list(draws = 1000))))
   looks <- 0
   chains <- mcb_watch(run, interval = 0.05, quiet = TRUE, on_look = function(chains) {
     looks <<- looks + 1
