@@ -20,6 +20,7 @@ select_parts <- function(run, variables = NULL) {
         "; mcb_draws() reads them"
       )
     }
+    if (!any(fit)) fail("no_draws", "the run has no variable of numbers of fixed shape; mcb_draws() reads all others")
     return(lapply(run$variables[fit], whole_part))
   }
   if (!is.character(variables) || anyNA(variables)) {

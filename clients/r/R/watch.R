@@ -78,7 +78,7 @@ progress_line <- function(quiet) {
     if (quiet) return(invisible())
     if (interactive()) {
       cat("\r", formatC(line, width = -nchar(before)), if (is_last) "\n", sep = "")
-    } else if (line != before || is_last) {
+    } else if (line != before) {
       cat(line, "\n", sep = "")
     }
     utils::flush.console()

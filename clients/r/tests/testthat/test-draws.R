@@ -167,6 +167,25 @@ test_that("draws are whole through a network that fails", {
   for (i in 1:5) expect_identical(quietly(as_draws_array(faulty)), draws)
 })
 
+test_that("a server that was killed and started again gives the same draws", {
+  data <- tempfile("data")
+  server <- start_server(data = data)
+  client <- mcb_client(server$url, token = "", page_size = 64, retry_base = 0.05, retry_cap = 0.2)
+  rid <- json_run(client, list(x = list(dtype = "float64")))
+  json_draws(client, rid, 0, list(x = as.list(1:100)))
+  run <- mcb_run(client, rid)
+  stop_program(server, tools::SIGKILL)
+  again <- start_server(port = sub(".*:", "", server$url), data = data)
+  on.exit(stop_program(again))
+  expect_identical(as.vector(suppressMessages(as_draws_array(run))), 1:100 + 0)
+})
+
+test_that("a run of strings alone has no draws for posterior", {
+  client <- test_client()
+  rid <- json_run(client, list(words = list(dtype = "str")))
+  expect_error(suppressMessages(as_draws_array(mcb_run(client, rid))), "mcb_draws", class = "mcb_no_draws")
+})
+
 test_that("chains that grow are read to the lengths of one moment", {
   client <- test_client()
   rid <- json_run(client, list(x = list(dtype = "float64")))
