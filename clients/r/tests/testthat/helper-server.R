@@ -1,5 +1,5 @@
-# Servers of this checkout for tests, and a proxy before them that fails. Where there is none, tests are skipped, and
-# say why.
+# Servers of this checkout for tests, and a proxy before them that fails. Tests are skipped, and say why, when there is
+# none.
 
 # The checkout's root: MCB_CHECKOUT, or a folder around this one; NULL outside of one.
 checkout <- function() {
