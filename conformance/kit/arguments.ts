@@ -1,14 +1,20 @@
 /** The arguments of `npm run conform`, and its help. */
 import { parseArgs } from 'node:util'
+import type { AskedServer } from './server/settings.ts'
+import { SERVER_TOPICS } from './server/topics.ts'
 import type { KitSettings } from './settings.ts'
 import { CLIENT_TOPICS } from './topics.ts'
 
 export const HELP = `usage: npm run conform -- --driver COMMAND [option…]
+       npm run conform -- --server URL [--token KEY] [--only TOPIC]… [--scale F]
 
 Tests a client of this project's API, in any language, behind a driver: a program that reads commands as lines of JSON and
 answers them (conformance/drivers/README.md). Without --url a server of this checkout is started, with a folder of its own.
+With --server, any server that says it has this API is held against the contract (docs/protocol.md), over plain HTTP. The
+tests leave nothing behind there; what the contract adds in later sections is skipped where the server lacks it.
 
   --driver COMMAND   command line that starts the driver, for the shell
+  --server URL       address of the server to test, in place of a client
   --url URL          address of a server to use
   --token KEY        key for it that may read, write and delete
   --faults P         probability, 0 to 1, of a fault for each request of the suite: connections that break before the server
@@ -20,7 +26,8 @@ answers them (conformance/drivers/README.md). Without --url a server of this che
   --patience S       seconds that the driver may take for an answer   [60]
   --help             this text
 
-topics: ${CLIENT_TOPICS.join(', ')}
+topics of clients: ${CLIENT_TOPICS.join(', ')}
+topics of servers: ${SERVER_TOPICS.join(', ')}
 
 It ends with "N passed, N failed, N skipped". The exit code is 1 when something failed, and 2 when it was called wrongly.
 example: npm run conform -- --driver 'node conformance/drivers/typescript.ts' --faults 0.3`
@@ -37,6 +44,7 @@ export class UsageError extends Error {}
 
 const OPTIONS = {
   driver: { type: 'string' },
+  server: { type: 'string' },
   url: { type: 'string' },
   token: { type: 'string' },
   faults: { type: 'string', default: '0' },
@@ -62,23 +70,32 @@ function numberBetween(name: string, text: string, least: number, most: number):
   throw new UsageError(`--${name} is a number from ${least} to ${most}, not "${text}"`)
 }
 
-function addressOf(url: string): string {
+function addressOf(name: string, url: string): string {
   if (URL.canParse(url) && /^https?:/.test(url)) return url.replace(/\/+$/, '')
-  throw new UsageError(`--url is an address such as http://127.0.0.1:8787, not "${url}"`)
+  throw new UsageError(`--${name} is an address such as http://127.0.0.1:8787, not "${url}"`)
+}
+
+function expectTopics(only: readonly string[], topics: readonly string[]): void {
+  const unknown = only.filter((topic) => !topics.includes(topic))
+  if (unknown.length === 0) return
+  throw new UsageError(`there is no topic ${unknown.join(', ')}; there are: ${topics.join(', ')}`)
 }
 
 /** Settings, or undefined where help was asked for. @throws UsageError */
-export function readArguments(args: readonly string[]): Asked | undefined {
-  const { driver, url, token, faults, only, grep, seed, scale, patience, help } = parse(args)
+export function readArguments(args: readonly string[]): Asked | AskedServer | undefined {
+  const { driver, server, url, token, faults, only, grep, seed, scale, patience, help } = parse(args)
   if (help) return undefined
-  if (driver === undefined || driver.trim() === '') throw new UsageError('--driver COMMAND is missing')
-  const unknown = only.filter((topic) => !CLIENT_TOPICS.includes(topic))
-  if (unknown.length > 0) {
-    throw new UsageError(`there is no topic ${unknown.join(', ')}; there are: ${CLIENT_TOPICS.join(', ')}`)
+  if (server !== undefined) {
+    if (driver !== undefined || url !== undefined) throw new UsageError('--server goes without --driver and --url')
+    expectTopics(only, SERVER_TOPICS)
+    const every = Math.max(1, Math.round(0.5 / numberBetween('scale', scale, 0.01, 1)))
+    return { server: addressOf('server', server), token, only, every }
   }
+  if (driver === undefined || driver.trim() === '') throw new UsageError('--driver COMMAND or --server URL is missing')
+  expectTopics(only, CLIENT_TOPICS)
   return {
     driver,
-    url: url === undefined ? undefined : addressOf(url),
+    url: url === undefined ? undefined : addressOf('url', url),
     token,
     only,
     grep,

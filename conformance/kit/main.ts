@@ -1,10 +1,12 @@
-/** `npm run conform`: tests a client behind a driver. */
+/** `npm run conform`: tests a client behind a driver, or a server. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { startVitest } from 'vitest/node'
 import { type Asked, HELP, readArguments, UsageError } from './arguments.ts'
 import { Report } from './report.ts'
+import { runServer } from './server/run.ts'
+import type { AskedServer } from './server/settings.ts'
 import { startServer } from './server-process.ts'
 import type { KitSettings } from './settings.ts'
 import { DUTY_TOPICS } from './topics.ts'
@@ -52,7 +54,13 @@ function sayInjected(path: string): void {
   console.log(`\n${all} faults were injected: ${kinds.join(', ')}`)
 }
 
-async function run(asked: Asked): Promise<number> {
+/** The closing line, and the exit code. */
+function sayCounts({ passed, failed, skipped }: Report): number {
+  console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
+  return failed > 0 || passed === 0 ? 1 : 0
+}
+
+async function runDriver(asked: Asked): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'mcb-conform-'))
   const server = asked.url === undefined ? await startServer() : undefined
   try {
@@ -60,13 +68,16 @@ async function run(asked: Asked): Promise<number> {
     const kit = { ...asked, url, injected: join(folder, 'faults.json') }
     const report = await runTests(asked, kit)
     if (asked.faults > 0) sayInjected(kit.injected)
-    const { passed, failed, skipped } = report
-    console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
-    return failed > 0 || passed === 0 ? 1 : 0
+    return sayCounts(report)
   } finally {
     await server?.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+async function run(asked: Asked | AskedServer): Promise<number> {
+  if ('driver' in asked) return runDriver(asked)
+  return sayCounts(await runServer(asked, (line) => console.log(line)))
 }
 
 async function main(args: readonly string[]): Promise<number> {

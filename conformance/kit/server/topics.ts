@@ -1,0 +1,21 @@
+/** Names of the topics of the server's side, for the command's help. */
+export const SERVER_TOPICS = [
+  'runs',
+  'chains',
+  'appending',
+  'races',
+  'reading',
+  'elements',
+  'etags',
+  'listing',
+  'negotiation',
+  'json',
+  'refusals',
+  'order',
+  'limits',
+  'golden files',
+  'about',
+  'figures',
+  'doors',
+  'keys',
+]
