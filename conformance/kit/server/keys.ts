@@ -118,7 +118,7 @@ export function keys(server: Subject, address: Address & { readonly token: strin
       })
     }
 
-    test('for a key of one run there are no others', async (context) => {
+    test('a key of one run reads that run alone', async (context) => {
       const api = await server.open()
       await withDraws(api, 1)
       await api.request('PUT', '/v1/runs/other', { body: runMeta({}) })
@@ -126,7 +126,7 @@ export function keys(server: Subject, address: Address & { readonly token: strin
       const key = bearer(await newKey(server, context, address, run))
       expect((await api.get(DRAWS, key)).status).toBe(200)
       for (const path of ['/v1/runs/other', '/v1/runs/other/chains', '/v1/runs/none']) {
-        await expectProblem(await api.get(path, key), 404, 'run_not_found')
+        await expectProblem(await api.get(path, key), 403, 'forbidden')
       }
       expect(await jsonOf(await api.get('/v1/whoami', key))).toMatchObject({
         tenant: null,
