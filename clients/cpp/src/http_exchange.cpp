@@ -5,6 +5,7 @@
 #include <new>
 
 #include "http_options.hpp"
+#include "http_signals.hpp"
 
 #ifndef MCBACKEND_VERSION
 #define MCBACKEND_VERSION "0.1.0"
@@ -90,10 +91,10 @@ void Exchange::prepare(const Request& request) {
 }
 
 void Exchange::add_header(const std::string& line) {
-  curl_slist* longer = curl_slist_append(headers_.get(), line.c_str());
+  curl_slist* const shorter = headers_.release();
+  curl_slist* const longer = curl_slist_append(shorter, line.c_str());
+  headers_.reset(longer == nullptr ? shorter : longer);
   if (longer == nullptr) throw std::bad_alloc();
-  static_cast<void>(headers_.release());
-  headers_.reset(longer);
 }
 
 void Exchange::set_headers(const Request& request) {
@@ -145,7 +146,10 @@ void Exchange::set_connection() {
   set_text(easy, CURLOPT_NOPROXY, options_->proxy.no_proxy);
 }
 
-Answer& Exchange::perform() { return finish(curl_easy_perform(easy_.get())); }
+Answer& Exchange::perform() {
+  const NoSigpipe guard;
+  return finish(curl_easy_perform(easy_.get()));
+}
 
 Answer& Exchange::finish(CURLcode code) {
   answer_.curl = code;

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "http_signals.hpp"
+
 namespace mcbackend::http {
 
 /// All that the thread needs; it lives as long as the thread does.
@@ -134,8 +136,10 @@ void Sender::Core::tell_last_words(ChainWriter& writer) {
   if (const auto words = writer.last_words()) shared_.outages->say("draws are lost: " + *words);
 }
 
-Sender::Sender(const Shared& shared)
-    : core_(std::make_shared<Core>(shared)), thread_([core = core_] { core->work(); }) {}
+Sender::Sender(const Shared& shared) : core_(std::make_shared<Core>(shared)) {
+  const NoSignals guard;
+  thread_ = std::thread([core = core_] { core->work(); });
+}
 
 Sender::~Sender() {
   core_->end_by(Clock::now() + core_->patience());
