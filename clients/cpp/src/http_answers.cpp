@@ -106,7 +106,8 @@ constexpr const char* minus_inf_text = "-Infinity";
 
 json::Value json_of(double value) {
   if (std::isfinite(value)) return value;
-  return std::isnan(value) ? nan_text : value > 0 ? inf_text : minus_inf_text;
+  if (std::isnan(value)) return nan_text;
+  return value > 0 ? inf_text : minus_inf_text;
 }
 
 std::optional<double> float_in(const json::Value* value) {
@@ -120,14 +121,32 @@ std::optional<double> float_in(const json::Value* value) {
 }
 
 /// A diagonal, or rows one behind the other.
-void read_metric(const json::List& list, std::vector<double>& metric) {
+void read_metric(const json::List& list, ChainFacts& facts) {
   for (const auto& item : list) {
     if (item.list() != nullptr) {
-      read_metric(*item.list(), metric);
+      facts.is_dense = true;
+      for (const auto& cell : *item.list()) facts.inverse_metric.push_back(float_in(&cell).value_or(0));
     } else if (const auto number = float_in(&item)) {
-      metric.push_back(*number);
+      facts.inverse_metric.push_back(*number);
     }
   }
+}
+
+json::List json_of(const double* from, std::size_t count) {
+  json::List list;
+  list.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) list.emplace_back(json_of(from[i]));
+  return list;
+}
+
+/// Numbers of a diagonal, or rows of a matrix.
+json::List metric_json(const ChainFacts& facts) {
+  const auto& metric = facts.inverse_metric;
+  if (!facts.is_dense) return json_of(metric.data(), metric.size());
+  const std::size_t rows = rows_of(facts);
+  json::List list;
+  for (std::size_t row = 0; row < rows; ++row) list.emplace_back(json_of(metric.data() + row * rows, rows));
+  return list;
 }
 
 }  // namespace
@@ -144,14 +163,16 @@ std::string detail_of(const Error& error) {
 std::optional<Failure> failure_of(const HttpOptions& options, const Request& request, const Answer& answer) {
   const auto what = [&] { return name_of_request(options, request); };
   if (answer.curl != CURLE_OK) {
-    return Failure{Error("transport", what() + ": " + answer.failure), true, {}, is_setup_failure(answer.curl)};
+    Failure failure(Error("transport", what() + ": " + answer.failure));
+    failure.is_setup = is_setup_failure(answer.curl);
+    return failure;
   }
   if (answer.status >= 400) {
-    if (auto problem = problem_of(answer)) return Failure{*problem, is_transient(answer.status), answer.retry_after};
+    if (auto problem = problem_of(answer)) return Failure(*problem, is_transient(answer.status), answer.retry_after);
   }
   const auto outage = [&](const std::string& why) {
-    return Failure{Error("invalid_answer", what() + " was answered with " + why, answer.status), true,
-                   answer.retry_after};
+    return Failure(Error("invalid_answer", what() + " was answered with " + why, answer.status), true,
+                   answer.retry_after);
   };
   if (!is_expected(request, answer.status)) {
     return outage("status " + std::to_string(answer.status) +
@@ -164,7 +185,7 @@ std::optional<Failure> failure_of(const HttpOptions& options, const Request& req
   // A message may be cut between two fields without a trace, where nothing tells its end.
   if (request.answer == Media::protobuf && !answer.is_delimited) return outage("a body of unknown length");
   if (!answer.registration.empty() && !request.registration.empty() && answer.registration != request.registration) {
-    return Failure{Error("run_replaced", "the run was registered anew", answer.status), false};
+    return Failure(Error("run_replaced", "the run was registered anew", answer.status), false);
   }
   return {};
 }
@@ -208,36 +229,23 @@ ChainFacts facts_of(const Answer& answer, std::int32_t number) {
   if (const auto* seed = chain->find("seed")) out.seed = seed->natural();
   out.step_size = float_in(chain->find("stepSize"));
   const auto* metric = chain->find("inverseMetric");
-  if (metric != nullptr && metric->list() != nullptr) {
-    read_metric(*metric->list(), out.inverse_metric);
-    out.is_dense = !metric->list()->empty() && metric->list()->front().list() != nullptr;
-  }
+  if (metric != nullptr && metric->list() != nullptr) read_metric(*metric->list(), out);
   return out;
 }
 
-namespace {
-
-/// A diagonal as a list of numbers, a dense metric as a list of rows.
-json::List metric_of(const ChainFacts& facts) {
-  const auto& elements = facts.inverse_metric;
-  std::size_t width = 1;
-  while (facts.is_dense && width * width < elements.size()) ++width;
-  json::List metric, row;
-  for (const double element : elements) {
-    (facts.is_dense ? row : metric).push_back(json_of(element));
-    if (facts.is_dense && row.size() == width) metric.emplace_back(std::exchange(row, {}));
-  }
-  if (!row.empty()) metric.emplace_back(std::move(row));
-  return metric;
+std::size_t rows_of(const ChainFacts& facts) {
+  const auto count = facts.inverse_metric.size();
+  const auto rows = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(count))));
+  if (rows * rows == count) return rows;
+  throw Error("invalid_parameter",
+              "a dense inverse metric is a square, and has not " + std::to_string(count) + " numbers");
 }
-
-}  // namespace
 
 std::string facts_patch(const ChainFacts& facts, std::int32_t number) {
   json::Object chain;
   if (facts.seed) chain.emplace_back("seed", *facts.seed);
   if (facts.step_size) chain.emplace_back("stepSize", json_of(*facts.step_size));
-  if (!facts.inverse_metric.empty()) chain.emplace_back("inverseMetric", metric_of(facts));
+  if (!facts.inverse_metric.empty()) chain.emplace_back("inverseMetric", metric_json(facts));
   json::Object chains{{std::to_string(number), std::move(chain)}};
   return json::dump(json::Object{{"facts", json::Object{{"chains", std::move(chains)}}}});
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "http_exchange.hpp"
@@ -13,10 +14,12 @@
 namespace mcbackend::http {
 
 struct Failure {
+  explicit Failure(Error what, bool may_pass = true, std::optional<milliseconds> after = {})
+      : error(std::move(what)), is_passing(may_pass), retry_after(after) {}
   Error error;
   /// True where the same request may succeed later.
-  bool is_passing = true;
-  std::optional<milliseconds> retry_after{};
+  bool is_passing;
+  std::optional<milliseconds> retry_after;
   /// True where the client's own settings or the server's certificate are at fault, so that only a person can help.
   bool is_setup = false;
 };
@@ -50,6 +53,8 @@ std::vector<ChainState> chains_of(const Answer& answer);
 RunPage run_page_of(const Answer& answer, const RunQuery& query);
 /// Facts of one chain in a run's names, notes and facts; empty where there are none. @throws Error by damaged()
 ChainFacts facts_of(const Answer& answer, std::int32_t number);
+/// Rows of a dense metric. @throws Error invalid_parameter for a number of elements that is no square
+std::size_t rows_of(const ChainFacts& facts);
 /// The change that adds facts of one chain, as a merge patch.
 std::string facts_patch(const ChainFacts& facts, std::int32_t number);
 

@@ -33,7 +33,7 @@ class Backoff {
 
   const RetryOptions* options_;
   unsigned failures_ = 0;
-  Clock::time_point first_{};
+  Clock::time_point first_;
 };
 
 }  // namespace mcbackend::http

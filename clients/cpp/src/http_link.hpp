@@ -40,8 +40,8 @@ class Link {
           return value;
         } catch (const Error& e) {
           if (!is_damage(e)) throw;
-          failure = Failure{
-              Error(e.code(), std::string(request.method) + ' ' + request.path + ": " + detail_of(e), answer.status)};
+          failure = Failure(
+              Error(e.code(), std::string(request.method) + ' ' + request.path + ": " + detail_of(e), answer.status));
         }
       }
       sending.fail(*failure);

@@ -73,6 +73,7 @@ void ChainWriter::wait_for_room(std::unique_lock<std::mutex>& lock) {
 }
 
 void ChainWriter::set_facts(const ChainFacts& facts) {
+  if (facts.is_dense) rows_of(facts);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     require_going_on();
@@ -296,7 +297,7 @@ std::optional<Failure> ChainWriter::judge(const Answer& answer) const {
     if (length >= body_end_) return {};
     damaged("a length of " + std::to_string(length) + " was acknowledged instead of " + std::to_string(body_end_));
   } catch (const Error& e) {
-    return Failure{Error(e.code(), "POST " + path_ + "/draws: " + detail_of(e), answer.status)};
+    return Failure(Error(e.code(), "POST " + path_ + "/draws: " + detail_of(e), answer.status));
   }
 }
 

@@ -143,7 +143,7 @@ class ChainWriter {
   std::uint64_t acknowledged_;
   std::uint64_t end_;
   bool is_due_ = false;
-  Clock::time_point due_at_{};
+  Clock::time_point due_at_;
   std::optional<ChainFacts> facts_;
   std::optional<Error> failure_, facts_failure_;
   bool is_told_ = false;
@@ -153,7 +153,7 @@ class ChainWriter {
   /// Kind of the request under way, or of the one that is to be tried again.
   Sent sent_ = Sent::nothing;
   bool is_sending_ = false;
-  Clock::time_point wait_until_{};
+  Clock::time_point wait_until_;
   // The sending thread's alone, while there is no failure.
   bool is_out_ = false;
   Backoff backoff_;

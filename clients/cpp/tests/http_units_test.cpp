@@ -2,12 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <limits>
 
 #include "http_answers.hpp"
 #include "http_backoff.hpp"
 #include "http_options.hpp"
+#include "http_signals.hpp"
 
 namespace mcbackend::http {
 namespace {
@@ -163,6 +165,19 @@ TEST(Facts, ADenseMetricHasRows) {
   const auto read = facts_of(about(patch.substr(9, patch.size() - 10)), 0);
   EXPECT_EQ(read.inverse_metric, facts.inverse_metric);
   EXPECT_TRUE(read.is_dense);
+  facts.inverse_metric.pop_back();
+  EXPECT_THROW(facts_patch(facts, 0), Error);
+}
+
+TEST(Signals, SigpipeIsKeptAway) {
+  std::signal(SIGPIPE, SIG_DFL);
+  {
+    const NoSigpipe guard;
+    ASSERT_EQ(::raise(SIGPIPE), 0);  // ends the program without the guard
+  }
+  sigset_t pending;
+  sigpending(&pending);
+  EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
 }
 
 TEST(Facts, AsOthersWriteThem) {
