@@ -22,8 +22,8 @@ bool starts_with(std::string_view text, std::string_view with) noexcept { return
 
 void check_url(std::string& url) {
   while (!url.empty() && url.back() == '/') url.pop_back();
-  const std::size_t scheme = starts_with(url, "http://") ? 7 : starts_with(url, "https://") ? 8 : 0;
-  if (scheme == 0 || url.size() == scheme) {
+  const std::size_t scheme = url.find("://") + 3;
+  if (!(starts_with(url, "http://") || starts_with(url, "https://")) || url.size() == scheme) {
     refuse("HttpOptions::url is an address that begins with http:// or https://, not \"" + url + '"');
   }
   const auto host = std::string_view(url).substr(scheme, url.find('/', scheme) - scheme);
@@ -94,13 +94,14 @@ long to_curl(std::chrono::milliseconds time) noexcept {
 }  // namespace http
 
 HttpOptions HttpOptions::from_environment() {
-  const char* url = std::getenv("MCB_URL");
+  const char* url = std::getenv("MCB_URL");  // NOLINT(concurrency-mt-unsafe): threads may read at the same time
   if (url == nullptr || *url == '\0') {
     throw Error("invalid_parameter", "MCB_URL is not set; it is the address of a server, as http://127.0.0.1:8787");
   }
   HttpOptions options;
   options.url = url;
-  if (const char* token = std::getenv("MCB_TOKEN")) options.token = token;
+  const char* token = std::getenv("MCB_TOKEN");  // NOLINT(concurrency-mt-unsafe)
+  if (token != nullptr) options.token = token;
   return options;
 }
 
