@@ -6,7 +6,7 @@
 
 namespace mcbackend::http {
 
-/// Keeps SIGPIPE from the calling thread while this lives. What the program does about signals stays as it was.
+/// Keeps SIGPIPE from the calling thread while this lives. The handlers of the program stay as they were.
 class NoSigpipe {
  public:
   NoSigpipe() noexcept;
