@@ -27,7 +27,7 @@ suppressPackageStartupMessages(library(mcbackend.edge))
 
 LACKS <- list(
   isNew = "handles do not tell whether a call has made them: the answer that tells it may be lost",
-  listRuns = "mcb_runs() follows cursors by itself, and shows none",
+  cursor = "mcb_runs() goes through the pages by itself",
   describe = "arrays of R do not tell which of the dtypes they had",
   `bool-bytes` = "logical has no third value",
   dtypes = "arrays of R do not tell a dtype: numbers are taken for any that holds them",
@@ -154,6 +154,8 @@ keep_chain <- function(run, number) {
   list(chain = length(chains) - 1L, number = number)
 }
 
+time_to <- function(time) format(time + 0.0005, "%Y-%m-%dT%H:%M:%OS3Z", tz = "UTC")
+
 open_run <- function(rid) tryCatch(mcb_run(client, rid), mcb_run_not_found = function(e) NULL)
 
 # The value of an integer, however many digits it has; NULL for one that is absent.
@@ -185,6 +187,17 @@ COMMANDS <- list(
   getRun = function(command) {
     run <- open_run(command$rid)
     if (!is.null(run)) keep_run(run)
+  },
+  listRuns = function(command) {
+    limit <- if (is.null(command$limit)) Inf else command$limit
+    found <- mcb_runs(client, q = command$q, tag = unlist(command$tag), limit = limit)
+    list(runs = lapply(seq_len(nrow(found)), function(i) {
+      run <- as.list(found[i, ])
+      list(
+        rid = run$rid, createdAt = time_to(run$created_at), updatedAt = time_to(run$updated_at), variables = run$variables,
+        sampleStats = run$sample_stats, chains = run$chains, draws = run$draws
+      )
+    }))
   },
   deleteRun = function(command) {
     run <- open_run(command$rid)

@@ -192,5 +192,6 @@ some_draws <- function(x, from, to) {
   rank <- max(1L, length(dim(x)))
   if (from == 1 && to == NROW(x)) return(x)
   rows <- seq.int(from, to)
-  keep_class(do.call(`[`, c(list(unclass(x), rows), rep(list(TRUE), rank - 1L), if (rank > 1L) list(drop = FALSE))), x)
+  every <- rep(list(quote(expr = )), rank - 1L)
+  keep_class(do.call(`[`, c(list(unclass(x), rows), every, if (rank > 1L) list(drop = FALSE))), x)
 }

@@ -15,7 +15,7 @@ FLOAT32_END <- 2^128 - 2^103
 varints <- function(x) {
   x <- as.double(x)
   if (all(x < 128)) return(as.raw(x))
-  bytes <- pmax(1, ceiling(log2(x + 1) / 7))
+  bytes <- findInterval(x, 128^(1:7)) + 1
   most <- max(bytes)
   parts <- matrix(0, most, length(x))
   for (i in seq_len(most)) {

@@ -61,7 +61,7 @@ register <- function(client, rid, meta) {
   confirmed <- request(client, "PUT", run_path(rid), body = meta, accept = NULL, needs = "mcb-registration")
   run <- mcb_run(client, rid)
   if (!identical(run$registration, confirmed$headers[["mcb-registration"]])) {
-    fail("run_replaced", "the run ", rid, " was deleted and registered again from elsewhere at the same time", status = 412L)
+    fail("run_replaced", "the run ", rid, " was deleted and registered again from elsewhere meanwhile", status = 412L)
   }
   run
 }
@@ -259,9 +259,20 @@ mcb_delete_run <- function(run) {
   check_run(run)
   invisible(tryCatch(
     {
-      request(run$client, "DELETE", run_path(run$rid), accept = NULL, registration = run$registration)
+      check_registration(run)
+      request(run$client, "DELETE", run_path(run$rid), accept = NULL, registration = run$registration, read = function(answer) {
+        # A page of a proxy with a status of success has deleted nothing.
+        if (answer$status != 204L) fail("invalid_answer", "the status is ", answer$status, " instead of 204")
+      })
       TRUE
     },
     mcb_run_not_found = function(e) FALSE
   ))
+}
+
+# The run under this rid is the one that the handle has opened: servers do not compare it when they delete.
+check_registration <- function(run) {
+  if (mcb_run(run$client, run$rid)$registration != run$registration) {
+    fail("run_replaced", "the run ", run$rid, " was deleted and registered again since it was opened", status = 412L)
+  }
 }
