@@ -1,13 +1,17 @@
 /// @file
-/// Stan's wall time with streaming against without: pairs of runs, one after the other, in one process.
+/// Stan's wall time with streaming against without: pairs of runs, one after the other, in one process. The CPU time of the
+/// threads that sample is told as well, which other programs on the machine do not touch.
 #include <mcbackend/mcbackend.hpp>
 #include <mcbackend/stan.hpp>
+
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,19 +28,34 @@ struct Settings {
   int pairs = 7, chains = 2, draws = 20'000;
 };
 
-/// Seconds until the last chain was sampled, and until all of it was durable.
+/// Seconds until the last chain was sampled, until all of it was durable, and of CPU in the threads that sample.
 struct Times {
-  double sampled = 0, durable = 0;
+  double sampled = 0, durable = 0, cpu = 0;
 };
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-/// Runs something in a thread for each chain.
+double cpu_of_thread() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+/// Runs something in a thread for each chain. Returns seconds of wall time, and of CPU in all threads.
 template <class Call>
-void in_threads(int chains, Call call) {
+Times in_threads(int chains, Call call) {
   std::vector<std::thread> threads;
-  for (int chain = 0; chain < chains; ++chain) threads.emplace_back(call, chain);
+  std::vector<double> cpu(static_cast<std::size_t>(chains));
+  const auto begin = Clock::now();
+  for (int chain = 0; chain < chains; ++chain) {
+    threads.emplace_back([&, chain] {
+      call(chain);
+      cpu[static_cast<std::size_t>(chain)] = cpu_of_thread();
+    });
+  }
   for (auto& thread : threads) thread.join();
+  const auto seconds = seconds_since(begin);
+  return {seconds, seconds, std::accumulate(cpu.begin(), cpu.end(), 0.0)};
 }
 
 stan_runs::Nuts nuts_of(const Settings& settings, int chain) {
@@ -44,14 +63,11 @@ stan_runs::Nuts nuts_of(const Settings& settings, int chain) {
 }
 
 Times without(stan_runs::Model& model, const Settings& settings) {
-  const auto begin = Clock::now();
-  in_threads(settings.chains, [&](int chain) {
+  return in_threads(settings.chains, [&](int chain) {
     ::stan::callbacks::writer nothing;
     ::stan::callbacks::structured_writer no_metric;
     model.nuts_diagonal(nuts_of(settings, chain), {nothing, no_metric});
   });
-  const auto seconds = seconds_since(begin);
-  return {seconds, seconds};
 }
 
 Times with(stan_runs::Model& model, const Settings& settings, const std::shared_ptr<mcbackend::Backend>& backend) {
@@ -61,14 +77,12 @@ Times with(stan_runs::Model& model, const Settings& settings, const std::shared_
   for (int chain = 0; chain < settings.chains; ++chain) {
     writers.emplace_back(backend, mcbackend::stan::WriterOptions{meta, chain});
   }
-  Times times;
   const auto begin = Clock::now();
-  in_threads(settings.chains, [&](int chain) {
+  auto times = in_threads(settings.chains, [&](int chain) {
     auto& writer = writers[static_cast<std::size_t>(chain)];
     MetricWriter metric(writer);
     model.nuts_diagonal(nuts_of(settings, chain), {writer, metric});
   });
-  times.sampled = seconds_since(begin);
   for (auto& writer : writers) writer.finish();
   times.durable = seconds_since(begin);
   backend->delete_run(meta.rid);
@@ -81,25 +95,31 @@ double median(std::vector<double> values) {
   return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+/// Median over runs of one figure.
+double median(const std::vector<Times>& runs, double Times::*figure) {
+  std::vector<double> values;
+  for (const auto& run : runs) values.push_back(run.*figure);
+  return median(values);
+}
+
 void measure(const Settings& settings) {
   stan_runs::Model model(MCBACKEND_STAN_DATA);
   const auto backend = mcbackend::http_backend(mcbackend::HttpOptions::from_environment());
-  std::vector<double> alone, sampled, durable;
-  for (int pair = -1; pair < settings.pairs; ++pair) {
-    Times plain, streamed;
-    if (pair % 2 == 0) plain = without(model, settings);
-    streamed = with(model, settings, backend);
-    if (pair % 2 != 0) plain = without(model, settings);
-    if (pair < 0) continue;  // The first pair warms up.
-    alone.push_back(plain.sampled);
-    sampled.push_back(streamed.sampled);
-    durable.push_back(streamed.durable);
+  std::vector<Times> alone, streamed;
+  // The first pair warms up.
+  for (int pair = 0; pair <= settings.pairs; ++pair) {
+    const bool is_alone_first = pair % 2 == 0;
+    const auto first = is_alone_first ? without(model, settings) : with(model, settings, backend);
+    const auto second = is_alone_first ? with(model, settings, backend) : without(model, settings);
+    if (pair == 0) continue;
+    alone.push_back(is_alone_first ? first : second);
+    streamed.push_back(is_alone_first ? second : first);
   }
-  std::cout << settings.chains << " chains of " << settings.draws << " draws, " << settings.pairs << " pairs\n"
-            << "without: " << median(alone) << " s\n"
-            << "with:    " << median(sampled) << " s, durable after " << median(durable) << " s\n"
-            << "ratio:   " << median(sampled) / median(alone) << ", until durable " << median(durable) / median(alone)
-            << '\n';
+  const auto ratio = [&](double Times::*figure) { return median(streamed, figure) / median(alone, figure); };
+  std::cout << settings.chains << " chains of " << settings.draws << " draws, " << settings.pairs << " pairs; ratio\n"
+            << "wall time:        " << ratio(&Times::sampled) << " (" << median(alone, &Times::sampled) << " s without)\n"
+            << "until durable:    " << ratio(&Times::durable) << '\n'
+            << "CPU of sampling:  " << ratio(&Times::cpu) << " (" << median(alone, &Times::cpu) << " s without)\n";
 }
 
 constexpr const char* usage =
