@@ -47,13 +47,17 @@ struct RetryOptions {
 struct TlsOptions {
   /// Certificates of authorities instead of the system's.
   std::string ca_file;
-  std::string client_certificate, client_key;
+  /// Certificate by which the server knows this client, for servers that ask.
+  std::string client_certificate;
+  /// Its private key.
+  std::string client_key;
   /// False takes any certificate: for tests alone.
   bool verify = true;
 };
 
 /// libcurl reads http_proxy, https_proxy and no_proxy where `url` is empty.
 struct ProxyOptions {
+  /// Address of the proxy: "http://proxy:3128".
   std::string url;
   /// "name:password".
   std::string credentials;
@@ -69,15 +73,21 @@ enum class WhenFull {
   fail
 };
 
+/// The server, and how the backend deals with it.
 struct HttpOptions {
   /// Address of the server without /v1: "http://127.0.0.1:8787".
   std::string url;
   /// Sent as Authorization: Bearer. Empty: none.
   std::string token;
+  /// Times of uploads.
   FlushOptions flush{};
+  /// Failures that may pass.
   RetryOptions retry{};
+  /// Certificates.
   TlsOptions tls{};
+  /// A proxy between, if there is one.
   ProxyOptions proxy{};
+  /// Behaviour of `append` while the buffer of its chain is full.
   WhenFull when_full = WhenFull::block;
   /// Told when the server cannot be reached, when it answers again, and of draws that are lost. Called by one thread at
   /// a time, most often the sending one; it must not call the backend.

@@ -17,7 +17,9 @@ namespace mcbackend {
 
 /// Facts of a chain that are known late: after warmup, or at its start.
 struct ChainFacts {
+  /// Seed of the random numbers.
   std::optional<std::uint64_t> seed;
+  /// Step size of the draws behind warmup.
   std::optional<double> step_size;
   /// Diagonal of the inverse metric, or all of it in C order where it is dense. Empty when it is not known.
   std::vector<double> inverse_metric;
@@ -33,7 +35,9 @@ class Chain {
   Chain& operator=(const Chain&) = delete;
   virtual ~Chain() = default;
 
+  /// Identifier of the run.
   virtual const std::string& rid() const noexcept = 0;
+  /// Number of the chain in its run.
   virtual std::int32_t number() const noexcept = 0;
   /// True where the call that gave this handle created the chain.
   virtual bool is_new() const noexcept = 0;
@@ -53,16 +57,20 @@ class Chain {
   virtual std::uint64_t length() = 0;
   /// Draws of a variable of fixed shape: [draws, ...shape]. @throws Error unknown_variable; shape_mismatch where the shape varies
   virtual NdArray get_draws(std::string_view name, const Slice& slice = {}) = 0;
+  /// Draws of a sampler stat, as `get_draws` gives those of a variable.
   virtual NdArray get_stats(std::string_view name, const Slice& slice = {}) = 0;
   /// Draws of any variable, an array a draw.
   virtual std::vector<NdArray> get_draws_list(std::string_view name, const Slice& slice = {}) = 0;
+  /// Draws of any sampler stat, an array a draw.
   virtual std::vector<NdArray> get_stats_list(std::string_view name, const Slice& slice = {}) = 0;
   /// One iteration of all variables, or of those named. A negative index counts from the end. @throws Error invalid_slice out of range
   virtual std::map<std::string, NdArray> get_draws_at(std::int64_t index, View<std::string_view> names = {}) = 0;
+  /// One iteration of sampler stats, as `get_draws_at` gives that of variables.
   virtual std::map<std::string, NdArray> get_stats_at(std::int64_t index, View<std::string_view> names = {}) = 0;
 
   /// Adds to what is known of this chain beside its draws; sent with the draws, durable after flush().
   virtual void set_facts(const ChainFacts& facts) = 0;
+  /// Facts that are known of this chain; those of this handle are flushed first.
   virtual ChainFacts facts() = 0;
 };
 
@@ -74,6 +82,7 @@ class Run {
   Run& operator=(const Run&) = delete;
   virtual ~Run() = default;
 
+  /// Metadata as they were registered.
   virtual const RunMeta& meta() const noexcept = 0;
   /// The registered message, with fields that this version does not know.
   virtual const std::string& meta_bytes() const noexcept = 0;
@@ -89,25 +98,39 @@ class Run {
   /// All chains, by number.
   virtual std::vector<std::shared_ptr<Chain>> get_chains() = 0;
 
+  /// Identifier of the run.
   const std::string& rid() const noexcept { return meta().rid; }
   /// Labels by dimension.
   std::map<std::string, NdArray> coords() const;
   /// Names of the dimensions of each variable and data variable that has them.
   std::map<std::string, std::vector<std::string>> dims() const;
+  /// Data of the model that are no observations.
   std::map<std::string, NdArray> constant_data() const;
+  /// Observations.
   std::map<std::string, NdArray> observed_data() const;
 };
 
 /// One line of a list of runs.
 struct RunSummary {
+  /// Identifier of the run.
   std::string rid;
   /// RFC 3339 in UTC.
-  std::string created_at, updated_at;
-  std::uint64_t variables = 0, sample_stats = 0, chains = 0;
+  std::string created_at;
+  /// Time of the last write of draws; RFC 3339 in UTC.
+  std::string updated_at;
+  /// Number of variables.
+  std::uint64_t variables = 0;
+  /// Number of sampler stats.
+  std::uint64_t sample_stats = 0;
+  /// Number of chains.
+  std::uint64_t chains = 0;
   /// Sum of the lengths of the chains.
   std::uint64_t draws = 0;
+  /// Name that somebody gave it; empty when it has none.
   std::string name;
+  /// Labels that somebody gave it.
   std::vector<std::string> tags;
+  /// True for a run that lists leave out unless they are asked.
   bool archived = false;
 };
 
@@ -123,12 +146,15 @@ struct RunQuery {
   std::string cursor;
 };
 
+/// Some runs of a list.
 struct RunPage {
+  /// Runs on this page.
   std::vector<RunSummary> runs;
   /// The beginning of the next page; empty on the last one.
   std::string next_cursor;
 };
 
+/// A place that holds runs: a server (`http_backend`), or this process (`memory_backend`).
 class Backend {
  public:
   Backend() = default;

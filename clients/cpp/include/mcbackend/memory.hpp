@@ -8,6 +8,7 @@
 
 namespace mcbackend {
 
+/// An empty backend. Everything in it goes with the last of its handles.
 std::shared_ptr<Backend> memory_backend();
 
 }  // namespace mcbackend

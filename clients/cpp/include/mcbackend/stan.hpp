@@ -7,6 +7,7 @@
 // Services of Stan give step size and metric to a writer of their own from 2.34 on.
 #if STAN_MAJOR > 2 || STAN_MINOR >= 34
 #include <stan/callbacks/structured_writer.hpp>
+/// Defined where this version of Stan has writers of metrics, and this header `MetricWriter`.
 #define MCBACKEND_STAN_HAS_METRIC 1
 #endif
 
@@ -116,9 +117,9 @@ class Writer final : public detail::AnyWriter {
   }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
+  Writer& operator=(Writer&&) = delete;
   /// The writer that is moved from may only be destroyed.
   Writer(Writer&&) noexcept = default;
-  Writer& operator=(Writer&&) noexcept = default;
   /// Waits for nothing. Only `finish` tells that all draws are stored.
   ~Writer() override {
     if (stream_ != nullptr) stream_->abandon();

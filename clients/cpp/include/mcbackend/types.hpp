@@ -72,8 +72,10 @@ constexpr DType dtype_for() noexcept {
 /// closed).
 class Error : public std::runtime_error {
  public:
+  /// An error by its code; `detail` is for people.
   Error(std::string code, const std::string& detail, int status = 0, std::optional<std::uint64_t> length = {})
       : std::runtime_error(code + ": " + detail), code_(std::move(code)), status_(status), length_(length) {}
+  /// The code.
   const std::string& code() const noexcept { return code_; }
   /// HTTP status; 0 where there was no answer.
   int status() const noexcept { return status_; }
@@ -91,16 +93,25 @@ template <class T>
 class View {
  public:
   constexpr View() noexcept = default;
+  /// A view on `size` elements.
   constexpr View(const T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+  /// A view on a list in braces, for the expression that it stands in.
   // NOLINTNEXTLINE(google-explicit-constructor): lists in braces are how draws are written down.
   View(std::initializer_list<T> list) noexcept : View(list.begin(), list.size()) {}
+  /// A view on a vector, which must not grow meanwhile.
   // NOLINTNEXTLINE(google-explicit-constructor)
   View(const std::vector<T>& v) noexcept : data_(v.data()), size_(v.size()) {}
+  /// The first element.
   constexpr const T* begin() const noexcept { return data_; }
+  /// The place behind the last element.
   constexpr const T* end() const noexcept { return data_ + size_; }
+  /// The first element.
   constexpr const T* data() const noexcept { return data_; }
+  /// Number of elements.
   constexpr std::size_t size() const noexcept { return size_; }
+  /// True without elements.
   constexpr bool empty() const noexcept { return size_ == 0; }
+  /// An element; nobody looks whether it is there.
   constexpr const T& operator[](std::size_t i) const noexcept { return data_[i]; }
 
  private:
@@ -108,19 +119,26 @@ class View {
   std::size_t size_ = 0;
 };
 
+/// Lengths of dimensions, the first of which runs slowest; empty for a scalar.
 using Shape = std::vector<std::int64_t>;
 
 /// An array in C order, which owns its elements: `bytes` for numbers and booleans (little-endian), `strings` for str.
 struct NdArray {
+  /// Type of the elements.
   DType dtype = DType::float64;
+  /// Shape of the whole.
   Shape shape;
+  /// Elements, unless they are strings.
   std::vector<std::byte> bytes;
+  /// Elements of dtype str, in UTF-8.
   std::vector<std::string> strings;
 
   NdArray() = default;
   /// An array of numbers. @throws Error shape_mismatch when there are not as many values as the shape has elements
   template <class T>
   static NdArray of(Shape shape, const std::vector<T>& values);
+  /// An array of strings.
+  /// @throws Error shape_mismatch when there are not as many values as the shape has elements
   static NdArray of(Shape shape, std::vector<std::string> values);
   /// A vector.
   template <class T>
@@ -136,12 +154,15 @@ struct NdArray {
     return reinterpret_cast<const T*>(bytes.data());
   }
   template <class T>
+  /// A copy of the elements.
+  /// @throws Error dtype_mismatch when T is not the type of this array's elements
   std::vector<T> to_vector() const {
     const T* p = data<T>();
     return std::vector<T>(p, p + size());
   }
   /// Equal dtype, shape and elements, bit by bit: NaN equals itself, −0 is not 0.
   bool operator==(const NdArray& other) const noexcept;
+  /// Another dtype, shape or element.
   bool operator!=(const NdArray& other) const noexcept { return !(*this == other); }
 
  private:
@@ -163,12 +184,16 @@ class Value {
  public:
   // NOLINTBEGIN(google-explicit-constructor): values are written down in braces, beside their names.
   template <class T, class = std::enable_if_t<detail::is_element_v<T>>>
+  /// A number or boolean.
   Value(const T& scalar) noexcept : data_(&scalar), count_(1), dtype_(dtype_for<T>()), rank_(0) {}
   template <class T, class A>
+  /// Elements of a vector.
   Value(const std::vector<T, A>& v) noexcept : Value(v.data(), v.size()) {
     static_assert(!std::is_same_v<T, bool>, "std::vector<bool> holds bits, not booleans: use an array of bool");
   }
+  /// A string, in UTF-8.
   Value(const std::string& scalar) noexcept : data_(&scalar), count_(1), dtype_(DType::str), rank_(0) {}
+  /// An array with its shape.
   Value(const NdArray& array) noexcept;
   // NOLINTEND(google-explicit-constructor)
   /// `count` elements; a vector where the shape varies.
@@ -187,10 +212,13 @@ class Value {
 
   /// Elements: numbers, or std::string for str.
   const void* data() const noexcept { return data_; }
+  /// Number of elements.
   std::size_t count() const noexcept { return count_; }
+  /// Type of the elements.
   DType dtype() const noexcept { return dtype_; }
   /// Number of dimensions: of the shape that was given, else 0 for a scalar and 1 for several elements.
   std::size_t ndim() const noexcept { return rank_ == has_shape ? shape_.size() : rank_; }
+  /// Length of a dimension.
   std::int64_t dim(std::size_t i) const noexcept {
     return rank_ == has_shape ? shape_[i] : static_cast<std::int64_t>(count_);
   }
@@ -220,14 +248,22 @@ class Value {
   View<std::int64_t> shape_;
 };
 
+/// A value and the variable or sampler stat that it is of.
 struct NamedValue {
+  /// The name as it was registered.
   std::string_view name;
+  /// Its value in one draw.
   Value value;
 };
 
 /// Python's slice: `{-100, {}, {}}` are the last hundred draws, `{{}, {}, 10}` every tenth.
 struct Slice {
-  std::optional<std::int64_t> start, stop, step;
+  /// First index; a negative one counts from the end.
+  std::optional<std::int64_t> start;
+  /// Index behind the last.
+  std::optional<std::int64_t> stop;
+  /// Distance of indices, backwards if it is negative; never 0.
+  std::optional<std::int64_t> step;
 };
 
 /// Draws of one variable: an array of shape [draws, ...shape] where the variable's shape is fixed, else a list of
@@ -235,16 +271,24 @@ struct Slice {
 struct Draws {
   Draws() = default;
   // NOLINTBEGIN(google-explicit-constructor)
+  /// Draws of a variable of fixed shape.
   Draws(NdArray a) : array(std::move(a)) {}
+  /// Draws of a variable whose shape varies.
   Draws(std::vector<NdArray> arrays) : list(std::move(arrays)), is_list(true) {}
   // NOLINTEND(google-explicit-constructor)
+  /// All draws in one, where the shape is fixed.
   NdArray array;
+  /// An array a draw, where it varies.
   std::vector<NdArray> list;
+  /// True where `list` has the draws.
   bool is_list = false;
 };
 
+/// Draws and the variable or sampler stat that they are of.
 struct NamedDraws {
+  /// The name as it was registered.
   std::string name;
+  /// As many draws as the batch has iterations.
   Draws draws;
 };
 
@@ -252,7 +296,9 @@ struct NamedDraws {
 struct DrawBatch {
   /// Index of the first iteration; the end of what this handle has appended when absent.
   std::optional<std::uint64_t> start;
+  /// Number of iterations.
   std::uint32_t count = 0;
+  /// Draws of every variable.
   std::vector<NamedDraws> draws;
   /// A sampler stat may be missing; it reads back as its fill value.
   std::vector<NamedDraws> stats;
