@@ -136,6 +136,9 @@ read_column <- function(run, kind, name, specs, chain, start, stop, step) {
   name <- enc2utf8(name)
   spec <- specs[[name]]
   if (is.null(spec)) unknown_variable(name, names(specs), if (kind == "stat") "sampler stat" else "variable")
+  if (!spec$dtype %in% c(names(SIZES), "str")) {
+    fail("unsupported_dtype", "`", name, "` is of dtype ", spec$dtype, ", which this version of the package cannot read")
+  }
   slice <- slice_of(chain_length(run, chain), start, stop, step)
   columns <- stats::setNames(list(spec), name)
   pages <- list()

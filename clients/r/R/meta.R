@@ -201,6 +201,7 @@ halves_of <- function(bytes, endian) {
 wide_texts <- function(bytes, width, endian) {
   if (!length(bytes)) return(character())
   if (width == 0L) return(character())
+  if (length(bytes) %% (4 * width) != 0) damaged("texts that are cut off")
   points <- matrix(readBin(bytes, "integer", length(bytes) / 4, 4L, TRUE, endian), nrow = width)
   apply(points, 2L, function(text) {
     text <- text[seq_len(max(0L, which(text != 0L)))]
@@ -212,6 +213,7 @@ wide_texts <- function(bytes, width, endian) {
 # NumPy's bytes of fixed width, filled up with zeros, as texts.
 byte_texts <- function(bytes, width) {
   if (!length(bytes) || width == 0L) return(character())
+  if (length(bytes) %% width != 0) damaged("texts that are cut off")
   apply(matrix(bytes, nrow = width), 2L, function(text) {
     text <- text[seq_len(max(0L, which(text != as.raw(0))))]
     if (any(text == as.raw(0))) return(na_for_nul("a text of an array"))

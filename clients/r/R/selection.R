@@ -7,7 +7,7 @@ MOST_QUERY <- 4000
 MOST_ELEMENTS <- 500
 
 # Variables that posterior's formats can hold.
-is_numeric_rigid <- function(spec) spec$is_rigid && spec$dtype != "str"
+is_numeric_rigid <- function(spec) spec$is_rigid && spec$dtype %in% names(SIZES)
 
 # The parts of a run that `variables` pick: each list(spec, elements, names), where `elements` are indices in C order,
 # or NULL for the whole variable, and `names` are those of posterior in the order of the columns.
@@ -64,8 +64,8 @@ part_called <- function(run, name) {
 
 check_numeric_rigid <- function(spec) {
   if (is_numeric_rigid(spec)) return(invisible())
-  why <- if (spec$dtype == "str") "holds strings" else "has another shape in each draw"
-  fail("invalid_argument", "`", spec$name, "` ", why, ", and draws of posterior do not; mcb_draws() reads it")
+  why <- if (spec$is_rigid) paste("is of dtype", spec$dtype) else "has another shape in each draw"
+  fail("invalid_argument", "`", spec$name, "` ", why, ", which draws of posterior cannot have; mcb_draws() reads it")
 }
 
 unknown_variable <- function(name, known, what = "variable") {

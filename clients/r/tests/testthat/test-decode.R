@@ -143,6 +143,20 @@ test_that("attributes keep kinds, bits and nesting", {
   expect_identical(as.numeric(times$`duration: negative`), -1.5)
 })
 
+test_that("an array that is none leaves the run readable", {
+  text <- function(field, string) c(as.raw(c(8 * field + 2, nchar(string))), charToRaw(string))
+  message <- function(field, ...) {
+    body <- c(...)
+    c(as.raw(c(8 * field + 2, length(body))), body)
+  }
+  array <- function(dtype, bytes) message(2, text(2, dtype), as.raw(c(0x1a, 1, 2)), message(1, as.raw(bytes)))
+  for (given in list(array("float64", 1:15), array("float64", 1:8), array("<U1", 1:7), array("object", 1:16))) {
+    meta <- decode_meta(message(4, text(1, "city"), given))
+    expect_s3_class(meta$coords$city, "mcb_unreadable")
+  }
+  expect_output(print(meta$coords$city), "object, which R cannot read")
+})
+
 test_that("slices are Python's", {
   rows <- jsonlite::read_json(golden("slices.json"))$rows
   # A double holds no more than 2^53 exactly.
