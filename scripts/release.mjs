@@ -28,6 +28,8 @@ const PLACES = [
   ['package-lock.json', /^( {4}"": \{\n {6}"name": "[^"]+",\n {6}"version": ")[^"]+(",)$/m],
   ['docs/openapi.json', /^( {4}"version": ")[^"]+(",)$/m],
   ['clients/python/pyproject.toml', /^(version = ")[^"]+(")$/m],
+  ['clients/cpp/CMakeLists.txt', /^(project\(mcbackend VERSION )\S+( )/m],
+  ['clients/r/DESCRIPTION', /^(Version: )\S+()$/m],
 ]
 
 function fail(sentence) {

@@ -23,8 +23,10 @@ test.each([['src/node.ts'], ['bin/mcb.mjs']])('%s --version prints it', (entry) 
   expect(printed).toBe(`${version}\n`)
 })
 
-test('the lock and the Python package have the same', () => {
+test('the lock, and the clients in other languages, have the same', () => {
   const lock: { version: string; packages: { '': { version: string } } } = JSON.parse(read('package-lock.json'))
   expect([lock.version, lock.packages[''].version]).toEqual([version, version])
   expect(read('clients/python/pyproject.toml')).toContain(`\nversion = "${version}"\n`)
+  expect(read('clients/cpp/CMakeLists.txt')).toContain(`project(mcbackend VERSION ${version} `)
+  expect(read('clients/r/DESCRIPTION')).toContain(`\nVersion: ${version}\n`)
 })
