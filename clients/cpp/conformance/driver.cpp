@@ -281,32 +281,40 @@ class Driver {
     return Object{{"list", items}};
   }
 
-  /// True for a variable whose shape varies: a program that reads draws knows its variables, or asks the run.
-  bool is_ragged(const Value& command, bool is_stat) {
-    const auto rid = chain_of(command).rid();
+  /// Variables or sampler stats of the chain's run, which a program that reads draws knows.
+  const std::vector<mcbackend::Variable>& variables_of(const Value& command, bool is_stat) {
+    const auto& rid = chain_of(command).rid();
     for (const auto& run : runs_) {
-      if (run->rid() != rid) continue;
-      for (const auto& v : is_stat ? run->meta().sample_stats : run->meta().variables) {
-        if (v.name == command.text_of("name")) return !v.is_rigid();
-      }
+      if (run->rid() == rid) return is_stat ? run->meta().sample_stats : run->meta().variables;
+    }
+    throw DriverError("the chain is of no run that was opened");
+  }
+
+  bool is_ragged(const Value& command, bool is_stat) {
+    for (const auto& v : variables_of(command, is_stat)) {
+      if (v.name == command.text_of("name")) return !v.is_rigid();
     }
     return false;
   }
 
-  static std::vector<std::string> names_of(const Value& command) {
-    std::vector<std::string> names;
-    if (const auto* given = command.find("names")) {
-      for (const auto& name : *given->list()) names.push_back(*name.text());
+  /// One iteration. Values come in a map, which has no order of its own: they are told in the order in which they were
+  /// asked for.
+  Value at(const Value& command, bool is_stat) {
+    std::vector<std::string_view> names;
+    const auto* given = command.find("names");
+    if (given != nullptr && given->list()->empty()) return Object{};
+    if (given != nullptr) {
+      for (const auto& name : *given->list()) names.emplace_back(*name.text());
     }
-    return names;
-  }
-
-  template <class Read>
-  static Value at(const Value& command, Read read) {
-    const auto names = names_of(command);
-    const std::vector<std::string_view> views(names.begin(), names.end());
-    if (command.find("names") != nullptr && names.empty()) return Object{};
-    return json_of_each(read(integer(command, "index"), mcbackend::View<std::string_view>(views)));
+    auto& chain = chain_of(command);
+    const auto index = integer(command, "index");
+    const auto values = is_stat ? chain.get_stats_at(index, names) : chain.get_draws_at(index, names);
+    if (given == nullptr) {
+      for (const auto& v : variables_of(command, is_stat)) names.emplace_back(v.name);
+    }
+    Object object;
+    for (const auto name : names) object.emplace_back(std::string(name), json_of(values.at(std::string(name))));
+    return object;
   }
 
   std::shared_ptr<mcbackend::Backend> backend_;
@@ -335,13 +343,8 @@ const std::unordered_map<std::string, Driver::Op>& Driver::ops() {
       {"length", [](Driver& d, const Value& c) { return Value(d.chain_of(c).length()); }},
       {"getDraws", [](Driver& d, const Value& c) { return d.get_draws(c); }},
       {"getStats", [](Driver& d, const Value& c) { return d.get_stats(c); }},
-      {"getDrawsAt",
-       [](Driver& d, const Value& c) {
-         return at(c, [&](auto index, auto names) { return d.chain_of(c).get_draws_at(index, names); });
-       }},
-      {"getStatsAt", [](Driver& d, const Value& c) {
-         return at(c, [&](auto index, auto names) { return d.chain_of(c).get_stats_at(index, names); });
-       }}};
+      {"getDrawsAt", [](Driver& d, const Value& c) { return d.at(c, false); }},
+      {"getStatsAt", [](Driver& d, const Value& c) { return d.at(c, true); }}};
   return all;
 }
 
