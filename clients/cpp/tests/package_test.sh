@@ -8,7 +8,7 @@ Usage: package_test.sh FOLDER
 
 Installs the library below FOLDER, and builds and runs the examples against it as README.md says.
 
-MCB_NODE                     Node, to start a server of this checkout (else node of the path)
+MCB_NODE                     Node, to start a server of this checkout (else the checkout's own, or that of the path)
 MCBACKEND_STAN_TOOLCHAIN     Stan, for examples/eight_schools (scripts/stan_toolchain.py); without it that is left out
 END
 }
@@ -39,7 +39,8 @@ quietly() {
 
 # Starts a server of this checkout, and sets MCB_URL. Fails where there is no Node.
 start_server() {
-  node=${MCB_NODE:-node}
+  node=${MCB_NODE:-$root/node_modules/.bin/node}
+  command -v "$node" >/dev/null 2>&1 || node=node
   command -v "$node" >/dev/null 2>&1 || return 1
   [ -d "$root/node_modules" ] || return 1
   rm -rf "$work/data"

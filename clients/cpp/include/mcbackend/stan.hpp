@@ -42,7 +42,7 @@ struct HasOverload<Base, Row,
                    std::void_t<decltype(static_cast<void (Base::*)(const Row&)>(&Base::operator()))>>
     : std::true_type {};
 
-/// Overrides an overload for a matrix, of which each column is a draw, or for a vector, in versions of Stan that have it.
+/// Overrides an overload for a matrix, of which each column is a draw, or for a vector, where Stan has it.
 template <class Base, class Rows, bool = HasOverload<::stan::callbacks::writer, Rows>::value>
 class Overload : public Base {};
 template <class Base, class Rows>
@@ -91,8 +91,8 @@ inline RunMeta with_attributes(RunMeta meta) {
 
 /// The writer of one chain: registers the run when Stan tells its names, and appends each row under it.
 ///
-/// Columns that end in "__" are sampler stats, all others variables (stan_names.hpp tells their names). For samplers
-/// of HMC the stat `in_warmup` is true until Stan says that its adaptation is over; with that come the facts step size and
+/// Columns that end in "__" are sampler stats, all others variables (stan_names.hpp tells their names). For samplers of
+/// HMC the stat `in_warmup` is true until Stan says that its adaptation is over; with that come the facts step size and
 /// inverse metric. Other methods have no such stat:
 ///
 /// - fixed_param, generated quantities, Laplace and Pathfinder: each row is a draw;
@@ -101,9 +101,10 @@ inline RunMeta with_attributes(RunMeta meta) {
 ///
 /// Not for the diagnostic writer, of which Stan does not say when warmup is over.
 ///
-/// Everything that can be wrong with names, metadata and server throws when the names come, before sampling begins; newer
-/// services catch that, log it and return a code of failure, but `finish` throws it again. From then on nothing throws: a failure is told by `on_error`, ends what is stored, and is thrown by `finish`. Use a backend
-/// that blocks while its buffer is full (WhenFull::block): one that refuses a draw ends the chain.
+/// Everything that can be wrong with names, metadata and server throws when the names come, before sampling begins. Newer
+/// services catch that, log it and return a code of failure, but `finish` throws it again. From then on nothing throws: a
+/// failure is told by `on_error`, ends what is stored, and is thrown by `finish`. Use a backend that blocks while its
+/// buffer is full (WhenFull::block): one that refuses a draw ends the chain.
 ///
 /// One thread at a time. Moves, so that services of several chains take a std::vector of them.
 class Writer final : public detail::AnyWriter {
@@ -147,8 +148,8 @@ class Writer final : public detail::AnyWriter {
 };
 
 #ifdef MCBACKEND_STAN_HAS_METRIC
-/// The metric writer of the same chain, in versions of Stan that have one: all digits of step size and inverse metric become
-/// facts, and not the six of comments.
+/// The metric writer of the same chain, in versions of Stan that have one: all digits of step size and inverse metric
+/// become facts, and not the six of comments.
 class MetricWriter final : public ::stan::callbacks::structured_writer {
  public:
   using ::stan::callbacks::structured_writer::write;

@@ -64,9 +64,10 @@ struct Step {
 /// The last step of a name that has something before it.
 inline std::optional<Step> last_step(std::string_view name) {
   std::size_t digits = 0;
-  while (digits < name.size() && name[name.size() - 1 - digits] >= '0' && name[name.size() - 1 - digits] <= '9') ++digits;
+  const auto from_end = [&](std::size_t i) { return name[name.size() - 1 - i]; };
+  while (digits < name.size() && from_end(digits) >= '0' && from_end(digits) <= '9') ++digits;
   if (digits == 0 || digits > most_digits || digits + 2 > name.size()) return std::nullopt;
-  const char kind = name[name.size() - 1 - digits];
+  const char kind = from_end(digits);
   if (kind != '.' && kind != ':') return std::nullopt;
   std::int64_t number = 0;
   for (const char digit : name.substr(name.size() - digits)) number = number * 10 + (digit - '0');
@@ -175,8 +176,8 @@ inline ColumnGroup group_of(const std::string& name, const Collected& collected)
 /// Puts the columns of each variable together, in the order of their first columns.
 ///
 /// - "theta.1.2" is an element of `theta`, whatever order the columns have.
-/// - "pair.1:2.3" is the second part of the first of an array of tuples: the variable `pair:2` holds that part of all of
-///   them, and its shape is the array's, then the part's own.
+/// - "pair.1:2.3" is the second part of the first of an array of tuples: the variable `pair:2` holds that part of all
+///   of them, and its shape is the array's, then the part's own.
 /// - "z.real" and "z.imag" make the two variables `z.real` and `z.imag`.
 /// - An array without elements has no column, so that names do not tell of it.
 ///

@@ -109,16 +109,19 @@ class RowLayout {
     fields_.push_back(std::move(field));
   }
 
-  /// Makes the values, which are views on what from now on stays in its place.
+  /// Makes the values, which are views on what from now on stays in its place. They have no shapes, which would be
+  /// compared in each draw: their numbers of elements are enough.
   void bind() {
     values_.resize(order_.size());
     for (const auto& field : fields_) {
-      const void* data = values_.data() + field.first;
-      if (field.variable.dtype == DType::int64) data = field.numbers.data();
-      if (field.variable.dtype == DType::bool_) data = field.flags.get();
-      (field.is_stat ? stats_ : draw_)
-          .push_back({field.variable.name, Value(field.variable.dtype, data, field.variable.shape)});
+      const bool is_flag = has_flag_ && &field == &fields_.back();
+      (field.is_stat ? stats_ : draw_).push_back({field.variable.name, value_of(field, is_flag ? 1 : field.count)});
     }
+  }
+  Value value_of(const Field& field, std::size_t count) const {
+    if (field.variable.dtype == DType::int64) return {field.numbers.data(), count};
+    if (field.variable.dtype == DType::bool_) return {field.flags.get(), count};
+    return {values_.data() + field.first, count};
   }
 
   void convert(Field& field) const {
@@ -129,8 +132,8 @@ class RowLayout {
       const bool fits = is_flag ? value == 0 || value == 1
                                 : value >= -beyond && value < beyond && std::trunc(value) == value;
       if (!fits) {
-        throw Error("dtype_mismatch", field.variable.name + " has the value " + std::to_string(value) + ", which is no " +
-                                          std::string(name_of(field.variable.dtype)));
+        throw Error("dtype_mismatch", field.variable.name + " has the value " + std::to_string(value) +
+                                          ", which is no " + std::string(name_of(field.variable.dtype)));
       }
       if (is_flag) {
         field.flags[i] = value != 0;

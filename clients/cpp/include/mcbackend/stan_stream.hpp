@@ -86,9 +86,9 @@ class Adaptation {
 
 /// A run of Stan that becomes a chain.
 struct WriterOptions {
-  /// `rid` must be set: all chains of a run register with the same metadata, and the first that does makes it. Variables
-  /// and stats come from Stan. `variables` may name those of which there is more to tell than Stan does: dimensions,
-  /// int64 or bool where Stan gives double, and arrays without elements, of which Stan says nothing.
+  /// `rid` must be set: all chains of a run register with the same metadata, and the first that does makes it.
+  /// Variables and stats come from Stan. `variables` may name those of which there is more to tell than Stan does:
+  /// dimensions, int64 or bool where Stan gives double, and arrays without elements, of which Stan says nothing.
   RunMeta meta;
   /// Number of the chain, from 0.
   std::int32_t chain = 0;
@@ -113,8 +113,8 @@ class ChainStream {
   }
 
   /// Registers run and chain. It throws, as no time has been spent on sampling yet.
-  /// @throws Error of the backend; invalid_parameter for names that come twice or make up no variables; chain_exists for a
-  /// chain that has draws already, behind which others do not belong
+  /// @throws Error of the backend; invalid_parameter for names that come twice or make up no variables; chain_exists
+  /// for a chain that has draws already, behind which others do not belong
   void names(const std::vector<std::string>& names) {
     try {
       if (layout_ != nullptr) {
@@ -127,7 +127,7 @@ class ChainStream {
     }
   }
 
-  /// Appends a draw. Never throws: Stan does not call back behind an exception, and other writers would lose their draws.
+  /// Appends a draw. Never throws: Stan does not call back behind an exception, and other writers would lose draws.
   void row(const double* values, std::size_t count) noexcept {
     guarded([&] {
       if (chain_ == nullptr) throw Error("invalid_parameter", "values came before names");
