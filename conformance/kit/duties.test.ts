@@ -19,13 +19,13 @@ const DUTIES: Readonly<Record<string, (world: () => World) => void>> = {
   'golden files': goldenDuties,
 }
 
-beforeAll(async () => {
-  world = await World.open()
-})
-beforeEach(() => world?.reset())
-afterAll(() => world?.close())
-
 describe('duties', () => {
+  beforeAll(async () => {
+    world = await World.open()
+  })
+  beforeEach(() => world?.reset())
+  afterAll(() => world?.close())
+
   for (const [name, define] of Object.entries(DUTIES)) {
     if (kit.only.length === 0 || kit.only.includes(name)) describe(name, () => define(present))
   }
