@@ -1,10 +1,10 @@
 /// @file
 /// Stan's names become variables, in C order whatever the order of columns.
 #include <gtest/gtest.h>
+#include <mcbackend/stan_names.hpp>
 
 #include <algorithm>
 #include <map>
-#include <mcbackend/stan_names.hpp>
 #include <numeric>
 #include <random>
 #include <string>
@@ -63,8 +63,8 @@ TEST(StanNames, WithoutAnIdentifierTheNameStays) {
 }
 
 TEST(StanNames, PartsOfTuplesAreVariables) {
-  const Names names{"t:1",        "t:2.1",      "t:2.2", "at.1:1",  "at.1:2.1.1", "at.1:2.2.1", "at.2:1",
-                    "at.2:2.1.1", "at.2:2.2.1", "n:1",   "n:2:1.1", "n:2:1.2",    "n:2:2.real", "n:2:2.imag"};
+  const Names names{"t:1",      "t:2.1",      "t:2.2",      "at.1:1", "at.1:2.1.1", "at.1:2.2.1", "at.2:1",
+                    "at.2:2.1.1", "at.2:2.2.1", "n:1",        "n:2:1.1", "n:2:1.2",    "n:2:2.real", "n:2:2.imag"};
   const std::vector<std::pair<std::string, Names>> expected{
       {"t:1", {"t:1"}},
       {"t:2", {"t:2.1", "t:2.2"}},

@@ -1,11 +1,11 @@
 /// @file
 /// Names, rows and messages as Stan's methods give them, into the memory backend: no Stan is needed.
 #include <gtest/gtest.h>
+#include <mcbackend/memory.hpp>
+#include <mcbackend/stan_stream.hpp>
 
 #include <cmath>
 #include <limits>
-#include <mcbackend/memory.hpp>
-#include <mcbackend/stan_stream.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -162,8 +162,7 @@ TEST(StanStream, FactsThatNobodyCouldUseAreLeftOut) {
   std::string wide = "1";
   for (std::size_t i = 0; i < mcbackend::stan::most_metric_elements; ++i) wide += ", 1";
   stream.message("Adaptation terminated");
-  for (const auto& line :
-       {std::string("Step size = nan"), std::string("Diagonal elements of inverse mass matrix:"), wide}) {
+  for (const auto& line : {std::string("Step size = nan"), std::string("Diagonal elements of inverse mass matrix:"), wide}) {
     stream.message(line);
   }
   append(stream, sampler_row(0, {}));
@@ -175,11 +174,11 @@ TEST(StanStream, FactsThatNobodyCouldUseAreLeftOut) {
 
 TEST(StanStream, MethodsWithoutWarmupHaveNoFlag) {
   const std::vector<std::pair<Names, Row>> methods{
-      {{"lp__", "accept_stat__", "mu"}, {0, 0, 1.5}},               // fixed_param
-      {{"mu"}, {1.5}},                                              // generated quantities
-      {{"log_p__", "log_q__", "mu"}, {-1, -2, 1.5}},                // Laplace
+      {{"lp__", "accept_stat__", "mu"}, {0, 0, 1.5}},            // fixed_param
+      {{"mu"}, {1.5}},                                           // generated quantities
+      {{"log_p__", "log_q__", "mu"}, {-1, -2, 1.5}},             // Laplace
       {{"lp_approx__", "lp__", "path__", "mu"}, {-1, -2, 3, 1.5}},  // Pathfinder
-      {{"lp__", "converged__", "mu"}, {-2, 30, 1.5}}};              // optimisers
+      {{"lp__", "converged__", "mu"}, {-2, 30, 1.5}}};           // optimisers
   for (const auto& [names, row] : methods) {
     const auto backend = memory_backend();
     ChainStream stream(backend, options());
