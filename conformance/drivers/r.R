@@ -268,9 +268,9 @@ answer <- function(line) {
     {
       run <- COMMANDS[[command$op]]
       if (is.null(run)) fail("not_implemented", "there is no command ", command$op)
-      list(ok = run(command))
+      # A draw that was rounded is no answer. Metadata are answered as bytes, whatever R's numbers hold of them.
+      list(ok = if (command$op %in% c("initRun", "getRun")) suppressWarnings(run(command)) else run(command))
     },
-    # A value that was rounded is no answer.
     mcb_rounded = function(warning) list(error = list(code = "rounded", detail = conditionMessage(warning))),
     error = failure
   )

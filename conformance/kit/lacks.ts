@@ -44,7 +44,9 @@ export class Lacks {
   }
 
   needRun(meta: mcbackend.RunMeta.$Properties): void {
-    for (const { dtype, shape, undefinedNdim } of [...(meta.variables ?? []), ...(meta.sampleStats ?? [])]) {
+    const columns = [...(meta.variables ?? []), ...(meta.sampleStats ?? [])]
+    if (columns.some(({ name }) => name?.includes('\u0000'))) this.need('nul')
+    for (const { dtype, shape, undefinedNdim } of columns) {
       if (dtype === 'str') this.need('str')
       if (undefinedNdim || (shape ?? []).some((n) => Number(n) < 0)) this.need('ragged')
       if ((shape ?? []).some(isHuge)) this.need('huge-dims')

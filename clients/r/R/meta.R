@@ -4,7 +4,7 @@
 decode_meta <- function(x) {
   fields <- fields_of(x)
   named <- function(n, read) {
-    found <- all_messages(fields, n, x, read)
+    found <- Filter(Negate(is.null), all_messages(fields, n, x, function(...) without_nul(read, ...)))
     stats::setNames(found, vapply(found, `[[`, "", "name"))
   }
   entries <- named(5, decode_entry)
@@ -17,6 +17,14 @@ decode_meta <- function(x) {
     # The last of entries with one key counts.
     attributes = lapply(entries[!duplicated(names(entries), fromLast = TRUE)], `[[`, "value")
   )
+}
+
+# A part of the metadata; NULL, with a warning, for one whose name R cannot hold.
+without_nul <- function(read, ...) {
+  tryCatch(read(...), mcb_unsupported_value = function(e) {
+    warning("a part of the run is left out, since R cannot hold the U+0000 in its name", call. = FALSE)
+    NULL
+  })
 }
 
 # list(name, dtype, shape, dims, is_deterministic, is_rigid); shape is NULL where even the number of dimensions varies,

@@ -23,9 +23,16 @@ mcb_upload.brmsfit <- function(client, fit, rid = NULL, ...) {
   }
   source <- stan_source(fit$fit)
   source$attributes$inference_library <- "brms"
-  source$attributes$formula <- paste(trimws(format(fit$formula)), collapse = " ")
+  source$attributes$formula <- formula_text(fit$formula)
   source$facts$environment$packages$brms <- as.character(fit$version$brms)
   upload(client, source, rid, ...)
+}
+
+# A formula of R or brms as text, those of several responses one behind the other.
+formula_text <- function(formula) {
+  if (inherits(formula, "formula")) return(paste(trimws(deparse(formula, 500L)), collapse = " "))
+  if (!is.null(formula$forms)) return(paste(vapply(formula$forms, formula_text, ""), collapse = "; "))
+  formula_text(stats::as.formula(formula$formula))
 }
 
 stan_source <- function(fit) {

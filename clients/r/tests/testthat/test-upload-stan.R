@@ -78,7 +78,7 @@ test_that("the same fit again is the same run, another one is refused", {
 
 test_that("a brmsfit is uploaded with its formula", {
   fit <- stan_fit()
-  brms <- structure(list(fit = fit, formula = y ~ x, version = list(brms = package_version("2.18.0"))), class = "brmsfit")
+  brms <- structure(list(fit = fit, formula = list(formula = y ~ x), version = list(brms = package_version("2.18.0"))), class = "brmsfit")
   run <- mcb_upload(test_client(), brms, new_rid("brms"), progress = FALSE)
   expect_identical(run$meta$attributes$inference_library, "brms")
   expect_identical(run$meta$attributes$formula, "y ~ x")
