@@ -195,6 +195,7 @@ inline std::vector<ColumnGroup> group_columns(const std::vector<std::string>& na
     collected.columns.emplace_back(std::move(parsed.index), column);
   }
   std::vector<std::pair<const std::string, detail::Collected>*> order;
+  order.reserve(by_name.size());
   for (auto& entry : by_name) order.push_back(&entry);
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->second < b->second; });
   std::vector<ColumnGroup> groups;

@@ -92,10 +92,12 @@ struct WriterOptions {
   RunMeta meta;
   /// Number of the chain, from 0.
   std::int32_t chain = 0;
+  // NOLINTBEGIN(readability-redundant-member-init): without braces, compilers warn of {meta, chain}.
   /// Becomes a fact of the chain.
   std::optional<std::uint64_t> seed{};
   /// Told once why draws are no longer stored, while Stan goes on. Called from the thread that samples.
   std::function<void(const std::exception&)> on_error{};
+  // NOLINTEND(readability-redundant-member-init)
   /// The stat that is true for draws of warmup. Runs that are made from Stan's CSV files call it "tune".
   std::string warmup_flag = "in_warmup";
 };
