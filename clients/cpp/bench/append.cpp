@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
+namespace mcbackend::bench {
 namespace {
 
-using namespace mcbackend;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* usage =
@@ -48,7 +48,7 @@ Settings parse(int count, char** words) {
     const std::string name = words[i];
     if (name == "--help" || i + 1 == count) {
       std::fputs(usage, name == "--help" ? stdout : stderr);
-      std::exit(name == "--help" ? 0 : 2);
+      std::exit(name == "--help" ? 0 : 2);  // NOLINT(concurrency-mt-unsafe): there are no threads yet
     }
     const auto value = std::max(1L, std::strtol(words[i + 1], nullptr, 10));
     if (name == "--draws") settings.draws = static_cast<int>(value);
@@ -125,15 +125,17 @@ void run(const Settings& settings) {
   const auto backend = http_backend(options);
   const auto made = backend->init_run(eight_schools(settings));
   std::vector<std::shared_ptr<Chain>> chains;
+  chains.reserve(static_cast<std::size_t>(settings.chains));
   for (int c = 0; c < settings.chains; ++c) chains.push_back(made->init_chain(c));
   const double cost = warm_append(*made->init_chain(settings.chains), settings);
   std::vector<std::thread> threads;
+  threads.reserve(chains.size());
   const auto begin = Clock::now();
-  for (std::size_t c = 0; c < chains.size(); ++c) threads.emplace_back([&, c] { stream(*chains[c], settings); });
+  for (auto& chain : chains) threads.emplace_back([&chain, &settings] { stream(*chain, settings); });
   for (auto& thread : threads) thread.join();
   const double took = seconds(begin, Clock::now());
   const double draws = static_cast<double>(settings.draws) * settings.chains;
-  const double bytes = static_cast<double>((7 + settings.elements) * 8 + 1);
+  const auto bytes = static_cast<double>((7 + settings.elements) * 8 + 1);
   std::printf("append: %.0f ns of CPU a draw of 9 values, %.0f bytes\n", cost, bytes);
   std::printf("durable: %.0f draws/s, %.1f MB/s (%d chains x %d draws, requests of at most %.1f MiB)\n", draws / took,
               draws * bytes / took / 1e6, settings.chains, settings.draws,
@@ -147,10 +149,11 @@ void run(const Settings& settings) {
 }
 
 }  // namespace
+}  // namespace mcbackend::bench
 
 int main(int count, char** words) {
   try {
-    run(parse(count, words));
+    mcbackend::bench::run(mcbackend::bench::parse(count, words));
     return 0;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());

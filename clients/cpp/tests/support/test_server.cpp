@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string variable(const char* name) {
-  const char* value = std::getenv(name);
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing writes the environment
   return value == nullptr ? "" : value;
 }
 
@@ -54,7 +54,8 @@ std::string TestServer::impossible() {
 
 TestServer::TestServer(const std::vector<std::string>& options) {
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
-  std::array<int, 2> to{}, from{};
+  std::array<int, 2> to{};
+  std::array<int, 2> from{};
   require(pipe2(to.data(), O_CLOEXEC) == 0 && pipe2(from.data(), O_CLOEXEC) == 0, "no pipes");
   posix_spawn_file_actions_t actions{};
   posix_spawn_file_actions_init(&actions);
@@ -63,6 +64,7 @@ TestServer::TestServer(const std::vector<std::string>& options) {
   std::vector<std::string> words{node().string(), std::string(MCBACKEND_TESTS) + "/support/server.mjs"};
   words.insert(words.end(), options.begin(), options.end());
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const int code = posix_spawn(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
