@@ -4,7 +4,7 @@ import { HELP, readArguments } from '../../conformance/kit/arguments.ts'
 import { runKit } from './run-kit.ts'
 
 test.each([
-  [[], '--driver COMMAND is missing'],
+  [[], '--driver COMMAND or --server URL is missing'],
   [['--driver', 'x', '--faults', '2'], '--faults is a number from 0 to 0.9, not "2"'],
   [['--driver', 'x', '--only', 'nothing'], 'there is no topic nothing; there are: runs, names'],
   [['--driver', 'x', '--url', 'localhost'], '--url is an address such as http://127.0.0.1:8787, not "localhost"'],
