@@ -32,6 +32,7 @@ LACKS <- list(
   `bool-bytes` = "logical has no third value",
   dtypes = "arrays of R do not tell a dtype: numbers are taken for any that holds them",
   `huge-dims` = "dimensions of R's arrays are below 2^31",
+  kept = "mcb_append() returns when its block is durable, or fails: its caller has the block still",
   nul = "strings of R cannot hold U+0000",
   int64 = "R has no integers of 64 bits: doubles hold those up to 2^53, and all others are refused, or read with a warning"
 )
