@@ -402,7 +402,9 @@ class Client(ClientResults):
         ------
         NotFoundError
         """
-        self._transport.request("DELETE", f"/v1/runs/{check_rid(rid)}")
+        answer = self._transport.request("DELETE", f"/v1/runs/{check_rid(rid)}")
+        if answer.status != 204:
+            raise ProtocolError(f"{self._transport.url} answers {answer.status} where a run that is gone is 204")
 
     def open_run(self, meta: RunMeta, registration: str | None, *, is_spooled: bool = True) -> Run:
         """A handle on a registered run; with registration None, on one that is registered when its draws are sent.

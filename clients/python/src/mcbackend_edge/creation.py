@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .errors import ApiError, ChainExistsError, ServerUnreachableError
+from .errors import ApiError, ChainExistsError, ProtocolError, ServerUnreachableError
 from .refusals import refuse
 from .run_writer import RunWriter
 from .transport import Transport
@@ -56,9 +56,8 @@ def create_chain(transport: Transport, run: RunWriter, number: int) -> int:
     delay = _FIRST_DELAY
     while True:
         try:
-            transport.request("PUT", path, headers=headers, patience=0.0, only_once=True)
-            return 0
-        except ServerUnreachableError:
+            return transport.request("PUT", path, headers=headers, patience=0.0, only_once=True).length()
+        except (ServerUnreachableError, ProtocolError):
             break
         except ChainExistsError:
             if delay == _FIRST_DELAY:

@@ -271,12 +271,14 @@ class UploadPendingError(McbError):
     ----------
     pending : number of iterations, over all chains.
     spool : folder of the spool, or None when they are in memory only.
+    reason : the failure of the last attempt to send them; None if there was none, but too little time.
     """
 
-    def __init__(self, message: str, pending: int, spool: str | None) -> None:
+    def __init__(self, message: str, pending: int, spool: str | None, reason: McbError | None = None) -> None:
         super().__init__(message)
         self.pending = pending
         self.spool = spool
+        self.reason = reason
 
 
 class SpoolError(McbError):

@@ -217,7 +217,7 @@ class Run(RunReading):
         Raises
         ------
         UploadPendingError
-            If it takes longer. The draws are kept, and sent later.
+            If it takes longer; its ``reason`` is the last failure. The draws are kept, and sent later.
         DrawConflictError
             If another process wrote one of these chains.
         """

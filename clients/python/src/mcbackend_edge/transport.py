@@ -157,6 +157,7 @@ class Transport:
             raise ValueError(f"the server's address must look like https://host, not {url!r}")
         self.url = url.rstrip("/")
         self.patience = patience
+        self._is_known = False
         self._headers = {"User-Agent": "mcbackend-edge-python"}
         if token:
             self._headers["Authorization"] = f"Bearer {_checked_token(token)}"
@@ -283,8 +284,21 @@ class Transport:
         else:
             response.release_conn()
         if is_success:
+            self._expect_no_page(response)
             return Answer(self.url, response.status, response.headers, content)
         raise self._error(response, content)
+
+    def _expect_no_page(self, response: urllib3.BaseHTTPResponse) -> None:
+        """
+        Raises
+        ------
+        ServerUnreachableError
+            For a page in the place of an answer, such as a proxy's, if the server has answered before: it may pass.
+        """
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if is_page and self._is_known:
+            raise ServerUnreachableError(f"{_strange(self.url)} It did before, and shows a page now.")
+        self._is_known = self._is_known or not is_page
 
     def _send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: urllib3.Timeout | None

@@ -188,7 +188,7 @@ class Uploader:
             message += f" Try again with: {command}" if self._is_quiet else f" Sent later, or with: {command}"
         if self._outage:
             message += f" ({self._outage})"
-        return UploadPendingError(message, pending, str(spools[0].path) if spools else None)
+        return UploadPendingError(message, pending, str(spools[0].path) if spools else None, self._outage)
 
     def is_interrupted(self) -> None:
         """Notes that an error ends the process: runs that it writes have not come to their end."""
@@ -286,7 +286,8 @@ class Uploader:
         A sampler that adds draws has its turn, too (see pace.py), unless somebody waits in `flush`.
         """
         began = time.monotonic()
-        until = began + (self._delay * random.uniform(0.8, 1.2) if self._delay else self._interval)
+        pause = max(self._delay * random.uniform(0.8, 1.2), self._retry_after) if self._delay else self._interval
+        until = began + pause
         turn = began + self._pace.pause
         while not self._is_closed:
             if self._delay and self._is_urgent:
