@@ -35,6 +35,7 @@ LACKS = {
     "dtypes": "a value of another dtype is cast where nothing of it is lost",
     "count": "Chain.extend goes by the lengths of its arrays",
     "empty-batch": "Chain.extend with a block of no draws does nothing",
+    "refusals": "a refused key and a failing server may be mended: draws are kept, and sent again",
     "huge-dims": "NumPy has no array of dimensions whose product is beyond 2^63, also if another one is 0",
     "million-draws": "strings are encoded draw by draw: a block of a million takes a minute",
 }
@@ -130,35 +131,41 @@ class ChainHandle:
         self.run, self.number, self.clients = run, number, clients
         self.reader = run.chain(number)
         self.writer = writer
+        # Index behind the last iteration that batches of this handle have written; None before the first.
+        self.end: int | None = None
+
+    def open_writer(self, client: Client, start: int | None = None) -> Chain:
+        """The chain, open for writing: from `start`, or behind what this handle has written, or else at its end."""
+        run = client.open_run(self.run.meta, self.run.registration)
+        at = self.end if start is None else start
+        return run.init_chain(self.number, resume=True) if at is None else run.init_chain(self.number, start=at)
 
     def append(self, draw: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
         if self.writer is None:
-            self.writer = self.clients.writing.open_run(self.run.meta, self.run.registration).init_chain(
-                self.number, resume=True
-            )
+            self.writer = self.open_writer(self.clients.writing)
         self.writer.append(draw, stats)
 
     def append_batch(self, start: int | None, count: int, draws: Mapping[str, Any], stats: Mapping[str, Any]) -> int:
         self.flush()
-        self.writer = None
-        run = self.clients.batches.open_run(self.run.meta, self.run.registration)
+        if self.writer is not None:
+            self.end, self.writer = len(self.writer), None
+        chain = self.open_writer(self.clients.batches, start)
         try:
-            where = {"resume": True} if start is None else {"start": start}
-            chain = run.init_chain(self.number, **where)
             if draws or stats:
                 chain.extend(draws, stats)
             else:
                 # A block without a column does not tell its length.
                 for _ in range(count):
                     chain.append({})
-            run.flush()
+            chain.run.flush(self.clients.patience)
+            self.end = max(self.end or 0, len(chain))
         finally:
-            run.give_up()
+            chain.run.give_up()
         return self.length()
 
     def flush(self) -> None:
         if self.writer is not None:
-            self.writer.run.flush()
+            self.writer.run.flush(self.clients.patience)
 
     def length(self) -> int:
         self.flush()
@@ -173,7 +180,8 @@ class Clients:
 
     def __init__(self) -> None:
         limit = os.environ.get("MCB_RETRY_LIMIT_MS")
-        options: dict[str, Any] = {} if limit is None else {"patience": float(limit) / 1000}
+        self.patience = 60.0 if limit is None else float(limit) / 1000
+        options: dict[str, Any] = {} if limit is None else {"patience": self.patience}
         self.writing = Client(os.environ["MCB_URL"], os.environ.get("MCB_TOKEN"), interval=0.05, **options)
         self.batches = Client(os.environ["MCB_URL"], os.environ.get("MCB_TOKEN"), spool=None, interval=0.05, **options)
 
@@ -347,6 +355,8 @@ def time_of(time: dt.datetime) -> str:
 
 def problem(command: Command, error: Exception) -> dict[str, Any]:
     """The error for the kit: the code of the API, or that of the table for what has none."""
+    if isinstance(error, errors.UploadPendingError) and error.reason is not None:
+        error = error.reason
     code = getattr(error, "code", "") or ""
     if isinstance(error, errors.ApiError) and not code:
         code = "transport" if error.is_temporary else "invalid_answer"
