@@ -35,7 +35,7 @@ LACKS = {
     "dtypes": "a value of another dtype is cast where nothing of it is lost",
     "count": "Chain.extend goes by the lengths of its arrays",
     "empty-batch": "Chain.extend with a block of no draws does nothing",
-    "refusals": "a refused key and a failing server may be mended: draws are kept, and sent again",
+    "gives-up": "a refused key and a failing server may be mended: draws are kept, and sent again",
     "huge-dims": "NumPy has no array of dimensions whose product is beyond 2^63, also if another one is 0",
     "million-draws": "strings are encoded draw by draw: a block of a million takes a minute",
 }
