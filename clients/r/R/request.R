@@ -39,7 +39,11 @@ request <- function(client, method, path, query = NULL, body = NULL, content_typ
       if (told) message(client$url, " answers again")
       return(outcome$value)
     }
-    if (!outcome$transient) stop(outcome$failure)
+    if (!outcome$transient) {
+      # A deletion that finds nothing at its second attempt was done by the first one.
+      outcome$failure$attempt <- attempt
+      stop(outcome$failure)
+    }
     pause <- pause_after(attempt, outcome, client, now() - started)
     if (is.na(pause)) stop(gave_up(outcome$failure, attempt, now() - started))
     if (!told && now() - started + pause > QUIET) {
@@ -77,7 +81,8 @@ exchange <- function(client, method, url, body, headers) {
   timeout <- ceiling(min(client$options$timeout, 86400))
   curl::handle_setopt(handle,
     customrequest = method, nosignal = TRUE, followlocation = FALSE, connecttimeout = min(timeout, 30),
-    low_speed_limit = 1, low_speed_time = max(1, timeout), useragent = user_agent()
+    # On a kept connection curl repeats a request by itself, and nobody learns that a deletion was done by the first one.
+    fresh_connect = method == "DELETE", low_speed_limit = 1, low_speed_time = max(1, timeout), useragent = user_agent()
   )
   if (!is.null(body) || method != "GET") {
     if (is.character(body)) body <- charToRaw(enc2utf8(body))

@@ -266,7 +266,7 @@ mcb_delete_run <- function(run) {
       })
       TRUE
     },
-    mcb_run_not_found = function(e) FALSE
+    mcb_run_not_found = function(e) isTRUE(e$attempt > 1L)
   ))
 }
 

@@ -80,7 +80,7 @@ test_that("a deletion is repeated until it is done", {
     run <- mcb_init_run(test_client(), new_rid(), variables = "mu")
     behind <- run
     behind$client <- faulty_client(c("", fault, ""))
-    mcb_delete_run(behind)
+    expect_true(mcb_delete_run(behind), info = fault)
     expect_error(mcb_run(run$client, run$rid), class = "mcb_run_not_found")
   }
 })
