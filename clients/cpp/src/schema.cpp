@@ -179,7 +179,9 @@ void check_value_in_full(const Column& column, const Value& value) {
     throw Error("dtype_mismatch", column.label() + " is " + std::string(name_of(column.dtype)) + ", not " +
                                       std::string(name_of(value.dtype())));
   }
-  shape_of_draw(column, value);
+  // The shape of a fixed one is made only where there is something to compare it with: a vector a value is too much.
+  const bool has_its_elements = column.is_rigid && !value.is_shaped() && value.count() == column.elements;
+  if (!has_its_elements) shape_of_draw(column, value);
   if (column.dtype == DType::bool_) {
     const auto* bytes = static_cast<const unsigned char*>(value.data());
     for (std::size_t i = 0; i < value.count(); ++i) {
