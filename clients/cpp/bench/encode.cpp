@@ -46,6 +46,7 @@ double median(std::vector<double> times) {
 void fill(mcbackend::DrawBuffer& buffer, const mcbackend::RunMeta& meta) {
   for (double x = 0; buffer.bytes() < batch_bytes; ++x) {
     std::vector<NamedValue> draw;
+    draw.reserve(meta.variables.size());
     for (const auto& v : meta.variables) draw.push_back({v.name, x});
     buffer.put(draw, {});
   }

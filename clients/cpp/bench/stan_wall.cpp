@@ -4,13 +4,13 @@
 #include <mcbackend/mcbackend.hpp>
 #include <mcbackend/stan.hpp>
 
-#include <time.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <iostream>
+#include <map>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -45,6 +45,7 @@ double cpu_of_thread() {
 template <class Call>
 Times in_threads(int chains, Call call) {
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(chains));
   std::vector<double> cpu(static_cast<std::size_t>(chains));
   const auto begin = Clock::now();
   for (int chain = 0; chain < chains; ++chain) {
@@ -74,6 +75,7 @@ Times with(stan_runs::Model& model, const Settings& settings, const std::shared_
   mcbackend::RunMeta meta;
   meta.rid = "stan-wall-" + std::to_string(Clock::now().time_since_epoch().count());
   std::vector<Writer> writers;
+  writers.reserve(static_cast<std::size_t>(settings.chains));
   for (int chain = 0; chain < settings.chains; ++chain) {
     writers.emplace_back(backend, mcbackend::stan::WriterOptions{meta, chain});
   }
@@ -98,6 +100,7 @@ double median(std::vector<double> values) {
 /// Median over runs of one figure.
 double median(const std::vector<Times>& runs, double Times::*figure) {
   std::vector<double> values;
+  values.reserve(runs.size());
   for (const auto& run : runs) values.push_back(run.*figure);
   return median(values);
 }
@@ -105,7 +108,8 @@ double median(const std::vector<Times>& runs, double Times::*figure) {
 void measure(const Settings& settings) {
   stan_runs::Model model(MCBACKEND_STAN_DATA);
   const auto backend = mcbackend::http_backend(mcbackend::HttpOptions::from_environment());
-  std::vector<Times> alone, streamed;
+  std::vector<Times> alone;
+  std::vector<Times> streamed;
   // The first pair warms up.
   for (int pair = 0; pair <= settings.pairs; ++pair) {
     const bool is_alone_first = pair % 2 == 0;
@@ -130,16 +134,16 @@ constexpr const char* usage =
 
 int main(int argc, char** argv) try {
   Settings settings;
+  const std::map<std::string, int*> numbers{
+      {"--pairs", &settings.pairs}, {"--chains", &settings.chains}, {"--draws", &settings.draws}};
   for (int i = 1; i < argc; i += 2) {
-    const std::string option = argv[i];
-    int* const value = option == "--pairs"    ? &settings.pairs
-                       : option == "--chains" ? &settings.chains
-                       : option == "--draws"  ? &settings.draws
-                                              : nullptr;
-    if (value == nullptr || i + 1 == argc || (*value = std::atoi(argv[i + 1])) < 1) {
+    const auto found = numbers.find(argv[i]);
+    const int value = found == numbers.end() || i + 1 == argc ? 0 : std::atoi(argv[i + 1]);
+    if (value < 1) {
       std::cout << usage;
-      return option == "--help" ? 0 : 2;
+      return std::string(argv[i]) == "--help" ? 0 : 2;
     }
+    *found->second = value;
   }
   measure(settings);
   return 0;

@@ -24,13 +24,14 @@ std::atomic<std::size_t> largest{0};
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined, since a compiler that sees new and free side by side takes them for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   if (size > largest) largest = size;
   if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
   throw std::bad_alloc();
 }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 namespace mcbackend::test {
 namespace {
