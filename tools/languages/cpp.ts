@@ -7,36 +7,41 @@ import { countsOfJUnit } from './reports.ts'
 import { inBuild, ONE, outputOf, quietly, ROOT, SERVER_ENV, type Task } from './task.ts'
 
 const SOURCE = join(ROOT, 'clients/cpp')
+const STAN_TEST = 'mcbackend_stan_test'
 const TOOLS = 'a C++ compiler, CMake, libcurl and GoogleTest'
-const WARNINGS = '-Wall -Wextra -Wshadow -Werror'
 
 interface Build {
   readonly flags: string
   readonly options?: readonly string[]
   /** All of it when absent. */
-  readonly target?: string
+  readonly targets?: readonly string[]
 }
 
-/** Builds of the library with its tests, each in a folder of its own. */
+const SERVER_TESTS = ['roundtrip', 'runs', 'failure', 'security', 'units'].map((name) => `http_${name}_test`)
+
+/** Builds of the library, each in a folder of its own. Optimising costs more time than it saves, but where little is compiled. */
 const BUILDS = {
-  plain: { flags: `-O1 -g0 ${WARNINGS}`, options: ['-DCMAKE_EXPORT_COMPILE_COMMANDS=ON'] },
-  asan: { flags: `-O1 -g1 ${WARNINGS} -fsanitize=address,undefined -fno-sanitize-recover=all` },
-  // Stan's own headers have warnings by the thousand.
-  stan: { flags: '-O1 -g0', target: 'mcbackend_stan_test' },
-  tsan: { flags: `-O1 -g1 ${WARNINGS} -fsanitize=thread` },
+  plain: {
+    flags: '-O1 -g0',
+    options: ['-DCMAKE_EXPORT_COMPILE_COMMANDS=ON'],
+    targets: ['mcbackend', 'mcbackend_conformance_driver'],
+  },
+  asan: { flags: '-O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all' },
+  tsan: { flags: '-O1 -g1 -fsanitize=thread', targets: [...SERVER_TESTS, 'faults_test'] },
 } as const satisfies Record<string, Build>
 type BuildName = keyof typeof BUILDS
 
 const folderOf = (name: string): string => inBuild(`cpp-${name}`)
 
 /** Configures and compiles. */
-async function compile(name: BuildName, more: readonly string[] = []): Promise<string> {
-  const { flags, options = [], target }: Build = BUILDS[name]
+async function compile(name: BuildName, only?: string, more: readonly string[] = []): Promise<string> {
+  const { flags, options = [], targets }: Build = BUILDS[name]
   const folder = folderOf(name)
   const configure = ['cmake', '-S', SOURCE, '-B', folder, '-DCMAKE_BUILD_TYPE=None', `-DCMAKE_CXX_FLAGS=${flags}`]
-  await quietly([...configure, '-DMCBACKEND_BUILD_TESTS=ON', ...options, ...more])
-  const only = target === undefined ? [] : ['--target', target]
-  await quietly(['cmake', '--build', folder, '--parallel', '1', ...only])
+  await quietly([...configure, '-DMCBACKEND_BUILD_TESTS=ON', '-DMCBACKEND_BUILD_BENCH=ON', ...options, ...more])
+  const chosen = only === undefined ? targets : [only]
+  const target = chosen === undefined ? [] : ['--target', ...chosen]
+  await quietly(['cmake', '--build', folder, '--parallel', '1', ...target])
   return folder
 }
 
@@ -59,10 +64,15 @@ async function tested(name: BuildName, pattern: string): Promise<Counts> {
   return ctest(`C++, ${name}`, await compile(name), pattern)
 }
 
+async function library(): Promise<Counts> {
+  await require(TOOLS)
+  await compile('plain')
+  return ONE
+}
+
 /** clang-tidy on what is compiled, and doxygen, which names what has no comment. */
 async function read(): Promise<Counts> {
   await require(TOOLS, 'clang-tidy 19 and doxygen')
-  await compile('plain')
   const sources = globSync(['src/*.cpp', 'examples/*.cpp', 'bench/*.cpp'], { cwd: SOURCE })
   const compiled = JSON.parse(readFileSync(join(folderOf('plain'), 'compile_commands.json'), 'utf8')) as {
     file: string
@@ -83,18 +93,21 @@ async function packaged(): Promise<Counts> {
 
 async function stan(): Promise<Counts> {
   await require(TOOLS)
-  const folder = await compile('stan', [`-DMCBACKEND_STAN_TOOLCHAIN=${await stanToolchain()}`])
-  return ctest('C++, in Stan', folder, '[Ss]tan')
+  const folder = await compile('plain', STAN_TEST, [`-DMCBACKEND_STAN_TOOLCHAIN=${await stanToolchain()}`])
+  return ctest('C++, in Stan', folder, `^${STAN_TEST}$`)
 }
 
 export const CPP_TASKS = {
-  cpp: { what: 'the C++ client, with every warning an error', run: () => tested('plain', '.') },
-  'cpp-read': { what: 'clang-tidy and doxygen on the C++ client', after: ['cpp'], run: read },
-  'cpp-stan': { what: 'Stan 2.39 streams through the C++ client', run: stan },
-  'cpp-package': { what: 'find_package and FetchContent, in empty folders', run: packaged },
+  'cpp-library': { what: 'the C++ library and its driver, with every warning an error', run: library },
   'cpp-asan': {
-    what: 'the C++ client under address and undefined-behaviour sanitizers',
+    what: 'all tests of the C++ client, under the sanitizers of addresses and of undefined behaviour',
     run: () => tested('asan', '.'),
   },
-  'cpp-tsan': { what: 'the C++ client under the thread sanitizer', run: () => tested('tsan', 'Http|Fault|Sender') },
+  'cpp-tsan': {
+    what: 'the C++ client on a server, under the sanitizer of threads',
+    run: () => tested('tsan', '^(http_|faults_)'),
+  },
+  'cpp-read': { what: 'clang-tidy and doxygen on the C++ client', after: ['cpp-library'], run: read },
+  'cpp-stan': { what: 'Stan 2.39 streams through the C++ client', after: ['cpp-library'], run: stan },
+  'cpp-package': { what: 'find_package and FetchContent, in empty folders', run: packaged },
 } as const satisfies Record<string, Task>

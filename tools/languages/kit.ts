@@ -56,8 +56,8 @@ export const KIT_TASKS = {
   'kit-python': { what: 'the conformance kit on the Python client', run: python },
   'kit-cpp': {
     what: 'the conformance kit on the C++ client',
-    after: ['cpp'],
-    run: () => conform('C++', inBuild('cpp-plain', 'mcbackend_conformance_driver')),
+    after: ['cpp-library'],
+    run: () => conform('C++', inBuild('cpp-plain', 'conformance/mcbackend_conformance_driver')),
   },
   'kit-r': { what: 'the conformance kit on the R client', after: ['r'], run: r },
 } as const satisfies Record<string, Task>

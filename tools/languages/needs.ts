@@ -13,7 +13,7 @@ const hasHeader = (name: string): boolean =>
   spawnSync('g++', ['-E', '-x', 'c++', '-'], { input: `#include <${name}>`, stdio: ['pipe', 'ignore', 'ignore'] })
     .status === 0
 
-const R_PACKAGES = ['curl', 'jsonlite', 'posterior', 'bayesplot', 'testthat', 'rstan', 'knitr', 'rmarkdown']
+const R_PACKAGES = ['curl', 'jsonlite', 'posterior', 'bayesplot', 'testthat', 'rstan', 'knitr', 'rmarkdown', 'coda']
 
 /** Something that tasks need: Debian's packages that bring it, and a look whether it is there. */
 interface Need {
