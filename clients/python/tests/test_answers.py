@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -296,3 +297,53 @@ def test_a_page_is_tried_again_once_the_server_has_answered(
         client.delete_run(run.rid)
         with pytest.raises(mcb.NotFoundError):
             make_client(server.url).run(run.rid)
+
+
+def test_a_refusal_in_the_words_of_the_contract_makes_the_server_known(
+    server: RunningServer, make_client: Callable[..., Client]
+) -> None:
+    page = Reply(200, PAGE, {"Content-Type": "text/html"})
+    replies: list[Reply] = []
+    with Gate(server.port, lambda method, path: replies.pop() if replies else None) as gate:
+        client = make_client(gate.url)
+        with pytest.raises(mcb.NotFoundError):
+            client.run("no-such-run")
+        replies.append(page)
+        run = client.create_run(variables={"x": 0.0}, offline=False)
+    assert make_client(server.url).run(run.rid).lengths() == {}
+
+
+def test_a_page_of_404_behind_an_outage_has_deleted_nothing(
+    server: RunningServer, make_client: Callable[..., Client]
+) -> None:
+    run = make_client(server.url).create_run(variables={"x": 0.0})
+    replies = [Reply(404, PAGE), Reply(503)]
+    with (
+        Gate(server.port, lambda method, path: replies.pop()) as gate,
+        pytest.raises(mcb.NotFoundError, match="is the address right"),
+    ):
+        make_client(gate.url).delete_run(run.rid)
+    assert replies == []
+    assert make_client(server.url).run(run.rid).lengths() == {}
+
+
+def test_a_pause_that_the_server_asked_for_ends_with_its_outage(
+    server: RunningServer, make_client: Callable[..., Client]
+) -> None:
+    """The next outage is another one, which a run meets with that begins in it."""
+    with Gate(server.port, first(1, Reply(503, headers={"Retry-After": "4"}), "POST")) as gate:
+        client = make_client(gate.url, interval=0.01, patience=0.1)
+        run = client.create_run(variables={"x": 0.0})
+        run.init_chain(0).append({"x": 1.0})
+        run.flush(progress=False)
+        run.give_up()
+        while client._uploader._thread is not None:
+            time.sleep(0.01)
+        gate.choose = lambda method, path: Reply(503)
+        later = client.create_run(variables={"x": 0.0}, offline=True)
+        later.init_chain(0).append({"x": 2.0})
+        gate.choose = lambda method, path: None
+        began = time.monotonic()
+        later.flush(progress=False)
+        assert time.monotonic() - began < 2.0
+    assert make_client(server.url).run(later.rid).lengths() == {0: 1}

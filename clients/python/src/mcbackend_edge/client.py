@@ -405,9 +405,9 @@ class Client(ClientResults):
         try:
             answer = self._transport.request("DELETE", f"/v1/runs/{check_rid(rid)}")
         except NotFoundError as error:
-            if error.attempt == 1:
+            if error.attempt == 1 or error.code != "run_not_found":
                 raise
-            # An attempt whose answer was lost has deleted it.
+            # An attempt whose answer was lost has deleted it. Another 404 is not the server's.
             return
         if answer.status != 204:
             raise ProtocolError(f"{self._transport.url} answers {answer.status} where a run that is gone is 204")

@@ -35,6 +35,7 @@ from .names import LARGEST_CHAIN
 from .waiting import CONNECT_TIMEOUT, READ_TIMEOUT, Waiting
 
 PROTOBUF, MERGE_PATCH = "application/x-protobuf", "application/merge-patch+json"
+PROBLEM = "application/problem+json"
 # A server that asks for a longer pause than this is asked again nevertheless.
 LONGEST_RETRY_AFTER = 300.0
 # Bytes of an answer that are taken into memory, at most: JSON of this contract, names and facts, an error, a run's
@@ -357,6 +358,8 @@ class Transport:
             # The server tells a code with each refusal.
             reason = f"{_strange(self.url)} It says: {shown(reason, 100)}"
         error = api_error(response.status, problem, reason, _retry_after(response.headers))
+        is_problem = response.headers.get("Content-Type", "").startswith(PROBLEM)
+        self._is_known = self._is_known or (is_problem and error.code != "")
         if isinstance(error, (AccessError, MisdirectedError)) or error.is_temporary:
             error.server = self.url
         if response.status == 401:

@@ -122,6 +122,7 @@ class Uploader:
             is_new = self._outage is None
             if is_new:
                 self._sent_before, self._delay, self._level = self._sent, FIRST_DELAY, logging.WARNING
+                self._retry_after = 0.0
             self._outage, self._warned_at = error, time.monotonic()
         if is_new:
             log.warning("%s Sampling goes on; draws are %s.", ended(str(error)), place)
@@ -404,7 +405,7 @@ class Uploader:
                 line = f"is back, all sent: {counted(sent, 'draw')} had waited."
             tell = say if self._level == logging.WARNING else log.info
             tell(f"{self._transport.url} {line}")
-        self._outage, self._delay = None, 0.0
+        self._outage, self._delay, self._retry_after = None, 0.0, 0.0
 
     def _drop_released(self, runs: list[RunWriter]) -> None:
         for run in runs:
