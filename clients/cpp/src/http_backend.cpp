@@ -72,7 +72,9 @@ class HttpRun final : public Run {
 
   std::vector<std::shared_ptr<Chain>> get_chains() override {
     session_->settle(run_->registration, {});
-    const auto states = session_->link().send(ask("GET", run_->path + "/chains"), chains_of);
+    auto request = ask("GET", run_->path + "/chains");
+    request.most = most_of_documents;
+    const auto states = session_->link().send(request, chains_of);
     std::vector<std::shared_ptr<Chain>> chains;
     chains.reserve(states.size());
     for (const auto& state : states) chains.push_back(open(state, false));
@@ -120,6 +122,7 @@ class HttpBackend final : public Backend {
     Request request;
     request.path = "/v1/runs/" + std::string(rid);
     request.answer = Media::protobuf;
+    request.most = most_of_documents;
     try {
       return session_->link().send(request, [&](Answer& answer) -> std::shared_ptr<Run> {
         const auto& registration = registration_of(answer);
@@ -136,6 +139,7 @@ class HttpBackend final : public Backend {
   RunPage list_runs(const RunQuery& query) override {
     Request request;
     request.path = "/v1/runs?limit=" + std::to_string(query.limit);
+    request.most = most_of_documents;
     if (!query.cursor.empty()) request.path += "&cursor=" + escaped(query.cursor);
     if (!query.q.empty()) request.path += "&q=" + escaped(query.q);
     for (const auto& tag : query.tags) request.path += "&tag=" + escaped(tag);

@@ -22,6 +22,8 @@ class Backoff {
 
   /// Begins anew: the request has succeeded, or is another one.
   void reset() noexcept { failures_ = 0; }
+  /// Goes on by other options, with the failures that there were.
+  void use(const RetryOptions& options) noexcept { options_ = &options; }
   unsigned failures() const noexcept { return failures_; }
   /// The time of the next attempt, after a failure at `now`; nothing when the time for retries is over.
   /// Pauses are uniform from 0 to their bound ("full jitter"), so that clients that failed together do not come back

@@ -75,7 +75,7 @@ void HttpChain::set_facts(const ChainFacts& facts) {
 std::uint64_t HttpChain::append_batch(const DrawBatch& batch) {
   writer_->require_usable();
   BatchRows rows(*run_->schema, batch);
-  writer_->flush();
+  writer_->flush_draws();
   const auto start = batch.start.value_or(writer_->end());
   const auto most = session_->shared().options->flush.max_request;
   DrawBuffer buffer(run_->schema);
@@ -114,7 +114,7 @@ std::uint64_t HttpChain::post(std::uint64_t start, const DrawBuffer& buffer, wir
 }
 
 std::uint64_t HttpChain::length() {
-  flush();
+  writer_->flush_draws();
   return reader_.length();
 }
 
@@ -137,12 +137,12 @@ NdArray HttpChain::array(const Column& column, const Slice& slice) {
     throw Error("shape_mismatch", "the shape of " + column.label() +
                                       " varies: its draws are no array, but a list (get_draws_list, get_stats_list)");
   }
-  flush();
+  writer_->flush_draws();
   return reader_.array(column, slice);
 }
 
 std::vector<NdArray> HttpChain::list(const Column& column, const Slice& slice) {
-  flush();
+  writer_->flush_draws();
   return reader_.list(column, slice);
 }
 
@@ -152,7 +152,7 @@ std::map<std::string, NdArray> HttpChain::get_draws_at(std::int64_t index, View<
   if (names.empty()) {
     for (const auto& column : run_->schema->draws()) columns.push_back(&column);
   }
-  flush();
+  writer_->flush_draws();
   return reader_.at(index, columns);
 }
 
@@ -162,7 +162,7 @@ std::map<std::string, NdArray> HttpChain::get_stats_at(std::int64_t index, View<
   if (names.empty()) {
     for (const auto& column : run_->schema->stats()) columns.push_back(&column);
   }
-  flush();
+  writer_->flush_draws();
   return reader_.at(index, columns);
 }
 

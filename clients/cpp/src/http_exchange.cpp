@@ -28,12 +28,6 @@ std::string_view trimmed(std::string_view text) noexcept {
   return text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1);
 }
 
-/// libcurl is set up once, before other threads can use it, and for as long as the process lives.
-void set_up_curl() {
-  static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (done != CURLE_OK) throw Error("transport", std::string("libcurl cannot start: ") + curl_easy_strerror(done));
-}
-
 template <class T>
 void set(CURL* easy, CURLoption option, T value) {
   const CURLcode code = curl_easy_setopt(easy, option, value);
@@ -45,6 +39,11 @@ void set_text(CURL* easy, CURLoption option, const std::string& value) {
 }
 
 }  // namespace
+
+void set_up_curl() {
+  static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (done != CURLE_OK) throw Error("transport", std::string("libcurl cannot start: ") + curl_easy_strerror(done));
+}
 
 const char* type_of(Media media) noexcept {
   switch (media) {
@@ -137,6 +136,8 @@ void Exchange::set_connection() {
   set(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
   set(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
   set_text(easy, CURLOPT_CAINFO, ca_file);
+  // The system's folder would count beside the file. TLS libraries that know no folders refuse the option.
+  if (!ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
   set_text(easy, CURLOPT_SSLCERT, certificate);
   set_text(easy, CURLOPT_SSLKEY, key);
   set(easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);

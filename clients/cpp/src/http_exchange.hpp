@@ -21,6 +21,12 @@ enum class Media : std::uint8_t { none, json, protobuf };
 /// "application/json" …; empty for none.
 const char* type_of(Media media) noexcept;
 
+/// Bytes of an answer that holds a run's metadata, or a list.
+constexpr std::size_t most_of_documents = std::size_t{64} << 20;
+
+/// Sets libcurl up, once and for as long as the process lives: before other threads can use it.
+void set_up_curl();
+
 /// A request that can be sent again and again: all of this protocol's can.
 struct Request {
   const char* method = "GET";
@@ -38,8 +44,9 @@ struct Request {
   bool is_counted = false;
   /// A further header, as "If-None-Match: *"; empty for none.
   std::string condition;
-  /// Bytes that an answer may have: one with more is none of this server's.
-  std::size_t most = std::size_t{64} << 20;
+  /// Bytes that an answer may have: one with more is none of this server's. Most answers are a line, and JSON takes
+  /// twenty times its length when it is read.
+  std::size_t most = std::size_t{1} << 20;
 };
 
 struct Answer {

@@ -1,5 +1,6 @@
 #include "http_link.hpp"
 
+#include <algorithm>
 #include <thread>
 
 namespace mcbackend::http {
@@ -7,8 +8,24 @@ namespace {
 
 /// Idle connections that are kept at most.
 constexpr std::size_t max_idle = 8;
+/// RetryOptions::limit at most until a server has answered.
+constexpr milliseconds first_limit{10'000};
+
+bool is_answer(const Error& error) { return error.code() != "transport" && !is_damage(error); }
+
+/// The failure for those who may have to look at their settings.
+Error unanswered(const Error& error) {
+  if (error.code() != "transport") return error;
+  return {error.code(), detail_of(error) + "; nothing has answered there yet: is it the server's address, and does it run?",
+          error.status()};
+}
 
 }  // namespace
+
+Link::Link(std::shared_ptr<const HttpOptions> options, std::shared_ptr<Outages> outages)
+    : options_(std::move(options)), outages_(std::move(outages)), first_retry_(options_->retry) {
+  first_retry_.limit = std::min(first_retry_.limit, first_limit);
+}
 
 std::unique_ptr<Exchange> Link::take() {
   {
@@ -32,7 +49,7 @@ void Link::give_back(std::unique_ptr<Exchange> exchange) noexcept {
 }
 
 Link::Sending::Sending(Link& link, unsigned* attempts)
-    : link_(link), attempts_(attempts), exchange_(link.take()), backoff_(link.options_->retry) {
+    : link_(link), attempts_(attempts), exchange_(link.take()), backoff_(link.retry()) {
   if (attempts_ != nullptr) *attempts_ = 0;
 }
 
@@ -49,11 +66,14 @@ Answer& Link::Sending::attempt(const Request& request) {
 }
 
 void Link::Sending::succeed() {
+  link_.has_answered_ = true;
   if (is_out_) link_.outages_->end();
   is_out_ = false;
 }
 
 void Link::Sending::fail(const Failure& failure) {
+  if (is_answer(failure.error)) link_.has_answered_ = true;
+  backoff_.use(link_.retry());
   // Settings that are wrong from the beginning do not become right; later, a wrong certificate is that of somebody in
   // between.
   if (!failure.is_passing || (failure.is_setup && backoff_.failures() == 0)) throw failure.error;
@@ -61,7 +81,7 @@ void Link::Sending::fail(const Failure& failure) {
   if (!next) {
     if (is_out_) link_.outages_->give_up(failure.error);
     is_out_ = false;
-    throw failure.error;
+    throw link_.has_answered_ ? failure.error : unanswered(failure.error);
   }
   if (!is_out_) link_.outages_->begin(failure.error);
   is_out_ = true;

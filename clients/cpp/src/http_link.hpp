@@ -2,6 +2,7 @@
 // good.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -16,8 +17,7 @@ namespace mcbackend::http {
 /// For any number of threads at a time.
 class Link {
  public:
-  Link(std::shared_ptr<const HttpOptions> options, std::shared_ptr<Outages> outages)
-      : options_(std::move(options)), outages_(std::move(outages)) {}
+  Link(std::shared_ptr<const HttpOptions> options, std::shared_ptr<Outages> outages);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
   ~Link() = default;
@@ -71,11 +71,16 @@ class Link {
     bool is_out_ = false;
   };
 
+  /// Before the server's first answer a wrong address is likelier than an outage.
+  const RetryOptions& retry() const noexcept { return has_answered_ ? options_->retry : first_retry_; }
   std::unique_ptr<Exchange> take();
   void give_back(std::unique_ptr<Exchange> exchange) noexcept;
 
   std::shared_ptr<const HttpOptions> options_;
   std::shared_ptr<Outages> outages_;
+  RetryOptions first_retry_;
+  /// True behind the first answer of a server of this kind, a refusal among them.
+  std::atomic<bool> has_answered_{false};
   std::mutex mutex_;
   std::vector<std::unique_ptr<Exchange>> idle_;
 };

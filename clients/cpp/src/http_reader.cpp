@@ -1,8 +1,8 @@
 #include "http_reader.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "wire_batch.hpp"
@@ -18,6 +18,8 @@ constexpr std::uint64_t first_draws = 256;
 constexpr std::uint64_t page_factor = 16;
 /// Characters of names in one query; servers refuse addresses beyond 8 to 16 KiB.
 constexpr std::size_t query_characters = 4096;
+/// The greatest index there is, which no chain has a draw at: one behind it must be there as a bound.
+constexpr auto last_index = std::numeric_limits<std::int64_t>::max();
 /// Bytes of an answer at most, which a server bounds by 1 GiB of draws.
 constexpr std::size_t max_answer = (std::size_t{1} << 30) + (std::size_t{64} << 20);
 
@@ -53,6 +55,23 @@ const wire::DecodedColumn& column_of(const wire::DecodedBatch& batch, const Colu
   return *found;
 }
 
+/// Bytes of an array. @throws Error by damaged() for a number of draws that no memory can have
+std::size_t size_of(const Column& column, std::uint64_t count) {
+  constexpr std::uint64_t most = std::numeric_limits<std::ptrdiff_t>::max();
+  if (column.stride() != 0 && count > most / column.stride())
+    damaged(std::to_string(count) + " draws of " + column.label() + " are more than memory can have");
+  return static_cast<std::size_t>(count * column.stride());
+}
+
+/// Makes room by what has come and not by what is announced, and never more than the whole will take.
+void append_page(std::vector<std::byte>& to, const std::vector<std::byte>& page, std::size_t whole) {
+  if (to.capacity() - to.size() < page.size()) {
+    const auto doubled = 2 * (to.size() + page.size());
+    to.reserve(doubled > whole / 2 ? whole : doubled);
+  }
+  to.insert(to.end(), page.begin(), page.end());
+}
+
 [[noreturn]] void refuse_index(std::int64_t index) {
   throw Error("invalid_slice", "the chain has no iteration " + std::to_string(index));
 }
@@ -67,12 +86,15 @@ Request ChainReader::request(std::string path, Media answer) const {
   request.path = std::move(path);
   request.registration = run_->registration;
   request.answer = answer;
+  if (answer == Media::json) request.most = most_of_documents;
   if (answer == Media::protobuf) request.most = max_answer;
   return request;
 }
 
 std::uint64_t ChainReader::length() {
-  return link_.send(request(path_, Media::json),
+  auto asked = request(path_, Media::json);
+  asked.most = Request{}.most;
+  return link_.send(asked,
                     [this](const Answer& answer) { return chain_of(answer, number_).length; });
 }
 
@@ -115,6 +137,7 @@ NdArray ChainReader::array(const Column& column, const Slice& slice) {
   const auto read = [&](const wire::DecodedColumn& found, std::uint32_t count) {
     return wire::rigid_draws(found, column, count);
   };
+  const auto whole = is_sized(column) ? size_of(column, chosen.count) : 0;
   NdArray out;
   out.dtype = column.dtype;
   out.shape = {static_cast<std::int64_t>(chosen.count)};
@@ -127,9 +150,7 @@ NdArray ChainReader::array(const Column& column, const Slice& slice) {
       return bytes;
     }
     if (is_sized(column)) {
-      out.bytes.resize(chosen.count * column.stride());
-      if (!draws.bytes.empty())
-        std::memcpy(out.bytes.data() + part.done * column.stride(), draws.bytes.data(), draws.bytes.size());
+      append_page(out.bytes, draws.bytes, whole);
     } else {
       out.strings.insert(out.strings.end(), std::make_move_iterator(draws.strings.begin()),
                          std::make_move_iterator(draws.strings.end()));
@@ -160,7 +181,8 @@ ChainReader::Group ChainReader::group(std::int64_t index, const std::vector<cons
       request(path_ + "/draws?" + query + index_query(index), Media::protobuf), [&](const Answer& answer) {
         const auto batch = wire::decode_batch(answer.body);
         const bool is_other =
-            batch.count > 1 || (batch.count == 1 && index >= 0 && batch.start != static_cast<std::uint64_t>(index));
+            batch.count > 1 || batch.start >= static_cast<std::uint64_t>(last_index) ||
+            (batch.count == 1 && index >= 0 && batch.start != static_cast<std::uint64_t>(index));
         if (is_other) damaged("it is of another iteration than " + std::to_string(index));
         Group group{batch.start, batch.count, {}};
         for (const auto* column : columns) {
@@ -174,6 +196,7 @@ ChainReader::Group ChainReader::group(std::int64_t index, const std::vector<cons
 std::map<std::string, NdArray> ChainReader::at(std::int64_t index, const std::vector<const Column*>& columns) {
   std::map<std::string, NdArray> values;
   auto at = index;
+  if (index == last_index) refuse_index(index);
   if (columns.empty()) {
     const auto stop = index == -1 ? std::optional<std::int64_t>() : index + 1;
     if (resolved({index, stop, {}}).count == 0) refuse_index(index);

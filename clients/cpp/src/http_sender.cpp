@@ -133,7 +133,7 @@ void Sender::Core::give_up_all() {
 }
 
 void Sender::Core::tell_last_words(ChainWriter& writer) {
-  if (const auto words = writer.last_words()) shared_.outages->say("draws are lost: " + *words);
+  if (const auto words = writer.last_words()) shared_.outages->say(*words);
 }
 
 Sender::Sender(const Shared& shared) : core_(std::make_shared<Core>(shared)) {

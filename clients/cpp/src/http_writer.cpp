@@ -9,10 +9,14 @@ namespace {
 
 /// Iterations of a batch at most (docs/protocol.md §5).
 constexpr std::uint32_t max_count = 1'000'000;
+/// Emptied buffers that are kept at most.
+constexpr std::size_t most_spares = 2;
 
 }  // namespace
 
-Multi::Multi() : multi_(curl_multi_init()) {
+Multi::Multi() {
+  set_up_curl();
+  multi_ = curl_multi_init();
   if (multi_ == nullptr) throw std::bad_alloc();
 }
 
@@ -23,7 +27,9 @@ ChainWriter::ChainWriter(Shared shared, std::shared_ptr<const RunState> run, Cha
       path_(run_->path + "/chains/" + std::to_string(number_)),
       acknowledged_(chain.length),
       end_(chain.length),
-      backoff_(shared_.options->retry) {}
+      backoff_(shared_.options->retry) {
+  spares_.reserve(most_spares);
+}
 
 void ChainWriter::append(View<NamedValue> draw, View<NamedValue> stats) {
   std::unique_lock<std::mutex> lock(mutex_);
@@ -84,12 +90,11 @@ void ChainWriter::set_facts(const ChainFacts& facts) {
       facts_->inverse_metric = facts.inverse_metric;
       facts_->is_dense = facts.is_dense;
     }
-    facts_failure_.reset();
   }
   shared_.multi->wake();
 }
 
-void ChainWriter::flush() {
+void ChainWriter::flush_draws() {
   std::unique_lock<std::mutex> lock(mutex_);
   const auto until = end_;
   if (!failure_ && !is_settled()) {
@@ -99,16 +104,28 @@ void ChainWriter::flush() {
   }
   is_told_ |= failure_.has_value();
   if (failure_) throw Error(*failure_);
-  if (facts_failure_) throw Error(*facts_failure_);
+}
+
+void ChainWriter::flush() {
+  flush_draws();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  tell_of_facts();
 }
 
 void ChainWriter::close() {
-  flush();
+  flush_draws();
   const std::lock_guard<std::mutex> lock(mutex_);
   is_closed_ = true;
-  if (has_draws() || !sealed_.empty()) return;
-  active_.reset();
-  spare_.reset();
+  if (!has_draws() && sealed_.empty()) {
+    active_.reset();
+    spares_.clear();
+  }
+  tell_of_facts();
+}
+
+// Once: draws do not depend on facts, and go on.
+void ChainWriter::tell_of_facts() {
+  if (auto failure = std::exchange(facts_failure_, std::nullopt)) throw Error(std::move(*failure));
 }
 
 void ChainWriter::require_usable() {
@@ -178,18 +195,22 @@ void ChainWriter::seal() {
 }
 
 std::unique_ptr<DrawBuffer> ChainWriter::take_spare() {
-  if (spare_) return std::move(spare_);
-  return std::make_unique<DrawBuffer>(run_->schema);
+  if (spares_.empty()) return std::make_unique<DrawBuffer>(run_->schema);
+  auto spare = std::move(spares_.back());
+  spares_.pop_back();
+  return spare;
 }
 
 bool ChainWriter::begin(Clock::time_point now, Clock::time_point& again) {
   Batch batch;
+  std::optional<ChainFacts> facts;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (failure_ || is_sending_ || !choose(now, again, batch)) return false;
+    if (failure_ || is_sending_ || !choose(now, again, batch, facts)) return false;
     is_sending_ = true;
   }
   try {
+    if (facts) encode(*facts);
     if (batch.buffer) encode(batch);
     if (!exchange_) exchange_ = std::make_unique<Exchange>(*shared_.options);
     exchange_->prepare(request_);
@@ -207,14 +228,16 @@ bool ChainWriter::begin(Clock::time_point now, Clock::time_point& again) {
   return false;
 }
 
-bool ChainWriter::choose(Clock::time_point now, Clock::time_point& again, Batch& batch) {
+bool ChainWriter::choose(Clock::time_point now, Clock::time_point& again, Batch& batch,
+                         std::optional<ChainFacts>& facts) {
   if (wait_until_ > now) {
     again = std::min(again, wait_until_);
     return false;
   }
   if (sent_ != Sent::nothing) return true;  // the same bytes under the same numbers
   if (facts_) {
-    ask_for_facts();
+    facts.swap(facts_);
+    sent_ = Sent::facts;
     return true;
   }
   if (sealed_.empty() && has_draws()) {
@@ -239,13 +262,6 @@ Request ChainWriter::asking(const char* method, std::string path, Media sent, st
   return request;
 }
 
-void ChainWriter::ask_for_facts() {
-  facts_body_ = facts_patch(*facts_, number_);
-  facts_.reset();
-  sent_ = Sent::facts;
-  request_ = asking("PATCH", run_->path + "/about", Media::json, facts_body_);
-}
-
 void ChainWriter::ask_for_draws(Batch& batch) {
   batch = std::move(sealed_.front());
   sealed_.pop_front();
@@ -254,7 +270,13 @@ void ChainWriter::ask_for_draws(Batch& batch) {
   body_end_ = body_start_ + batch.buffer->count();
 }
 
-// Nobody who appends waits for this: it may take milliseconds.
+// Nobody who appends waits for these two: they may take milliseconds.
+void ChainWriter::encode(const ChainFacts& facts) {
+  facts_body_ = facts_patch(facts, number_);
+  request_ = asking("PATCH", run_->path + "/about", Media::json, facts_body_);
+  request_.most = most_of_documents;
+}
+
 void ChainWriter::encode(Batch& batch) {
   batch.buffer->encode(body_, body_start_);
   request_ = asking("POST", path_ + "/draws", Media::protobuf, wire::text_of(body_));
@@ -264,12 +286,24 @@ void ChainWriter::encode(Batch& batch) {
   body_bytes_ = body_.size();
   queued_bytes_ += body_bytes_;
   queued_bytes_ -= batch.bytes;
-  if (!spare_) spare_ = std::move(emptied);
+  keep(std::move(emptied));
+}
+
+// Each is up to twice as large as a request. Two take no more than what may wait, as long as requests are small beside
+// that.
+void ChainWriter::keep(std::unique_ptr<DrawBuffer> emptied) {
+  const auto& flush = shared_.options->flush;
+  const std::size_t most = flush.max_request <= flush.max_buffered / 4 ? most_spares : 1;
+  if (spares_.size() < most && !is_closed_) spares_.push_back(std::move(emptied));
 }
 
 void ChainWriter::finish(CURLcode code) {
-  const Answer& answer = exchange_->finish(code);
-  const auto failure = judge(answer);
+  std::optional<Failure> failure;
+  try {
+    failure = judge(exchange_->finish(code));
+  } catch (const std::exception& e) {  // memory is out: later there may be some
+    failure = Failure(Error("transport", request_.path + ": the answer cannot be read: " + e.what()));
+  }
   exchange_->forget();
   if (failure) {
     finish_failed(*failure);
@@ -289,6 +323,10 @@ std::optional<Failure> ChainWriter::judge(const Answer& answer) const {
   if (sent_ == Sent::facts) {
     // A server of an older release knows no facts; draws are what counts.
     if (failure && failure->error.code() == "not_found") return {};
+    // Not read: a run's attributes, which are in it, may be large.
+    if (!failure && answer.body.find("\"facts\"") == std::string::npos) {
+      return Failure(Error("invalid_answer", "PATCH " + request_.path + ": the answer has no \"facts\"", answer.status));
+    }
     return failure;
   }
   if (failure) return failure;
@@ -368,7 +406,10 @@ void ChainWriter::give_up(const std::string& why) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     is_sending_ = false;
-    if (!is_settled()) failure_ = with_unsent(Error("transport", why));
+    if (end_ > acknowledged_ && !failure_) failure_ = with_unsent(Error("transport", why));
+    if (has_facts() && !facts_failure_) facts_failure_ = Error("transport", "facts of " + name() + ": " + why);
+    facts_.reset();
+    if (sent_ == Sent::facts) sent_ = Sent::nothing;
   }
   changed_.notify_all();
 }
@@ -380,8 +421,8 @@ bool ChainWriter::is_over() {
 
 std::optional<std::string> ChainWriter::last_words() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (failure_ && !is_told_) return failure_->what();
-  if (facts_failure_) return facts_failure_->what();
+  if (failure_ && !is_told_) return std::string("draws are lost: ") + failure_->what();
+  if (facts_failure_) return std::string("facts are lost: ") + facts_failure_->what();
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "draw_buffer.hpp"
 #include "http_answers.hpp"
@@ -29,7 +30,7 @@ class Multi {
   CURLM* handle() const noexcept { return multi_; }
 
  private:
-  CURLM* multi_;
+  CURLM* multi_ = nullptr;
 };
 
 /// A registered run, as its chains need it.
@@ -65,8 +66,10 @@ class ChainWriter {
   void append(View<NamedValue> draw, View<NamedValue> stats);
   void set_facts(const ChainFacts& facts);
   /// Returns when all that was appended is acknowledged. @throws Error when it will not be
+  void flush_draws();
+  /// As flush_draws(); a failure of facts is thrown once, by this or by close().
   void flush();
-  /// flush(), and no more appends.
+  /// flush(), and no more appends, also where facts have failed.
   void close();
   /// Throws the failure, or that the handle is closed.
   void require_usable();
@@ -94,7 +97,7 @@ class ChainWriter {
   void give_up(const std::string& why);
   /// True when there will be nothing more to send.
   bool is_over();
-  /// The failure, where the one who appended has left without having been told of it.
+  /// The draws or facts that are lost, where the one who appended has left without having been told of it.
   std::optional<std::string> last_words();
 
  private:
@@ -111,14 +114,14 @@ class ChainWriter {
   bool has_facts() const noexcept { return facts_.has_value() || sent_ == Sent::facts; }
   bool is_settled() const noexcept;
   void require_going_on();
+  void tell_of_facts();
   void wait_for_room(std::unique_lock<std::mutex>& lock);
   /// True when the sending thread must be woken.
   bool note_appended();
   void seal();
   std::unique_ptr<DrawBuffer> take_spare();
-  bool choose(Clock::time_point now, Clock::time_point& again, Batch& batch);
+  bool choose(Clock::time_point now, Clock::time_point& again, Batch& batch, std::optional<ChainFacts>& facts);
   Request asking(const char* method, std::string path, Media sent, std::string_view body) const;
-  void ask_for_facts();
   void ask_for_draws(Batch& batch);
   void succeed();
   void fail(const Error& error);
@@ -126,6 +129,8 @@ class ChainWriter {
   std::string name() const;
   // By the sending thread, without the lock.
   void encode(Batch& batch);
+  void encode(const ChainFacts& facts);
+  void keep(std::unique_ptr<DrawBuffer> emptied);
   std::optional<Failure> judge(const Answer& answer) const;
   void finish_failed(const Failure& failure);
 
@@ -136,7 +141,9 @@ class ChainWriter {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::unique_ptr<DrawBuffer> active_, spare_;
+  std::unique_ptr<DrawBuffer> active_;
+  /// Emptied buffers: one for the sampler, and one behind it while a request is under way.
+  std::vector<std::unique_ptr<DrawBuffer>> spares_;
   std::deque<Batch> sealed_;
   /// Bytes of sealed batches and of the request under way.
   std::size_t queued_bytes_ = 0;

@@ -47,7 +47,7 @@ TEST_P(Passing, IsTriedAgainWithTheSameBytes) {
 INSTANTIATE_TEST_SUITE_P(Faults, Passing,
                          ::testing::Values("cut", "lost", "half", "page", "late page", "redirect", "not found",
                                            "server error", "timeout", "busy", "gateway", "unavailable", "late gateway",
-                                           "other json", "other chain", "short length"),
+                                           "other json", "other chain", "short length", "vast json"),
                          [](const auto& test) {
                            std::string name = test.param;
                            for (auto& c : name) c = c == ' ' ? '_' : c;
@@ -89,6 +89,21 @@ TEST_F(Failures, AnAnswerWithoutAnEndIsNotBelieved) {
   server->plan("unframed", 2, "GET", "/draws");
   EXPECT_EQ(chain->get_draws("x").to_vector<double>(), std::vector<double>{0});
   EXPECT_EQ(server->seen("GET", "/draws").size(), 3U);
+}
+
+TEST_F(Failures, LengthsThatAreNoneTakeNoMemory) {
+  const auto chain = new_chain("vast");
+  const auto read = [&](const char* length) {
+    server->plan("draws of x", 4, "GET", "/draws");
+    server->plan("forbidden", 1, "GET", "/draws");
+    server->plan(length, 1, "GET", "/chains/0");
+    return error_of([&] { chain->get_draws("x"); }).code();
+  };
+  EXPECT_EQ(read("length of 2^61"), "invalid_answer");
+  EXPECT_EQ(server->seen("GET", "/draws").size(), 0U);
+  server->reset();
+  EXPECT_EQ(read("length of 2^45"), "forbidden");
+  EXPECT_EQ(server->seen("GET", "/draws").size(), 5U);
 }
 
 TEST_F(Failures, RetryAfterIsHeeded) {
@@ -169,6 +184,17 @@ TEST_F(Failures, NoServerAtAll) {
   EXPECT_EQ(error.status(), 0);
   EXPECT_NE(std::string(error.what()).find("http://127.0.0.1:9/v1/runs"), std::string::npos);
   EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos);
+}
+
+TEST_F(Failures, AnAddressThatNeverAnsweredIsGivenUpSoon) {
+  auto wrong = options;
+  wrong.url = "http://127.0.0.1:9";
+  wrong.retry.limit = milliseconds(30'000);
+  wrong.retry.cap = milliseconds(500);
+  const auto begin = steady_clock::now();
+  const auto error = error_of([&] { http_backend(wrong)->list_runs(); });
+  EXPECT_LT(steady_clock::now() - begin, milliseconds(15'000));
+  EXPECT_NE(std::string(error.what()).find("nothing has answered there yet"), std::string::npos) << error.what();
 }
 
 TEST_F(Failures, ASilentServerIsGivenUpInTime) {

@@ -1,6 +1,7 @@
 // Runs and chains of a server: registration, lists, deletion, batches, facts, keys.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <thread>
 
 #include "support/test_server.hpp"
@@ -209,6 +210,54 @@ TEST_F(Runs, RefusedFactsHoldNoDrawsUp) {
   chain->close();
   expect_small(*chain, 10);
   EXPECT_EQ(chain->facts().seed, 5U);
+}
+
+TEST_F(Runs, RefusedFactsAreToldOnce) {
+  ChainFacts facts;
+  facts.seed = 5;
+  auto options = quick(server->place("proxy"));
+  std::string last;
+  options.log = [&](const std::string& text) { last = text; };
+  const auto run = http_backend(options)->init_run(small_meta("refused-once"));
+  const auto refused = [&](int number) {
+    auto chain = run->init_chain(number);
+    server->plan("too many facts", 1, "PATCH");
+    chain->set_facts(facts);
+    append_small(*chain, 0);
+    return chain;
+  };
+  auto chain = refused(0);
+  expect_small(*chain, 1);  // reads are of draws
+  EXPECT_EQ(chain->length(), 1U);
+  EXPECT_EQ(error_of([&] { chain->close(); }).code(), "invalid_about");
+  chain->close();
+  EXPECT_EQ(error_of([&] { append_small(*chain, 1); }).code(), "closed");
+  chain = refused(1);
+  EXPECT_EQ(error_of([&] { chain->flush(); }).code(), "invalid_about");
+  chain->flush();
+  append_small(*chain, 1);
+  chain->close();
+  chain = refused(2);
+  chain.reset();
+  EXPECT_EQ(run->get_chain(2)->length(), 1U);
+  for (int tries = 0; tries < 400 && last.empty(); ++tries) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(last.rfind("facts are lost: invalid_about: facts of chain 2", 0), 0U) << last;
+}
+
+TEST_F(Runs, FactsThatSomebodyElseAcknowledgesAreSentAgain) {
+  const auto chain = backend->init_run(small_meta("other-json"))->init_chain(0);
+  server->plan("other json", 1, "PATCH");
+  ChainFacts facts;
+  facts.seed = 5;
+  chain->set_facts(facts);
+  EXPECT_EQ(chain->facts().seed, 5U);
+}
+
+TEST_F(Runs, NoChainHasTheGreatestIndex) {
+  const auto chain = backend->init_run(small_meta("index"))->init_chain(0);
+  append_small(*chain, 0);
+  for (const auto index : {std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()})
+    EXPECT_EQ(error_of([&] { chain->get_draws_at(index); }).code(), "invalid_slice");
 }
 
 TEST_F(Runs, AClosedHandleReadsOn) {

@@ -31,7 +31,8 @@ struct FlushOptions {
 /// Retries after failures that may pass: no network, no answer in time, 408, 429, 502, 503, 504, a page of a proxy.
 struct RetryOptions {
   /// Time after the first failure within which another attempt may begin; 0 never retries, a negative one never gives
-  /// up.
+  /// up. It is 10 s at most until a server has answered this backend for the first time, so that a wrong address is told
+  /// soon.
   std::chrono::milliseconds limit{300'000};
   /// First pause at most; each further one has twice as much (full jitter).
   std::chrono::milliseconds base{250};
@@ -89,8 +90,8 @@ struct HttpOptions {
   ProxyOptions proxy{};
   /// Behaviour of `append` while the buffer of its chain is full.
   WhenFull when_full = WhenFull::block;
-  /// Told when the server cannot be reached, when it answers again, and of draws that are lost. Called by one thread at
-  /// a time, most often the sending one; it must not call the backend.
+  /// Told when the server cannot be reached, when it answers again, and of draws and facts that are lost. Called by one
+  /// thread at a time: the sending one, or one that waits for an answer. It must not call the backend.
   std::function<void(const std::string&)> log{};
 
   /// `url` and `token` from MCB_URL and MCB_TOKEN. @throws Error invalid_parameter without MCB_URL
@@ -106,13 +107,15 @@ struct HttpOptions {
 ///
 /// Failures: those that may pass are tried again as `retry` says. After any other, or when the time is over, every call
 /// of the chain throws the failure; its draws stay in memory, writer_status() counts them, and resume() tries again.
+/// Facts are another matter: where they fail, flush() or close() throws it once, and draws go on.
 ///
 /// Threads: handles may be used from any thread, and chains from one each at the same time. One chain is appended to by
 /// one thread at a time. Reads, and calls that wait for an answer, send from the thread that calls.
 ///
 /// Memory: each chain holds at most `flush.max_buffered` bytes of draws and one draw more, the request under way among
-/// them. Buffers grow by doubling and one emptied buffer is kept, so that memory may be three times as much while
-/// requests are small; reads take what their result has, and a page of about 16 MiB.
+/// them. Buffers grow by doubling and emptied ones are kept: two, or one where `flush.max_request` is more than a quarter
+/// of `flush.max_buffered`. Memory may so be three times as much; reads take what their result has, and a page of about
+/// 16 MiB.
 ///
 /// Processes: a child of fork() must not use, and not end, what was made before it: make backends after fork(), or end
 /// by _exit().

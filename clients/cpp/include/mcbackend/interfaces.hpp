@@ -46,11 +46,14 @@ class Chain {
   /// anything is kept. Blocks only while as many bytes wait as the backend may hold.
   /// @throws Error missing_variable, unknown_variable, duplicate_variable, dtype_mismatch, shape_mismatch; any earlier failure of this chain
   virtual void append(View<NamedValue> draw, View<NamedValue> stats = {}) = 0;
-  /// Appends whole iterations behind those that were appended before. Returns the new length when they are durable.
+  /// Appends whole iterations behind those that were appended before. Returns the new length when they are durable. A large batch
+  /// takes several requests: when it throws, a part may be stored, and the same batch may be appended again.
   virtual std::uint64_t append_batch(const DrawBatch& batch) = 0;
-  /// Returns when everything that was appended is durable. @throws Error when it will not become so
+  /// Returns when everything that was appended is durable. @throws Error when it will not become so; once, of facts that could not be
+  /// stored
   virtual void flush() = 0;
-  /// flush(), and no more appends: they are refused as "closed". Reading goes on. Closing twice is nothing new.
+  /// flush(), and no more appends: they are refused as "closed". Reading goes on. Closing twice is nothing new. Facts that could not be
+  /// stored are thrown once, and the handle is closed all the same.
   virtual void close() = 0;
 
   /// Number of durable iterations; what was appended here is flushed first.
@@ -91,7 +94,8 @@ class Run {
   /// True where the call that gave this handle registered the run.
   virtual bool is_new() const noexcept = 0;
 
-  /// Creates a chain, or opens it where it exists. @param exclusive refuses one that exists: Error chain_exists
+  /// Creates a chain, or opens it where it exists. @param exclusive refuses one that exists: Error chain_exists. A chain that this very
+  /// call has made is refused too, where the answer that told so was lost
   virtual std::shared_ptr<Chain> init_chain(std::int32_t number, bool exclusive = false) = 0;
   /// Null when there is none.
   virtual std::shared_ptr<Chain> get_chain(std::int32_t number) = 0;

@@ -102,6 +102,18 @@ const problem = (status, code, more = {}) =>
     JSON.stringify({ status, code, detail: 'as planned', ...more }),
   )
 
+/** The draws of x that a request asks for, all of them 0, as if the chain had them. */
+function drawsOfX(url) {
+  const query = new URL(url, 'http://server').searchParams
+  const [start, count] = [Number(query.get('start')), Number(query.get('stop')) - Number(query.get('start'))]
+  const varint = (n) => (n < 128 ? [n] : [(n % 128) + 128, ...varint(Math.floor(n / 128))])
+  const field = (number, bytes) =>
+    Buffer.concat([Buffer.from([(number << 3) | 2, ...varint(bytes.length)]), Buffer.from(bytes)])
+  const column = Buffer.concat([field(1, 'x'), field(2, 'float64'), field(3, Buffer.alloc(8 * count))])
+  const numbers = Buffer.from([...(start > 0 ? [8, ...varint(start)] : []), 16, ...varint(count)])
+  return canned(200, { 'content-type': 'application/x-protobuf' }, Buffer.concat([numbers, field(3, column)]))
+}
+
 /** Answers in place of the server's. */
 const INSTEAD = {
   page: () => canned(200),
@@ -121,6 +133,12 @@ const INSTEAD = {
   'no about': () => problem(404, 'not_found'),
   'other json': () => canned(200, { 'content-type': 'application/json' }, '{"ok":true}'),
   'other chain': () => canned(200, { 'content-type': 'application/json' }, '{"chain":77,"length":5}'),
+  'vast json': () =>
+    canned(200, { 'content-type': 'application/json' }, `{"chain":0,"length":50,"x":[${'0,'.repeat(2 ** 20)}0]}`),
+  'length of 2^61': () => canned(200, { 'content-type': 'application/json' }, `{"chain":0,"length":${2n ** 61n}}`),
+  'length of 2^45': () => canned(200, { 'content-type': 'application/json' }, `{"chain":0,"length":${2n ** 45n}}`),
+  'draws of x': drawsOfX,
+  'too many facts': () => problem(422, 'invalid_about'),
   'short length': () => canned(200, { 'content-type': 'application/json' }, '{"chain":0,"length":0}'),
 }
 
@@ -193,7 +211,7 @@ async function passThrough(request, response, target) {
   seen.push({ method, path: url, digest, bytes: body.length, at: performance.now(), fault: fault ?? '', headers })
   if (fault === 'silent') return
   if (fault === 'cut') return request.socket.destroy()
-  if (fault !== undefined && fault in INSTEAD) return write(response, INSTEAD[fault]())
+  if (fault !== undefined && fault in INSTEAD) return write(response, INSTEAD[fault](url))
   const answer = await forward(request, target, body)
   if (fault === undefined) write(response, answer)
   else AFTERWARDS[fault](response, answer)
