@@ -9,10 +9,13 @@ import { newFolder, removeFolder } from './support/storage.ts'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PYTHON = 'clients/python/pyproject.toml'
 const CHANGELOGS = ['CHANGELOG.md', 'clients/python/CHANGELOG.md'] as const
+/** The clients in C++ and R. */
+const CPP = 'clients/cpp/CMakeLists.txt'
+const R = 'clients/r/DESCRIPTION'
 const DOCUMENT = 'docs/openapi.json'
 const SCHEMA = 'protobufs/draws.proto'
 const PUBLISHED = 'tools/schema/published'
-const FILES = ['package.json', 'package-lock.json', PYTHON, DOCUMENT, 'scripts/release.mjs']
+const FILES = ['package.json', 'package-lock.json', PYTHON, CPP, R, DOCUMENT, 'scripts/release.mjs']
 const ENTRIES = '## [Unreleased]\n\n### Added\n\n- Something.\n\n## [0.0.1] - 2026-01-01\n\n- The first.\n\n## 7.0.0\n'
 
 let folder: string
@@ -58,6 +61,8 @@ test('a release is one version in all places, a date, a commit and a tag', () =>
   })
   expect(JSON.parse(read(DOCUMENT))).toMatchObject({ info: { version: '7.8.9' } })
   expect(read(PYTHON)).toContain('\nversion = "7.8.9"\n')
+  expect(read(CPP)).toContain('project(mcbackend VERSION 7.8.9 ')
+  expect(read(R)).toContain('\nVersion: 7.8.9\n')
   const today = new Date().toISOString().slice(0, 10)
   for (const file of CHANGELOGS) {
     expect(read(file)).toContain(`## [Unreleased]\n\n## [7.8.9] - ${today}\n\n### Added\n\n- Something.\n\n## [0.0.1]`)
@@ -66,7 +71,7 @@ test('a release is one version in all places, a date, a commit and a tag', () =>
   expect(git('rev-parse', 'v7.8.9^{commit}')).toBe(git('rev-parse', 'HEAD'))
   expect(git('status', '--porcelain')).toBe('')
   // Versions, and nothing else.
-  expect(git('diff', '--shortstat', 'HEAD~1', 'HEAD', '--', ...FILES)).toContain('5 insertions(+), 5 deletions(-)')
+  expect(git('diff', '--shortstat', 'HEAD~1', 'HEAD', '--', ...FILES)).toContain('7 insertions(+), 7 deletions(-)')
 })
 
 test('the version that package.json has is released when it has no tag', () => {
