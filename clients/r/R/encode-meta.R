@@ -138,8 +138,8 @@ extended_value <- function(value, what) {
     if (is.factor(value)) value <- as.character(value)
     if (is.logical(value)) return(c(varints(4 * 8), as.raw(value)))
     if (is.character(value)) return(text_field(3L, utf8(value, what), is_kept = TRUE))
-    if (inherits(value, "POSIXct")) return(field(7L, seconds_message(as.double(value)), is_kept = TRUE))
-    if (inherits(value, "difftime")) return(field(8L, seconds_message(as.double(value, units = "secs")), is_kept = TRUE))
+    if (inherits(value, "POSIXct")) return(field(7L, seconds_message(as.double(value), floor), is_kept = TRUE))
+    if (inherits(value, "difftime")) return(field(8L, seconds_message(as.double(value, units = "secs"), trunc), is_kept = TRUE))
   }
   if (is_one && is.numeric(value) && !is.object(value)) return(double_field(2L, value))
   field(9L, ndarray(value, what), is_kept = TRUE)
@@ -147,11 +147,13 @@ extended_value <- function(value, what) {
 
 is_struct <- function(value) !is.null(names(value))
 
-# google.protobuf.Timestamp and Duration: whole seconds, and nanoseconds of the same sign or none.
-seconds_message <- function(seconds) {
-  whole <- trunc(seconds)
-  nanos <- round((seconds - whole) * 1e6) * 1e3
-  c(signed_field(1L, whole), signed_field(2L, nanos))
+# google.protobuf.Timestamp and Duration: whole seconds, and less than 1e9 nanoseconds. They count forwards in a Timestamp,
+# whose seconds are rounded by floor(); a Duration has both of one sign, by trunc().
+seconds_message <- function(seconds, to_whole) {
+  whole <- to_whole(seconds)
+  micros <- round((seconds - whole) * 1e6)
+  carry <- trunc(micros / 1e6)
+  c(signed_field(1L, whole + carry), signed_field(2L, (micros - carry * 1e6) * 1e3))
 }
 
 # int64 and int32 below 0 take ten bytes, in two's complement.

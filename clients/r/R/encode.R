@@ -50,12 +50,12 @@ double_field <- function(number, value) {
 
 # ---- Text ----
 
-# Text as UTF-8. `what` names it in errors.
-utf8 <- function(text, what) {
-  if (anyNA(text)) fail("dtype_mismatch", what, " has NA, which text on the server cannot be: \"\" can")
-  if (any(Encoding(text) == "bytes")) fail("dtype_mismatch", what, " has text marked as bytes: iconv() makes UTF-8 of it")
+# Text as UTF-8. `what` names it in errors, which `wrong` raises.
+utf8 <- function(text, what, wrong = function(...) fail("dtype_mismatch", what, ...)) {
+  if (anyNA(text)) wrong(" has NA, which text on the server cannot be: \"\" can")
+  if (any(Encoding(text) == "bytes")) wrong(" has text marked as bytes: iconv() makes UTF-8 of it")
   text <- enc2utf8(text)
-  if (!all(validUTF8(text))) fail("dtype_mismatch", what, " has text that is no valid UTF-8")
+  if (!all(validUTF8(text))) wrong(" has text that is no valid UTF-8")
   text
 }
 
@@ -109,6 +109,7 @@ check_elements <- function(x, dtype, what, variable = what) {
   if (is.factor(x)) wrong(" is a factor: as.character() or as.integer() tells which of the two is meant")
   if (dtype == "str") {
     if (!is.character(x)) wrong(" must be character for the dtype str, not ", typeof(x))
+    utf8(as.vector(x), what, wrong)
   } else if (dtype == "bool") {
     if (!is.logical(x)) wrong(" must be logical for the dtype bool, not ", typeof(x))
     if (anyNA(x)) wrong(" has NA, which a bool cannot be: ", first_at(is.na(x)))

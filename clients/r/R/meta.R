@@ -144,7 +144,8 @@ decode_array <- function(x, from, to) {
   shape <- all_numbers(fields, 3, x, signed)
   dtype <- last_text(fields, 2, x)
   data <- last_bytes(fields, 1)
-  values <- tryCatch(elements_of(x, data[1], data[2], dtype), mcb_error = function(e) NULL)
+  # A damaged dtype fails in functions of R as well.
+  values <- tryCatch(elements_of(x, data[1], data[2], dtype), error = function(e) NULL)
   if (is.null(values) || length(values) != prod(shape)) return(unreadable(dtype, shape))
   from_c_order(values, shape)
 }
@@ -211,6 +212,7 @@ wide_texts <- function(bytes, width, endian) {
   if (width == 0L) return(character())
   if (length(bytes) %% (4 * width) != 0) damaged("texts that are cut off")
   points <- matrix(readBin(bytes, "integer", length(bytes) / 4, 4L, TRUE, endian), nrow = width)
+  if (anyNA(points) || any(points < 0L | points > 0x10FFFFL)) damaged("texts beyond Unicode")
   apply(points, 2L, function(text) {
     text <- text[seq_len(max(0L, which(text != 0L)))]
     if (any(text == 0L)) return(na_for_nul("a text of an array"))

@@ -186,3 +186,12 @@ test_that("numbers of 64 and 32 bits are exact, or warn", {
   expect_identical(numbers_of(words(0, 0, 0, 128, 1, 0, 0, 0), 1, 8, "int32"), c(-2^31, 1))
   expect_identical(numbers_of(words(1, 0, 0, 0), 1, 4, "int32"), 1L)
 })
+
+test_that("an array whose dtype is damaged, or whose texts are beyond Unicode, leaves the run readable", {
+  array_as <- function(points, dtype) {
+    x <- c(field(1L, writeBin(points, raw(), endian = "little")), text_field(2L, dtype), field(3L, varints(length(points))))
+    decode_array(x, 1, length(x))
+  }
+  expect_s3_class(suppressWarnings(array_as(c(65L, 66L), "<U99999999999")), "mcb_unreadable")
+  for (beyond in list(1114112L, -5L)) expect_s3_class(array_as(c(65L, beyond), "<U1"), "mcb_unreadable")
+})

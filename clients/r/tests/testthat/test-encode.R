@@ -147,3 +147,15 @@ test_that("random numbers of the client leave those of the script alone", {
   expect_false(identical(random(3), random(3)))
   expect_identical(c(first, runif(1)), expected)
 })
+
+test_that("times before 1970, and those that round up to a second, are valid", {
+  parts <- function(message) {
+    fields <- fields_of(message)
+    c(last_number(fields, 1, signed), last_number(fields, 2, signed))
+  }
+  expect_identical(parts(seconds_message(-1.5, floor)), c(-2, 5e8))
+  expect_identical(parts(seconds_message(-1e-9, floor)), c(0, 0))
+  expect_identical(parts(seconds_message(1.9999999, floor)), c(2, 0))
+  expect_identical(parts(seconds_message(-1.5, trunc)), c(-1, -5e8))
+  expect_identical(parts(seconds_message(-1.9999999, trunc)), c(-2, 0))
+})
