@@ -57,9 +57,11 @@ handle_of <- function(client) {
     state$pid <- Sys.getpid()
   }
   curl::handle_reset(state$handle)
-  curl::handle_setopt(state$handle, fresh_connect = !identical(loaded$pid, state$pid))
   state$handle
 }
+
+# A child shares the sockets of its parent: on one of them, the answers of both would mix.
+is_forked <- function() !identical(loaded$pid, Sys.getpid())
 
 is_alive <- function(handle) {
   tryCatch(

@@ -82,7 +82,9 @@ exchange <- function(client, method, url, body, headers) {
   curl::handle_setopt(handle,
     customrequest = method, nosignal = TRUE, followlocation = FALSE, connecttimeout = min(timeout, 30),
     # On a kept connection curl repeats a request by itself, and nobody learns that a deletion was done by the first one.
-    fresh_connect = method == "DELETE", low_speed_limit = 1, low_speed_time = max(1, timeout), useragent = user_agent()
+    fresh_connect = method == "DELETE" || is_forked(),
+    # A child adds nothing to the connections that it has from its parent, so that curl never makes room among them.
+    forbid_reuse = is_forked(), low_speed_limit = 1, low_speed_time = max(1, timeout), useragent = user_agent()
   )
   if (!is.null(body) || method != "GET") {
     if (is.character(body)) body <- charToRaw(enc2utf8(body))
@@ -189,7 +191,17 @@ query_string <- function(query) {
 in_query <- function(values) {
   if (is.logical(values)) return(ifelse(values, "true", "false"))
   if (!is.numeric(values)) return(enc2utf8(as.character(values)))
-  ifelse(values == trunc(values), sprintf("%.0f", values), format(values, digits = 15L, trim = TRUE))
+  ifelse(values == trunc(values), sprintf("%.0f", values), decimal(values))
+}
+
+# Numbers with as few digits as tell them from all others, whatever the options OutDec and scipen say.
+decimal <- function(values) {
+  text <- sprintf("%.15g", values)
+  for (format in c("%.16g", "%.17g")) {
+    differs <- which(is.finite(values) & as.double(text) != values)
+    text[differs] <- sprintf(format, values[differs])
+  }
+  text
 }
 
 # Headers of the last answer on a connection, by lower-case names.

@@ -28,7 +28,7 @@ mcb_watch <- function(run, interval = 2, patience = 600, on_look = NULL, quiet =
   chains <- NULL
   since <- now()
   repeat {
-    about <- unless_deleted(ask(run, "GET", "/about", read = json_of))
+    about <- unless_deleted(ask(run, "GET", "/about", read = about_of))
     look <- unless_deleted(mcb_chains(run))
     if (is.null(about) || is.null(look)) {
       show(paste0(run$rid, ": deleted"), is_last = TRUE)

@@ -83,7 +83,8 @@ new_rid <- function() {
 #' @details
 #' The handle `run` counts the draws of each chain from the length that the server told when it was first used. A
 #' request whose answer was lost is sent again with the same bytes under the same index, and the server takes what it
-#' has already for a retry. A block of more than 8 MiB travels in several requests.
+#' has already for a retry. A block of more than 8 MiB travels in several requests, and in smaller ones where a proxy or the
+#' server takes less in one.
 #'
 #' The count moves on when the whole block is durable, and not before. After an error, call again with the same block:
 #' what had arrived is compared, and nothing is doubled. A call with other draws instead is refused as
@@ -146,7 +147,8 @@ mcb_init_chain <- function(run, chain, exclusive = FALSE) {
   chain <- check_chain(chain)
   check_flag(exclusive, "exclusive")
   length <- request(run$client, "PUT", chain_path(run, chain),
-    headers = if (exclusive) c(`If-None-Match` = "*"), registration = run$registration, read = told_length
+    headers = if (exclusive) c(`If-None-Match` = "*"), registration = run$registration,
+    read = function(answer) told_length(answer, chain)
   )
   if (is.null(run$lengths[[key_of(chain)]])) set_next_index(run, chain, length)
   invisible(length)
@@ -154,11 +156,25 @@ mcb_init_chain <- function(run, chain, exclusive = FALSE) {
 
 # Sends a checked block in as many requests as it takes. The length of the chain behind it, as the server tells it.
 send_block <- function(run, chain, block, start) {
-  pieces <- pieces_of(block, run)
-  for (i in seq_len(nrow(pieces))) {
-    from <- pieces[i, 1L]
-    to <- pieces[i, 2L]
-    length <- send_piece(run, chain, draw_batch(block, run, start + from - 1, from, to), start + to)
+  state <- run$client$state
+  most <- min(MOST_BYTES, state$most_bytes)
+  ends <- pieces_of(block, run, most)[, 2L]
+  from <- 1
+  while (from <= block$count) {
+    to <- ends[ends >= from][1L]
+    length <- tryCatch(send_piece(run, chain, draw_batch(block, run, start + from - 1, from, to), start + to),
+      mcb_payload_too_large = function(e) if (to == from) stop(e)
+    )
+    if (!is.null(length)) {
+      from <- to + 1
+      next
+    }
+    # A proxy or a tenant takes less in one request: pieces are halved until this one has fewer draws, also in later blocks.
+    while (ends[ends >= from][1L] == to) {
+      most <- most / 2
+      ends <- pieces_of(block, run, most)[, 2L]
+    }
+    state$most_bytes <- most
   }
   length
 }
@@ -168,17 +184,22 @@ send_piece <- function(run, chain, bytes, end) {
   request(run$client, "POST", chain_path(run, chain, "/draws"),
     body = bytes, registration = run$registration,
     read = function(answer) {
-      length <- told_length(answer)
+      length <- told_length(answer, chain)
       if (length < end) fail("invalid_answer", "the chain ends at ", length, ", before the batch at ", end)
       length
     }
   )
 }
 
-told_length <- function(answer) {
-  told <- json_of(answer)$length
-  if (!is.numeric(told) || length(told) != 1L) fail("invalid_answer", "it tells no length")
-  as.double(told)
+# The length in an answer, which must be of this chain: an answer to somebody else confirms nothing.
+told_length <- function(answer, chain) {
+  told <- members_of(json_of(answer), "chain", "length")
+  is_number <- function(value) is.numeric(value) && length(value) == 1L
+  if (!is_number(told$length)) fail("invalid_answer", "it tells no length")
+  if (!is_number(told$chain) || told$chain != chain) {
+    fail("invalid_answer", "it is of the chain ", format(told$chain), " instead of ", key_of(chain))
+  }
+  as.double(told$length)
 }
 
 chain_path <- function(run, chain, ...) run_path(run$rid, "/chains/", key_of(chain), ...)
@@ -238,11 +259,48 @@ mcb_set_about <- function(run, name, tags, notes, archived, facts) {
 
 set_about <- function(run, patch) {
   names(patch) <- names(patch) %or% character()
-  body <- jsonlite::toJSON(patch, auto_unbox = TRUE, null = "null", na = "null", digits = NA, POSIXt = "ISO8601", UTC = TRUE)
-  answer <- request(run$client, "PATCH", run_path(run$rid, "/about"),
-    body = as.character(body), content_type = "application/merge-patch+json", registration = run$registration, read = json_of
+  request(run$client, "PATCH", run_path(run$rid, "/about"),
+    body = json_text(patch), content_type = "application/merge-patch+json", registration = run$registration, read = about_of
   )
-  answer
+}
+
+# Names, notes, facts and state of a run, as its server tells them.
+about_of <- function(answer) members_of(json_of(answer), "rid", "state", "facts")
+
+# JSON of lists and vectors.
+json_text <- function(value) {
+  as.character(jsonlite::toJSON(with_all_digits(value),
+    auto_unbox = TRUE, null = "null", na = "null", json_verbatim = TRUE, POSIXt = "ISO8601", UTC = TRUE
+  ))
+}
+
+# The same value with its doubles as texts of JSON that keep all their bits: jsonlite writes 15 digits, not all 17.
+with_all_digits <- function(value) {
+  is_boxed <- inherits(value, "AsIs")
+  if (is_boxed) class(value) <- setdiff(class(value), "AsIs")
+  if (is.data.frame(value)) {
+    doubles <- vapply(value, function(column) is.double(column) && !is.object(column) && is.null(dim(column)), NA)
+    value[doubles] <- lapply(value[doubles], function(column) structure(json_numbers(column), class = "json"))
+  } else if (is.list(value) && !is.object(value)) {
+    value[] <- lapply(value, with_all_digits)
+  } else if (is.double(value) && !is.object(value) && all(dim(value) > 0L)) {
+    return(structure(json_array(value, is_boxed), class = "json"))
+  }
+  if (is_boxed) I(value) else value
+}
+
+json_numbers <- function(values) ifelse(is.finite(values), sprintf("%.17g", values), "null")
+
+# One number alone, more as an array; those of a matrix as arrays of its rows, and so for more dimensions.
+json_array <- function(values, is_boxed) {
+  text <- json_numbers(as.vector(values))
+  if (is.null(dim(values)) && length(values) == 1L && !is_boxed) return(text)
+  sizes <- if (is.null(dim(values))) length(values) else dim(values)
+  for (size in rev(sizes)) {
+    text <- if (length(text)) apply(matrix(text, ncol = size), 1L, paste, collapse = ",")
+    text <- paste0("[", text, "]")
+  }
+  text
 }
 
 `%or%` <- function(value, otherwise) if (is.null(value)) otherwise else value

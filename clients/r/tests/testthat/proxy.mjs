@@ -10,7 +10,10 @@ const PAGE = '<!doctype html><title>Sign in</title>'
  * - `short`: half the answer comes, and looks whole
  * - `page`, `gone`: a page of somebody else's, with status 200 and 404
  * - `busy`: 503 with Retry-After
- * - `hang`: nothing ever answers; only where it is named
+ * - `true`: an answer of JSON that is none of the server; only where it is named, as the next ones
+ * - `other`: the answer is about the next chain
+ * - `under=N`: 413 for a body of N bytes or more
+ * - `hang`: nothing ever answers
  */
 const FAULTS = ['refuse', 'cut', 'half', 'short', 'page', 'gone', 'busy']
 
@@ -42,8 +45,14 @@ async function serve(incoming, response) {
   if (fault === 'page' || fault === 'gone') {
     return response.writeHead(fault === 'page' ? 200 : 404, { 'Content-Type': 'text/html' }).end(PAGE)
   }
+  if (fault === 'true') return response.writeHead(200, { 'Content-Type': 'application/json' }).end('true')
+  if (fault?.startsWith('under=') && body.length >= Number(fault.slice(6))) return response.writeHead(413).end()
   if (fault === 'busy') return response.writeHead(503, { 'Retry-After': '0' }).end('busy')
   const answer = await forward(incoming, body)
+  if (fault === 'other') {
+    const told = JSON.parse(answer.body.toString())
+    answer.body = Buffer.from(JSON.stringify({ ...told, chain: told.chain + 1 }))
+  }
   if (fault === 'cut') return response.destroy()
   const { 'transfer-encoding': _, ...headers } = answer.headers
   const half = answer.body.subarray(0, Math.floor(answer.body.length / 2))

@@ -84,3 +84,45 @@ test_that("a deletion is repeated until it is done", {
     expect_error(mcb_run(run$client, run$rid), class = "mcb_run_not_found")
   }
 })
+
+test_that("processes that were forked write each its own chain, whole", {
+  if (.Platform$OS.type != "unix") skip("processes fork on Unix alone")
+  run <- mcb_init_run(test_client(), new_rid(), variables = "mu")
+  lengths <- parallel::mclapply(0:3, function(chain) {
+    for (i in 1:40) length <- mcb_append(run, chain, list(mu = 100 * chain + i))
+    length
+  }, mc.cores = 4)
+  expect_identical(lengths, rep(list(40), 4))
+  for (chain in 0:3) expect_identical(mcb_draws(run, "mu", chain), 100 * chain + 1:40, info = chain)
+})
+
+test_that("an answer about another chain confirms nothing", {
+  run <- mcb_init_run(test_client(), new_rid(), variables = "mu")
+  behind <- run
+  behind$client <- faulty_client(c("other", "other"), retry_limit = 0)
+  expect_error(mcb_init_chain(behind, 0), "of the chain 1 instead of 0", class = "mcb_invalid_answer")
+  set_next_index(behind, 0, 0)
+  expect_error(mcb_append(behind, 0, list(mu = 1)), "of the chain 1 instead of 0", class = "mcb_invalid_answer")
+})
+
+test_that("JSON of another kind is asked for again, and is no success", {
+  run <- mcb_init_run(test_client(), new_rid(), variables = "mu")
+  behind <- run
+  behind$client <- faulty_client(c("true", "", "true", "", "true", ""))
+  expect_identical(mcb_append(behind, 0, list(mu = 1:2)), 2)
+  expect_identical(mcb_set_about(behind, name = "N")$name, "N")
+  behind$client <- faulty_client("true", retry_limit = 0)
+  expect_error(mcb_set_about(behind, name = "M"), class = "mcb_invalid_answer")
+})
+
+test_that("a piece that is too large for a proxy is halved, down to one draw", {
+  run <- mcb_init_run(test_client(), new_rid(), variables = list(x = 100))
+  x <- matrix(seq_len(4e3) + 0, 40, 100)
+  behind <- run
+  behind$client <- faulty_client(rep("under=5000", 100))
+  expect_identical(mcb_append(behind, 0, list(x = x)), 40)
+  expect_identical(mcb_append(behind, 0, list(x = x)), 80)
+  expect_identical(mcb_draws(run, "x", 0), rbind(x, x))
+  behind$client <- faulty_client(rep("under=500", 100))
+  expect_error(mcb_append(behind, 1, list(x = x)), class = "mcb_payload_too_large")
+})

@@ -120,3 +120,13 @@ test_that("one connection serves many requests", {
   # A connection that is there needs no time to connect.
   expect_lt(answer$times[["connect"]], 0.005)
 })
+
+test_that("numbers in a query are the same under every option", {
+  before <- options(OutDec = ",", scipen = -9)
+  on.exit(options(before))
+  expect_identical(in_query(c(0.89, 1e5, 0.1 + 0.2)), c("0.89", "100000", "0.30000000000000004"))
+  client <- test_client()
+  run <- mcb_init_run(client, new_rid(), variables = "mu")
+  mcb_append(run, 0, list(mu = sin(1:20)))
+  expect_identical(attr(mcb_summary(run, ci_prob = 0.8), "draws"), 20L)
+})

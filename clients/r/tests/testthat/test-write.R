@@ -170,3 +170,32 @@ test_that("a handle never writes into, or deletes, a run that was registered sin
   expect_error(mcb_set_about(old, name = "x"), class = "mcb_run_replaced")
   expect_identical(mcb_chains(new)$length, 0)
 })
+
+test_that("facts keep all bits of their numbers", {
+  run <- mcb_init_run(test_client(), new_rid(), variables = "mu")
+  numbers <- c(0.1 + 0.2, 2^53 - 1, 1e300, 2^-1074, 1 / 3)
+  facts <- list(one = 0.1 + 0.2, many = numbers, matrix = matrix(1:6 / 3, 2), flag = TRUE, count = 3L, list = list(2 / 3, "x"), nan = NaN)
+  told <- mcb_set_about(run, facts = facts)$facts
+  expect_identical(told$one, 0.1 + 0.2)
+  expect_identical(as.double(unlist(told$many)), numbers)
+  expect_identical(do.call(rbind, lapply(told$matrix, function(row) as.double(unlist(row)))), facts$matrix)
+  expect_identical(told[c("flag", "count", "list")], facts[c("flag", "count", "list")])
+  frame <- data.frame(a = c("x", "y"), b = c(1 / 3, NA))
+  expect_identical(json_text(list(f = frame, i = I(1), m = array(1:4 / 2, c(1, 2, 2)))),
+    '{"f":[{"a":"x","b":0.33333333333333331},{"a":"y","b":null}],"i":[1],"m":[[[0.5,1.5],[1,2]]]}')
+})
+
+test_that("text that is no UTF-8 is refused before anything is sent", {
+  run <- mcb_init_run(test_client(), new_rid(), variables = list(s = "str", v = mcb_variable(-1, "str")))
+  long <- strrep("x", 3e6)
+  broken <- rawToChar(as.raw(255))
+  Encoding(broken) <- "UTF-8"
+  marked <- rawToChar(as.raw(c(120, 228)))
+  Encoding(marked) <- "bytes"
+  for (bad in list(NA_character_, broken, marked)) {
+    error <- expect_error(mcb_append(run, 0, list(s = c(long, long, long, bad), v = list("", "", "", ""))), class = "mcb_dtype_mismatch")
+    expect_identical(error$fields$variable, "s")
+    expect_error(mcb_append(run, 0, list(s = c(long, long, long, ""), v = list("", "", "", bad))), class = "mcb_dtype_mismatch")
+  }
+  expect_identical(nrow(mcb_chains(run)), 0L)
+})
