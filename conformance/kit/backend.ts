@@ -1,5 +1,6 @@
 /** The three interfaces on a driver, so that test/conformance runs on a client in any language as it is. */
 
+import { TestRunner } from 'vitest'
 import { RunDescription } from '../../src/core/description.ts'
 import type { Schema } from '../../src/core/draws/columns.ts'
 import type { NdArray } from '../../src/core/draws/ndarray.ts'
@@ -9,17 +10,25 @@ import type { Backend, Chain, DrawBatch, Draws, Run, RunPage, RunQuery, Values }
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { encodeRunMeta, type mcbackend, parseRunMeta } from '../../src/core/wire/run-meta.ts'
 import type { Driver } from './driver.ts'
+import type { RawServer } from './duties/raw.ts'
 import { Lacks, type Skip } from './lacks.ts'
 import { isRecord, ProtocolError, shown } from './protocol.ts'
 import { arraysFromWire, arrayToWire, drawsFromWire, drawsToWire, isList, type WireArray } from './wire.ts'
+
+/** Commands that write draws or read them: a test with one of them has tested something. */
+const OF_DRAWS = new Set(['append', 'appendBatch', 'getDraws', 'getStats', 'getDrawsAt', 'getStatsAt'])
 
 /** A driver, and what its client lacks. */
 export class Client {
   readonly lacks: Lacks
   driver: Driver
 
-  constructor(driver: Driver, reasons: ReadonlyMap<string, string>, skip: Skip) {
+  /** The server without the client. */
+  readonly raw: RawServer
+
+  constructor(driver: Driver, reasons: ReadonlyMap<string, string>, skip: Skip, raw: RawServer) {
     this.driver = driver
+    this.raw = raw
     this.lacks = new Lacks(reasons, skip)
   }
 
@@ -27,6 +36,7 @@ export class Client {
   async ask<T>(op: string, members: object, read: (ok: unknown) => T): Promise<T> {
     this.lacks.need(op)
     const ok = await this.driver.ask(op, members)
+    if (OF_DRAWS.has(op)) Object.assign(TestRunner.getCurrentTest()?.meta ?? {}, { hasDraws: true })
     try {
       return read(ok)
     } catch (error) {
@@ -154,6 +164,7 @@ export class DriverChain implements Chain {
 
   async append(draw: Values, stats: Values = {}): Promise<void> {
     const draws = this.valuesToWire('draws', draw)
+    this.client.raw.note(this.rid, this.number, 1)
     await this.client.ask('append', { chain: this.chain, draws, stats: this.valuesToWire('stats', stats) }, nothing)
   }
 
@@ -169,6 +180,7 @@ export class DriverChain implements Chain {
       stats: columnsToWire(batch.stats ?? new Map()),
     }
     const start = await this.startToSend(batch.start)
+    this.client.raw.note(this.rid, this.number, batch.count)
     return this.client.ask('appendBatch', { ...members, ...(start !== undefined && { start }) }, numberOf)
   }
 
@@ -205,7 +217,11 @@ export class DriverChain implements Chain {
   /** The start of a batch, where the client takes one; a client that does not appends at the end. */
   private async startToSend(start: number | undefined): Promise<number | undefined> {
     if (start === undefined || !this.client.lacks.has('start')) return start
-    if (start !== (await this.length())) this.client.lacks.need('start')
+    if (start !== (await this.length())) {
+      // A chain may have another length since the client has appended draws twice: that is no matter of skipping.
+      await this.client.raw.expectNoneTwice(this.rid, this.number)
+      this.client.lacks.need('start')
+    }
     return undefined
   }
 

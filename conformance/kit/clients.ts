@@ -2,6 +2,7 @@
 import { TestRunner } from 'vitest'
 import { Client, DriverBackend } from './backend.ts'
 import { Driver } from './driver.ts'
+import type { RawServer } from './duties/raw.ts'
 import type { Skip } from './lacks.ts'
 import type { KitSettings } from './settings.ts'
 
@@ -19,22 +20,36 @@ const RETRIES = { MCB_RETRY_BASE_MS: '2', MCB_RETRY_CAP_MS: '20', MCB_RETRY_LIMI
 /** Starts of a driver that are worth while. */
 const STARTS = 10
 
-/** Starts the driver of the client under test before an address. `more` are capabilities that no client has there, and why. */
+/**
+ * Starts the driver of the client under test before an address.
+ *
+ * @param raw the server behind that address
+ * @param more capabilities that no client has there, and why
+ */
 export async function startClient(
   { driver: command, token, patience }: KitSettings,
   url: string,
+  raw: RawServer,
   more: ReadonlyMap<string, string> = new Map(),
 ): Promise<Started> {
   const options = { command, patience, env: { MCB_URL: url, MCB_TOKEN: token ?? '', ...RETRIES } }
   const first = await Driver.start(options)
-  const client = new Client(first, new Map([...first.greeting.lacks, ...more]), skip)
+  const client = new Client(first, new Map([...first.greeting.lacks, ...more]), skip, raw)
   let starts = 1
   const revive = async () => {
     if (client.driver.isAlive) return
     if (++starts > STARTS) throw new Error(`the driver has ended ${STARTS} times; it is not started again`)
+    await client.driver.stop()
     client.driver = await Driver.start(options)
   }
   return { client, backend: new DriverBackend(client), revive, stop: () => client.driver.stop() }
+}
+
+/** Asks the server something by each client: one that has had no answer of it may take a page for a wrong address. */
+export async function meet(started: readonly Started[]): Promise<void> {
+  for (const { client, backend } of started) {
+    if (!client.lacks.has('getRun')) await backend.getRun('none-of-this-name')
+  }
 }
 
 /** Ends the present test as skipped, also where what is thrown here is taken for an error of the client. */

@@ -51,6 +51,8 @@ export class Driver {
   private readonly waiting = new Map<number, Waiting>()
   private readonly exited: Promise<unknown>
   private last = 0
+  /** Ends a driver whose oldest command has waited for too long. */
+  private timer: NodeJS.Timeout | undefined
   private failure: Error | undefined
   private said = ''
 
@@ -94,13 +96,21 @@ export class Driver {
     const id = ++this.last
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     this.waiting.set(id, { op, resolve, reject })
+    if (this.waiting.size === 1) this.watch()
     this.child.stdin?.write(`${escaped(JSON.stringify({ id, op, ...members }))}\n`)
+    return promise
+  }
+
+  /** Begins the time of the oldest command that waits: those behind it have theirs when it is answered. */
+  private watch(): void {
+    clearTimeout(this.timer)
+    const [oldest] = this.waiting.values()
+    if (oldest === undefined) return
     const late = () => {
-      this.fail(`${op} was not answered within ${this.patience} s`)
+      this.fail(`${oldest.op} was not answered within ${this.patience} s`)
       this.signal('SIGKILL')
     }
-    const timer = setTimeout(late, this.patience * 1000)
-    return promise.finally(() => clearTimeout(timer))
+    this.timer = setTimeout(late, this.patience * 1000)
   }
 
   /** Ends the driver's input, and waits for its end. @throws ProtocolError when it does not end by itself, and well */
@@ -145,7 +155,9 @@ export class Driver {
       return
     }
     const waiting = this.waiting.get(answer.id)
+    const [oldest] = this.waiting.keys()
     this.waiting.delete(answer.id)
+    if (answer.id === oldest) this.watch()
     if (waiting === undefined)
       this.fail(`the driver answered a command ${answer.id} that does not wait: ${shown(line)}`)
     else if (answer.error === undefined) waiting.resolve(answer.ok)
@@ -159,6 +171,7 @@ export class Driver {
     const said = this.said.trim() === '' ? '' : `\nit said:\n${this.said.trim()}`
     this.failure ??= new ProtocolError(`${why}${why.includes(' was not answered') ? '' : during}${said}`)
     this.waiting.clear()
+    clearTimeout(this.timer)
     for (const { reject } of open) reject(this.failure)
   }
 }

@@ -68,7 +68,12 @@ async function runDriver(asked: Asked): Promise<number> {
     const kit = { ...asked, url, injected: join(folder, 'faults.json') }
     const report = await runTests(asked, kit)
     if (asked.faults > 0) sayInjected(kit.injected)
-    return sayCounts(report)
+    const isWhole = asked.only.length === 0 && asked.grep === undefined
+    const isEmpty = isWhole && report.passedWithDraws === 0
+    if (isEmpty)
+      console.log('\nno test has passed in which the client writes or reads a draw: see what its driver says it lacks')
+    const code = sayCounts(report)
+    return isEmpty ? 1 : code
   } finally {
     await server?.stop()
     rmSync(folder, { recursive: true, force: true })

@@ -92,8 +92,29 @@ class FortranDriver extends TypescriptDriver {
   }
 }
 
+/** A client whose batches go to the end of the chain, as its driver says. */
+class EndDriver extends TypescriptDriver {
+  override async answer(command: Command): Promise<unknown> {
+    const found = await super.answer(command)
+    if (command.op !== 'hello' || !isRecord(found)) return found
+    return { ...found, lacks: { start: 'batches go to the end of the chain' } }
+  }
+}
+
+/** A client of which the driver says that it has nothing. */
+class EmptyDriver extends TypescriptDriver {
+  override async answer(command: Command): Promise<unknown> {
+    const found = await super.answer(command)
+    if (command.op !== 'hello' || !isRecord(found)) return found
+    const ops = ['getRun', 'writing', 'describe', 'listRuns', 'deleteRun', 'initRun']
+    return { ...found, lacks: Object.fromEntries(ops.map((op) => [op, 'nothing is there'])) }
+  }
+}
+
 const BUGS: Readonly<Record<string, readonly [what: string, make: () => TypescriptDriver]>> = {
   renumber: ['after a failure, asks for the length again and appends there', () => new TypescriptDriver(renumbering)],
+  end: ['the same, at the end of the chain, which is where its batches go', () => new EndDriver(renumbering)],
+  empty: ['lacks everything, as its driver says', () => new EmptyDriver()],
   fortran: ['writes and reads arrays in Fortran order', () => new FortranDriver()],
   page: ["takes a proxy's page of 200 for an acknowledgement", () => new TypescriptDriver(credulous)],
 }

@@ -66,12 +66,16 @@ const CANNED: Partial<Record<Fault, Answer>> = {
 /** Faults of requests that the server has done. */
 const AFTER: ReadonlySet<Fault> = new Set(['lost', 'broken', 'broken chunk', 'late gateway', 'late page'])
 
+const RUN = /^\/v1\/runs\/[^/?]+$/
+
 /** Headers that are between two neighbours, and not between client and server. */
 const OF_CONNECTIONS = new Set(['connection', 'keep-alive', 'transfer-encoding', 'host', 'expect'])
 
 export class FailingProxy {
   /** Address of the proxy, when it has started. */
   url = ''
+  /** Paths of the runs that requests have registered, and that were not there. */
+  readonly created = new Set<string>()
   /** Faults that requests have met, by kind. */
   readonly injected = new Map<Fault, number>()
   plan: Plan = () => undefined
@@ -125,15 +129,16 @@ export class FailingProxy {
 
   private async forward({ method, target, headers, body }: Passing): Promise<Answer> {
     const send = this.target.protocol === 'https:' ? httpsRequest : httpRequest
-    const outgoing = send(new URL(target, this.target), {
+    const outgoing = send(this.target, {
       method,
-      // Names keep their bytes: a path is handed on as it came.
-      path: target,
+      // Names keep their bytes: a path is handed on as it came, behind the one that the server's address has.
+      path: this.target.pathname.replace(/\/+$/, '') + target,
       headers: { ...endToEnd(headers), ...(body.length > 0 && { 'content-length': body.length }) },
     })
     outgoing.end(body)
     const [incoming]: IncomingMessage[] = await once(outgoing, 'response')
     if (incoming === undefined) throw new Error('an answer came without a message')
+    if (method === 'PUT' && incoming.statusCode === 201 && RUN.test(target)) this.created.add(target)
     return { status: incoming.statusCode ?? 502, headers: endToEnd(incoming.headers), body: await buffer(incoming) }
   }
 }
@@ -143,7 +148,9 @@ function endToEnd(headers: IncomingMessage['headers']): IncomingMessage['headers
 }
 
 function write(response: ServerResponse, { status, headers, body }: Answer): void {
-  response.writeHead(status, status === 204 || status === 304 ? headers : { ...headers, 'content-length': body.length })
+  // The length that an answer to HEAD tells is that of a body which it does not have.
+  const hasNoBody = status === 204 || status === 304 || response.req.method === 'HEAD'
+  response.writeHead(status, hasNoBody ? headers : { ...headers, 'content-length': body.length })
   response.end(body)
 }
 

@@ -19,6 +19,8 @@ const LINES = 30
 export class Report implements Reporter {
   passed = 0
   skipped = 0
+  /** Tests of those that passed in which draws were written or read. */
+  passedWithDraws = 0
   private readonly say: (line: string) => void
   private readonly grep: string | undefined
   private readonly failures: string[] = []
@@ -67,6 +69,7 @@ export class Report implements Reporter {
     const result = test.result()
     const name = test.fullName.replace(/^(suite|duties) > /, '')
     if (result.state === 'passed') this.passed++
+    if (result.state === 'passed' && 'hasDraws' in test.meta()) this.passedWithDraws++
     if (result.state === 'failed') this.fail(name, ...result.errors)
     if (result.state !== 'skipped' || !test.fullName.includes(this.grep ?? '')) return
     this.skipped++

@@ -7,7 +7,8 @@ import { TOPICS } from '../../test/conformance/index.ts'
 import { conformanceOf, type Opened } from '../../test/conformance/suite.ts'
 import { testUnless } from '../../test/support/skip.ts'
 import { DriverChain } from './backend.ts'
-import { type Started, startClient } from './clients.ts'
+import { meet, type Started, startClient } from './clients.ts'
+import { RawServer } from './duties/raw.ts'
 import { byChance, FailingProxy } from './proxy.ts'
 import { SUITE_TOPICS } from './topics.ts'
 
@@ -28,12 +29,13 @@ let started: Started[] = []
 
 async function open(): Promise<Opened> {
   const proxy = await FailingProxy.start(kit.url)
-  const first = await startClient(kit, proxy.url, UNTOLD)
-  const second = await startClient(kit, proxy.url, UNTOLD)
+  const raw = new RawServer(kit.url, kit.token)
+  const first = await startClient(kit, proxy.url, raw, UNTOLD)
+  const second = await startClient(kit, proxy.url, raw, UNTOLD)
   started = [first, second]
   for (const [name, why] of first.client.driver.greeting.lacks) lacks.set(name, why)
-  // A client that has never had an answer may take a page for a wrong address: faults begin behind its first one.
-  for (const { backend } of started) await backend.getRun('none-of-this-name')
+  // Faults begin behind the first answer.
+  await meet(started)
   const word = randomWords(kit.seed)
   if (kit.faults > 0) proxy.plan = byChance(kit.faults, () => word() / 2 ** 32)
   return {
@@ -46,6 +48,7 @@ async function open(): Promise<Opened> {
       const ends = await Promise.allSettled(started.map((one) => one.stop()))
       writeFileSync(kit.injected, JSON.stringify([...proxy.injected]))
       await proxy.stop()
+      await raw.removeAll(proxy.created)
       for (const end of ends) if (end.status === 'rejected') throw end.reason
     },
   }

@@ -61,6 +61,18 @@ test('told: an answer that does not come', async () => {
   expect(await failing('{}', 0.5)).toMatchObject({ message: 'length was not answered within 0.5 s' })
 })
 
+test('the time of a command begins when those before it are answered', async () => {
+  const answer = `{
+    const last = globalThis.before ?? Promise.resolve()
+    globalThis.before = last.then(() => new Promise((done) => setTimeout(done, 900)))
+    globalThis.before.then(() => console.log(JSON.stringify({ id: command.id, ok: command.chain })))
+  }`
+  const driver = await start(commandOf(answer), 2)
+  const chains = [1, 2, 3]
+  expect(await Promise.all(chains.map((chain) => driver.ask('length', { chain })))).toEqual(chains)
+  await driver.stop()
+})
+
 test('told: a command that is not there', async () => {
   await expect(start('no-such-driver-anywhere')).rejects.toThrow(/exit code 127 during hello\nit said:\n.*not found/s)
 })

@@ -6,6 +6,7 @@ const planted = (bug: string) => `${process.execPath} conformance/kit/planted.ts
 
 test.each([
   ['renumber', 'a lost answer: the same iterations go again, under the same indices'],
+  ['end', 'answers that are lost time and again'],
   ['page', "a proxy's page of 200 is no acknowledgement"],
   ['fortran', 'a matrix is read in C order: the last index moves fastest'],
 ])('%s is found: %s', async (bug, duty) => {
@@ -13,6 +14,13 @@ test.each([
   const { code, output } = await runKit('--driver', planted(bug), '--grep', duty)
   expect(output).toContain(duty)
   expect(output).toMatch(/\d+ passed, [1-9]\d* failed, 0 skipped\s*$/)
+  expect(code).toBe(1)
+})
+
+test('a driver that lacks everything passes nothing', async () => {
+  const { code, output } = await runKit('--driver', planted('empty'))
+  expect(output).toContain('no test has passed in which the client writes or reads a draw')
+  expect(output).toMatch(/\d+ passed, 0 failed, [1-9]\d* skipped\s*$/)
   expect(code).toBe(1)
 })
 

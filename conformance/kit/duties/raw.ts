@@ -1,5 +1,6 @@
 /** The server without a client: requests as docs/protocol.md has them, so that nothing of a client judges another one. */
 import { mcbackend } from '../../../src/core/generated/messages.js'
+import { deleteAll } from '../deleting.ts'
 import { isRecord } from '../protocol.ts'
 
 const PROTOBUF = 'application/x-protobuf'
@@ -10,6 +11,10 @@ export type Bytes = Uint8Array<ArrayBuffer>
 export class RawServer {
   private readonly url: string
   private readonly headers: Readonly<Record<string, string>>
+  /** Draws that were sent to each chain, by anybody, as often as that was asked for. */
+  private readonly sent = new Map<string, number>()
+  /** Paths of the runs that were registered here. */
+  private readonly created = new Set<string>()
 
   constructor(url: string, token: string | undefined) {
     this.url = url
@@ -34,6 +39,7 @@ export class RawServer {
   async register(rid: string, meta: Bytes): Promise<string> {
     await this.remove(rid)
     const { headers } = await this.request('PUT', `/v1/runs/${rid}`, meta, 201)
+    this.created.add(`/v1/runs/${rid}`)
     return headers.get('Mcb-Registration') ?? ''
   }
 
@@ -56,7 +62,30 @@ export class RawServer {
   /** Appends a batch to a chain that is there. */
   async append(rid: string, batch: Bytes | mcbackend.DrawBatch.$Properties, chain = 0): Promise<void> {
     const bytes = batch instanceof Uint8Array ? batch : new Uint8Array(mcbackend.DrawBatch.encode(batch).finish())
+    this.note(rid, chain, Number(mcbackend.DrawBatch.decode(bytes).count))
     await this.request('POST', `/v1/runs/${rid}/chains/${chain}/draws`, bytes, 200)
+  }
+
+  /** Notes that a client is about to append draws to a chain. */
+  note(rid: string, chain: number, count: number): void {
+    const name = `${rid}/${chain}`
+    // Tests of refusals give other counts, too.
+    if (count > 0) this.sent.set(name, (this.sent.get(name) ?? 0) + count)
+  }
+
+  /** @throws Error when a chain has more draws than anybody was asked to append: some are there twice */
+  async expectNoneTwice(rid: string, chain: number): Promise<void> {
+    const answer = await this.request('GET', `/v1/runs/${rid}/chains/${chain}`, undefined, 200, 404)
+    if (answer.status === 404) return
+    const [length, sent] = [numberIn(await answer.json(), 'length'), this.sent.get(`${rid}/${chain}`) ?? 0]
+    if (length <= sent) return
+    throw new Error(`chain ${chain} of run ${rid} has ${length} draws, of ${sent} that were appended: some twice`)
+  }
+
+  /** Deletes the runs that were registered here, and those at other paths. @throws Error when some stay */
+  async removeAll(others: Iterable<string>): Promise<void> {
+    const send = (path: string) => fetch(this.url + path, { method: 'DELETE', headers: this.headers })
+    await deleteAll(new Set([...this.created, ...others]), send)
   }
 
   /** Number of chains that a run has. */

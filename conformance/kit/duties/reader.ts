@@ -9,7 +9,7 @@ import type { Answer, Fate, Fault } from '../proxy.ts'
 import { DRAWS, floatBatch, metaOf } from './raw.ts'
 import { encodeBatch, STYLES } from './variants.ts'
 import type { World } from './world.ts'
-import { counted, SHAPES } from './writer.ts'
+import { counted, expectPause, later, SHAPES } from './writer.ts'
 
 const CHAIN = /^\/v1\/runs\/[^/]+\/chains(\/\d+)?$/
 const RUN = /^\/v1\/runs\/[^/?]+$/
@@ -166,6 +166,13 @@ export function readerDuties(world: () => World): void {
       world().next('GET', CHAIN, fault, 2)
       expect(await chain.length()).toBe(10)
     })
+  })
+
+  test('not asked again before Retry-After', async () => {
+    const { chain, values } = await chainOfTen(world())
+    world().next('GET', DRAWS, later(429))
+    expectSameDraws(await chain.getDraws('x'), values)
+    expectPause(world().arrived('GET', DRAWS))
   })
 
   describe('an answer that is damaged, or of somebody else, is never taken for draws', () => {

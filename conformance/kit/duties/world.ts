@@ -1,7 +1,7 @@
 /** The scene of a duty: two clients, the proxy that does to a request what the test wants, and the server behind it. */
 import { inject } from 'vitest'
 import type { DriverChain, DriverRun } from '../backend.ts'
-import { type Started, startClient } from '../clients.ts'
+import { meet, type Started, startClient } from '../clients.ts'
 import { FailingProxy, type Fate, type Passing } from '../proxy.ts'
 import { metaOf, RawServer } from './raw.ts'
 
@@ -33,11 +33,10 @@ export class World {
   static async open(): Promise<World> {
     const kit = inject('kit')
     const proxy = await FailingProxy.start(kit.url)
-    const started = [await startClient(kit, proxy.url), await startClient(kit, proxy.url)] as const
-    const world = new World(new RawServer(kit.url, kit.token), proxy, started)
-    // A client may take a page for a wrong address before it has had an answer of the server.
-    for (const { backend } of started) await backend.getRun('none-of-this-name')
-    return world
+    const raw = new RawServer(kit.url, kit.token)
+    const started = [await startClient(kit, proxy.url, raw), await startClient(kit, proxy.url, raw)] as const
+    await meet(started)
+    return new World(raw, proxy, started)
   }
 
   get backend() {
@@ -66,6 +65,7 @@ export class World {
   async close(): Promise<void> {
     const ends = await Promise.allSettled(this.started.map((one) => one.stop()))
     await this.proxy.stop()
+    await this.raw.removeAll(this.proxy.created)
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 

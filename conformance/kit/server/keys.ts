@@ -13,6 +13,7 @@ import {
   runMeta,
   withDraws,
 } from '../../../test/http/api.ts'
+import { deleteAll } from '../deleting.ts'
 import { type Address, send } from './remote.ts'
 import { optional, type Subject } from './subject.ts'
 
@@ -62,7 +63,7 @@ async function newKey(server: Subject, context: TestContext, address: Address, b
   expect(response.status, response.ok ? '' : await response.clone().text()).toBe(201)
   const { id, key } = await jsonOf(response)
   onTestFinished(async () => {
-    await send(address, 'DELETE', `/v1/keys/${id}`)
+    await deleteAll([`/v1/keys/${id}`], (path) => send(address, 'DELETE', path))
   })
   return key
 }

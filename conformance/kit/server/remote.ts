@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { onTestFinished } from 'vitest'
 import type { Api, RequestOptions } from '../../../test/http/api.ts'
+import { deleteAll } from '../deleting.ts'
 import type { Subject } from './subject.ts'
 
 export interface Address {
@@ -73,11 +74,8 @@ class Corner implements Api {
 
   /** Deletes what the test has made. @throws if something would stay */
   async clean(): Promise<void> {
-    for (const rid of [...this.used, ...this.chosen]) {
-      const { status } = await send(this.address, 'DELETE', `/v1/runs/${rid}`)
-      if (status !== 204 && status !== 404)
-        throw new Error(`run ${rid} stays behind: DELETE was answered with ${status}`)
-    }
+    const paths = [...this.used, ...this.chosen].map((rid) => `/v1/runs/${rid}`)
+    await deleteAll(paths, (path) => send(this.address, 'DELETE', path))
   }
 }
 
