@@ -38,6 +38,7 @@ formula_text <- function(formula) {
 stan_source <- function(fit) {
   sim <- fit@sim
   if (!length(sim$samples)) fail("invalid_argument", "the stanfit holds no draws")
+  sim$samples <- lapply(sim$samples, with_stan_names, sim$fnames_oi)
   names <- setdiff(names(sim$samples[[1L]]), "lp__")
   arrays <- arrays_of(names)
   empty <- Filter(function(dims) length(dims) && prod(dims) == 0, sim$dims_oi)
@@ -63,6 +64,12 @@ stan_source <- function(fit) {
       })
     }, sim$samples, sampler, warmup, USE.NAMES = FALSE)
   )
+}
+
+# The columns of a chain under Stan's names: those that came out of a CSV file are `theta.1`.
+with_stan_names <- function(chain, names) {
+  if (length(names) == length(chain)) names(chain) <- names
+  chain
 }
 
 # Draws of a variable as an array [rows, shape]; columns come with the first index fastest, as R's arrays do.
@@ -108,10 +115,10 @@ stan_facts <- function(fit, warmup) {
 stan_chain_facts <- function(chain, args, of_chains) {
   adaptation <- stan_adaptation(attr(chain, "adaptation_info"))
   seconds <- attr(chain, "elapsed_time")
-  if (length(adaptation$metric) * 24 > MOST_METRIC / of_chains) adaptation$metric <- NULL
+  if (sum(lengths(adaptation$metric)) * 24 > MOST_METRIC / of_chains) adaptation$metric <- NULL
   Filter(length, list(
     seed = as_seed(args$seed), stepSize = adaptation$step_size, inverseMetric = adaptation$metric,
-    warmupTime = as_number(seconds[["warmup"]]), samplingTime = as_number(sum(seconds))
+    warmupTime = as_number(seconds[["warmup"]]), samplingTime = if (length(seconds)) as_number(sum(seconds))
   ))
 }
 

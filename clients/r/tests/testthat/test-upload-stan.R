@@ -94,3 +94,40 @@ test_that("adaptation is read out of Stan's comments", {
   expect_identical(unclass(diagonal$metric), 1.5)
   expect_identical(stan_adaptation(NULL), list())
 })
+
+# A file as CmdStan writes it, of a vector, a matrix and a scalar, with the times that `tail` has.
+stan_csv <- function(tail = character()) {
+  file <- tempfile(fileext = ".csv")
+  writeLines(c(
+    "# stan_version_major = 2", "# stan_version_minor = 31", "# model = hand_model", "# method = sample (Default)", "#   sample",
+    "#     num_samples = 3", "#     num_warmup = 2", "#     save_warmup = 0 (Default)", "#     thin = 1 (Default)",
+    "#     algorithm = hmc (Default)", "#       hmc", "#         engine = nuts (Default)", "#           nuts",
+    "#         metric = diag_e (Default)", "# id = 1", "# random", "#   seed = 7",
+    "lp__,accept_stat__,stepsize__,treedepth__,n_leapfrog__,divergent__,energy__,theta.1,theta.2,L.1.1,L.2.1,L.1.2,L.2.2,s",
+    "# Adaptation terminated", "# Step size = 0.5", "# Diagonal elements of inverse mass matrix:", "# 1, 1, 1, 1, 1, 1, 1",
+    vapply(1:3, function(i) paste(c(-i, 0.9, 0.5, 2, 3, 0, 1, i + 0:5 / 10, 9), collapse = ","), ""), tail
+  ), file)
+  file
+}
+
+test_that("a fit that was read from CSV has its variables, not a scalar for each column", {
+  skip_if_not_installed("rstan")
+  timed <- c("# ", "#  Elapsed Time: 0.5 seconds (Warm-up)", "#                0.25 seconds (Sampling)", "#                0.75 seconds (Total)", "# ")
+  fit <- suppressWarnings(rstan::read_stan_csv(stan_csv(timed)))
+  run <- mcb_upload(test_client(), fit, new_rid("csv"), progress = FALSE)
+  expect_identical(lapply(run$variables, `[[`, "shape"), list(theta = 2, L = c(2, 2), s = numeric()))
+  expect_equal(mcb_draws(run, "theta", 0), cbind(1:3, 1:3 + 0.1))
+  expect_equal(mcb_draws(run, "L", 0)[1, , ], matrix(1 + 2:5 / 10, 2))
+  expect_identical(mcb_set_about(run)$facts$chains$`0`$samplingTime, 0.75)
+})
+
+test_that("a chain without times has none, and a dense metric counts with all its numbers", {
+  chain <- structure(list(mu = 1), adaptation_info = paste0(
+    "# Step size = 0.5\n# Elements of inverse mass matrix:\n", strrep(paste0("# ", paste(rep(1, 200), collapse = ", "), "\n"), 200)
+  ))
+  facts <- stan_chain_facts(chain, list(seed = "1"), 4)
+  expect_named(facts, c("seed", "stepSize"))
+  expect_length(stan_chain_facts(chain, list(seed = "1"), 1)$inverseMetric, 0)
+  small <- structure(list(mu = 1), adaptation_info = "# Step size = 0.5\n# Elements of inverse mass matrix:\n# 1, 0\n# 0, 1\n")
+  expect_length(stan_chain_facts(small, list(seed = "1"), 4)$inverseMetric, 2)
+})
