@@ -1,8 +1,5 @@
 # Draws of one chain in pages, so that neither an answer nor what is made of it takes more memory than a page.
 
-# Iterations of a first page whose size nobody can tell before it came.
-UNKNOWN_PAGE <- 256
-
 # Calls on_page(columns, at) for each page of a slice: `at` is the number of iterations before it, and `columns` are
 # list(draws, stats, count). `variables` and `stats` are specs by name; `elements` are indices, in C order, of the only
 # one of them, or NULL.
@@ -10,7 +7,8 @@ read_pages <- function(run, chain, slice, variables = list(), stats = list(), el
   at <- 0
   size <- draw_size(c(variables, stats), elements)
   page <- run$client$options$page_size
-  rows <- if (is.na(size)) UNKNOWN_PAGE else max(1, floor(page / max(1, size)))
+  # One iteration tells the size of others, where no shape does.
+  rows <- if (is.na(size)) 1 else max(1, floor(page / max(1, size)))
   while (at < slice$count) {
     rows <- min(rows, slice$count - at)
     columns <- tryCatch(read_page(run, chain, slice, at, rows, variables, stats, elements),

@@ -91,10 +91,20 @@ print.mcb_run <- function(x, ...) {
   cat(format(x), "\n", sep = "")
   print_specs("variable", x$variables)
   print_specs("sampler stat", x$stats)
-  chains <- mcb_chains(x)
-  count <- if (nrow(chains) == 1L) "1 chain" else paste(nrow(chains), "chains")
-  cat(if (nrow(chains)) paste(count, "of", lengths_of(chains$length), "draws") else "no chains yet", "\n", sep = "")
+  cat(tryCatch(chains_line(mcb_chains(hasty(x))), error = function(e) paste("chains unknown:", conditionMessage(e))), "\n", sep = "")
   invisible(x)
+}
+
+chains_line <- function(chains) {
+  count <- if (nrow(chains) == 1L) "1 chain" else paste(nrow(chains), "chains")
+  if (nrow(chains)) paste(count, "of", lengths_of(chains$length), "draws") else "no chains yet"
+}
+
+# The run with a client that asks once and does not wait: what is printed holds nobody up.
+hasty <- function(run) {
+  run$client$options$retry_limit <- 0
+  run$client$options$timeout <- min(3, run$client$options$timeout)
+  run
 }
 
 lengths_of <- function(lengths) {

@@ -205,3 +205,16 @@ test_that("chains that grow are read to the lengths of one moment", {
     before <- n
   }
 })
+
+test_that("the first page of texts is no larger than others", {
+  run <- mcb_init_run(test_client(page_size = 3000), new_rid(), variables = list(s = "str", v = mcb_variable(-1)))
+  text <- strrep("x", 1000)
+  mcb_append(run, 0, list(s = rep(text, 30), v = lapply(1:30, function(i) rep(i + 0, 125))))
+  for (name in c("s", "v")) {
+    counts <- numeric()
+    read_pages(run, 0, slice_of(30), variables = run$variables[name], on_page = function(columns, at) counts <<- c(counts, columns$count))
+    expect_identical(sum(counts), 30)
+    expect_lte(max(counts), 3)
+  }
+  expect_identical(mcb_draws(run, "s", 0), rep(text, 30))
+})

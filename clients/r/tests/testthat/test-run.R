@@ -212,3 +212,11 @@ test_that("watching ends when the run is done, falls silent, or is deleted", {
   expect_output(chains <- mcb_watch(run), "deleted")
   expect_identical(attr(chains, "state"), "deleted")
 })
+
+test_that("a run is printed without its server, and soon", {
+  run <- mcb_init_run(test_client(), new_rid(), variables = "mu")
+  run$client <- mcb_client("http://127.0.0.1:1", token = "")
+  started <- proc.time()[["elapsed"]]
+  expect_output(print(run), "mu float64.*chains unknown: .*cannot be reached")
+  expect_lt(proc.time()[["elapsed"]] - started, 5)
+})
