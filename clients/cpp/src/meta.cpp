@@ -58,6 +58,11 @@ void swap_bytes(std::vector<std::byte>& bytes, std::size_t item_size) {
   }
 }
 
+/// Makes 1 of each byte but 0, as NumPy reads them: no other byte is a bool.
+void make_booleans(std::vector<std::byte>& bytes) {
+  for (auto& byte : bytes) byte = std::byte{byte != std::byte{0}};
+}
+
 void require_text(const std::string& text) {
   if (!is_utf8(text)) throw Error("invalid_run_meta", "a text of an array is no UTF-8");
   if (!text.empty() && text.back() == '\0') {
@@ -129,6 +134,7 @@ NdArray MetaArray::to_array() const {
   } else {
     array.bytes = bytes;
     if (known->is_big_endian) swap_bytes(array.bytes, size);
+    if (known->dtype == DType::bool_) make_booleans(array.bytes);
   }
   return array;
 }

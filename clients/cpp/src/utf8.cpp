@@ -102,6 +102,7 @@ void append_utf8(std::string& to, char32_t c) {
 
 std::vector<std::string> from_utf32(const std::vector<std::byte>& bytes, std::size_t width, bool is_big_endian) {
   std::vector<std::string> texts(width == 0 ? 0 : bytes.size() / (4 * width));
+  if (texts.empty()) return texts;  // a width may promise more than there are bytes
   std::vector<char32_t> row(width);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     std::memcpy(row.data(), bytes.data() + 4 * width * i, 4 * width);

@@ -407,6 +407,16 @@ TEST(Run, TellsItsCoordinatesAndData) {
   EXPECT_EQ(*run->constant_data().at("sigma").data<float>(), 2.5F);
 }
 
+TEST(MetaArray, EveryByteOfABooleanBut0IsTrue) {
+  MetaArray array;
+  array.dtype = "|b1";
+  array.shape = {3};
+  array.bytes = {std::byte{0}, std::byte{1}, std::byte{0xFE}};
+  const auto flags = array.to_array();
+  EXPECT_EQ(flags.bytes, (std::vector<std::byte>{std::byte{0}, std::byte{1}, std::byte{1}}));
+  EXPECT_EQ(flags.to_vector<bool>(), (std::vector<bool>{false, true, true}));
+}
+
 TEST(MetaArray, RefusesWhatItCannotKeep) {
   EXPECT_EQ(code_of([] { MetaArray(std::vector<std::string>{std::string("a\0", 2)}); }), "invalid_run_meta");
   EXPECT_EQ(code_of([] { MetaArray(std::vector<std::string>{"\xff"}); }), "invalid_run_meta");
@@ -417,6 +427,9 @@ TEST(MetaArray, RefusesWhatItCannotKeep) {
   array.dtype = "<U0";
   array.shape = {std::int64_t{1} << 40};
   EXPECT_EQ(code_of([&] { array.to_array(); }), "shape_mismatch");
+  array.dtype = "<U2147483647";
+  array.shape = {0};
+  EXPECT_TRUE(array.to_array().strings.empty());  // no room for a text of 8 GiB
   array.dtype = "<U1";
   array.shape = {1};
   array.bytes = {std::byte{0}, std::byte{0xD8}, std::byte{0}, std::byte{0}};
