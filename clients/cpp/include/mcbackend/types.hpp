@@ -196,16 +196,18 @@ class Value {
   /// An array with its shape.
   Value(const NdArray& array) noexcept;
   // NOLINTEND(google-explicit-constructor)
-  /// `count` elements; a vector where the shape varies.
-  template <class T>
-  Value(const T* data, std::size_t count) noexcept : data_(data), count_(count), dtype_(element_dtype<T>()), rank_(1) {}
+  /// `count` elements; a vector where the shape varies. Empty braces are no count but the shape of a scalar.
+  template <class T, class N, class = std::enable_if_t<std::is_integral_v<N>>>
+  Value(const T* data, N count) noexcept
+      : data_(data), count_(static_cast<std::size_t>(count)), dtype_(element_dtype<T>()), rank_(1) {}
   /// Elements of this shape, of which there must be as many as it says. The shape is a view as well.
   template <class T>
   Value(const T* data, View<std::int64_t> shape) noexcept
       : data_(data), count_(product(shape)), dtype_(element_dtype<T>()), rank_(has_shape), shape_(shape) {}
   /// `count` elements whose dtype is known only at run time.
-  Value(DType dtype, const void* data, std::size_t count) noexcept
-      : data_(data), count_(count), dtype_(dtype), rank_(1) {}
+  template <class N, class = std::enable_if_t<std::is_integral_v<N>>>
+  Value(DType dtype, const void* data, N count) noexcept
+      : data_(data), count_(static_cast<std::size_t>(count)), dtype_(dtype), rank_(1) {}
   /// The same, of this shape.
   Value(DType dtype, const void* data, View<std::int64_t> shape) noexcept
       : data_(data), count_(product(shape)), dtype_(dtype), rank_(has_shape), shape_(shape) {}
