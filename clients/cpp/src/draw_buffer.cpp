@@ -43,10 +43,13 @@ DrawBuffer::DrawBuffer(std::shared_ptr<const Schema> schema)
       draws_(schema_->draws().size()),
       stats_(schema_->stats().size()) {}
 
-void DrawBuffer::put(View<NamedValue> draw, View<NamedValue> stats) {
+bool DrawBuffer::put(View<NamedValue> draw, View<NamedValue> stats, std::size_t most) {
   const auto draw_order = draw_matcher_.match(draw);
   const auto stat_order = stat_matcher_.match(stats);
+  const auto room = most - std::min(most, bytes_);
+  if (late_bytes(stat_order, room) > room) return false;
   // Room for everything comes before anything is copied, since memory may run out.
+  shapes_.clear();
   const auto& draw_columns = schema_->draws();
   const auto& stat_columns = schema_->stats();
   for (std::size_t i = 0; i < draw.size(); ++i)
@@ -58,10 +61,23 @@ void DrawBuffer::put(View<NamedValue> draw, View<NamedValue> stats) {
     reserve(stat_columns[stat_order[i]], rows, stats[i].value);
   }
   if (stats.size() != stats_.size()) fill_absent_stats(stat_order);
-  for (std::size_t i = 0; i < draw.size(); ++i) copy(draw_columns[draw_order[i]], draws_[draw_order[i]], draw[i].value);
+  const auto* shape = shapes_.data();
+  for (std::size_t i = 0; i < draw.size(); ++i)
+    copy(draw_columns[draw_order[i]], draws_[draw_order[i]], draw[i].value, shape);
   for (std::size_t i = 0; i < stats.size(); ++i)
-    copy(stat_columns[stat_order[i]], stats_[stat_order[i]], stats[i].value);
+    copy(stat_columns[stat_order[i]], stats_[stat_order[i]], stats[i].value, shape);
   ++count_;
+  return true;
+}
+
+std::size_t DrawBuffer::late_bytes(View<std::uint32_t> present, std::size_t most) const noexcept {
+  std::size_t bytes = 0;
+  for (const auto index : present) {
+    const auto missing = count_ - stats_[index].rows;
+    if (missing != 0) bytes += missing * fill_size(schema_->stats()[index]);
+    if (bytes > most) break;
+  }
+  return bytes;
 }
 
 void DrawBuffer::reserve(const Column& column, Rows& rows, const Value& value) {
@@ -70,15 +86,18 @@ void DrawBuffer::reserve(const Column& column, Rows& rows, const Value& value) {
   } else {
     rows.data.reserve(value.count() * column.item_size);
   }
-  if (!column.is_rigid) rows.shapes.reserve((1 + std::max(value.ndim(), column.shape.size())) * max_varint32);
+  if (column.is_rigid) return;
+  const auto shape = shape_of_draw(column, value);
+  rows.shapes.reserve((1 + shape.size()) * max_varint32);
+  shapes_.push_back(static_cast<std::int64_t>(shape.size()));
+  shapes_.insert(shapes_.end(), shape.begin(), shape.end());
 }
 
-void DrawBuffer::copy(const Column& column, Rows& rows, const Value& value) {
+void DrawBuffer::copy(const Column& column, Rows& rows, const Value& value, const std::int64_t*& shape) noexcept {
   const auto before = rows.data.size() + rows.shapes.size();
   if (!column.is_rigid) {
-    const auto shape = shape_of_draw(column, value);
-    rows.shapes.append_varint(shape.size());
-    for (const auto n : shape) rows.shapes.append_varint(static_cast<std::uint64_t>(n));
+    const auto* end = shape + 1 + *shape;
+    for (; shape != end; ++shape) rows.shapes.append_varint(static_cast<std::uint64_t>(*shape));
   }
   if (column.dtype == DType::str) {
     const auto* texts = static_cast<const std::string*>(value.data());

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <mcbackend/types.hpp>
 #include <memory>
 #include <vector>
@@ -50,9 +51,13 @@ class DrawBuffer {
   explicit DrawBuffer(std::shared_ptr<const Schema> schema);
 
   /// Copies one draw. When it throws, nothing of the draw is kept.
+  /// @param most  bytes that the buffer may have when a stat comes late, whose fills for the draws before it may be far
+  /// more than the draw itself
+  /// @return false, and nothing is kept, where they would be more: the draw belongs into another buffer then
   /// @throws Error unknown_variable, duplicate_variable, missing_variable, dtype_mismatch, shape_mismatch;
   /// std::bad_alloc
-  void put(View<NamedValue> draw, View<NamedValue> stats);
+  bool put(View<NamedValue> draw, View<NamedValue> stats,
+           std::size_t most = std::numeric_limits<std::size_t>::max());
 
   std::uint32_t count() const noexcept { return count_; }
   /// Bytes of what was put.
@@ -73,8 +78,12 @@ class DrawBuffer {
     std::uint32_t rows = 0;
   };
 
-  static void reserve(const Column& column, Rows& rows, const Value& value);
-  void copy(const Column& column, Rows& rows, const Value& value);
+  /// Makes room, and notes the shape of a value whose shape varies.
+  void reserve(const Column& column, Rows& rows, const Value& value);
+  /// Copies into the room. @param shape  the shape that was noted, behind which it is left
+  void copy(const Column& column, Rows& rows, const Value& value, const std::int64_t*& shape) noexcept;
+  /// Bytes of fills that these stats need for the draws before them, or the first sum that is more than `most`.
+  std::size_t late_bytes(View<std::uint32_t> present, std::size_t most) const noexcept;
   static std::size_t fill_size(const Column& column) noexcept;
   static void reserve_fill(const Column& column, Rows& rows, std::size_t count);
   void put_fill(const Column& column, Rows& rows) noexcept;
@@ -85,6 +94,8 @@ class DrawBuffer {
   std::vector<Rows> draws_, stats_;
   std::uint32_t count_ = 0;
   std::size_t bytes_ = 0;
+  /// Shapes of the values of one draw that have shapes of their own, each behind its number of dimensions.
+  std::vector<std::int64_t> shapes_;
 };
 
 }  // namespace mcbackend

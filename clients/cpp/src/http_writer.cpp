@@ -36,7 +36,12 @@ void ChainWriter::append(View<NamedValue> draw, View<NamedValue> stats) {
   require_going_on();
   if (!has_room()) wait_for_room(lock);
   if (!active_) active_ = take_spare();
-  active_->put(draw, stats);
+  const bool fits = active_->put(draw, stats, shared_.options->flush.max_request);
+  if (!fits) {
+    seal();
+    active_ = take_spare();
+    active_->put(draw, stats);
+  }
   ++end_;
   const bool wakes = note_appended();
   lock.unlock();

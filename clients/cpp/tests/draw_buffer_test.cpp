@@ -137,6 +137,23 @@ TEST(DrawBuffer, TakesNoMemoryForAStatThatIsNeverThere) {
   EXPECT_EQ(buffer.bytes(), 8000U);
 }
 
+TEST(DrawBuffer, RefusesAStatThatComesTooLate) {
+  RunMeta meta;
+  meta.variables = {{"x"}};
+  meta.sample_stats = {{"lp"}, {"metric", DType::float64, {1000}}};
+  DrawBuffer buffer(schema_of(meta));
+  const std::vector<double> metric(1000, 1.0);
+  const auto put_late = [&](std::size_t most) { return buffer.put({{"x", 1.0}}, {{"metric", metric}}, most); };
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(buffer.put({{"x", 1.0}}, {}, 10'000));
+  EXPECT_FALSE(put_late(800'799));
+  EXPECT_EQ(buffer.count(), 100U);
+  EXPECT_EQ(buffer.bytes(), 800U);
+  EXPECT_TRUE(put_late(800'800));
+  EXPECT_EQ(buffer.bytes(), 800'800U + 8'008U);
+  buffer.clear();
+  EXPECT_TRUE(put_late(1));  // the first draw has none before it
+}
+
 RunMeta few() {
   RunMeta meta;
   meta.variables = {
@@ -185,6 +202,17 @@ TEST(DrawBuffer, RefusesAndKeepsNothing) {
   refuse({mu, theta, {"w", lying}, v}, {}, "shape_mismatch");
   buffer.put({mu, theta, w, v}, {{"ok", true}});
   EXPECT_EQ(buffer.count(), 1U);
+}
+
+TEST(Value, EmptyBracesAreTheShapeOfAScalar) {
+  const double x = 1;
+  for (const auto& value : {Value(&x, {}), Value(DType::float64, &x, {})}) {
+    EXPECT_EQ(value.count(), 1U);
+    EXPECT_EQ(value.ndim(), 0U);
+    EXPECT_TRUE(value.is_shaped());
+  }
+  EXPECT_EQ(Value(&x, 1).ndim(), 1U);
+  EXPECT_EQ(Value(&x, {1, 1}).ndim(), 2U);
 }
 
 TEST(DrawBuffer, InfersTheDimensionThatVaries) {
