@@ -172,6 +172,50 @@ TEST(StanStream, FactsThatNobodyCouldUseAreLeftOut) {
   EXPECT_TRUE(facts.inverse_metric.empty());
 }
 
+/// The metric that becomes a fact of these messages, beside a draw that must be stored in any case.
+Row metric_of(const std::vector<std::string>& messages) {
+  auto wishes = options();
+  wishes.on_error = [](const std::exception& error) { ADD_FAILURE() << error.what(); };
+  ChainStream stream(memory_backend(), std::move(wishes));
+  stream.names(with(hmc, {"mu", "tau"}));
+  for (const auto& message : messages) stream.message(message);
+  append(stream, sampler_row(0, {1, 2}));
+  stream.finish();
+  EXPECT_EQ(stream.chain()->length(), 1U);
+  EXPECT_EQ(flags_of(*stream.chain(), "in_warmup"), (std::vector<bool>{false}));
+  return stream.chain()->facts().inverse_metric;
+}
+
+TEST(StanStream, AMetricThatCannotBeReadIsNoFact) {
+  const std::string done = "Adaptation terminated";
+  const std::string step = "Step size = 0.5";
+  const std::string diagonal = "Diagonal elements of inverse mass matrix:";
+  const std::string dense = "Elements of inverse mass matrix:";
+  EXPECT_EQ(metric_of({done, step, diagonal, "1.25, 0.5", ""}), (Row{1.25, 0.5}));
+  EXPECT_EQ(metric_of({done, step, dense, "1, 0", "0, 1", ""}), (Row{1, 0, 0, 1}));
+  // A locale with decimal commas.
+  EXPECT_TRUE(metric_of({done, "Step size = 0,5", diagonal, "1,25, 0,5"}).empty());
+  EXPECT_TRUE(metric_of({done, "Step size = 0,5", dense, "1, 0", "0, 1,25"}).empty());
+  EXPECT_TRUE(metric_of({done, step, dense, "1, 0", "0,5, 1"}).empty());
+  // Not square.
+  EXPECT_TRUE(metric_of({done, step, dense, "1, 0"}).empty());
+  EXPECT_TRUE(metric_of({done, step, dense, "1, 0", "0, 1, 2"}).empty());
+  EXPECT_TRUE(metric_of({done, step, dense, "1, 0", "0, 1", "2, 3"}).empty());
+}
+
+TEST(StanStream, ADenseMetricThatIsNotSquareIsNoFact) {
+  ChainStream stream(memory_backend(), options());
+  stream.names(with(hmc, {"mu"}));
+  const Row metric{1, 0, 0};
+  stream.step_size(0.5);
+  stream.inverse_metric(metric.data(), metric.size(), true);
+  append(stream, sampler_row(0, {1}));
+  stream.finish();
+  EXPECT_EQ(stream.chain()->facts().step_size, 0.5);
+  EXPECT_TRUE(stream.chain()->facts().inverse_metric.empty());
+  EXPECT_EQ(stream.chain()->length(), 1U);
+}
+
 TEST(StanStream, MethodsWithoutWarmupHaveNoFlag) {
   const std::vector<std::pair<Names, Row>> methods{
       {{"lp__", "accept_stat__", "mu"}, {0, 0, 1.5}},            // fixed_param

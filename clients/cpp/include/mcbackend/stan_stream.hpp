@@ -24,7 +24,8 @@ namespace mcbackend::stan {
 /// Elements of an inverse metric that become a fact, at most: the facts of all chains share 1 MiB of text.
 inline constexpr std::size_t most_metric_elements = 2000;
 
-/// Step size and inverse metric, as Stan tells them in text behind its warmup, with six digits.
+/// Step size and inverse metric, as Stan tells them in text behind its warmup, with six digits. Numbers in another
+/// form tell nothing: Stan writes them in the program's locale, and they may have a decimal comma there.
 class Adaptation {
  public:
   /// Takes a message. True where it has told something of step size or metric.
@@ -35,10 +36,12 @@ class Adaptation {
       return note_row(numbers_in(message));
     } else if (is_done_ && message.rfind("Step size = ", 0) == 0) {
       const auto numbers = numbers_in(message.substr(12));
-      if (numbers.size() == 1 && numbers[0] > 0) step_size_ = numbers[0];
+      is_unusable_ = is_unusable_ || numbers.size() != 1;
+      if (!is_unusable_ && numbers[0] > 0) step_size_ = numbers[0];
       return step_size_.has_value();
     } else if (is_done_) {
       is_in_metric_ = rows_ == 0 && message.find("lements of inverse mass matrix:") != std::string::npos;
+      is_square_ = is_square_ || (is_in_metric_ && message.find("Elements") != std::string::npos);
     }
     return false;
   }
@@ -46,8 +49,12 @@ class Adaptation {
   bool is_done() const noexcept { return is_done_; }
   /// Nothing where it was not told, and for a model without parameters.
   std::optional<double> step_size() const noexcept { return step_size_; }
-  /// The diagonal, or the rows of a dense metric, in one; empty where it was not told or is too large to be a fact.
-  const std::vector<double>& inverse_metric() const noexcept { return metric_; }
+  /// The diagonal, or the rows of a dense metric, in one; empty where it was not told in full, or is too large to be a
+  /// fact.
+  std::vector<double> inverse_metric() const {
+    const auto rows = is_square_ ? width_ : 1;
+    return is_unusable_ || rows_ != rows ? std::vector<double>() : metric_;
+  }
   /// True where the metric has several rows.
   bool is_dense() const noexcept { return rows_ > 1; }
 
@@ -55,9 +62,9 @@ class Adaptation {
   bool note_row(const std::vector<double>& row) {
     is_in_metric_ = !row.empty();
     if (row.empty()) return false;
-    ++rows_;
-    is_too_large_ = is_too_large_ || row.size() * rows_ > most_metric_elements;
-    if (is_too_large_) {
+    if (++rows_ == 1) width_ = row.size();
+    is_unusable_ = is_unusable_ || row.size() != width_ || width_ * rows_ > most_metric_elements;
+    if (is_unusable_) {
       metric_.clear();
     } else {
       metric_.insert(metric_.end(), row.begin(), row.end());
@@ -65,23 +72,23 @@ class Adaptation {
     return true;
   }
 
-  /// Numbers with commas between; none where anything else is there. The locale of the program does not matter.
+  /// Numbers, with a comma and a space between; none where anything else is there.
   static std::vector<double> numbers_in(const std::string& text) {
     std::istringstream in(text);
     in.imbue(std::locale::classic());
     std::vector<double> numbers;
-    for (double number = 0; in >> number; in.ignore()) {
+    for (double number = 0; in >> number;) {
       numbers.push_back(number);
       if ((in >> std::ws).eof()) return numbers;
-      if (in.peek() != ',') break;
+      if (in.get() != ',' || in.peek() != ' ') break;
     }
     return {};
   }
 
-  bool is_done_ = false, is_in_metric_ = false, is_too_large_ = false;
+  bool is_done_ = false, is_in_metric_ = false, is_square_ = false, is_unusable_ = false;
   std::optional<double> step_size_;
   std::vector<double> metric_;
-  std::size_t rows_ = 0;
+  std::size_t rows_ = 0, width_ = 0;
 };
 
 /// A run of Stan that becomes a chain.
@@ -95,7 +102,8 @@ struct WriterOptions {
   // NOLINTBEGIN(readability-redundant-member-init): without braces, compilers warn of {meta, chain}.
   /// Becomes a fact of the chain.
   std::optional<std::uint64_t> seed{};
-  /// Told once why draws are no longer stored, while Stan goes on. Called from the thread that samples.
+  /// Told once why draws are no longer stored, while Stan goes on; and of facts that were not taken, for want of which
+  /// no draw is lost. Called from the thread that samples.
   std::function<void(const std::exception&)> on_error{};
   // NOLINTEND(readability-redundant-member-init)
   /// The stat that is true for draws of warmup. Runs that are made from Stan's CSV files call it "tune".
@@ -134,18 +142,18 @@ class ChainStream {
     guarded([&] {
       if (chain_ == nullptr) throw Error("invalid_parameter", "values came before names");
       if (std::exchange(skips_mean_, false)) return;
-      send_facts();
       layout_->take(values, count, !adaptation_.is_done());
       chain_->append(layout_->draw(), layout_->stats());
     });
+    send_facts();
   }
   /// Takes a message of the sampler, which may tell the end of warmup, the step size, the metric.
   void message(const std::string& text) noexcept {
-    guarded([&] {
+    aside([&] {
       if (!adaptation_.note(text) || is_exact_) return;
       facts_.step_size = adaptation_.step_size();
       facts_.inverse_metric = adaptation_.inverse_metric();
-      facts_.is_dense = adaptation_.is_dense();
+      facts_.is_dense = adaptation_.is_dense() && !facts_.inverse_metric.empty();
       has_facts_ = true;
     });
   }
@@ -156,14 +164,16 @@ class ChainStream {
     facts_.step_size = value;
     has_facts_ = true;
   }
-  /// Takes the inverse metric with all its digits, in C order; one of too many elements is left out.
+  /// Takes the inverse metric with all its digits, in C order; left out is one of too many elements, and a dense one
+  /// that is not square.
   void inverse_metric(const double* elements, std::size_t count, bool is_dense) noexcept {
-    guarded([&] {
+    aside([&] {
       is_exact_ = true;
-      const bool is_finite = std::all_of(elements, elements + count, [](double x) { return std::isfinite(x); });
       facts_.inverse_metric.clear();
-      if (is_finite && count <= most_metric_elements) facts_.inverse_metric.assign(elements, elements + count);
-      facts_.is_dense = is_dense && count > 1;
+      const bool is_finite = std::all_of(elements, elements + count, [](double x) { return std::isfinite(x); });
+      const bool is_fact = is_finite && count <= most_metric_elements && (!is_dense || is_square(count));
+      if (is_fact) facts_.inverse_metric.assign(elements, elements + count);
+      facts_.is_dense = is_dense && facts_.inverse_metric.size() > 1;
       has_facts_ = true;
     });
   }
@@ -173,13 +183,17 @@ class ChainStream {
     if (error_) std::rethrow_exception(error_);
     if (chain_ == nullptr) return;
     send_facts();
-    chain_->flush();
+    try {
+      chain_->flush();
+    } catch (const std::exception& error) {
+      // Facts that were refused are thrown once, behind draws that are all stored; what befell draws is thrown again.
+      chain_->flush();
+      tell(error);
+    }
   }
   /// Hands over what is known and was not sent yet, without waiting for the backend.
   void abandon() noexcept {
-    guarded([&] {
-      if (chain_ != nullptr) send_facts();
-    });
+    if (chain_ != nullptr) send_facts();
   }
   /// The chain; null until Stan has told its names.
   std::shared_ptr<Chain> chain() const noexcept { return chain_; }
@@ -205,8 +219,10 @@ class ChainStream {
     has_facts_ = options_.seed.has_value();
   }
 
-  void send_facts() {
-    if (std::exchange(has_facts_, false)) chain_->set_facts(facts_);
+  void send_facts() noexcept {
+    aside([&] {
+      if (std::exchange(has_facts_, false)) chain_->set_facts(facts_);
+    });
   }
 
   /// Does something unless an earlier call has failed, and notes its failure.
@@ -219,6 +235,21 @@ class ChainStream {
       error_ = std::current_exception();
       tell(error);
     }
+  }
+  /// Does something for facts, whose failure is told and ends nothing.
+  template <class Call>
+  void aside(Call call) noexcept {
+    if (error_) return;
+    try {
+      call();
+    } catch (const std::exception& error) {
+      tell(error);
+    }
+  }
+  static bool is_square(std::size_t count) noexcept {
+    std::size_t side = 0;
+    while (side * side < count) ++side;
+    return side * side == count;
   }
   void tell(const std::exception& error) const noexcept {
     try {
