@@ -125,6 +125,11 @@ class Driver {
 
  private:
   using Op = std::function<Value(Driver&, const Value&)>;
+  /// A chain and the handle of its run: another registration of the same rid may have other variables.
+  struct OpenChain {
+    std::shared_ptr<mcbackend::Chain> chain;
+    std::shared_ptr<mcbackend::Run> run;
+  };
 
   static const std::unordered_map<std::string, Op>& ops();
 
@@ -143,18 +148,22 @@ class Driver {
     return object;
   }
 
-  Value chain_handle(std::shared_ptr<mcbackend::Chain> chain) {
+  Value chain_handle(const Value& command, std::shared_ptr<mcbackend::Chain> chain) {
     if (chain == nullptr) return nullptr;
     Object object{{"chain", std::uint64_t{chains_.size()}}, {"number", chain->number()}, {"isNew", chain->is_new()}};
-    chains_.push_back(std::move(chain));
+    chains_.push_back({std::move(chain), runs_.at(run_index(command))});
     return object;
   }
 
-  mcbackend::Run& run_of(const Value& command) { return *runs_.at(static_cast<std::size_t>(integer(command, "run"))); }
+  static std::size_t run_index(const Value& command) { return static_cast<std::size_t>(integer(command, "run")); }
 
-  mcbackend::Chain& chain_of(const Value& command) {
-    return *chains_.at(static_cast<std::size_t>(integer(command, "chain")));
+  mcbackend::Run& run_of(const Value& command) { return *runs_.at(run_index(command)); }
+
+  const OpenChain& open_chain(const Value& command) {
+    return chains_.at(static_cast<std::size_t>(integer(command, "chain")));
   }
+
+  mcbackend::Chain& chain_of(const Value& command) { return *open_chain(command).chain; }
 
   /// A number that does not fit wraps around, as it would in a user's program, and is refused as a negative one.
   static std::int32_t chain_number(const Value& command) {
@@ -217,12 +226,12 @@ class Driver {
   Value init_chain(const Value& command) {
     const auto* exclusive = command.find("exclusive");
     const bool is_exclusive = exclusive != nullptr && exclusive->boolean().value_or(false);
-    return chain_handle(run_of(command).init_chain(chain_number(command), is_exclusive));
+    return chain_handle(command, run_of(command).init_chain(chain_number(command), is_exclusive));
   }
 
   Value get_chains(const Value& command) {
     List chains;
-    for (auto& chain : run_of(command).get_chains()) chains.push_back(chain_handle(std::move(chain)));
+    for (auto& chain : run_of(command).get_chains()) chains.push_back(chain_handle(command, std::move(chain)));
     return chains;
   }
 
@@ -283,11 +292,8 @@ class Driver {
 
   /// Variables or sampler stats of the chain's run, which a program that reads draws knows.
   const std::vector<mcbackend::Variable>& variables_of(const Value& command, bool is_stat) {
-    const auto& rid = chain_of(command).rid();
-    for (const auto& run : runs_) {
-      if (run->rid() == rid) return is_stat ? run->meta().sample_stats : run->meta().variables;
-    }
-    throw DriverError("the chain is of no run that was opened");
+    const auto& meta = open_chain(command).run->meta();
+    return is_stat ? meta.sample_stats : meta.variables;
   }
 
   bool is_ragged(const Value& command, bool is_stat) {
@@ -319,7 +325,7 @@ class Driver {
 
   std::shared_ptr<mcbackend::Backend> backend_;
   std::vector<std::shared_ptr<mcbackend::Run>> runs_;
-  std::vector<std::shared_ptr<mcbackend::Chain>> chains_;
+  std::vector<OpenChain> chains_;
 };
 
 const std::unordered_map<std::string, Driver::Op>& Driver::ops() {
@@ -331,7 +337,7 @@ const std::unordered_map<std::string, Driver::Op>& Driver::ops() {
       {"deleteRun", [](Driver& d, const Value& c) { return Value(d.backend_->delete_run(c.text_of("rid"))); }},
       {"describe", [](Driver& d, const Value& c) { return d.describe(c); }},
       {"initChain", [](Driver& d, const Value& c) { return d.init_chain(c); }},
-      {"getChain", [](Driver& d, const Value& c) { return d.chain_handle(d.run_of(c).get_chain(chain_number(c))); }},
+      {"getChain", [](Driver& d, const Value& c) { return d.chain_handle(c, d.run_of(c).get_chain(chain_number(c))); }},
       {"getChains", [](Driver& d, const Value& c) { return d.get_chains(c); }},
       {"append", [](Driver& d, const Value& c) { return d.append(c); }},
       {"appendBatch", [](Driver& d, const Value& c) { return d.append_batch(c); }},
