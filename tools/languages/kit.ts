@@ -33,8 +33,8 @@ async function conform(
 
 /** Skips with their reasons, and the counts. */
 function explained(text: string): string {
-  const at = text.indexOf('skipped, and why')
-  return at === -1 ? (text.trimEnd().split('\n').at(-1) ?? '') : text.slice(at)
+  const at = text.indexOf('\nskipped\n')
+  return at === -1 ? (text.trimEnd().split('\n').at(-1) ?? '') : text.slice(at + 1)
 }
 
 async function python(): Promise<Counts> {

@@ -104,8 +104,9 @@ else
   say 'examples/eight_schools'
   build "$source/examples/eight_schools" "$work/eight_schools" "-DCMAKE_PREFIX_PATH=$work/prefix" \
     "-DSTAN_TOOLCHAIN=$MCBACKEND_STAN_TOOLCHAIN" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
-  rid=$("$work/eight_schools/eight_schools" "$source/examples/eight_schools/eight_schools.json" 2>"$work/log" | tail -n 1) ||
+  "$work/eight_schools/eight_schools" "$source/examples/eight_schools/eight_schools.json" >"$work/said" 2>"$work/log" ||
     { cat "$work/log" >&2; fail 'eight_schools has failed'; }
+  rid=$(tail -n 1 "$work/said")
   lengths=$(curl -fsS "$MCB_URL/v1/runs/$rid/chains" | grep -o '"length":[0-9]*' | sort | uniq -c | tr -s ' ')
   [ "$lengths" = ' 4 "length":2000' ] || fail "$rid has chains of other lengths: $lengths"
 fi
