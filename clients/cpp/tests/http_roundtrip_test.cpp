@@ -153,6 +153,24 @@ TEST_F(RoundTrip, AbsentStatsAreTheirFillValues) {
   EXPECT_EQ(chain->get_stats("note").strings[4], "note");
 }
 
+TEST_F(RoundTrip, ALargeStatMayComeLate) {
+  auto meta = small_meta("late");
+  meta.variables = {{"x"}};
+  meta.sample_stats = {{"metric", DType::float64, {10'000}}};
+  auto options = quick(TestServer::shared().place("server"));
+  options.flush.interval = std::chrono::minutes(1);
+  const auto chain = http_backend(options)->init_run(meta)->init_chain(0);
+  // In one request, what fills the draws before it would be more than a server takes.
+  for (int i = 0; i < 999; ++i) chain->append({{"x", 1.0 * i}});
+  const std::vector<double> metric(10'000, 0.5);
+  chain->append({{"x", 999.0}}, {{"metric", metric}});
+  chain->flush();
+  EXPECT_EQ(chain->length(), 1000U);
+  EXPECT_EQ(chain->get_draws("x").to_vector<double>().back(), 999.0);
+  EXPECT_EQ(chain->get_stats("metric", {-1, {}, {}}).to_vector<double>(), metric);
+  EXPECT_TRUE(std::isnan(chain->get_stats("metric", {-2, -1, {}}).to_vector<double>().back()));
+}
+
 TEST_F(RoundTrip, SlicesArePythons) {
   const auto meta = small_meta("slices");
   const auto chain = backend->init_run(meta)->init_chain(0);
