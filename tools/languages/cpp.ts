@@ -23,7 +23,7 @@ const SERVER_TESTS = ['roundtrip', 'runs', 'failure', 'security', 'units'].map((
 const BUILDS = {
   plain: {
     flags: '-O1 -g0',
-    options: ['-DCMAKE_EXPORT_COMPILE_COMMANDS=ON'],
+    options: ['-DCMAKE_EXPORT_COMPILE_COMMANDS=ON', '-DMCBACKEND_BUILD_EXAMPLES=ON'],
     targets: ['mcbackend', 'mcbackend_conformance_driver'],
   },
   asan: { flags: '-O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all' },
@@ -73,7 +73,7 @@ async function library(): Promise<Counts> {
 /** clang-tidy on what is compiled, and doxygen, which names what has no comment. */
 async function read(): Promise<Counts> {
   await require(TOOLS, 'clang-tidy 19 and doxygen')
-  const sources = globSync(['src/*.cpp', 'examples/*.cpp', 'bench/*.cpp'], { cwd: SOURCE })
+  const sources = globSync('{src,bench,conformance,examples/*}/*.cpp', { cwd: SOURCE })
   const compiled = JSON.parse(readFileSync(join(folderOf('plain'), 'compile_commands.json'), 'utf8')) as {
     file: string
   }[]
