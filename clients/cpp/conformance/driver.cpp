@@ -245,6 +245,7 @@ class Driver {
     };
     const auto values_of = [](const std::vector<std::pair<std::string, NdArray>>& arrays) {
       std::vector<mcbackend::NamedValue> values;
+      values.reserve(arrays.size());
       for (const auto& [name, array] : arrays) values.push_back({name, array});
       return values;
     };
@@ -370,6 +371,7 @@ std::string answer_line(Driver& driver, const std::string& line) {
 }
 
 void set_from(const char* variable, std::chrono::milliseconds& time) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there are no threads yet
   if (const char* text = std::getenv(variable)) time = std::chrono::milliseconds(std::stoll(text));
 }
 

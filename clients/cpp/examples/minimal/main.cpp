@@ -11,6 +11,7 @@
 namespace {
 
 std::shared_ptr<mcbackend::Backend> backend() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there are no threads yet.
   if (std::getenv("MCB_URL") == nullptr) return mcbackend::memory_backend();
   return mcbackend::http_backend(mcbackend::HttpOptions::from_environment());
 }

@@ -92,6 +92,7 @@ struct HttpOptions {
   WhenFull when_full = WhenFull::block;
   /// Told when the server cannot be reached, when it answers again, and of draws and facts that are lost. Called by one
   /// thread at a time: the sending one, or one that waits for an answer. It must not call the backend.
+  // NOLINTNEXTLINE(readability-redundant-member-init): without braces, compilers warn of {url, token}.
   std::function<void(const std::string&)> log{};
 
   /// `url` and `token` from MCB_URL and MCB_TOKEN. @throws Error invalid_parameter without MCB_URL
