@@ -1,6 +1,6 @@
 // `npm run release -- X.Y.Z`: one version in all places, the changelog's heading, a commit and a tag. Publishes nothing.
 import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -76,6 +76,17 @@ function datedChangelog(file, version) {
   return text.slice(0, at) + UNRELEASED + heading + text.slice(at + UNRELEASED.length)
 }
 
+/** Files of the schema, below its folder. */
+const protosIn = (folder) => globSync('**/*.proto', { cwd: join(ROOT, folder) })
+
+/** Published files of the schema that it has no more. */
+function unpublished() {
+  const present = new Set(protosIn(SCHEMA.folder))
+  return protosIn(SCHEMA.published)
+    .filter((file) => !present.has(file))
+    .map((file) => join(SCHEMA.published, file))
+}
+
 /** New texts by file. */
 function changesFor(version) {
   const dated = [CHANGELOG, CHANGELOG_OF_PYTHON].map((file) => [file, datedChangelog(file, version)])
@@ -86,7 +97,7 @@ function changesFor(version) {
     if (!pattern.test(text)) fail(`${file} has no version where it is expected`)
     texts.set(file, text.replace(pattern, `$1${version}$2`))
   }
-  for (const file of globSync('**/*.proto', { cwd: join(ROOT, SCHEMA.folder) })) {
+  for (const file of protosIn(SCHEMA.folder)) {
     const published = join(SCHEMA.published, file)
     const text = read(join(SCHEMA.folder, file))
     if (!existsSync(join(ROOT, published)) || read(published) !== text) texts.set(published, text)
@@ -106,10 +117,11 @@ const [version] = positionals
 const { version: present } = JSON.parse(read('package.json'))
 requireReleasable(version, present)
 const changes = changesFor(version)
+const gone = unpublished()
 const tag = `v${version}`
 if (values['dry-run']) {
   console.log(
-    `${present} → ${version}, in ${[...changes.keys()].join(', ')}; then a commit, and the tag ${tag}. Nothing was changed.`,
+    `${present} → ${version}, in ${[...changes.keys(), ...gone].join(', ')}; then a commit, and the tag ${tag}. Nothing was changed.`,
   )
   process.exit(0)
 }
@@ -117,7 +129,8 @@ for (const [file, text] of changes) {
   mkdirSync(dirname(join(ROOT, file)), { recursive: true })
   writeFileSync(join(ROOT, file), text)
 }
-git('add', ...changes.keys())
+for (const file of gone) rmSync(join(ROOT, file))
+git('add', ...changes.keys(), ...gone)
 git('commit', '--quiet', '--message', `Release ${version}`)
 git('tag', '--annotate', tag, '--message', `McBackend Edge ${version}`)
 console.log(`Committed and tagged ${tag}. To publish it:

@@ -87,6 +87,7 @@ test('a release publishes the schema, for later ones to be compared with', () =>
   write(SCHEMA, `${read(SCHEMA)}\n// One more comment.\n`)
   mkdirSync(join(folder, 'protobufs/more'))
   write('protobufs/more/new.proto', 'syntax = "proto3";\n')
+  git('rm', '--quiet', 'protobufs/meta.proto')
   git('add', '.')
   git('commit', '--quiet', '--message', 'schema')
   expect(release('7.8.9', '--dry-run').stdout).toContain(`${PUBLISHED}/draws.proto`)
@@ -94,7 +95,8 @@ test('a release publishes the schema, for later ones to be compared with', () =>
   const copy = (file: string) => git('show', `v7.8.9:${PUBLISHED}/${file}`)
   expect(copy('draws.proto')).toBe(read(SCHEMA).trim())
   expect(copy('more/new.proto')).toBe('syntax = "proto3";')
-  expect(git('diff', '--name-only', 'HEAD~1', 'HEAD', '--', PUBLISHED).split('\n')).toHaveLength(2)
+  expect(git('ls-files', `${PUBLISHED}/meta.proto`), 'a file that the schema has no more').toBe('')
+  expect(git('diff', '--name-only', 'HEAD~1', 'HEAD', '--', PUBLISHED).split('\n')).toHaveLength(3)
   expect(git('status', '--porcelain')).toBe('')
 })
 
