@@ -50,24 +50,50 @@ bool DrawBuffer::put(View<NamedValue> draw, View<NamedValue> stats, std::size_t 
   if (late_bytes(stat_order, room) > room) return false;
   // Room for everything comes before anything is copied, since memory may run out.
   shapes_.clear();
-  const auto& draw_columns = schema_->draws();
+  reserve_all(schema_->draws(), draws_, draw, draw_order);
   const auto& stat_columns = schema_->stats();
-  for (std::size_t i = 0; i < draw.size(); ++i)
-    reserve(draw_columns[draw_order[i]], draws_[draw_order[i]], draw[i].value);
-  for (std::size_t i = 0; i < stats.size(); ++i) {
-    auto& rows = stats_[stat_order[i]];
-    if (rows.rows < count_) reserve_fill(stat_columns[stat_order[i]], rows, count_ - rows.rows);
-    while (rows.rows < count_) put_fill(stat_columns[stat_order[i]], rows);
-    reserve(stat_columns[stat_order[i]], rows, stats[i].value);
+  for (const auto index : stat_order) {
+    auto& rows = stats_[index];
+    if (rows.rows == count_) continue;
+    reserve_fill(stat_columns[index], rows, count_ - rows.rows);
+    while (rows.rows < count_) put_fill(stat_columns[index], rows);
   }
+  reserve_all(stat_columns, stats_, stats, stat_order);
   if (stats.size() != stats_.size()) fill_absent_stats(stat_order);
   const auto* shape = shapes_.data();
-  for (std::size_t i = 0; i < draw.size(); ++i)
-    copy(draw_columns[draw_order[i]], draws_[draw_order[i]], draw[i].value, shape);
-  for (std::size_t i = 0; i < stats.size(); ++i)
-    copy(stat_columns[stat_order[i]], stats_[stat_order[i]], stats[i].value, shape);
+  copy_all(schema_->draws(), draws_, draw, draw_order, shape);
+  copy_all(stat_columns, stats_, stats, stat_order, shape);
   ++count_;
   return true;
+}
+
+inline void DrawBuffer::reserve_all(const std::vector<Column>& columns, std::vector<Rows>& side,
+                                    View<NamedValue> values, View<std::uint32_t> order) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Column& column = columns[order[i]];
+    if (column.is_block) {
+      side[order[i]].data.reserve(column.stride());
+    } else {
+      reserve(column, side[order[i]], values[i].value);
+    }
+  }
+}
+
+inline void DrawBuffer::copy_all(const std::vector<Column>& columns, std::vector<Rows>& side, View<NamedValue> values,
+                                 View<std::uint32_t> order, const std::int64_t*& shape) noexcept {
+  std::size_t blocks = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Column& column = columns[order[i]];
+    Rows& rows = side[order[i]];
+    if (column.is_block) {
+      rows.data.append(values[i].value.data(), column.stride());
+      ++rows.rows;
+      blocks += column.stride();
+    } else {
+      copy(column, rows, values[i].value, shape);
+    }
+  }
+  bytes_ += blocks;
 }
 
 std::size_t DrawBuffer::late_bytes(View<std::uint32_t> present, std::size_t most) const noexcept {

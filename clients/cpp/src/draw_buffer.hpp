@@ -29,6 +29,8 @@ class GrowingBytes {
   void append(const void* from, std::size_t size) noexcept {
     if (size == 8) {
       std::memcpy(data_.get() + size_, from, 8);  // one store
+    } else if (size == 1) {
+      std::memcpy(data_.get() + size_, from, 1);
     } else if (size != 0) {
       std::memcpy(data_.get() + size_, from, size);
     }
@@ -78,6 +80,12 @@ class DrawBuffer {
     std::uint32_t rows = 0;
   };
 
+  /// Makes room for the values of one side of a draw; those of fixed size need no call.
+  void reserve_all(const std::vector<Column>& columns, std::vector<Rows>& side, View<NamedValue> values,
+                   View<std::uint32_t> order);
+  /// Copies them into the room.
+  void copy_all(const std::vector<Column>& columns, std::vector<Rows>& side, View<NamedValue> values,
+                View<std::uint32_t> order, const std::int64_t*& shape) noexcept;
   /// Makes room, and notes the shape of a value whose shape varies.
   void reserve(const Column& column, Rows& rows, const Value& value);
   /// Copies into the room. @param shape  the shape that was noted, behind which it is left

@@ -47,7 +47,8 @@ Column column_of(const Variable& v, bool is_stat) {
   if (c.has_ndim) c.shape = v.shape;
   c.elements = c.is_rigid ? v.elements() : 0;
   c.item_size = size_of(v.dtype);
-  c.is_plain = c.is_rigid && v.dtype != DType::str && v.dtype != DType::bool_;
+  c.is_block = c.is_rigid && v.dtype != DType::str;
+  c.is_plain = c.is_block && v.dtype != DType::bool_;
   wire::Bytes head;
   wire::Writer(head).bytes(1, c.name);
   wire::Writer(head).bytes(2, name_of(c.dtype));

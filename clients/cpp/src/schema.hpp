@@ -20,6 +20,8 @@ struct Column {
   bool is_rigid = true;
   /// True for numbers of fixed shape whose bytes are all allowed: their check is a comparison of dtype and count.
   bool is_plain = false;
+  /// True for numbers of fixed shape, booleans among them: a draw is a block of `stride()` bytes.
+  bool is_block = false;
   /// False where even the number of dimensions varies.
   bool has_ndim = true;
   /// Shape of one draw; −1 where a dimension varies.
