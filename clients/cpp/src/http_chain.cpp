@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "batch_rows.hpp"
+#include "wire_split.hpp"
 
 namespace mcbackend {
 namespace http {
@@ -87,7 +88,8 @@ std::uint64_t HttpChain::append_batch(const DrawBatch& batch) {
     buffer.put(draw, rows.stats(i));
     const bool is_full = buffer.count() >= max_count || buffer.bytes() + buffer.bytes() / buffer.count() > most;
     if (!is_full && i + 1 < rows.count()) continue;
-    length = post(done, buffer, body);
+    buffer.encode(body, done);
+    length = post(wire::text_of(body), done, buffer.count());
     done += buffer.count();
     buffer.clear();
   }
@@ -96,21 +98,27 @@ std::uint64_t HttpChain::append_batch(const DrawBatch& batch) {
   return length;
 }
 
-std::uint64_t HttpChain::post(std::uint64_t start, const DrawBuffer& buffer, wire::Bytes& body) {
-  buffer.encode(body, start);
+std::uint64_t HttpChain::post(std::string_view body, std::uint64_t start, std::uint32_t count) {
   Request request;
   request.method = "POST";
   request.path = run_->path + "/chains/" + std::to_string(number_) + "/draws";
   request.registration = run_->registration;
   request.sent = Media::protobuf;
-  request.body = wire::text_of(body);
-  const auto end = start + buffer.count();
-  return session_->link().send(request, [&](const Answer& answer) {
-    const auto length = chain_of(answer, number_).length;
-    if (length < end)
-      damaged("a length of " + std::to_string(length) + " was acknowledged instead of " + std::to_string(end));
-    return length;
-  });
+  request.body = body;
+  const auto end = start + count;
+  try {
+    return session_->link().send(request, [&](const Answer& answer) {
+      const auto length = chain_of(answer, number_).length;
+      if (length < end)
+        damaged("a length of " + std::to_string(length) + " was acknowledged instead of " + std::to_string(end));
+      return length;
+    });
+  } catch (const Error& e) {
+    if (e.status() != 413 || count < 2) throw;
+  }
+  const auto halves = wire::split_batch(body, *run_->schema);
+  post(wire::text_of(halves.first), start, halves.first_count);
+  return post(wire::text_of(halves.second), start + halves.first_count, halves.second_count);
 }
 
 std::uint64_t HttpChain::length() {

@@ -82,7 +82,7 @@ class HttpChain final : public Chain {
   NdArray array(const Column& column, const Slice& slice);
   std::vector<NdArray> list(const Column& column, const Slice& slice);
   void be_sent();
-  std::uint64_t post(std::uint64_t start, const DrawBuffer& buffer, wire::Bytes& body);
+  std::uint64_t post(std::string_view body, std::uint64_t start, std::uint32_t count);
 
   std::shared_ptr<Session> session_;
   std::shared_ptr<const RunState> run_;

@@ -72,6 +72,7 @@ Exchange* Exchange::of(CURL* handle) noexcept {
 void Exchange::prepare(const Request& request) {
   answer_ = {};
   most_ = request.most;
+  body_size_ = request.body.size();
   is_too_long_ = false;
   reason_[0] = '\0';
   curl_easy_reset(easy_.get());
@@ -156,6 +157,11 @@ Answer& Exchange::finish(CURLcode code) {
   answer_.curl = code;
   if (code != CURLE_OK) {
     answer_.failure = reason_[0] == '\0' ? curl_easy_strerror(code) : reason_.data();
+    curl_off_t sent = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
+    // Without a connection nothing is sent at all, and the size of the body is not at fault.
+    const bool is_part = sent > 0 && static_cast<std::size_t>(sent) < body_size_;
+    answer_.is_body_stuck = code == CURLE_OPERATION_TIMEDOUT && is_part;
     if (is_too_long_) answer_.failure = "the answer is longer than " + std::to_string(most_) + " bytes";
     return answer_;
   }

@@ -53,6 +53,8 @@ struct Answer {
   /// Failure of the connection, or of the answer to be whole.
   CURLcode curl = CURLE_OK;
   std::string failure;
+  /// True where the time was over before the request's body had left.
+  bool is_body_stuck = false;
   int status = 0;
   /// Content-Type without parameters, in lower case.
   std::string type;
@@ -106,6 +108,7 @@ class Exchange {
   std::unique_ptr<curl_slist, CleanUp> headers_;
   std::array<char, CURL_ERROR_SIZE> reason_{};
   std::size_t most_ = 0;
+  std::size_t body_size_ = 0;
   bool is_too_long_ = false;
   Answer answer_;
 };

@@ -16,8 +16,8 @@ bool is_answer(const Error& error) { return error.code() != "transport" && !is_d
 /// The failure for those who may have to look at their settings.
 Error unanswered(const Error& error) {
   if (error.code() != "transport") return error;
-  return {error.code(), detail_of(error) + "; nothing has answered there yet: is it the server's address, and does it run?",
-          error.status()};
+  const char* const hint = "; nothing has answered there yet: is it the server's address, and does it run?";
+  return {error.code(), detail_of(error) + hint, error.status()};
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include "wire_split.hpp"
+
 namespace mcbackend::http {
 namespace {
 
@@ -11,6 +13,8 @@ namespace {
 constexpr std::uint32_t max_count = 1'000'000;
 /// Emptied buffers that are kept at most.
 constexpr std::size_t most_spares = 2;
+/// Bytes of a body that are not too many for any network: one that takes them not in time is out.
+constexpr std::size_t least_stuck = std::size_t{64} << 10;
 
 }  // namespace
 
@@ -25,6 +29,7 @@ ChainWriter::ChainWriter(Shared shared, std::shared_ptr<const RunState> run, Cha
       run_(std::move(run)),
       number_(chain.number),
       path_(run_->path + "/chains/" + std::to_string(number_)),
+      most_request_(shared_.options->flush.max_request),
       acknowledged_(chain.length),
       end_(chain.length),
       backoff_(shared_.options->retry) {
@@ -64,8 +69,8 @@ bool ChainWriter::note_appended() {
     wakes = true;
   }
   // A further draw of this size would be too much.
-  const bool is_near = bytes > flush.max_request / 2;
-  if (count >= max_count || (is_near && bytes + bytes / count > flush.max_request)) {
+  const bool is_near = bytes > most_request_ / 2;
+  if (count >= max_count || (is_near && bytes + bytes / count > most_request_)) {
     seal();
     wakes = true;
   }
@@ -304,18 +309,27 @@ void ChainWriter::keep(std::unique_ptr<DrawBuffer> emptied) {
 
 void ChainWriter::finish(CURLcode code) {
   std::optional<Failure> failure;
+  bool is_refused_as_whole = false;
   try {
-    failure = judge(exchange_->finish(code));
+    const Answer& answer = exchange_->finish(code);
+    failure = judge(answer);
+    const bool is_too_large = answer.curl == CURLE_OK && answer.status == 413;
+    const bool is_stuck = answer.is_body_stuck && request_.body.size() > least_stuck;
+    if (failure && (is_too_large || is_stuck)) is_refused_as_whole = cut() && is_too_large;
   } catch (const std::exception& e) {  // memory is out: later there may be some
     failure = Failure(Error("transport", request_.path + ": the answer cannot be read: " + e.what()));
   }
   exchange_->forget();
-  if (failure) {
+  if (failure && !is_refused_as_whole) {
     finish_failed(*failure);
   } else {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      succeed();
+      if (failure) {
+        go_on();
+      } else {
+        succeed();
+      }
     }
     // The log is told without the lock, since it may take its time.
     if (std::exchange(is_out_, false)) shared_.outages->end();
@@ -330,7 +344,8 @@ std::optional<Failure> ChainWriter::judge(const Answer& answer) const {
     if (failure && failure->error.code() == "not_found") return {};
     // Not read: a run's attributes, which are in it, may be large.
     if (!failure && answer.body.find("\"facts\"") == std::string::npos) {
-      return Failure(Error("invalid_answer", "PATCH " + request_.path + ": the answer has no \"facts\"", answer.status));
+      const auto detail = "PATCH " + request_.path + ": the answer has no \"facts\"";
+      return Failure(Error("invalid_answer", detail, answer.status));
     }
     return failure;
   }
@@ -344,10 +359,30 @@ std::optional<Failure> ChainWriter::judge(const Answer& answer) const {
   }
 }
 
-void ChainWriter::succeed() {
+// The request under way becomes one of half its draws, which the others follow. False where it has but one.
+bool ChainWriter::cut() {
+  if (sent_ != Sent::draws || body_end_ - body_start_ < 2) return false;
+  auto [first, second, first_count, second_count] = wire::split_batch(wire::text_of(body_), *run_->schema);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  queued_bytes_ += first.size() + second.size();
+  queued_bytes_ -= body_bytes_;
+  most_request_ = std::max<std::size_t>(1, std::min(most_request_, body_bytes_ / 2));
+  pieces_.push_front({std::move(second), second_count});
+  body_ = std::move(first);
+  body_bytes_ = body_.size();
+  body_end_ = body_start_ + first_count;
+  request_.body = wire::text_of(body_);
+  return true;
+}
+
+void ChainWriter::go_on() {
   is_sending_ = false;
   backoff_.reset();
   wait_until_ = {};
+}
+
+void ChainWriter::succeed() {
+  go_on();
   if (sent_ == Sent::draws) {
     acknowledged_ = body_end_;
     queued_bytes_ -= body_bytes_;
@@ -356,6 +391,14 @@ void ChainWriter::succeed() {
     if (body_.capacity() / 2 > shared_.options->flush.max_request) body_.shrink_to_fit();
   }
   sent_ = Sent::nothing;
+  if (pieces_.empty()) return;
+  sent_ = Sent::draws;
+  body_ = std::move(pieces_.front().body);
+  body_bytes_ = body_.size();
+  body_start_ = acknowledged_;
+  body_end_ = body_start_ + pieces_.front().count;
+  request_.body = wire::text_of(body_);
+  pieces_.pop_front();
 }
 
 void ChainWriter::finish_failed(const Failure& failure) {
@@ -398,7 +441,7 @@ Error ChainWriter::with_unsent(const Error& error) const {
   } else if (error.code() == "draw_conflict") {
     detail += "; another writer is at work on this chain";
   } else if (error.code() == "payload_too_large") {
-    detail += "; a smaller FlushOptions::max_request makes smaller requests";
+    detail += "; the next draw alone is more than it takes";
   }
   detail += "; " + std::to_string(end_ - acknowledged_) + " draws of " + name() + " from index " +
             std::to_string(acknowledged_) + " on are not acknowledged";

@@ -52,7 +52,8 @@ struct Shared {
 };
 
 /// Numbers its draws itself, from the length that the chain had when it was opened, and has one request under way at a
-/// time. A batch is encoded once; a retry sends the same bytes. When a request fails for good, what was not
+/// time. A batch is encoded once; a retry sends the same bytes, or, where these are more than the server or the network
+/// takes at once, the same bytes of each draw in halves. When a request fails for good, what was not
 /// acknowledged stays here, and every further call throws the failure, which tells how many draws these are.
 class ChainWriter {
  public:
@@ -107,6 +108,12 @@ class ChainWriter {
     std::size_t bytes = 0;
   };
 
+  /// A batch as it is sent.
+  struct Piece {
+    wire::Bytes body;
+    std::uint32_t count;
+  };
+
   // All of these are called with the lock held, unless they say otherwise.
   std::size_t waiting_bytes() const noexcept { return queued_bytes_ + (active_ ? active_->bytes() : 0); }
   bool has_room() const noexcept { return waiting_bytes() < shared_.options->flush.max_buffered; }
@@ -123,6 +130,7 @@ class ChainWriter {
   bool choose(Clock::time_point now, Clock::time_point& again, Batch& batch, std::optional<ChainFacts>& facts);
   Request asking(const char* method, std::string path, Media sent, std::string_view body) const;
   void ask_for_draws(Batch& batch);
+  void go_on();
   void succeed();
   void fail(const Error& error);
   Error with_unsent(const Error& error) const;
@@ -131,6 +139,7 @@ class ChainWriter {
   void encode(Batch& batch);
   void encode(const ChainFacts& facts);
   void keep(std::unique_ptr<DrawBuffer> emptied);
+  bool cut();
   std::optional<Failure> judge(const Answer& answer) const;
   void finish_failed(const Failure& failure);
 
@@ -145,7 +154,9 @@ class ChainWriter {
   /// Emptied buffers: one for the sampler, and one behind it while a request is under way.
   std::vector<std::unique_ptr<DrawBuffer>> spares_;
   std::deque<Batch> sealed_;
-  /// Bytes of sealed batches and of the request under way.
+  /// Bytes of draws that a request aims at: fewer once a server has refused more.
+  std::size_t most_request_;
+  /// Bytes of sealed batches, of the request under way and of the pieces behind it.
   std::size_t queued_bytes_ = 0;
   std::uint64_t acknowledged_;
   std::uint64_t end_;
@@ -167,6 +178,8 @@ class ChainWriter {
   std::unique_ptr<Exchange> exchange_;
   Request request_;
   wire::Bytes body_;
+  /// The rest of a batch that was too large as a whole, of which body_ is the first piece.
+  std::deque<Piece> pieces_;
   /// Bytes of the request of draws that count as waiting.
   std::size_t body_bytes_ = 0;
   /// Index of its first draw, and of the draw behind its last one.

@@ -13,6 +13,7 @@
 #include "batch_rows.hpp"
 #include "random_draws.hpp"
 #include "wire_batch.hpp"
+#include "wire_split.hpp"
 
 namespace mcbackend {
 namespace {
@@ -51,6 +52,33 @@ TEST(DrawBuffer, KeepsEveryBitOfEveryDType) {
     buffer.clear();
     EXPECT_EQ(buffer.count(), 0U);
     EXPECT_EQ(buffer.bytes(), 0U);
+  }
+}
+
+TEST(DrawBuffer, HalvesOfABatchAreThoseOfItsDraws) {
+  const auto meta = everything();
+  const auto schema = schema_of(meta);
+  RandomDraws draws(7);
+  for (const int count : {2, 3, 9, 40}) {
+    DrawBuffer whole(schema);
+    DrawBuffer first(schema);
+    DrawBuffer second(schema);
+    for (int i = 0; i < count; ++i) {
+      const auto row = draws.row(meta.variables);
+      const auto stats = draws.row(meta.sample_stats);
+      for (auto* buffer : {&whole, i < count / 2 ? &first : &second})
+        buffer->put(named(meta.variables, row), named(meta.sample_stats, stats));
+    }
+    wire::Bytes batch;
+    wire::Bytes wanted;
+    whole.encode(batch, 1000);
+    const auto halves = wire::split_batch(wire::text_of(batch), *schema);
+    EXPECT_EQ(halves.first_count, first.count());
+    EXPECT_EQ(halves.second_count, second.count());
+    first.encode(wanted, 1000);
+    EXPECT_EQ(halves.first, wanted);
+    second.encode(wanted, 1000U + first.count());
+    EXPECT_EQ(halves.second, wanted);
   }
 }
 

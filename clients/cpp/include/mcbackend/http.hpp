@@ -24,7 +24,8 @@ struct FlushOptions {
   std::chrono::milliseconds interval{1000};
   /// Bytes of draws of a chain that may wait for their acknowledgement. It is looked at before a draw is taken.
   std::size_t max_buffered = std::size_t{32} << 20;
-  /// Bytes of draws that one request aims at; a server refuses bodies beyond its limit (64 MiB).
+  /// Bytes of draws that one request aims at. A request that the server refuses as too large (64 MiB, or its limit for a
+  /// tenant), or that has not left within RetryOptions::timeout, is sent in halves, and later ones are smaller.
   std::size_t max_request = std::size_t{8} << 20;
 };
 

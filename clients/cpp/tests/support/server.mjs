@@ -26,6 +26,7 @@ const USAGE = `usage: server.mjs [--keys] [--tls] [--client-certificate] [--forw
 The first line has "server" and "proxy", addresses. Commands:
   {"do":"plan","fault":"lost","count":2,"method":"POST","path":"/draws"}   the next two of these requests fail so
   {"do":"chance","of":0.3}                                                 each request fails by chance
+  {"do":"limit","bytes":4096}                                              larger bodies are refused
   {"do":"reset"}                                                           no faults, and nothing seen
   {"do":"seen"}                                                            the requests that have come to the proxy
   {"do":"kill"}                                                            SIGKILL, and a start on the same folder and port`
@@ -88,6 +89,7 @@ async function killServer() {
 
 let plans = []
 let chance = 0
+let limit = Number.POSITIVE_INFINITY
 let seen = []
 
 const canned = (status, headers = {}, body = PAGE) => ({
@@ -205,11 +207,18 @@ function write(response, { status, headers, body }) {
 
 async function passThrough(request, response, target) {
   const { method, url, headers } = request
+  const clogged = plans.find((each) => each.fault === 'clogged' && each.count > 0 && each.method === method)
+  if (clogged !== undefined) {
+    clogged.count--
+    seen.push({ method, path: url, digest: '', bytes: 0, at: performance.now(), fault: 'clogged', headers })
+    return // the body is not read
+  }
   const body = await buffer(request)
   const digest = createHash('sha256').update(body).digest('hex')
   const fault = faultOf(method, url)
   seen.push({ method, path: url, digest, bytes: body.length, at: performance.now(), fault: fault ?? '', headers })
   if (fault === 'silent') return
+  if (body.length > limit) return write(response, problem(413, 'payload_too_large', { limit }))
   if (fault === 'cut') return request.socket.destroy()
   if (fault !== undefined && fault in INSTEAD) return write(response, INSTEAD[fault](url))
   const answer = await forward(request, target, body)
@@ -304,9 +313,14 @@ const COMMANDS = {
     chance = of
     return {}
   },
+  limit({ bytes }) {
+    limit = bytes
+    return {}
+  },
   reset() {
     plans = []
     chance = 0
+    limit = Number.POSITIVE_INFINITY
     seen = []
     return {}
   },

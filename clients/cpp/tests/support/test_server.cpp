@@ -118,6 +118,7 @@ void TestServer::plan(const std::string& fault, int count, const std::string& me
 }
 
 void TestServer::chance(double of) { command({{"do", "chance"}, {"of", of}}); }
+void TestServer::limit(int bytes) { command({{"do", "limit"}, {"bytes", bytes}}); }
 void TestServer::reset() { command({{"do", "reset"}}); }
 void TestServer::kill() { command({{"do", "kill"}}); }
 

@@ -43,6 +43,8 @@ class TestServer {
   /// The next `count` requests of this kind fail so.
   void plan(const std::string& fault, int count = 1, const std::string& method = "", const std::string& path = "");
   void chance(double of);
+  /// Bodies of more bytes are refused from now on.
+  void limit(int bytes);
   void reset();
   std::vector<Seen> seen();
   /// Those with this method whose path has `path`.
