@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Folders of dependencies, of data, and of generated files. */
-const LEFT_OUT = /^(\..+|node_modules|venv|dist|coverage|__pycache__|data(-.*)?|generated|_generated)$/
+const LEFT_OUT = /^(\..+|node_modules|venv|build|dist|coverage|__pycache__|data(-.*)?|generated|_generated)$/
 const CODE = /\.(ts|mjs|py|sql|proto|toml|json)$/
 
 /** Paths below the root, from there. */
