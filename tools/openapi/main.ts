@@ -5,7 +5,8 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { goCompiler, linter, Missing, pythonTools } from './needs.ts'
+import { runSteps, type Steps } from '../steps.ts'
+import { goCompiler, linter, pythonTools } from './needs.ts'
 import { prepare } from './prepare.ts'
 import { run } from './run.ts'
 import { startServer } from './server.ts'
@@ -20,13 +21,7 @@ const STEPS = {
   client: ['a Go client that openapi-generator makes of it registers, appends, reads and meets errors', client],
   open: ['schemathesis asks a server without keys', () => ask('open')],
   keys: ['schemathesis asks a server with keys', () => ask('keys')],
-} as const satisfies Record<string, readonly [string, () => Promise<void>]>
-type Step = keyof typeof STEPS
-
-/** Steps that are done together: a server waits while its asker computes. All others are done one after the other. */
-const TOGETHER: readonly Step[] = ['open', 'keys']
-
-const isStep = (name: string): name is Step => Object.hasOwn(STEPS, name)
+} as const satisfies Steps
 
 async function lint(): Promise<void> {
   const command = [process.execPath, await linter(), 'lint', '--config', join(FOLDER, 'redocly.yaml'), DOCUMENT]
@@ -77,49 +72,13 @@ async function ask(auth: 'open' | 'keys'): Promise<void> {
   if (/defect|Error/.test(server.said())) throw new Error(`the server has met a defect:\n${server.said()}`)
 }
 
-function help(): string {
-  const lines = Object.entries(STEPS).map(([name, [what]]) => `  ${name.padEnd(8)} ${what}`)
-  return `usage: npm run test:openapi [-- STEP...]   all steps, or these
-
-${lines.join('\n')}
-
-Needs Python 3.10 or later, which it installs itself as root of a Debian; without it all but \`lint\` is skipped, except in
-CI (CI=true), where that is a failure. All else that is missing comes into tools/openapi/.`
-}
-
-async function main(args: readonly string[]): Promise<number> {
-  if (args.includes('--help')) {
-    console.log(help())
-    return 0
-  }
-  const unknown = args.filter((name) => !isStep(name))
-  if (unknown.length > 0) {
-    console.error(`there is no step ${unknown.join(', ')}\n${help()}`)
-    return 2
-  }
-  const wanted = args.length > 0 ? args.filter(isStep) : Object.keys(STEPS).filter(isStep)
-  for (const name of wanted.filter((step) => !TOGETHER.includes(step))) if (!(await isDone(name))) return 1
-  const done = await Promise.all(wanted.filter((step) => TOGETHER.includes(step)).map(isDone))
-  return done.includes(false) ? 1 : 0
-}
-
-/** Runs a step, and says whether nothing is wrong. */
-async function isDone(name: Step): Promise<boolean> {
-  console.log(`\n== ${name}: ${STEPS[name][0]}`)
-  const begun = Date.now()
-  try {
-    await STEPS[name][1]()
-    console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(0)} s`)
-    return true
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    if (error instanceof Missing && process.env.CI !== 'true') {
-      console.log(`${name}: skipped, for want of ${text}`)
-      return true
-    }
-    console.error(`${name}: failed. ${text}`)
-    return false
-  }
-}
-
-process.exit(await main(process.argv.slice(2)))
+process.exit(
+  await runSteps(STEPS, process.argv.slice(2), {
+    usage: 'usage: npm run test:openapi [-- STEP...]   all steps, or these',
+    notes: `Needs Python 3.10 or later, which it installs itself as root of a Debian; without it all but \`lint\` is skipped, except in
+CI (CI=true), where that is a failure. All else that is missing comes into tools/openapi/.`,
+    // A server waits while its asker computes.
+    together: ['open', 'keys'],
+    needsAll: process.env.CI === 'true',
+  }),
+)

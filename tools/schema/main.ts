@@ -7,7 +7,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Missing } from '../openapi/needs.ts'
+import { runSteps, type Steps } from '../steps.ts'
 import { ROOT } from './archive.ts'
 import { ask, CONFIG, demand, installBuf } from './buf.ts'
 import { PLANTS, type Plant, type Question } from './plants.ts'
@@ -33,10 +33,7 @@ const STEPS = {
   ],
   code: ['protoc makes C++, Java, C# and Python of the archive', () => inFolder(codeIsMade)],
   go: ['protoc-gen-go makes a module of it that compiles', () => inFolder(goCodeIsMade)],
-} as const satisfies Record<string, readonly [string, () => unknown]>
-type Step = keyof typeof STEPS
-
-const isStep = (name: string): name is Step => Object.hasOwn(STEPS, name)
+} as const satisfies Steps
 
 /** Gives what it is used for a folder that goes when that is done. */
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -62,50 +59,12 @@ function check(folder: string, { what, file, from, to, asked, rule }: Plant): vo
   if (!isRight) throw new Error(`buf ${asked} of "${what}": expected ${expected}, and it says ${stdout}${stderr}`)
 }
 
-function help(): string {
-  const lines = Object.entries(STEPS).map(([name, [what]]) => `  ${name.padEnd(8)} ${what}`)
-  return `usage: npm run test:schema [-- STEP...]   all steps, or these
-
-${lines.join('\n')}
-
-Installs buf into tools/schema/ where it is missing. The last two are skipped where there is no protoc, or no Go.`
-}
-
-/** Runs a step, and says whether nothing is wrong. */
-async function isDone(name: Step): Promise<boolean> {
-  console.log(`\n== ${name}: ${STEPS[name][0]}`)
-  const begun = Date.now()
-  try {
-    await STEPS[name][1]()
-    console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`)
-    return true
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    if (error instanceof Missing) {
-      console.log(`${name}: skipped, for want of ${text}`)
-      return true
-    }
-    console.error(`${name}: failed. ${text}`)
-    return false
-  }
-}
-
-async function main(args: readonly string[]): Promise<number> {
-  if (args.includes('--help')) {
-    console.log(help())
-    return 0
-  }
-  const unknown = args.filter((name) => !isStep(name))
-  if (unknown.length > 0) {
-    console.error(`there is no step ${unknown.join(', ')}\n${help()}`)
-    return 2
-  }
-  await installBuf()
-  let isWell = true
-  for (const name of args.length > 0 ? args.filter(isStep) : Object.keys(STEPS).filter(isStep)) {
-    isWell = (await isDone(name)) && isWell
-  }
-  return isWell ? 0 : 1
-}
-
-process.exit(await main(process.argv.slice(2)))
+process.exit(
+  await runSteps(STEPS, process.argv.slice(2), {
+    usage: 'usage: npm run test:schema [-- STEP...]   all steps, or these',
+    notes:
+      'Installs buf into tools/schema/ where it is missing. The last two are skipped where there is no protoc, or no Go.',
+    prepare: installBuf,
+    needsAll: false,
+  }),
+)
