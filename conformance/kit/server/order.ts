@@ -46,15 +46,25 @@ function headers(wrong: Wrong, more: Record<string, string> = {}): Record<string
   }
 }
 
+/** Of an append, whatever its body's type. */
+const OF_APPENDS: readonly Defect[] = [
+  defect('chain number', 400, 'invalid_parameter'),
+  defect('run', 404, 'run_not_found'),
+  defect('chain', 404, 'chain_not_found'),
+  defect('registration', 412, 'run_replaced'),
+  defect('type', 415, 'unsupported_media_type'),
+  defect('size', 413, 'payload_too_large'),
+]
+
+function pathOfAppends(wrong: Wrong): string {
+  const chain = wrong('chain number') ? '01' : wrong('chain') ? '5' : '0'
+  return `/v1/runs/${wrong('run') ? 'none' : 'r'}/chains/${chain}/draws`
+}
+
 const OPERATIONS: { readonly [name: string]: Operation } = {
   'POST draws': {
     defects: [
-      defect('chain number', 400, 'invalid_parameter'),
-      defect('run', 404, 'run_not_found'),
-      defect('chain', 404, 'chain_not_found'),
-      defect('registration', 412, 'run_replaced'),
-      defect('type', 415, 'unsupported_media_type'),
-      defect('size', 413, 'payload_too_large'),
+      ...OF_APPENDS,
       defect('wire', 400, 'invalid_protobuf'),
       defect('dtype', 422, 'dtype_mismatch'),
       defect('start', 409, 'draw_gap'),
@@ -63,19 +73,12 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
       const batch = iterations(LENGTH + (wrong('start') ? 1 : 0), 1)
       const x = { name: 'x', dtype: wrong('dtype') ? 'int64' : 'float64', data: new Uint8Array(8) }
       const message = drawBatch({ ...batch, draws: [x, ...(batch.draws ?? []).slice(1)] })
-      const chain = wrong('chain number') ? '01' : wrong('chain') ? '5' : '0'
-      const path = `/v1/runs/${wrong('run') ? 'none' : 'r'}/chains/${chain}/draws`
-      return api.request('POST', path, { body: body(message, wrong), headers: headers(wrong) })
+      return api.request('POST', pathOfAppends(wrong), { body: body(message, wrong), headers: headers(wrong) })
     },
   },
   'POST draws as JSON': {
     defects: [
-      defect('chain number', 400, 'invalid_parameter'),
-      defect('run', 404, 'run_not_found'),
-      defect('chain', 404, 'chain_not_found'),
-      defect('registration', 412, 'run_replaced'),
-      defect('type', 415, 'unsupported_media_type'),
-      defect('size', 413, 'payload_too_large'),
+      ...OF_APPENDS,
       defect('text', 400, 'invalid_json'),
       defect('step', 400, 'invalid_parameter'),
       defect('dtype', 422, 'dtype_mismatch'),
@@ -85,8 +88,7 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
       const draws = { x: [wrong('dtype') ? '1' : 1], k: [[2]], s: ['a'] }
       const batch = { draws, start: LENGTH + (wrong('start') ? 1 : 0), step: wrong('step') ? 2 : 1 }
       const text = `${JSON.stringify(batch)}${wrong('text') ? ',' : ''}${wrong('size') ? ' '.repeat(6000) : ''}`
-      const chain = wrong('chain number') ? '01' : wrong('chain') ? '5' : '0'
-      return api.request('POST', `/v1/runs/${wrong('run') ? 'none' : 'r'}/chains/${chain}/draws`, {
+      return api.request('POST', pathOfAppends(wrong), {
         body: new TextEncoder().encode(text),
         headers: headers(wrong, wrong('type') ? {} : { 'Content-Type': 'application/json; charset=utf-8' }),
       })
