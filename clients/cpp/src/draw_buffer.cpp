@@ -15,12 +15,39 @@ constexpr unsigned shapes_field = 4;
 /// Tag of an element of Column.strings.
 constexpr unsigned char string_tag = 5 << 3 | 2;
 constexpr std::size_t max_varint32 = 5;
+/// Draws without an element have room without end.
+constexpr std::size_t max_spare_draws = 1U << 20;
 
 /// Bytes that `count` strings take as fields of a Column.
 std::size_t size_of_strings(const std::string* texts, std::size_t count) noexcept {
   std::size_t size = 0;
   for (std::size_t i = 0; i < count; ++i) size += wire::field_size(texts[i].size());
   return size;
+}
+
+template <class Word>
+bool have_same_ends(std::string_view a, std::string_view b) noexcept {
+  const auto word = [](const char* from) {
+    Word bytes{};
+    std::memcpy(&bytes, from, sizeof bytes);
+    return bytes;
+  };
+  const auto last = a.size() - sizeof(Word);
+  return word(a.data()) == word(b.data()) && word(a.data() + last) == word(b.data() + last);
+}
+
+/// Compares names, most of which are short: calls of memcmp would cost more than all else of a draw.
+inline bool are_same(std::string_view a, std::string_view b) noexcept {
+  const auto size = a.size();
+  if (size != b.size()) return false;
+  if (size >= 2 && size <= 4) return have_same_ends<std::uint16_t>(a, b);
+  if (size >= 4 && size <= 8) return have_same_ends<std::uint32_t>(a, b);
+  return size >= 8 && size <= 16 ? have_same_ends<std::uint64_t>(a, b) : a == b;
+}
+
+bool are_bools(const Value& value) noexcept {
+  const auto* bytes = static_cast<const unsigned char*>(value.data());
+  return std::all_of(bytes, bytes + value.count(), [](unsigned char byte) { return byte <= 1; });
 }
 
 }  // namespace
@@ -41,9 +68,21 @@ DrawBuffer::DrawBuffer(std::shared_ptr<const Schema> schema)
       draw_matcher_(*schema_, false),
       stat_matcher_(*schema_, true),
       draws_(schema_->draws().size()),
-      stats_(schema_->stats().size()) {}
+      stats_(schema_->stats().size()) {
+  const auto is_block = [](const Column& column) { return column.is_block; };
+  const auto& draws = schema_->draws();
+  const auto& stats = schema_->stats();
+  has_blocks_only_ =
+      std::all_of(draws.begin(), draws.end(), is_block) && std::all_of(stats.begin(), stats.end(), is_block);
+  for (const auto* side : {&draws, &stats}) {
+    for (const auto& column : *side) block_bytes_ += column.stride();
+  }
+  blocks_.reserve(draws.size() + stats.size());
+}
 
 bool DrawBuffer::put(View<NamedValue> draw, View<NamedValue> stats, std::size_t most) {
+  if (spare_draws_ != 0 && put_blocks(draw, stats)) return true;
+  spare_draws_ = 0;
   const auto draw_order = draw_matcher_.match(draw);
   const auto stat_order = stat_matcher_.match(stats);
   const auto room = most - std::min(most, bytes_);
@@ -64,7 +103,50 @@ bool DrawBuffer::put(View<NamedValue> draw, View<NamedValue> stats, std::size_t 
   copy_all(schema_->draws(), draws_, draw, draw_order, shape);
   copy_all(stat_columns, stats_, stats, stat_order, shape);
   ++count_;
+  if (has_blocks_only_ && stats.size() == stats_.size()) expect_blocks(draw_order, stat_order);
   return true;
+}
+
+bool DrawBuffer::put_blocks(View<NamedValue> draw, View<NamedValue> stats) noexcept {
+  if (draw.size() != draws_.size() || stats.size() != stats_.size()) return false;
+  const Block* of_stats = blocks_.data() + draw.size();
+  if (!are_blocks(blocks_.data(), draw) || !are_blocks(of_stats, stats)) return false;
+  copy_blocks(blocks_.data(), draw);
+  copy_blocks(of_stats, stats);
+  --spare_draws_;
+  ++count_;
+  bytes_ += block_bytes_;
+  return true;
+}
+
+inline bool DrawBuffer::are_blocks(const Block* blocks, View<NamedValue> values) noexcept {
+  for (const auto& [name, value] : values) {
+    const Block& block = *blocks++;
+    const bool is_it = value.dtype() == block.dtype && value.count() == block.elements && !value.is_shaped() &&
+                       are_same(name, block.name);
+    if (!is_it || (block.dtype == DType::bool_ && !are_bools(value))) return false;
+  }
+  return true;
+}
+
+inline void DrawBuffer::copy_blocks(const Block* blocks, View<NamedValue> values) noexcept {
+  for (const auto& [name, value] : values) {
+    const Block& block = *blocks++;
+    block.rows->data.append(value.data(), block.stride);
+    ++block.rows->rows;
+  }
+}
+
+void DrawBuffer::expect_blocks(View<std::uint32_t> draw_order, View<std::uint32_t> stat_order) noexcept {
+  blocks_.clear();
+  std::size_t room = max_spare_draws;
+  const auto note = [&](const Column& column, Rows& rows) {
+    blocks_.push_back({column.name, column.elements, column.stride(), &rows, column.dtype});
+    if (column.stride() != 0) room = std::min(room, rows.data.room() / column.stride());
+  };
+  for (const auto index : draw_order) note(schema_->draws()[index], draws_[index]);
+  for (const auto index : stat_order) note(schema_->stats()[index], stats_[index]);
+  spare_draws_ = room;
 }
 
 inline void DrawBuffer::reserve_all(const std::vector<Column>& columns, std::vector<Rows>& side,

@@ -21,6 +21,8 @@ class GrowingBytes {
   const std::byte* data() const noexcept { return data_.get(); }
   std::size_t size() const noexcept { return size_; }
   void clear() noexcept { size_ = 0; }
+  /// Bytes that can be appended before it grows.
+  std::size_t room() const noexcept { return capacity_ - size_; }
   /// Makes room, so that appending as many bytes cannot fail.
   void reserve(std::size_t more) {
     if (capacity_ - size_ < more) grow(more);
@@ -80,6 +82,23 @@ class DrawBuffer {
     std::uint32_t rows = 0;
   };
 
+  /// What an ordinary draw needs of a column whose draws are blocks: side by side, since a draw is mostly waiting for
+  /// memory.
+  struct Block {
+    std::string_view name;
+    std::size_t elements;
+    std::size_t stride;
+    Rows* rows;
+    DType dtype;
+  };
+
+  /// Copies a draw that has the columns, the order and the dtypes of the one before it, if there is room for it.
+  /// @return false, and nothing is kept, for any other one
+  bool put_blocks(View<NamedValue> draw, View<NamedValue> stats) noexcept;
+  static bool are_blocks(const Block* blocks, View<NamedValue> values) noexcept;
+  static void copy_blocks(const Block* blocks, View<NamedValue> values) noexcept;
+  /// Notes the order of this draw for `put_blocks`, where its columns allow it.
+  void expect_blocks(View<std::uint32_t> draw_order, View<std::uint32_t> stat_order) noexcept;
   /// Makes room for the values of one side of a draw; those of fixed size need no call.
   void reserve_all(const std::vector<Column>& columns, std::vector<Rows>& side, View<NamedValue> values,
                    View<std::uint32_t> order);
@@ -102,6 +121,13 @@ class DrawBuffer {
   std::vector<Rows> draws_, stats_;
   std::uint32_t count_ = 0;
   std::size_t bytes_ = 0;
+  /// Columns of the last draw in its order, variables before stats, while `spare_draws_` is not 0.
+  std::vector<Block> blocks_;
+  /// Draws of blocks for which every column has room.
+  std::size_t spare_draws_ = 0;
+  /// Bytes of a draw, where each of its columns is a block.
+  std::size_t block_bytes_ = 0;
+  bool has_blocks_only_;
   /// Shapes of the values of one draw that have shapes of their own, each behind its number of dimensions.
   std::vector<std::int64_t> shapes_;
 };

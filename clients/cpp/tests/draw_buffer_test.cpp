@@ -101,6 +101,97 @@ TEST(DrawBuffer, TakesNamesInAnyOrder) {
   EXPECT_TRUE(batch.stats.empty());
 }
 
+/// A run whose columns are all blocks, with names of every length that is compared in a way of its own.
+RunMeta blocks_only() {
+  RunMeta meta;
+  meta.variables = {{"a"},
+                    {"mu", DType::float32},
+                    {"tau", DType::float64, {3}},
+                    {"beta", DType::int64, {2, 2}},
+                    {"gamma_12", DType::bool_, {4}},
+                    {"a_longer_name", DType::int8},
+                    {"the_longest_name_of_all", DType::float64, {0}}};
+  meta.sample_stats = {{"lp__"}, {"divergent__", DType::bool_}, {"treedepth__", DType::int16}};
+  return meta;
+}
+
+/// The values as samplers give them, without a shape beside the elements.
+std::vector<NamedValue> bare(const std::vector<Variable>& variables, const std::vector<NdArray>& row) {
+  std::vector<NamedValue> values;
+  for (std::size_t i = 0; i < row.size(); ++i)
+    values.push_back({variables[i].name, Value(row[i].dtype, row[i].bytes.data(), row[i].size())});
+  return values;
+}
+
+// Draws of blocks take a shorter way while each is like the one before it: any draw between them must end it.
+TEST(DrawBuffer, BlocksAreKeptWhateverComesBetween) {
+  const auto meta = blocks_only();
+  const auto schema = schema_of(meta);
+  RandomDraws draws(11);
+  DrawBuffer buffer(schema);
+  for (int round = 0; round < 4; ++round) {
+    Rows rows;
+    Rows stats;
+    const int late = round % 2 == 0 ? 0 : 7;  // draws before stats begin
+    for (int i = 0; i < 400; ++i) {
+      rows.push_back(draws.row(meta.variables));
+      stats.push_back(draws.row(meta.sample_stats));
+      auto values = bare(meta.variables, rows.back());
+      auto present = bare(meta.sample_stats, stats.back());
+      const auto surprise = draws.random()() % 16;
+      if (surprise == 0) std::shuffle(values.begin(), values.end(), draws.random());
+      if (surprise == 1) std::shuffle(present.begin(), present.end(), draws.random());
+      if (surprise == 2 || i < late) {
+        for (std::size_t c = i < late ? 0 : 1; c < present.size(); ++c) stats.back()[c] = schema->stats()[c].fill();
+        present.erase(present.begin() + (i < late ? 0 : 1), present.end());
+      }
+      if (surprise == 3) {
+        auto other = values;
+        other.back().name = "the_longest_name_of_alL";
+        EXPECT_EQ(code_of([&] { buffer.put(other, present); }), "unknown_variable");
+      }
+      buffer.put(values, present);
+    }
+    ASSERT_EQ(buffer.count(), rows.size());
+    wire::Bytes bytes;
+    buffer.encode(bytes, 0);
+    const auto batch = wire::decode_batch(bytes);
+    expect_rows(batch.draws, schema->draws(), rows);
+    expect_rows(batch.stats, schema->stats(), stats);
+    buffer.clear();
+  }
+}
+
+TEST(DrawBuffer, RefusesWrongBlocksBehindRightOnes) {
+  const auto meta = blocks_only();
+  RandomDraws draws(12);
+  DrawBuffer buffer(schema_of(meta));
+  const auto row = draws.row(meta.variables);
+  const auto stat_row = draws.row(meta.sample_stats);
+  const auto values = bare(meta.variables, row);
+  const auto stats = bare(meta.sample_stats, stat_row);
+  const auto refuse = [&](std::size_t index, const NamedValue& wrong, const std::string& code) {
+    buffer.put(values, stats);
+    wire::Bytes before;
+    buffer.encode(before, 5);
+    auto changed = values;
+    changed[index] = wrong;
+    EXPECT_EQ(code_of([&] { buffer.put(changed, stats); }), code) << wrong.name;
+    wire::Bytes after;
+    buffer.encode(after, 5);
+    EXPECT_EQ(after, before);
+  };
+  const std::vector<double> two(2);
+  const unsigned char bools[] = {0, 1, 2, 1};
+  const char* const almost[] = {"b", "mU", "taU", "Beta", "gamma_13", "a_longer_nAme", "the_longest_name_of_alL"};
+  for (std::size_t i = 0; i < std::size(almost); ++i) refuse(i, {almost[i], values[i].value}, "unknown_variable");
+  refuse(0, {"mu", 1.0F}, "duplicate_variable");
+  refuse(1, {"mu", 1.0}, "dtype_mismatch");
+  refuse(2, {"tau", two}, "shape_mismatch");
+  refuse(4, {"gamma_12", Value(DType::bool_, bools, 4)}, "dtype_mismatch");
+  EXPECT_EQ(code_of([&] { buffer.put(View<NamedValue>(values.data(), values.size() - 1), stats); }), "missing_variable");
+}
+
 TEST(DrawBuffer, FillsStatsThatAreAbsent) {
   const auto meta = everything();
   const auto schema = schema_of(meta);
