@@ -1,7 +1,7 @@
 /** Steps of a tool's command line, `npm run test:NAME [-- STEP...]`: each says what it is for, and how it went. */
 import { Missing } from './openapi/needs.ts'
 
-/** What a step is for, and the step itself, which throws an Error when something is wrong, and Missing for want of a tool. */
+/** A step behind its purpose. It throws an Error when something is wrong, and Missing for want of a tool. */
 export type Step = readonly [purpose: string, run: () => unknown]
 export type Steps = Readonly<Record<string, Step>>
 
@@ -9,7 +9,7 @@ export interface Options {
   /** The text of `--help`, around the list of the steps. */
   readonly usage: string
   readonly notes: string
-  /** What is to be ready before any step. */
+  /** Makes ready whatever any step needs. */
   readonly prepare?: () => Promise<void> | void
   /** Steps that are done at once, behind all others, which are done one after the other. */
   readonly together?: readonly string[]

@@ -27,13 +27,13 @@ std::size_t size_of_strings(const std::string* texts, std::size_t count) noexcep
 
 template <class Word>
 bool have_same_ends(std::string_view a, std::string_view b) noexcept {
-  const auto word = [](const char* from) {
+  const auto word = [](std::string_view text, std::size_t at) {
     Word bytes{};
-    std::memcpy(&bytes, from, sizeof bytes);
+    std::memcpy(&bytes, &text[at], sizeof bytes);
     return bytes;
   };
   const auto last = a.size() - sizeof(Word);
-  return word(a.data()) == word(b.data()) && word(a.data() + last) == word(b.data() + last);
+  return word(a, 0) == word(b, 0) && word(a, last) == word(b, last);
 }
 
 /// Compares names, most of which are short: calls of memcmp would cost more than all else of a draw.

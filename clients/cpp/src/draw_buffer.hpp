@@ -82,7 +82,7 @@ class DrawBuffer {
     std::uint32_t rows = 0;
   };
 
-  /// What an ordinary draw needs of a column whose draws are blocks: side by side, since a draw is mostly waiting for
+  /// All that an ordinary draw needs of a column whose draws are blocks: side by side, since a draw is mostly waiting for
   /// memory.
   struct Block {
     std::string_view name;

@@ -118,6 +118,7 @@ RunMeta blocks_only() {
 /// The values as samplers give them, without a shape beside the elements.
 std::vector<NamedValue> bare(const std::vector<Variable>& variables, const std::vector<NdArray>& row) {
   std::vector<NamedValue> values;
+  values.reserve(row.size());
   for (std::size_t i = 0; i < row.size(); ++i)
     values.push_back({variables[i].name, Value(row[i].dtype, row[i].bytes.data(), row[i].size())});
   return values;
@@ -189,7 +190,8 @@ TEST(DrawBuffer, RefusesWrongBlocksBehindRightOnes) {
   refuse(1, {"mu", 1.0}, "dtype_mismatch");
   refuse(2, {"tau", two}, "shape_mismatch");
   refuse(4, {"gamma_12", Value(DType::bool_, bools, 4)}, "dtype_mismatch");
-  EXPECT_EQ(code_of([&] { buffer.put(View<NamedValue>(values.data(), values.size() - 1), stats); }), "missing_variable");
+  const View<NamedValue> short_of_one(values.data(), values.size() - 1);
+  EXPECT_EQ(code_of([&] { buffer.put(short_of_one, stats); }), "missing_variable");
 }
 
 TEST(DrawBuffer, FillsStatsThatAreAbsent) {

@@ -46,7 +46,7 @@ function headers(wrong: Wrong, more: Record<string, string> = {}): Record<string
   }
 }
 
-/** Of an append, whatever its body's type. */
+/** Defects of an append, whatever its body's type. */
 const OF_APPENDS: readonly Defect[] = [
   defect('chain number', 400, 'invalid_parameter'),
   defect('run', 404, 'run_not_found'),
