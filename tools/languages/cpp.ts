@@ -1,7 +1,7 @@
 /** Tasks of the C++ client: its tests, plain and under sanitizers, in real Stan, as a package; and those who read its source. */
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Counts } from '../readers/report.ts'
+import type { Counts } from '../common/counts.ts'
 import { require, stanToolchain } from './needs.ts'
 import { countsOfJUnit } from './reports.ts'
 import { inBuild, ONE, outputOf, quietly, ROOT, SERVER_ENV, type Task } from './task.ts'

@@ -1,8 +1,8 @@
 /** Tasks of the conformance kit: each language's client behind its driver, on a good network and on one that fails. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Missing } from '../openapi/needs.ts'
-import { type Counts, sum } from '../readers/report.ts'
+import { Missing } from '../common/apt.ts'
+import { type Counts, sum } from '../common/counts.ts'
 import { installR } from './r.ts'
 import { countsOfLine } from './reports.ts'
 import { inBuild, outputOf, ROOT, type Task } from './task.ts'

@@ -4,8 +4,8 @@
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { Missing } from '../openapi/needs.ts'
-import { type Counts, sum } from '../readers/report.ts'
+import { Missing } from '../common/apt.ts'
+import { type Counts, sum } from '../common/counts.ts'
 import { CPP_TASKS } from './cpp.ts'
 import { KIT_TASKS } from './kit.ts'
 import { ALL_NEEDS, require, stanToolchain } from './needs.ts'

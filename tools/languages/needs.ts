@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fromApt, Missing } from '../openapi/needs.ts'
+import { fromApt, Missing } from '../common/apt.ts'
 import { inBuild, quietly, ROOT } from './task.ts'
 
 const isWell = (command: string, ...args: readonly string[]): boolean =>

@@ -1,7 +1,7 @@
 /** The task of the R package: `R CMD check` as CRAN does it, with the tests on a server of this checkout. */
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Counts } from '../readers/report.ts'
+import type { Counts } from '../common/counts.ts'
 import { require } from './needs.ts'
 import { countsOfTestthat } from './reports.ts'
 import { inBuild, outputOf, ROOT, SERVER_ENV, type Task } from './task.ts'

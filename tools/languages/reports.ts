@@ -1,6 +1,6 @@
 /** Counts of the tests of others' frameworks, from what they print or write. */
 import { readFileSync } from 'node:fs'
-import type { Counts } from '../readers/report.ts'
+import type { Counts } from '../common/counts.ts'
 
 /** A file in JUnit's XML, as ctest writes it. @throws Error when there is none */
 export function countsOfJUnit(path: string, name: string): Counts {

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { run } from '../openapi/run.ts'
-import type { Counts } from '../readers/report.ts'
+import type { Counts } from '../common/counts.ts'
+import { run } from '../common/run.ts'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 /** Builds and environments, which outlive a run: what has not changed is not compiled again. */

@@ -5,10 +5,10 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { runSteps, type Steps } from '../steps.ts'
+import { run } from '../common/run.ts'
+import { runSteps, type Steps } from '../common/steps.ts'
 import { goCompiler, linter, pythonTools } from './needs.ts'
 import { prepare } from './prepare.ts'
-import { run } from './run.ts'
 import { startServer } from './server.ts'
 
 const DOCUMENT = resolve('docs/openapi.json')

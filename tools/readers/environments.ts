@@ -5,8 +5,8 @@ import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fromApt, Missing } from '../openapi/needs.ts'
-import { run } from '../openapi/run.ts'
+import { fromApt, Missing } from '../common/apt.ts'
+import { run } from '../common/run.ts'
 
 const FOLDER = import.meta.dirname
 const PACKAGE = resolve(FOLDER, '../../clients/python')

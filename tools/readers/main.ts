@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Missing } from '../openapi/needs.ts'
-import { run } from '../openapi/run.ts'
+import { Missing } from '../common/apt.ts'
+import { type Counts, countsOf, sum } from '../common/counts.ts'
+import { run } from '../common/run.ts'
 import { ENVIRONMENTS, type EnvironmentName, install, installTools, pythonOf } from './environments.ts'
-import { type Counts, countsOf, sum } from './report.ts'
 
 const FOLDER = import.meta.dirname
 const NAMES = Object.keys(ENVIRONMENTS).filter(isEnvironment)

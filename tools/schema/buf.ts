@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run } from '../openapi/run.ts'
+import { run } from '../common/run.ts'
 
 const FOLDER = import.meta.dirname
 const BIN = join(FOLDER, 'node_modules/@bufbuild/buf/bin/buf')

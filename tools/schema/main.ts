@@ -7,7 +7,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runSteps, type Steps } from '../steps.ts'
+import { runSteps, type Steps } from '../common/steps.ts'
 import { ROOT } from './archive.ts'
 import { ask, CONFIG, demand, installBuf } from './buf.ts'
 import { PLANTS, type Plant, type Question } from './plants.ts'

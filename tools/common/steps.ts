@@ -1,5 +1,5 @@
 /** Steps of a tool's command line, `npm run test:NAME [-- STEP...]`: each says what it is for, and how it went. */
-import { Missing } from './openapi/needs.ts'
+import { Missing } from './apt.ts'
 
 /** A step behind its purpose. It throws an Error when something is wrong, and Missing for want of a tool. */
 export type Step = readonly [purpose: string, run: () => unknown]
