@@ -86,6 +86,12 @@ const ON_NODE_AND_WORKERD = projects('unit', 'node', 'workers', 'workers-r2')
  * network more than it computes goes on `meanwhile`, beside the step after it.
  */
 const STEPS = [
+  {
+    name: 'Compilers and R, for the clients in other languages',
+    in: ['all'],
+    meanwhile: true,
+    command: npm('test:languages', '--only-install'),
+  },
   { name: 'Formatting, lint and types', in: ['fast', 'test', 'all'], first: true, command: npm('check') },
   { name: 'Unit tests', in: ['fast'], ...vitest('unit', 'no', ...projects('unit')) },
   { name: 'Tests', in: ['test'], ...vitest('test', 'no', ...ON_NODE_AND_WORKERD) },
@@ -122,6 +128,12 @@ const STEPS = [
     command: npm('test:readers', `--report=${report('readers')}`),
     counts: () => JSON.parse(readFileSync(report('readers'), 'utf8')),
   },
+  {
+    name: 'Clients in other languages, and the conformance kit',
+    in: ['all'],
+    command: npm('test:languages', `--report=${report('languages')}`),
+    counts: () => JSON.parse(readFileSync(report('languages'), 'utf8')),
+  },
   { name: 'Packages, on the platforms that they are for', in: ['all'], command: npm('test:packages') },
   { name: 'The OpenAPI document, read by tools of others', in: ['all'], command: npm('test:openapi') },
   // Behind it, since Go comes with its tools.
@@ -157,7 +169,7 @@ for (const step of steps) {
   }
   await Promise.all([done, ...beside])
   beside = []
-  if (step.first && failures.length > 0) break
+  if (step.first && failures.includes(step.name)) break
 }
 await Promise.all(beside)
 if (failures.length > 0) console.error(`\nfailed: ${[failures.join(', '), ...failedTests].join('\n  ')}`)
