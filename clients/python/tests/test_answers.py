@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import mcbackend_edge as mcb
-from mcbackend_edge import Client, uploader
+from mcbackend_edge import Client
 from mcbackend_edge.spool import folders
 from mcbackend_edge.sync import sync
 
@@ -77,13 +77,11 @@ def first(times: int, reply: Reply, *methods: str) -> Choose:
 def test_draws_are_sent_until_the_server_itself_has_taken_them(
     server: RunningServer,
     make_client: Callable[..., Client],
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     spool: Path,
     name: str,
 ) -> None:
     """With one warning, and without the key in it or on the disk."""
-    monkeypatch.setattr(uploader, "FIRST_DELAY", 0.01)
     with Gate(server.port, first(3, PASSING[name], "POST")) as gate:
         run = make_client(gate.url, token=SECRET, interval=0.01).create_run(variables={"x": 0.0})
         chain = run.init_chain(0)
@@ -101,10 +99,9 @@ def test_draws_are_sent_until_the_server_itself_has_taken_them(
 
 @pytest.mark.parametrize("name", PASSING)
 def test_a_run_that_was_begun_offline_is_registered_by_the_server_itself(
-    server: RunningServer, make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, name: str
+    server: RunningServer, make_client: Callable[..., Client], name: str
 ) -> None:
     """The same answers to the registration of the run and of its chain."""
-    monkeypatch.setattr(uploader, "FIRST_DELAY", 0.01)
     gate_is_shut = [True]
 
     def choose(method: str, path: str) -> Reply | None:

@@ -8,10 +8,8 @@ from .errors import ApiError, ChainExistsError, ProtocolError, ServerUnreachable
 from .refusals import refuse
 from .run_writer import RunWriter
 from .transport import Transport
+from .waiting import FIRST_DELAY, LAST_DELAY
 from .writer import ChainWriter
-
-# Seconds between the first two attempts to create a chain, and between later ones at most.
-_FIRST_DELAY, _LAST_DELAY = 0.25, 5.0
 
 
 def register(transport: Transport, run: RunWriter, chains: list[ChainWriter]) -> None:
@@ -53,20 +51,20 @@ def create_chain(transport: Transport, run: RunWriter, number: int) -> int:
     headers = {**run.headers(), "If-None-Match": "*"}
     path = f"{run.path}/chains/{number}"
     began = time.monotonic()
-    delay = _FIRST_DELAY
+    delay = FIRST_DELAY
     while True:
         try:
             return transport.request("PUT", path, headers=headers, patience=0.0, only_once=True).length()
         except (ServerUnreachableError, ProtocolError):
             break
         except ChainExistsError:
-            if delay == _FIRST_DELAY:
+            if delay == FIRST_DELAY:
                 raise
             break
         except ApiError as error:
             if not error.is_temporary or not transport.waiting.wait(error, began, transport.patience, delay):
                 raise
-            delay = min(2 * delay, _LAST_DELAY)
+            delay = min(2 * delay, LAST_DELAY)
     # The answer may have been lost after the chain was made: an empty chain is as good as a new one.
     length = chain_length(transport, path, run.headers())
     if length:

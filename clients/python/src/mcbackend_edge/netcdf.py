@@ -15,7 +15,7 @@ from typing import BinaryIO
 from .errors import ApiError, NotFoundError, OldServerError, ProtocolError, ServerUnreachableError
 from .files import sync_path
 from .transport import Stream, Transport
-from .waiting import READ_TIMEOUT
+from .waiting import FIRST_DELAY, LAST_DELAY, READ_TIMEOUT
 
 
 @dataclass
@@ -59,7 +59,7 @@ def save_netcdf(transport: Transport, path: str, headers: Mapping[str, str], tar
 
 
 def _fill(file: BinaryIO, got: _Got, transport: Transport, headers: Mapping[str, str], patience: float) -> None:
-    since, delay = time.monotonic(), 0.1
+    since, delay = time.monotonic(), FIRST_DELAY
     while got.bytes != got.size:
         before = got.bytes
         try:
@@ -68,10 +68,10 @@ def _fill(file: BinaryIO, got: _Got, transport: Transport, headers: Mapping[str,
             if isinstance(error, ApiError) and not error.is_temporary:
                 raise
             if got.bytes > before:
-                since, delay = time.monotonic(), 0.1
+                since, delay = time.monotonic(), FIRST_DELAY
             if not transport.waiting.wait(error, since, patience, delay):
                 raise
-            delay = min(delay * 2, 5.0)
+            delay = min(delay * 2, LAST_DELAY)
 
 
 def _fetch_more(file: BinaryIO, got: _Got, transport: Transport, headers: Mapping[str, str]) -> None:

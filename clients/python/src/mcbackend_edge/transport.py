@@ -32,7 +32,7 @@ from .errors import (
     shown,
 )
 from .names import LARGEST_CHAIN
-from .waiting import CONNECT_TIMEOUT, READ_TIMEOUT, Waiting
+from .waiting import CONNECT_TIMEOUT, FIRST_DELAY, LAST_DELAY, READ_TIMEOUT, Waiting
 
 PROTOBUF, MERGE_PATCH = "application/x-protobuf", "application/merge-patch+json"
 PROBLEM = "application/problem+json"
@@ -209,7 +209,7 @@ class Transport:
         """
         began = time.monotonic()
         patience = self.patience if patience is None else patience
-        delay = 0.1
+        delay = FIRST_DELAY
         may_repeat = not only_once
         sent = {**(headers or {}), **({} if body is None else {"Content-Type": content_type})}
         waits = None if timeout is None else urllib3.Timeout(connect=timeout, read=timeout)
@@ -233,7 +233,7 @@ class Transport:
                     raise
                 if not self.waiting.wait(error, began, patience, delay):
                     raise
-                delay = min(delay * 2, 5.0)
+                delay = min(delay * 2, LAST_DELAY)
 
     def stream(
         self, path: str, *, headers: Mapping[str, str], silence: float, statuses: Collection[int] = (200,)

@@ -41,8 +41,10 @@ log = logging.getLogger("mcbackend_edge")
 
 # Seconds between two looks for new draws: the time by which readers lag behind the sampler.
 INTERVAL = 0.25
-# Seconds between two attempts while the server does not answer: doubled from the first to the second.
+# Seconds between two attempts while the server does not answer: doubled from the first to the second. A client that
+# looks for draws more often begins with its own interval, but for one that is next to nothing.
 FIRST_DELAY, LAST_DELAY = 0.25, 5.0
+SHORTEST_DELAY = 0.02
 # Seconds between two attempts while the server refuses the key or the quota.
 REFUSED_DELAY = 30.0
 # Seconds behind an outage of which a warning told, in which further ones are only noted in the log, at INFO.
@@ -74,6 +76,7 @@ class Uploader:
         self._transport = transport
         self._is_quiet = is_quiet
         self._interval = interval
+        self._first_delay = min(FIRST_DELAY, max(interval, SHORTEST_DELAY))
         self.exit_timeout = exit_timeout
         # Time of the last outage that was told with a warning, in seconds of `time.monotonic`.
         self._warned_at = -math.inf
@@ -121,7 +124,7 @@ class Uploader:
         with self._changed:
             is_new = self._outage is None
             if is_new:
-                self._sent_before, self._delay, self._level = self._sent, FIRST_DELAY, logging.WARNING
+                self._sent_before, self._delay, self._level = self._sent, self._first_delay, logging.WARNING
                 self._retry_after = 0.0
             self._outage, self._warned_at = error, time.monotonic()
         if is_new:
@@ -379,7 +382,9 @@ class Uploader:
                     run.keep_news()
 
     def _outage_begins(self, error: McbError, runs: list[RunWriter]) -> None:
-        delay = REFUSED_DELAY if isinstance(error, AccessError) else min(max(FIRST_DELAY, 2 * self._delay), LAST_DELAY)
+        delay = min(max(self._first_delay, 2 * self._delay), LAST_DELAY)
+        if isinstance(error, AccessError):
+            delay = REFUSED_DELAY
         self._retry_after = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
         self._delay = max(delay, self._retry_after)
         if self._outage is None:

@@ -23,6 +23,8 @@ REFUSED_PATIENCE = 1.0
 FIRST_CONNECTION = 1.5
 # Seconds within which the first answer of all must begin, if the caller has less patience.
 FIRST_ANSWER = 10.0
+# Seconds that the first pause has at most, while somebody waits; each further one has twice as many, up to the last.
+FIRST_DELAY, LAST_DELAY = 0.05, 5.0
 # A server that says when it will have time is waited for so many times longer than one that says nothing.
 BUSY_FACTOR = 4.0
 # Seconds of silence until somebody who waits is told for what; and those between two such lines, at least.
@@ -72,12 +74,14 @@ class Waiting:
     def wait(self, error: ServerUnreachableError | ApiError, began: float, patience: float, delay: float) -> bool:
         """Waits for the next attempt behind one that has failed so; False if there is no time for one.
 
+        The pause is any up to `delay` ("full jitter"), so that chains which failed together do not come back together.
+
         Parameters
         ----------
-        delay : seconds, if the server has not asked for more.
+        delay : seconds at most, if the server has not asked for more.
         """
         retry_after = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
-        pause = max(delay * random.uniform(0.8, 1.2), retry_after * random.uniform(1.0, 1.1))
+        pause = max(random.uniform(0.0, delay), retry_after * random.uniform(1.0, 1.1))
         limit = self._limit(error, patience)
         if time.monotonic() + pause > began + limit:
             return False
