@@ -124,32 +124,51 @@ def slice_of(command: Command) -> slice:
 class ChainHandle:
     """A chain as the kit's tests use one: read and written by one handle, and at any place.
 
-    `append` goes through a writer that is kept open. A batch has a writer of its own, which begins where it does.
+    `append` goes through a writer that is kept open. So do batches, through another one, as long as each begins where
+    the one before has ended, on the same handle; else a writer is opened that begins where the batch does.
     """
 
     def __init__(self, run: Run, number: int, clients: Clients, writer: Chain | None = None) -> None:
         self.run, self.number, self.clients = run, number, clients
         self.reader = run.chain(number)
         self.writer = writer
+        self.batch_writer: Chain | None = None
         # Index behind the last iteration that batches of this handle have written; None before the first.
         self.end: int | None = None
 
-    def open_writer(self, client: Client, start: int | None = None) -> Chain:
-        """The chain, open for writing: from `start`, or behind what this handle has written, or else at its end."""
+    def open_writer(self, client: Client, start: int | None) -> Chain:
+        """The chain, open for writing from `start` on; at its end if that is None."""
         run = client.open_run(self.run.meta, self.run.registration)
+        return run.init_chain(self.number, resume=True) if start is None else run.init_chain(self.number, start=start)
+
+    def writer_of_batch(self, start: int | None) -> Chain:
+        """A writer for a batch at `start`, or behind what this handle has written, or else at the chain's end."""
         at = self.end if start is None else start
-        return run.init_chain(self.number, resume=True) if at is None else run.init_chain(self.number, start=at)
+        if self.clients.batching is not self:
+            if self.clients.batching is not None:
+                self.clients.batching.close_batch_writer()
+            self.clients.batching = self
+        if self.batch_writer is None or len(self.batch_writer) != at:
+            self.close_batch_writer()
+            self.batch_writer = self.open_writer(self.clients.batches, at)
+        return self.batch_writer
+
+    def close_batch_writer(self) -> None:
+        """Lets the writer of batches go, and what it has not sent."""
+        if self.batch_writer is not None:
+            self.batch_writer.run.give_up()
+            self.batch_writer = None
 
     def append(self, draw: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
         if self.writer is None:
-            self.writer = self.open_writer(self.clients.writing)
+            self.writer = self.open_writer(self.clients.writing, self.end)
         self.writer.append(draw, stats)
 
     def append_batch(self, start: int | None, count: int, draws: Mapping[str, Any], stats: Mapping[str, Any]) -> int:
         self.flush()
         if self.writer is not None:
             self.end, self.writer = len(self.writer), None
-        chain = self.open_writer(self.clients.batches, start)
+        chain = self.writer_of_batch(start)
         try:
             if draws or stats:
                 chain.extend(draws, stats)
@@ -158,9 +177,10 @@ class ChainHandle:
                 for _ in range(count):
                     chain.append({})
             chain.run.flush(self.clients.patience)
-            self.end = max(self.end or 0, len(chain))
-        finally:
-            chain.run.give_up()
+        except Exception:
+            self.close_batch_writer()
+            raise
+        self.end = max(self.end or 0, len(chain))
         return self.length()
 
     def flush(self) -> None:
@@ -183,7 +203,9 @@ class Clients:
         self.patience = 60.0 if limit is None else float(limit) / 1000
         options: dict[str, Any] = {} if limit is None else {"patience": self.patience}
         self.writing = Client(os.environ["MCB_URL"], os.environ.get("MCB_TOKEN"), interval=0.05, **options)
-        self.batches = Client(os.environ["MCB_URL"], os.environ.get("MCB_TOKEN"), spool=None, interval=0.05, **options)
+        self.batches = Client(os.environ["MCB_URL"], os.environ.get("MCB_TOKEN"), spool=None, interval=0.02, **options)
+        # The handle that has a writer of batches open.
+        self.batching: ChainHandle | None = None
 
     def close(self) -> None:
         for client in (self.writing, self.batches):
