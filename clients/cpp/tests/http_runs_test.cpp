@@ -244,6 +244,16 @@ TEST_F(Runs, RefusedFactsAreToldOnce) {
   EXPECT_EQ(last.rfind("facts are lost: invalid_about: facts of chain 2", 0), 0U) << last;
 }
 
+TEST_F(Runs, ADenseMetricIsASquareOrRefused) {
+  const auto chain = backend->init_run(small_meta("dense"))->init_chain(0);
+  ChainFacts facts;
+  facts.is_dense = true;
+  facts.inverse_metric = {1, 0.5, 0.5};
+  EXPECT_EQ(error_of([&] { chain->set_facts(facts); }).code(), "invalid_parameter");
+  chain->close();  // nothing of it is kept
+  EXPECT_TRUE(server->seen("PATCH", "/about").empty());
+}
+
 TEST_F(Runs, FactsThatSomebodyElseAcknowledgesAreSentAgain) {
   const auto chain = backend->init_run(small_meta("other-json"))->init_chain(0);
   server->plan("other json", 1, "PATCH");

@@ -1,7 +1,24 @@
 // Keys, TLS, proxies: the right server is asked in the right way, and no secret is told.
+#include <curl/curl.h>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include "support/test_server.hpp"
+
+namespace {
+
+/// Folder of the authorities that this system trusts; empty for the one of libcurl.
+std::string system_folder;  // NOLINT(cert-err58-cpp)
+
+}  // namespace
+
+/// libcurl's own, and then the folder as if libcurl had been built for this system.
+extern "C" void curl_easy_reset(CURL* easy) {
+  using Reset = void (*)(CURL*);
+  static const auto reset = reinterpret_cast<Reset>(::dlsym(RTLD_NEXT, "curl_easy_reset"));
+  reset(easy);
+  if (!system_folder.empty()) curl_easy_setopt(easy, CURLOPT_CAPATH, system_folder.c_str());
+}
 
 namespace mcbackend::test {
 namespace {
@@ -50,6 +67,20 @@ TEST(Tls, OnlyTheRightAuthority) {
   options.tls = {};
   options.tls.verify = false;
   EXPECT_NE(http_backend(options)->get_run(meta.rid), nullptr);
+}
+
+TEST(Tls, AFileStandsInsteadOfTheSystemsFolder) {
+  MCB_NEEDS_SERVER();
+  TestServer server({"--tls"});
+  auto options = quick(server.place("tls"));
+  system_folder = server.place("authorities");
+  const auto meta = small_meta("folder");
+  EXPECT_TRUE(http_backend(options)->init_run(meta)->is_new());  // the folder is believed by itself
+  options.tls.ca_file = server.place("certificate");             // one that has signed nothing
+  const auto error = error_of([&] { http_backend(options)->get_run(meta.rid); });
+  system_folder.clear();
+  EXPECT_EQ(error.code(), "transport");
+  EXPECT_EQ(server.seen().size(), 1U);
 }
 
 TEST(Tls, CertificatesOfClients) {

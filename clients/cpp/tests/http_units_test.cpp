@@ -1,10 +1,14 @@
 // Parts of the HTTP backend that need no server: options, pauses, Retry-After, facts.
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <limits>
+#include <thread>
 
 #include "http_answers.hpp"
 #include "http_backoff.hpp"
@@ -178,6 +182,26 @@ TEST(Signals, SigpipeIsKeptAway) {
   sigset_t pending;
   sigpending(&pending);
   EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
+}
+
+std::atomic<bool> was_handled_here{false};
+
+TEST(Signals, OfTheProcessAreNotTheSendersToHandle) {
+  static const auto here = ::pthread_self();
+  std::signal(SIGUSR1, [](int) { was_handled_here = ::pthread_equal(::pthread_self(), here) != 0; });
+  const auto backend = http_backend(with_url("http://127.0.0.1:9"));
+  sigset_t usr1;
+  sigemptyset(&usr1);
+  sigaddset(&usr1, SIGUSR1);
+  ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &usr1, nullptr), 0);
+  ASSERT_EQ(::kill(::getpid(), SIGUSR1), 0);
+  std::this_thread::sleep_for(milliseconds(50));  // the thread that sends would take it now
+  sigset_t pending;
+  sigpending(&pending);
+  EXPECT_EQ(sigismember(&pending, SIGUSR1), 1);
+  ASSERT_EQ(::pthread_sigmask(SIG_UNBLOCK, &usr1, nullptr), 0);
+  EXPECT_TRUE(was_handled_here);
+  std::signal(SIGUSR1, SIG_DFL);
 }
 
 TEST(Facts, AsOthersWriteThem) {

@@ -7,7 +7,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, request as httpRequest } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ import { parseArgs } from 'node:util'
 const USAGE = `usage: server.mjs [--keys] [--tls] [--client-certificate] [--forward]
 
   --keys                 the server asks for keys; the first line has one as "key"
-  --tls                  a proxy that ends TLS, as "tls", whose authority is the file "ca"
+  --tls                  a proxy that ends TLS, as "tls", whose authority is the file "ca", and in the folder "authorities"
   --client-certificate   that proxy demands the certificate "certificate" with "privateKey"
   --forward              a proxy for HTTP that asks for name and password, as "forward"
 
@@ -274,6 +274,10 @@ function makeCertificates() {
     const files = ['-keyout', path(`${name}.key`), '-out', path(`${name}.pem`)]
     openssl('req', '-x509', ...key, ...files, '-subj', subject, '-addext', extension, ...signed)
   }
+  // As systems have them: files by the hash of a name.
+  const hash = execFileSync('openssl', ['x509', '-hash', '-noout', '-in', path('ca.pem')], { encoding: 'utf8' }).trim()
+  mkdirSync(path('authorities'))
+  copyFileSync(path('ca.pem'), join(path('authorities'), `${hash}.0`))
   return path
 }
 
@@ -287,7 +291,13 @@ async function startTls(target) {
     handled((...pair) => passThrough(...pair, target)),
   )
   const tls = `https://127.0.0.1:${await listen(server)}`
-  return { tls, ca: path('ca.pem'), certificate: path('client.pem'), privateKey: path('client.key') }
+  return {
+    tls,
+    ca: path('ca.pem'),
+    authorities: path('authorities'),
+    certificate: path('client.pem'),
+    privateKey: path('client.key'),
+  }
 }
 
 async function makeKey(server) {
