@@ -13,6 +13,14 @@ bool is_transient(int status) noexcept {
   return status == 408 || status == 429 || status == 502 || status == 503 || status == 504;
 }
 
+/// Bytes of a body that are not too many for any network: one that takes them not in time is out.
+constexpr std::size_t least_stuck = std::size_t{64} << 10;
+
+bool is_too_large(const Request& request, const Answer& answer) noexcept {
+  if (answer.is_body_stuck) return request.body.size() > least_stuck;
+  return answer.curl == CURLE_OK && answer.status == 413;
+}
+
 bool is_setup_failure(CURLcode code) noexcept {
   switch (code) {
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -149,18 +157,7 @@ json::List metric_json(const ChainFacts& facts) {
   return list;
 }
 
-}  // namespace
-
-void damaged(const std::string& why) { throw Error("invalid_answer", why); }
-
-bool is_damage(const Error& error) noexcept { return error.code() == "invalid_answer"; }
-
-std::string detail_of(const Error& error) {
-  const std::string whole = error.what();
-  return whole.substr(std::min(whole.size(), error.code().size() + 2));
-}
-
-std::optional<Failure> failure_of(const HttpOptions& options, const Request& request, const Answer& answer) {
+std::optional<Failure> found_failure(const HttpOptions& options, const Request& request, const Answer& answer) {
   const auto what = [&] { return name_of_request(options, request); };
   if (answer.curl != CURLE_OK) {
     Failure failure(Error("transport", what() + ": " + answer.failure));
@@ -170,6 +167,9 @@ std::optional<Failure> failure_of(const HttpOptions& options, const Request& req
   if (answer.status >= 400) {
     if (auto problem = problem_of(answer)) return Failure(*problem, is_transient(answer.status), answer.retry_after);
   }
+  // A proxy that refuses a size takes it no later.
+  if (answer.status == 413)
+    return Failure(Error("payload_too_large", what() + " is refused before the server, as too large", 413), false);
   const auto outage = [&](const std::string& why) {
     return Failure(Error("invalid_answer", what() + " was answered with " + why, answer.status), true,
                    answer.retry_after);
@@ -190,6 +190,23 @@ std::optional<Failure> failure_of(const HttpOptions& options, const Request& req
   return {};
 }
 
+}  // namespace
+
+void damaged(const std::string& why) { throw Error("invalid_answer", why); }
+
+bool is_damage(const Error& error) noexcept { return error.code() == "invalid_answer"; }
+
+std::string detail_of(const Error& error) {
+  const std::string whole = error.what();
+  return whole.substr(std::min(whole.size(), error.code().size() + 2));
+}
+
+std::optional<Failure> failure_of(const HttpOptions& options, const Request& request, const Answer& answer) {
+  auto failure = found_failure(options, request, answer);
+  if (failure) failure->is_too_large = is_too_large(request, answer);
+  return failure;
+}
+
 const std::string& registration_of(const Answer& answer) {
   if (answer.registration.empty()) damaged("the answer has no Mcb-Registration; is that the server's address?");
   return answer.registration;
@@ -200,6 +217,13 @@ ChainState chain_of(const Answer& answer, std::int32_t number) {
   if (chain.number != number)
     damaged("chain " + std::to_string(chain.number) + " was answered instead of " + std::to_string(number));
   return chain;
+}
+
+std::uint64_t acknowledged(const Answer& answer, std::int32_t number, std::uint64_t end) {
+  const auto length = chain_of(answer, number).length;
+  if (length < end)
+    damaged("a length of " + std::to_string(length) + " was acknowledged instead of " + std::to_string(end));
+  return length;
 }
 
 std::vector<ChainState> chains_of(const Answer& answer) {

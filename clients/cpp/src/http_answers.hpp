@@ -22,6 +22,8 @@ struct Failure {
   std::optional<milliseconds> retry_after;
   /// True where the client's own settings or the server's certificate are at fault, so that only a person can help.
   bool is_setup = false;
+  /// True where a part of the body may succeed at once: it is too large, or has not left in time.
+  bool is_too_large = false;
 };
 
 /// The failure that an answer tells; nothing for a success by its status and type. An answer that is none of the
@@ -46,6 +48,9 @@ struct ChainState {
 
 /// @throws Error by damaged() for what is no chain, or another one than `number`
 ChainState chain_of(const Answer& answer, std::int32_t number);
+/// The length that acknowledges draws before index `end`. @throws Error by damaged() for a chain that is shorter, or
+/// none
+std::uint64_t acknowledged(const Answer& answer, std::int32_t number, std::uint64_t end);
 /// @throws Error by damaged()
 std::vector<ChainState> chains_of(const Answer& answer);
 /// @throws Error by damaged(); not_found from a server of an older release, which gives all runs where conditions are

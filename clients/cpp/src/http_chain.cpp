@@ -1,6 +1,7 @@
 #include "http_chain.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "batch_rows.hpp"
@@ -23,21 +24,23 @@ Shared shared_of(HttpOptions options) {
 Session::Session(HttpOptions options)
     : shared_(shared_of(std::move(options))), link_(shared_.options, shared_.outages), sender_(shared_) {}
 
-void Session::leave(const std::shared_ptr<ChainWriter>& writer) noexcept {
-  writer->abandon();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  left_.erase(std::remove_if(left_.begin(), left_.end(), [](const auto& other) { return other.expired(); }),
-              left_.end());
-  left_.push_back(writer);
+void Session::send_for(const std::shared_ptr<ChainWriter>& writer) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    writers_.erase(std::remove_if(writers_.begin(), writers_.end(), [](const auto& other) { return other.expired(); }),
+                   writers_.end());
+    writers_.push_back(writer);
+  }
+  sender_.add(writer);
 }
 
 void Session::settle(const std::string& registration, std::optional<std::int32_t> number) {
   std::vector<std::shared_ptr<ChainWriter>> writers;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (const auto& each : left_) {
+    for (const auto& each : writers_) {
       auto writer = each.lock();
-      if (writer && writer->is_of(registration, number)) writers.push_back(std::move(writer));
+      if (writer && writer->is_of(registration, number) && writer->is_abandoned()) writers.push_back(std::move(writer));
     }
   }
   for (const auto& writer : writers) writer->wait_until_settled();
@@ -53,11 +56,17 @@ HttpChain::HttpChain(std::shared_ptr<Session> session, std::shared_ptr<const Run
       reader_(session_->link(), run_, number_) {}
 
 HttpChain::~HttpChain() {
-  if (is_sent_) session_->leave(writer_);
+  if (is_sent_) writer_->abandon();
 }
 
 void HttpChain::be_sent() {
-  if (!is_sent_.exchange(true)) session_->sender().add(writer_);
+  if (is_sent_.exchange(true)) return;
+  try {
+    session_->send_for(writer_);
+  } catch (...) {
+    is_sent_ = false;
+    throw;
+  }
 }
 
 void HttpChain::append(View<NamedValue> draw, View<NamedValue> stats) {
@@ -66,8 +75,8 @@ void HttpChain::append(View<NamedValue> draw, View<NamedValue> stats) {
 }
 
 void HttpChain::set_facts(const ChainFacts& facts) {
-  writer_->set_facts(facts);
   be_sent();
+  writer_->set_facts(facts);
 }
 
 // The draws go out from the caller's own thread, who waits for them in any case. When a part of them has been stored
@@ -78,7 +87,6 @@ std::uint64_t HttpChain::append_batch(const DrawBatch& batch) {
   BatchRows rows(*run_->schema, batch);
   writer_->flush_draws();
   const auto start = batch.start.value_or(writer_->end());
-  const auto most = session_->shared().options->flush.max_request;
   DrawBuffer buffer(run_->schema);
   wire::Bytes body;
   std::uint64_t done = start;
@@ -86,10 +94,11 @@ std::uint64_t HttpChain::append_batch(const DrawBatch& batch) {
   for (std::uint32_t i = 0; i < rows.count(); ++i) {
     const auto draw = rows.draw(i);
     buffer.put(draw, rows.stats(i));
+    const auto most = writer_->most_request();
     const bool is_full = buffer.count() >= max_count || buffer.bytes() + buffer.bytes() / buffer.count() > most;
     if (!is_full && i + 1 < rows.count()) continue;
     buffer.encode(body, done);
-    length = post(wire::text_of(body), done, buffer.count());
+    length = post(body, done, buffer.count());
     done += buffer.count();
     buffer.clear();
   }
@@ -98,27 +107,47 @@ std::uint64_t HttpChain::append_batch(const DrawBatch& batch) {
   return length;
 }
 
-std::uint64_t HttpChain::post(std::string_view body, std::uint64_t start, std::uint32_t count) {
+// The first part becomes two until it is taken. The memory of the last one is given back for the next batch.
+std::uint64_t HttpChain::post(wire::Bytes& body, std::uint64_t start, std::uint32_t count) {
+  struct Part {
+    wire::Bytes body;
+    std::uint32_t count;
+  };
+  std::deque<Part> parts;
+  parts.push_front({std::move(body), count});
   Request request;
   request.method = "POST";
   request.path = run_->path + "/chains/" + std::to_string(number_) + "/draws";
   request.registration = run_->registration;
   request.sent = Media::protobuf;
-  request.body = body;
-  const auto end = start + count;
-  try {
-    return session_->link().send(request, [&](const Answer& answer) {
-      const auto length = chain_of(answer, number_).length;
-      if (length < end)
-        damaged("a length of " + std::to_string(length) + " was acknowledged instead of " + std::to_string(end));
-      return length;
-    });
-  } catch (const Error& e) {
-    if (e.status() != 413 || count < 2) throw;
+  const auto cut = [&] {
+    auto& first = parts.front();
+    if (first.count < 2) return false;
+    auto halves = wire::split_batch(wire::text_of(first.body), *run_->schema);
+    first = {std::move(halves.second), halves.second_count};
+    parts.push_front({std::move(halves.first), halves.first_count});
+    request.body = wire::text_of(parts.front().body);
+    return true;
+  };
+  const auto cut_refused = [&] {
+    const auto size = request.body.size();
+    if (!cut()) return false;
+    writer_->note_refused(size);
+    return true;
+  };
+  std::uint64_t length = start;
+  for (auto done = start; !parts.empty(); parts.pop_front()) {
+    while (writer_->is_oversized(parts.front().body.size()) && cut()) continue;
+    request.body = wire::text_of(parts.front().body);
+    const auto length_in = [&](const Answer& answer) {
+      return acknowledged(answer, number_, done + parts.front().count);
+    };
+    length = session_->link().send_parts(request, length_in, cut_refused);
+    writer_->note_taken(request.body.size());
+    done += parts.front().count;
+    body = std::move(parts.front().body);
   }
-  const auto halves = wire::split_batch(body, *run_->schema);
-  post(wire::text_of(halves.first), start, halves.first_count);
-  return post(wire::text_of(halves.second), start + halves.first_count, halves.second_count);
+  return length;
 }
 
 std::uint64_t HttpChain::length() {

@@ -29,8 +29,8 @@ class Session {
   Link& link() noexcept { return link_; }
   Sender& sender() noexcept { return sender_; }
   const Shared& shared() const noexcept { return shared_; }
-  /// Takes note of a writer whose handle is gone while its draws may be under way.
-  void leave(const std::shared_ptr<ChainWriter>& writer) noexcept;
+  /// Sends for this writer from now on, until its handle is gone and its draws are sent.
+  void send_for(const std::shared_ptr<ChainWriter>& writer);
   /// Waits for the draws of handles that are gone, so that a new handle begins behind them.
   /// @param number one chain; all of them when it is absent
   void settle(const std::string& registration, std::optional<std::int32_t> number);
@@ -39,7 +39,7 @@ class Session {
   const Shared shared_;
   Link link_;
   std::mutex mutex_;
-  std::vector<std::weak_ptr<ChainWriter>> left_;
+  std::vector<std::weak_ptr<ChainWriter>> writers_;
   // The last member, and so the first to end: it uses the others.
   Sender sender_;
 };
@@ -82,7 +82,7 @@ class HttpChain final : public Chain {
   NdArray array(const Column& column, const Slice& slice);
   std::vector<NdArray> list(const Column& column, const Slice& slice);
   void be_sent();
-  std::uint64_t post(std::string_view body, std::uint64_t start, std::uint32_t count);
+  std::uint64_t post(wire::Bytes& body, std::uint64_t start, std::uint32_t count);
 
   std::shared_ptr<Session> session_;
   std::shared_ptr<const RunState> run_;

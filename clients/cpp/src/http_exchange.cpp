@@ -155,19 +155,20 @@ Answer& Exchange::perform() {
 
 Answer& Exchange::finish(CURLcode code) {
   answer_.curl = code;
+  curl_off_t sent = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
+  const bool is_part = static_cast<std::size_t>(sent) < body_size_;
   if (code != CURLE_OK) {
     answer_.failure = reason_[0] == '\0' ? curl_easy_strerror(code) : reason_.data();
-    curl_off_t sent = 0;
-    curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
     // Without a connection nothing is sent at all, and the size of the body is not at fault.
-    const bool is_part = sent > 0 && static_cast<std::size_t>(sent) < body_size_;
-    answer_.is_body_stuck = code == CURLE_OPERATION_TIMEDOUT && is_part;
+    answer_.is_body_stuck = code == CURLE_OPERATION_TIMEDOUT && is_part && sent > 0;
     if (is_too_long_) answer_.failure = "the answer is longer than " + std::to_string(most_) + " bytes";
     return answer_;
   }
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
   answer_.status = static_cast<int>(status);
+  answer_.is_body_stuck = status == 408 && is_part;
   return answer_;
 }
 

@@ -53,7 +53,7 @@ struct Answer {
   /// Failure of the connection, or of the answer to be whole.
   CURLcode curl = CURLE_OK;
   std::string failure;
-  /// True where the time was over before the request's body had left.
+  /// True where the time was over before the request's body had left, by this side's clock or by the other's (408).
   bool is_body_stuck = false;
   int status = 0;
   /// Content-Type without parameters, in lower case.

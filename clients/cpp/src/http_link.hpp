@@ -29,6 +29,13 @@ class Link {
   /// @throws Error of the server's refusal, or of the last failure when the time for retries is over
   template <class Read>
   auto send(const Request& request, Read read, unsigned* attempts = nullptr) {
+    return send_parts(request, read, [] { return false; }, attempts);
+  }
+
+  /// As send(), of a request that `cut` makes a smaller one when it is too large. The time for retries is that of both.
+  /// @param cut gives false where there is no smaller one
+  template <class Read, class Cut>
+  auto send_parts(const Request& request, Read read, Cut cut, unsigned* attempts = nullptr) {
     Sending sending(*this, attempts);
     for (;;) {
       Answer& answer = sending.attempt(request);
@@ -44,6 +51,8 @@ class Link {
               Error(e.code(), std::string(request.method) + ' ' + request.path + ": " + detail_of(e), answer.status));
         }
       }
+      const bool is_smaller = failure->is_too_large && cut();
+      if (is_smaller && failure->error.status() == 413) continue;
       sending.fail(*failure);
     }
   }

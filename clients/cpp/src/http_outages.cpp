@@ -2,32 +2,32 @@
 
 namespace mcbackend::http {
 
-void Outages::begin(const Error& error) {
+void Outages::begin(const Error& error) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (failing_++ == 0) tell(std::string("outage: ") + error.what() + "; it is tried again");
+  if (failing_++ == 0) tell("outage: ", error.what(), "; it is tried again");
 }
 
-void Outages::end() {
+void Outages::end() noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (--failing_ == 0) tell("the server answers again");
+  if (--failing_ == 0) tell("", "the server answers again", "");
 }
 
-void Outages::give_up(const Error& error) {
+void Outages::give_up(const Error& error) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   --failing_;
-  tell(std::string("given up: ") + error.what());
+  tell("given up: ", error.what(), "");
 }
 
-void Outages::say(const std::string& text) {
+void Outages::say(const char* text) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  tell(text);
+  tell("", text, "");
 }
 
-// The log is the user's: its exceptions must not end the thread that sends.
-void Outages::tell(const std::string& text) noexcept {
+// The log is the user's: its exceptions must not end the thread that sends, nor must memory that is out.
+void Outages::tell(const char* before, const char* text, const char* behind) noexcept {
   if (!log_) return;
   try {
-    log_(text);
+    log_(std::string(before) + text + behind);
   } catch (...) {  // NOLINT(bugprone-empty-catch): there is nobody to be told
   }
 }

@@ -15,15 +15,15 @@ class Outages {
   explicit Outages(std::function<void(const std::string&)> log) : log_(std::move(log)) {}
 
   /// A request has failed for the first time, and is tried again.
-  void begin(const Error& error);
+  void begin(const Error& error) noexcept;
   /// A request that had failed has succeeded.
-  void end();
+  void end() noexcept;
   /// A request that had failed is given up.
-  void give_up(const Error& error);
-  void say(const std::string& text);
+  void give_up(const Error& error) noexcept;
+  void say(const char* text) noexcept;
 
  private:
-  void tell(const std::string& text) noexcept;
+  void tell(const char* before, const char* text, const char* behind) noexcept;
 
   std::function<void(const std::string&)> log_;
   std::mutex mutex_;

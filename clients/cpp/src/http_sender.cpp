@@ -1,11 +1,11 @@
 #include "http_sender.hpp"
 
 #include <algorithm>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "http_signals.hpp"
 
@@ -17,9 +17,11 @@ class Sender::Core {
   explicit Core(Shared shared) : shared_(std::move(shared)) {}
 
   void add(std::shared_ptr<ChainWriter> writer) {
+    std::list<Member> one;
+    one.push_back({std::move(writer)});
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      added_.push_back(std::move(writer));
+      added_.splice(added_.end(), one);
     }
     shared_.multi->wake();
   }
@@ -33,7 +35,7 @@ class Sender::Core {
   }
 
   milliseconds patience() const noexcept { return shared_.options->retry.timeout; }
-  void work();
+  void work() noexcept;
 
  private:
   struct Member {
@@ -42,23 +44,24 @@ class Sender::Core {
   };
 
   /// The time by which all must have ended, if that was asked for.
-  std::optional<Clock::time_point> take_orders();
+  std::optional<Clock::time_point> take_orders() noexcept;
   void begin_requests(Clock::time_point now, Clock::time_point& again);
   /// True when one has ended.
   bool finish_requests();
   void drop_settled();
   void give_up_all();
-  void tell_last_words(ChainWriter& writer);
+  void tell_last_words(ChainWriter& writer) noexcept;
 
   const Shared shared_;
+  const Error dropped_{"transport", "the backend was dropped while its server did not answer"};
   std::mutex mutex_;
-  std::vector<std::shared_ptr<ChainWriter>> added_;
+  std::list<Member> added_;
   std::optional<Clock::time_point> end_at_;
-  // The thread's alone.
-  std::vector<std::unique_ptr<Member>> members_;
+  // The thread's alone. Members are made by those who add them, so that the thread needs no memory for them.
+  std::list<Member> members_;
 };
 
-void Sender::Core::work() {
+void Sender::Core::work() noexcept {
   for (;;) {
     const auto end_at = take_orders();
     const auto now = Clock::now();
@@ -78,22 +81,21 @@ void Sender::Core::work() {
   give_up_all();
 }
 
-std::optional<Clock::time_point> Sender::Core::take_orders() {
+std::optional<Clock::time_point> Sender::Core::take_orders() noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (auto& writer : added_) members_.push_back(std::make_unique<Member>(Member{std::move(writer)}));
-  added_.clear();
+  members_.splice(members_.end(), added_);
   return end_at_;
 }
 
 void Sender::Core::begin_requests(Clock::time_point now, Clock::time_point& again) {
   for (auto& member : members_) {
-    if (member->is_sending || !member->writer->begin(now, again)) continue;
-    auto& exchange = member->writer->exchange();
-    exchange.owner = member.get();
-    member->is_sending = true;
+    if (member.is_sending || !member.writer->begin(now, again)) continue;
+    auto& exchange = member.writer->exchange();
+    exchange.owner = &member;
+    member.is_sending = true;
     if (curl_multi_add_handle(shared_.multi->handle(), exchange.handle()) == CURLM_OK) continue;
-    member->is_sending = false;
-    member->writer->finish(CURLE_OUT_OF_MEMORY);
+    member.is_sending = false;
+    member.writer->finish(CURLE_OUT_OF_MEMORY);
     again = now;
   }
 }
@@ -115,25 +117,28 @@ bool Sender::Core::finish_requests() {
 }
 
 void Sender::Core::drop_settled() {
-  const auto is_over = [this](const std::unique_ptr<Member>& member) {
-    if (member->is_sending || !member->writer->is_over()) return false;
-    tell_last_words(*member->writer);
+  members_.remove_if([this](const Member& member) {
+    if (member.is_sending || !member.writer->is_over()) return false;
+    tell_last_words(*member.writer);
     return true;
-  };
-  members_.erase(std::remove_if(members_.begin(), members_.end(), is_over), members_.end());
+  });
 }
 
 void Sender::Core::give_up_all() {
   for (auto& member : members_) {
-    if (member->is_sending) curl_multi_remove_handle(shared_.multi->handle(), member->writer->exchange().handle());
-    member->writer->give_up("the backend was dropped while its server did not answer");
-    tell_last_words(*member->writer);
+    if (member.is_sending) curl_multi_remove_handle(shared_.multi->handle(), member.writer->exchange().handle());
+    member.writer->give_up(dropped_);
+    tell_last_words(*member.writer);
   }
   members_.clear();
 }
 
-void Sender::Core::tell_last_words(ChainWriter& writer) {
-  if (const auto words = writer.last_words()) shared_.outages->say(*words);
+void Sender::Core::tell_last_words(ChainWriter& writer) noexcept {
+  try {
+    if (const auto words = writer.last_words()) shared_.outages->say(words->c_str());
+  } catch (const std::bad_alloc&) {
+    shared_.outages->say("memory is out, and draws or facts may be lost");
+  }
 }
 
 Sender::Sender(const Shared& shared) : core_(std::make_shared<Core>(shared)) {

@@ -16,6 +16,7 @@
 #include "http_backoff.hpp"
 #include "http_exchange.hpp"
 #include "http_outages.hpp"
+#include "http_request_size.hpp"
 
 namespace mcbackend::http {
 
@@ -80,22 +81,29 @@ class ChainWriter {
   void continue_at(std::uint64_t end);
   /// Nobody will append any more; what waits is sent at once.
   void abandon() noexcept;
+  bool is_abandoned();
   bool is_of(const std::string& registration, std::optional<std::int32_t> number) const noexcept {
     return run_->registration == registration && number.value_or(number_) == number_;
   }
+  /// Bytes that a request aims at, for requests of the caller's own, and their fate.
+  std::size_t most_request();
+  /// True for a request that is to be sent in halves at once.
+  bool is_oversized(std::size_t bytes);
+  void note_refused(std::size_t bytes);
+  void note_taken(std::size_t bytes);
   /// Returns when nothing is left to be sent, or it has failed.
   void wait_until_settled();
   WriterStatus status();
   void resume();
 
-  // For the sending thread.
+  // For the sending thread, which no exception may end: where memory runs out, that is the failure.
 
   /// The next request, when one is due: its exchange is prepared then. `again` is made earlier where one will be due.
-  bool begin(Clock::time_point now, Clock::time_point& again);
+  bool begin(Clock::time_point now, Clock::time_point& again) noexcept;
   Exchange& exchange() noexcept { return *exchange_; }
-  void finish(CURLcode code);
+  void finish(CURLcode code) noexcept;
   /// Gives up what is left. @param why for those who are told of it
-  void give_up(const std::string& why);
+  void give_up(const Error& why) noexcept;
   /// True when there will be nothing more to send.
   bool is_over();
   /// The draws or facts that are lost, where the one who appended has left without having been told of it.
@@ -111,7 +119,13 @@ class ChainWriter {
   /// A batch as it is sent.
   struct Piece {
     wire::Bytes body;
-    std::uint32_t count;
+    std::uint32_t count = 0;
+  };
+
+  /// Source of a new request.
+  struct Content {
+    DrawBuffer* draws = nullptr;
+    std::optional<ChainFacts> facts;
   };
 
   // All of these are called with the lock held, unless they say otherwise.
@@ -127,19 +141,22 @@ class ChainWriter {
   bool note_appended();
   void seal();
   std::unique_ptr<DrawBuffer> take_spare();
-  bool choose(Clock::time_point now, Clock::time_point& again, Batch& batch, std::optional<ChainFacts>& facts);
+  bool choose(Clock::time_point now, Clock::time_point& again, Content& content);
   Request asking(const char* method, std::string path, Media sent, std::string_view body) const;
-  void ask_for_draws(Batch& batch);
   void go_on();
   void succeed();
-  void fail(const Error& error);
-  Error with_unsent(const Error& error) const;
+  void fail(const Error& error) noexcept;
+  Error of_facts(const Error& error) const noexcept;
+  Error with_unsent(const Error& error) const noexcept;
   std::string name() const;
   // By the sending thread, without the lock.
-  void encode(Batch& batch);
+  void encode(DrawBuffer& draws);
   void encode(const ChainFacts& facts);
   void keep(std::unique_ptr<DrawBuffer> emptied);
   bool cut();
+  void fit();
+  void conclude(CURLcode code);
+  void stop(const char* what, const std::exception& why) noexcept;
   std::optional<Failure> judge(const Answer& answer) const;
   void finish_failed(const Failure& failure);
 
@@ -147,6 +164,8 @@ class ChainWriter {
   const std::shared_ptr<const RunState> run_;
   const std::int32_t number_;
   const std::string path_;
+  /// Made while there is memory: a copy takes none.
+  const Error out_of_memory_{"transport", "memory is out"};
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -154,8 +173,7 @@ class ChainWriter {
   /// Emptied buffers: one for the sampler, and one behind it while a request is under way.
   std::vector<std::unique_ptr<DrawBuffer>> spares_;
   std::deque<Batch> sealed_;
-  /// Bytes of draws that a request aims at: fewer once a server has refused more.
-  std::size_t most_request_;
+  RequestSize request_size_;
   /// Bytes of sealed batches, of the request under way and of the pieces behind it.
   std::size_t queued_bytes_ = 0;
   std::uint64_t acknowledged_;
@@ -173,6 +191,8 @@ class ChainWriter {
   bool is_sending_ = false;
   Clock::time_point wait_until_;
   // The sending thread's alone, while there is no failure.
+  /// True when body_ has the draws that are sent; until then the first sealed batch has them.
+  bool is_encoded_ = false;
   bool is_out_ = false;
   Backoff backoff_;
   std::unique_ptr<Exchange> exchange_;

@@ -153,54 +153,6 @@ TEST_F(Failures, OtherErrorsAreTheEndAtOnce) {
   }
 }
 
-TEST_F(Failures, BatchesThatAreTooLargeAreSentInHalves) {
-  options.flush.interval = std::chrono::minutes(5);
-  const auto chain = new_chain("halves");
-  server->limit(1000);
-  for (int i = 0; i < 300; ++i) append_small(*chain, i);
-  chain->flush();
-  expect_small(*chain, 300);
-  EXPECT_EQ(writer_status(*chain).waiting_bytes, 0U);
-  const auto before = server->seen("POST", "/draws").size();
-  for (int i = 300; i < 600; ++i) append_small(*chain, i);
-  chain->flush();
-  EXPECT_LE(server->seen("POST", "/draws").size() - before, 600U * 40 / 500);  // smaller ones from the beginning
-  server->limit(10);
-  for (int i = 600; i < 610; ++i) append_small(*chain, i);
-  EXPECT_EQ(error_of([&] { chain->flush(); }).code(), "payload_too_large");
-  EXPECT_EQ(writer_status(*chain).acknowledged, 600U);
-  server->limit(1000);
-  resume(*chain);
-  chain->close();
-  expect_small(*chain, 610);
-  const auto other = new_chain("halves-of-a-batch");
-  DrawBatch batch;
-  batch.count = 100;
-  const std::vector<double> zeros(100), vectors(300);
-  batch.draws = {{"x", NdArray::of(zeros)}, {"v", NdArray::of({100, 3}, vectors)}};
-  EXPECT_EQ(other->append_batch(batch), 100U);
-}
-
-TEST_F(Failures, ABodyThatDoesNotGetThroughIsSentInHalves) {
-  options.retry.timeout = milliseconds(3000);
-  options.flush.max_request = options.flush.max_buffered = std::size_t{128} << 20;
-  options.flush.interval = std::chrono::minutes(5);
-  options.flush.bytes = options.flush.max_request;
-  meta = small_meta("clogged");
-  meta.variables = {{"w", DType::float64, {1'000'000}}};
-  const auto chain = http_backend(options)->init_run(meta)->init_chain(0);
-  server->plan("clogged", 1, "POST");
-  for (int i = 0; i < 2; ++i) {
-    const std::vector<double> w(1'000'000, i);
-    chain->append({{"w", w}});
-  }
-  chain->flush();
-  const auto posts = server->seen("POST", "/draws");
-  EXPECT_GE(posts.size(), 3U);
-  EXPECT_EQ(posts.front().fault, "clogged");
-  EXPECT_EQ(chain->get_draws_at(1).at("w"), NdArray::of(std::vector<double>(1'000'000, 1)));
-}
-
 TEST_F(Failures, TheLimitOfRetries) {
   options.retry.limit = milliseconds(300);
   const auto chain = new_chain("limit");

@@ -24,16 +24,17 @@ struct FlushOptions {
   std::chrono::milliseconds interval{1000};
   /// Bytes of draws of a chain that may wait for their acknowledgement. It is looked at before a draw is taken.
   std::size_t max_buffered = std::size_t{32} << 20;
-  /// Bytes of draws that one request aims at. A request that the server refuses as too large (64 MiB, or its limit for a
-  /// tenant), or that has not left within RetryOptions::timeout, is sent in halves, and later ones are smaller.
+  /// Bytes of draws that one request aims at. A request that the server refuses as too large (64 MiB, or its limit for
+  /// a tenant), or that has not left within RetryOptions::timeout, is sent in halves. Later ones are smaller, and grow
+  /// again as they are taken.
   std::size_t max_request = std::size_t{8} << 20;
 };
 
 /// Retries after failures that may pass: no network, no answer in time, 408, 429, 502, 503, 504, a page of a proxy.
 struct RetryOptions {
   /// Time after the first failure within which another attempt may begin; 0 never retries, a negative one never gives
-  /// up. It is 10 s at most until a server has answered this backend for the first time, so that a wrong address is told
-  /// soon.
+  /// up. It is 10 s at most until a server has answered this backend for the first time, so that a wrong address is
+  /// told soon.
   std::chrono::milliseconds limit{300'000};
   /// First pause at most; each further one has twice as much (full jitter).
   std::chrono::milliseconds base{250};
@@ -115,9 +116,9 @@ struct HttpOptions {
 /// one thread at a time. Reads, and calls that wait for an answer, send from the thread that calls.
 ///
 /// Memory: each chain holds at most `flush.max_buffered` bytes of draws and one draw more, the request under way among
-/// them. Buffers grow by doubling and emptied ones are kept: two, or one where `flush.max_request` is more than a quarter
-/// of `flush.max_buffered`. Memory may so be three times as much; reads take what their result has, and a page of about
-/// 16 MiB.
+/// them. Buffers grow by doubling and emptied ones are kept: two, or one where `flush.max_request` is more than a
+/// quarter of `flush.max_buffered`. Memory may so be three times as much; reads take what their result has, and a page
+/// of about 16 MiB.
 ///
 /// Processes: a child of fork() must not use, and not end, what was made before it: make backends after fork(), or end
 /// by _exit().

@@ -26,7 +26,8 @@ const USAGE = `usage: server.mjs [--keys] [--tls] [--client-certificate] [--forw
 The first line has "server" and "proxy", addresses. Commands:
   {"do":"plan","fault":"lost","count":2,"method":"POST","path":"/draws"}   the next two of these requests fail so
   {"do":"chance","of":0.3}                                                 each request fails by chance
-  {"do":"limit","bytes":4096}                                              larger bodies are refused
+  {"do":"limit","bytes":4096}                                              larger bodies are refused; "page" as a proxy does it
+  {"do":"pace","bytes":4096,"fault":"clogged"}                             larger bodies never get through; "late" tells so
   {"do":"reset"}                                                           no faults, and nothing seen
   {"do":"seen"}                                                            the requests that have come to the proxy
   {"do":"kill"}                                                            SIGKILL, and a start on the same folder and port`
@@ -89,7 +90,8 @@ async function killServer() {
 
 let plans = []
 let chance = 0
-let limit = Number.POSITIVE_INFINITY
+let limit = { bytes: Number.POSITIVE_INFINITY, page: false }
+let pace = { bytes: Number.POSITIVE_INFINITY, fault: '' }
 let seen = []
 
 const canned = (status, headers = {}, body = PAGE) => ({
@@ -137,6 +139,8 @@ const INSTEAD = {
   'other chain': () => canned(200, { 'content-type': 'application/json' }, '{"chain":77,"length":5}'),
   'vast json': () =>
     canned(200, { 'content-type': 'application/json' }, `{"chain":0,"length":50,"x":[${'0,'.repeat(2 ** 20)}0]}`),
+  'large json': () =>
+    canned(200, { 'content-type': 'application/json' }, `{"chain":0,"length":50,"x":[${'0,'.repeat(2 ** 18)}0]}`),
   'length of 2^61': () => canned(200, { 'content-type': 'application/json' }, `{"chain":0,"length":${2n ** 61n}}`),
   'length of 2^45': () => canned(200, { 'content-type': 'application/json' }, `{"chain":0,"length":${2n ** 45n}}`),
   'draws of x': drawsOfX,
@@ -207,18 +211,21 @@ function write(response, { status, headers, body }) {
 
 async function passThrough(request, response, target) {
   const { method, url, headers } = request
-  const clogged = plans.find((each) => each.fault === 'clogged' && each.count > 0 && each.method === method)
-  if (clogged !== undefined) {
-    clogged.count--
-    seen.push({ method, path: url, digest: '', bytes: 0, at: performance.now(), fault: 'clogged', headers })
-    return // the body is not read
+  const bytes = Number(headers['content-length'] ?? 0)
+  if (bytes > pace.bytes) {
+    seen.push({ method, path: url, digest: '', bytes, at: performance.now(), fault: pace.fault, headers })
+    // The body is not read.
+    if (pace.fault === 'late') write(response, problem(408, 'invalid_parameter'))
+    return
   }
   const body = await buffer(request)
   const digest = createHash('sha256').update(body).digest('hex')
   const fault = faultOf(method, url)
   seen.push({ method, path: url, digest, bytes: body.length, at: performance.now(), fault: fault ?? '', headers })
   if (fault === 'silent') return
-  if (body.length > limit) return write(response, problem(413, 'payload_too_large', { limit }))
+  if (body.length > limit.bytes) {
+    return write(response, limit.page ? canned(413) : problem(413, 'payload_too_large', { limit: limit.bytes }))
+  }
   if (fault === 'cut') return request.socket.destroy()
   if (fault !== undefined && fault in INSTEAD) return write(response, INSTEAD[fault](url))
   const answer = await forward(request, target, body)
@@ -323,14 +330,19 @@ const COMMANDS = {
     chance = of
     return {}
   },
-  limit({ bytes }) {
-    limit = bytes
+  limit({ bytes, page }) {
+    limit = { bytes, page }
+    return {}
+  },
+  pace({ bytes, fault }) {
+    pace = { bytes, fault }
     return {}
   },
   reset() {
     plans = []
     chance = 0
-    limit = Number.POSITIVE_INFINITY
+    limit = { bytes: Number.POSITIVE_INFINITY, page: false }
+    pace = { bytes: Number.POSITIVE_INFINITY, fault: '' }
     seen = []
     return {}
   },

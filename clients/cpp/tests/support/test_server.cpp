@@ -118,7 +118,10 @@ void TestServer::plan(const std::string& fault, int count, const std::string& me
 }
 
 void TestServer::chance(double of) { command({{"do", "chance"}, {"of", of}}); }
-void TestServer::limit(int bytes) { command({{"do", "limit"}, {"bytes", bytes}}); }
+void TestServer::limit(int bytes, bool page) { command({{"do", "limit"}, {"bytes", bytes}, {"page", page}}); }
+void TestServer::pace(int bytes, const std::string& fault) {
+  command({{"do", "pace"}, {"bytes", bytes}, {"fault", fault}});
+}
 void TestServer::reset() { command({{"do", "reset"}}); }
 void TestServer::kill() { command({{"do", "kill"}}); }
 
@@ -126,9 +129,10 @@ std::vector<Seen> TestServer::seen() {
   const auto answer = command({{"do", "seen"}});
   std::vector<Seen> all;
   for (const auto& each : *answer.find("seen")->list()) {
-    all.push_back({each.text_of("method"), each.text_of("path"), each.text_of("digest"), each.text_of("fault"), 0,
+    all.push_back({each.text_of("method"), each.text_of("path"), each.text_of("digest"), each.text_of("fault"), 0, 0,
                    *each.find("headers")});
     if (const auto* at = each.find("at")) all.back().at_ms = at->real().value_or(0);
+    if (const auto* bytes = each.find("bytes")) all.back().bytes = bytes->natural().value_or(0);
   }
   return all;
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <mcbackend/http.hpp>
 #include <memory>
@@ -20,6 +21,7 @@ namespace mcbackend::test {
 struct Seen {
   std::string method, path, digest, fault;
   double at_ms = 0;
+  std::uint64_t bytes = 0;
   json::Value headers;
   /// Value of a header, by its name in lower case.
   std::string header(const char* name) const { return headers.text_of(name); }
@@ -43,8 +45,11 @@ class TestServer {
   /// The next `count` requests of this kind fail so.
   void plan(const std::string& fault, int count = 1, const std::string& method = "", const std::string& path = "");
   void chance(double of);
-  /// Bodies of more bytes are refused from now on.
-  void limit(int bytes);
+  /// Bodies of more bytes are refused from now on. @param page without a code, as a proxy does it
+  void limit(int bytes, bool page = false);
+  /// Bodies of more bytes are not read to their end from now on. @param fault "clogged" without an answer, "late" by
+  /// 408
+  void pace(int bytes, const std::string& fault);
   void reset();
   std::vector<Seen> seen();
   /// Those with this method whose path has `path`.
