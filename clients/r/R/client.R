@@ -49,20 +49,20 @@ print.mcb_client <- function(x, ...) {
 }
 
 # The curl handle of a client, whose connection is used again. One that came out of a file is dead, and after a fork the
-# connections belong to the parent: both get a new one.
+# connections belong to the parent: both get a new one. It has no options of the request before.
 handle_of <- function(client) {
   state <- client$state
   if (!identical(state$pid, Sys.getpid()) || !is_alive(state$handle)) {
     state$handle <- curl::new_handle()
     state$pid <- Sys.getpid()
   }
-  curl::handle_reset(state$handle)
   state$handle
 }
 
 # A child shares the sockets of its parent: on one of them, the answers of both would mix.
 is_forked <- function() !identical(loaded$pid, Sys.getpid())
 
+# True for a handle that can be reset, and has been.
 is_alive <- function(handle) {
   tryCatch(
     {

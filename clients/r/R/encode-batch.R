@@ -173,7 +173,7 @@ column_message <- function(name, x, spec, from, to) {
 
 values_field <- function(values, dtype, name) {
   if (dtype != "str") return(if (length(values)) field(3L, element_bytes(values, dtype)))
-  unlist(lapply(utf8(as.vector(values), shown(name)), function(text) text_field(5L, text, is_kept = TRUE)))
+  text_fields(5L, utf8(as.vector(values), shown(name)))
 }
 
 flat_of <- function(x) as.vector(if (inherits(x, "integer64")) unclass(x) else x)

@@ -32,10 +32,24 @@ dimension_varints <- function(shape) {
 
 # A field of bytes: a message, packed numbers or text. Default values are left out where `is_kept` is FALSE.
 field <- function(number, ..., is_kept = FALSE) {
-  parts <- list(...)
-  size <- sum(lengths(parts))
-  if (size == 0 && !is_kept) return(raw())
-  unlist(c(list(varints(number * 8 + 2), varints(size)), parts))
+  bytes <- c(...)
+  if (!length(bytes) && !is_kept) return(raw())
+  c(varints(number * 8 + 2), varints(length(bytes)), bytes)
+}
+
+# A field for each of several texts, which are UTF-8, one behind the other.
+text_fields <- function(number, texts) {
+  if (!length(texts)) return(raw())
+  sizes <- nchar(texts, "bytes")
+  # Before each text stand the tag, of one byte, and its size.
+  heads <- 2L + findInterval(sizes, 128^(1:4))
+  is_tag <- replace(logical(sum(heads)), cumsum(c(1L, heads[-length(heads)])), TRUE)
+  is_text <- rep(rep(c(FALSE, TRUE), length(texts)), rbind(heads, sizes))
+  bytes <- raw(length(is_text))
+  bytes[!is_text][is_tag] <- as.raw(number * 8 + 2)
+  bytes[!is_text][!is_tag] <- varints(sizes)
+  bytes[is_text] <- charToRaw(paste(texts, collapse = ""))
+  bytes
 }
 
 text_field <- function(number, text, is_kept = FALSE) field(number, charToRaw(text), is_kept = is_kept)

@@ -4,48 +4,68 @@
 # `to` are the bytes of a field of wire type 1, 2 or 5; `low` and `high` are a varint's lower 49 and upper 15 bits,
 # since a double holds no 64. Groups are skipped.
 fields_of <- function(x, from = 1, to = length(x)) {
-  size <- 16L
-  out <- matrix(0, 6L, size)
-  used <- 0L
   groups <- numeric()
+  # Vectors grow by an element at a time: R keeps room behind those that do.
+  numbers <- wires <- starts <- ends <- lows <- highs <- numeric()
   at <- from
   while (at <= to) {
-    tag <- varint(x, at, to)
-    if (tag[2] > 0 || tag[1] >= 2^32) damaged("a tag beyond 32 bits")
-    at <- tag[3]
-    number <- tag[1] %/% 8
-    wire <- tag[1] %% 8
+    # Most tags are of one byte, and so are most lengths: a call of varint() takes as long as all else of a field.
+    tag <- as.integer(x[[at]])
+    at <- at + 1
+    if (tag >= 128L) {
+      long <- varint(x, at - 1, to)
+      if (long[2] > 0 || long[1] >= 2^32) damaged("a tag beyond 32 bits")
+      tag <- long[1]
+      at <- long[3]
+    }
+    number <- tag %/% 8
+    wire <- tag %% 8
     if (number == 0) damaged("field number 0")
-    field <- c(number, wire, 0, 0, 0, 0)
+    start <- end <- low <- high <- 0
     if (wire == 0) {
       value <- varint(x, at, to)
-      field[5:6] <- value[1:2]
+      low <- value[1]
+      high <- value[2]
       at <- value[3]
     } else if (wire == 3) {
       groups <- c(groups, number)
     } else if (wire == 4) {
-      if (!length(groups) || groups[length(groups)] != number) damaged("the end of a group that has not begun")
-      groups <- groups[-length(groups)]
+      groups <- without_group(groups, number)
       next
     } else {
-      long <- c(at, if (wire == 1) 8 else if (wire == 5) 4 else NA)
-      if (wire == 2) long <- length_of(x, at, to)
-      if (is.na(long[2])) damaged("wire type ", wire)
-      if (long[2] > to - long[1] + 1) damaged("a field that is longer than its message")
-      field[3:4] <- c(long[1], long[1] + long[2] - 1)
-      at <- long[1] + long[2]
+      size <- if (wire == 2 && at <= to) as.integer(x[[at]]) else 128L
+      start <- at + 1
+      if (size >= 128L) {
+        long <- if (wire == 2) length_of(x, at, to) else fixed_of(wire, at)
+        start <- long[1]
+        size <- long[2]
+      }
+      if (size > to - start + 1) damaged("a field that is longer than its message")
+      at <- start + size
+      end <- at - 1
     }
     if (length(groups)) next
-    used <- used + 1L
-    if (used > size) {
-      out <- cbind(out, matrix(0, 6L, size))
-      size <- 2L * size
-    }
-    out[, used] <- field
+    used <- length(numbers) + 1L
+    numbers[used] <- number
+    wires[used] <- wire
+    starts[used] <- start
+    ends[used] <- end
+    lows[used] <- low
+    highs[used] <- high
   }
   if (length(groups)) damaged("a group without its end")
-  out <- out[, seq_len(used), drop = FALSE]
-  list(number = out[1, ], wire = out[2, ], from = out[3, ], to = out[4, ], low = out[5, ], high = out[6, ])
+  list(number = numbers, wire = wires, from = starts, to = ends, low = lows, high = highs)
+}
+
+# The groups that are open behind the end of this one.
+without_group <- function(groups, number) {
+  if (!length(groups) || groups[length(groups)] != number) damaged("the end of a group that has not begun")
+  groups[-length(groups)]
+}
+
+# c(where the bytes begin, how many there are) of a field of fixed length.
+fixed_of <- function(wire, at) {
+  if (wire == 1) c(at, 8) else if (wire == 5) c(at, 4) else damaged("wire type ", wire)
 }
 
 damaged <- function(...) fail("invalid_answer", "no protobuf: ", ...)
@@ -152,12 +172,10 @@ all_messages <- function(fields, n, x, read) {
 
 # Strings of ranges of bytes. R has no string with U+0000, and gives none in its place.
 texts_at <- function(x, from, to) {
-  texts <- vapply(seq_along(from), function(i) {
-    if (to[i] < from[i]) return("")
-    bytes <- x[from[i]:to[i]]
-    if (any(bytes == as.raw(0))) fail("unsupported_value", "a string holds U+0000, which R cannot hold")
-    rawToChar(bytes)
-  }, "")
+  sizes <- to - from + 1
+  bytes <- x[sequence(sizes, from)]
+  if (any(bytes == as.raw(0))) fail("unsupported_value", "a string holds U+0000, which R cannot hold")
+  texts <- readChar(bytes, sizes, useBytes = TRUE)
   Encoding(texts) <- "UTF-8"
   if (!all(validUTF8(texts))) damaged("a string is no UTF-8")
   texts
