@@ -37,7 +37,7 @@ LACKS <- list(
   int64 = "R has no integers of 64 bits: doubles hold those up to 2^53, and all others are refused, or read with a warning"
 )
 
-# Base64 on one line.
+# Base64 on one line: some versions of jsonlite break it.
 base64 <- function(bytes) gsub("\n", "", jsonlite::base64_enc(bytes), fixed = TRUE)
 
 # ---- Arrays of the table, with conversions of R alone ----
@@ -64,20 +64,18 @@ whole_bytes <- function(values, size) {
 # float32 by its bits, since conversions of a processor change NaN: its payload is in the upper bits of a double's.
 single_numbers <- function(bytes) {
   values <- readBin(bytes, "double", length(bytes) / 4, 4L, endian = "little")
-  for (i in which(is.nan(values))) {
-    bits <- rawToBits(bytes[(4 * i - 3):(4 * i)])
-    double <- packBits(c(raw(29), bits[1:23], bits[c(24, 24, 24)], bits[24:32]))
-    values[i] <- readBin(double, "double", 1L, endian = "little")
-  }
+  nan <- which(is.nan(values))
+  bits <- matrix(rawToBits(bytes[outer(1:4, 4 * (nan - 1), `+`)]), 32L)
+  doubles <- rbind(matrix(raw(29L * length(nan)), 29L), bits[c(1:23, 24, 24, 24, 24:32), , drop = FALSE])
+  values[nan] <- readBin(packBits(doubles), "double", length(nan), endian = "little")
   values
 }
 
 single_bytes <- function(values) {
   bytes <- writeBin(values, raw(), 4L, endian = "little")
-  for (i in which(is.na(values))) {
-    bits <- rawToBits(writeBin(values[i], raw(), endian = "little"))
-    bytes[(4 * i - 3):(4 * i)] <- packBits(c(bits[30:52], bits[56:64]))
-  }
+  nan <- which(is.na(values))
+  bits <- matrix(rawToBits(writeBin(values[nan], raw(), endian = "little")), 64L)
+  bytes[outer(1:4, 4 * (nan - 1), `+`)] <- packBits(bits[c(30:52, 56:64), , drop = FALSE])
   bytes
 }
 
@@ -181,7 +179,7 @@ iteration_of <- function(read, chain, specs, command) {
 
 COMMANDS <- list(
   hello = function(command) {
-    version <- as.character(utils::packageVersion("mcbackend.edge"))
+    version <- getNamespaceVersion("mcbackend.edge")[[1L]]
     list(protocol = 1L, client = "mcbackend.edge", version = version, language = "R", lacks = LACKS)
   },
   initRun = function(command) keep_run(mcb_init_run(client, meta = jsonlite::base64_dec(command$meta))),
@@ -192,13 +190,11 @@ COMMANDS <- list(
   listRuns = function(command) {
     limit <- if (is.null(command$limit)) Inf else command$limit
     found <- mcb_runs(client, q = command$q, tag = unlist(command$tag), limit = limit)
-    list(runs = lapply(seq_len(nrow(found)), function(i) {
-      run <- as.list(found[i, ])
-      list(
-        rid = run$rid, createdAt = time_to(run$created_at), updatedAt = time_to(run$updated_at), variables = run$variables,
-        sampleStats = run$sample_stats, chains = run$chains, draws = run$draws
-      )
-    }))
+    members <- list(
+      rid = found$rid, createdAt = time_to(found$created_at), updatedAt = time_to(found$updated_at), variables = found$variables,
+      sampleStats = found$sample_stats, chains = found$chains, draws = found$draws
+    )
+    list(runs = lapply(seq_len(nrow(found)), function(i) lapply(members, `[[`, i)))
   },
   deleteRun = function(command) {
     run <- open_run(command$rid)
@@ -278,7 +274,8 @@ answer <- function(line) {
   jsonlite::toJSON(c(list(id = command$id), result), auto_unbox = TRUE, null = "null", digits = 15L)
 }
 
-input <- file("stdin", encoding = "UTF-8")
+# Bytes that readLines() marks as UTF-8: a connection that has an encoding converts each character.
+input <- file("stdin")
 open(input)
 while (length(line <- readLines(input, n = 1L, encoding = "UTF-8"))) {
   cat(answer(line), "\n", sep = "")
