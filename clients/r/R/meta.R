@@ -76,14 +76,8 @@ last_of <- function(fields, numbers) {
 # An ExtendedValue as R has it: NULL, numbers, strings, flags, lists, POSIXct, difftime, arrays.
 decode_extended <- function(x, from, to) {
   one <- last_of(fields_of(x, from, to), 1:9)
-  if (is.null(one)) return(NULL)
-  switch(one$number,
-    NULL,
-    readBin(x[one$from:one$to], "double", 1L, 8L, endian = "little"),
-    attribute_text(x, one),
-    one$low + one$high > 0,
-    decode_struct(x, one$from, one$to),
-    decode_list(x, one$from, one$to),
+  if (is.null(one) || one$number <= 6) return(plain_value(x, one))
+  switch(one$number - 6,
     as.POSIXct(seconds_of(x, one$from, one$to), origin = "1970-01-01", tz = "UTC"),
     as.difftime(seconds_of(x, one$from, one$to), units = "secs"),
     decode_array(x, one$from, one$to)
@@ -116,8 +110,10 @@ decode_struct <- function(x, from, to) {
 decode_list <- function(x, from, to) all_messages(fields_of(x, from, to), 1, x, decode_value)
 
 # A google.protobuf.Value.
-decode_value <- function(x, from, to) {
-  one <- last_of(fields_of(x, from, to), 1:6)
+decode_value <- function(x, from, to) plain_value(x, last_of(fields_of(x, from, to), 1:6))
+
+# Kinds of values that an ExtendedValue and a google.protobuf.Value have under the same numbers. `one` is of last_of().
+plain_value <- function(x, one) {
   if (is.null(one)) return(NULL)
   switch(one$number,
     NULL,
