@@ -238,7 +238,7 @@ check_index <- function(value, name) {
 #' @param notes Text of any length up to 64 KiB.
 #' @param archived `TRUE` for a run that lists leave out unless they are asked.
 #' @param facts A named list of what is known late or differs from start to start: seeds, times, versions. It is merged
-#'   with the facts that are there, at any depth.
+#'   with the facts that are there, at any depth. A `difftime` is stored as its seconds.
 #' @return The present name, tags, notes and facts, with what else the server tells of the run, as a list, invisibly.
 #' @examplesIf nzchar(Sys.getenv("MCB_URL"))
 #' run <- mcb_init_run(mcb_client(), variables = "mu")
@@ -278,7 +278,9 @@ json_text <- function(value) {
 with_all_digits <- function(value) {
   is_boxed <- inherits(value, "AsIs")
   if (is_boxed) class(value) <- setdiff(class(value), "AsIs")
+  if (inherits(value, "difftime")) value <- as.double(value, units = "secs")
   if (is.data.frame(value)) {
+    value[] <- lapply(value, function(column) if (inherits(column, "difftime")) as.double(column, units = "secs") else column)
     doubles <- vapply(value, function(column) is.double(column) && !is.object(column) && is.null(dim(column)), NA)
     value[doubles] <- lapply(value[doubles], function(column) structure(json_numbers(column), class = "json"))
   } else if (is.list(value) && !is.object(value)) {

@@ -185,6 +185,14 @@ test_that("facts keep all bits of their numbers", {
     '{"f":[{"a":"x","b":0.33333333333333331},{"a":"y","b":null}],"i":[1],"m":[[[0.5,1.5],[1,2]]]}')
 })
 
+test_that("spans of time in facts are seconds", {
+  run <- mcb_init_run(test_client(), new_rid(), variables = "mu")
+  span <- as.difftime(c(1.5, 90), units = "mins")
+  facts <- mcb_set_about(run, facts = list(took = span[1], each = span, inner = list(took = span[2])))$facts
+  expect_equal(facts[c("took", "each", "inner")], list(took = 90, each = list(90, 5400), inner = list(took = 5400)))
+  expect_identical(json_text(list(f = data.frame(took = span), b = I(span[1]))), '{"f":[{"took":90},{"took":5400}],"b":[90]}')
+})
+
 test_that("text that is no UTF-8 is refused before anything is sent", {
   run <- mcb_init_run(test_client(), new_rid(), variables = list(s = "str", v = mcb_variable(-1, "str")))
   long <- strrep("x", 3e6)
