@@ -4,6 +4,7 @@
 #'
 #' Stores a fit as a run: its draws with warmup, if the fit has it, sampler stats, settings and, as facts, of each chain
 #' seed, step size, inverse metric and times. Arrays are made of names such as `theta[1,2]`.
+#' Names whose indices are labels, such as `r_group[a,Intercept]` of brms, or leave holes stay scalars of their own.
 #'
 #' The same fit under the same `rid` changes nothing; the server compares every draw, so that another fit under that
 #' `rid` is an error: `mcb_run_conflict` or `mcb_draw_conflict`. An upload that was interrupted goes on when it is called

@@ -5,8 +5,11 @@
 #' Shows how the run grows, with the worst figures that the server knows, and returns when it is done: when its writer
 #' has said so, or when each chain has the draws that were announced. Interrupt it to stop watching; the run goes on.
 #'
+#' Nothing comes by itself: every `interval` seconds the server is asked anew, in two small requests, so that what is shown
+#' may be as old as that.
+#'
 #' @param run A run of [mcb_run()].
-#' @param interval Seconds between two looks.
+#' @param interval Seconds between two looks at the server.
 #' @param patience Seconds without a new draw after which it returns although nobody said that the run is done; `Inf`
 #'   waits.
 #' @param on_look A function that is called after each look with the data frame of [mcb_chains()], also to plot

@@ -7,6 +7,8 @@ test_that("arrays are made of names, and what leaves holes stays scalars", {
   expect_identical(made$v, list(shape = 2, columns = c(7L, 6L)))
   expect_identical(made$`h[3]`, list(shape = integer(), columns = 9L))
   expect_identical(arrays_of(c("x[1,2]", "x[1,1]"))$x, list(shape = c(1, 2), columns = 2:1))
+  labelled <- c("r_g[a,Intercept]", "r_g[b,Intercept]", "r_g[1,Intercept]")
+  expect_identical(arrays_of(labelled), stats::setNames(lapply(1:3, function(i) list(shape = integer(), columns = i)), labelled))
   expect_error(arrays_of(c("a", "a")), class = "mcb_invalid_argument")
 })
 
