@@ -159,3 +159,12 @@ test_that("times before 1970, and those that round up to a second, are valid", {
   expect_identical(parts(seconds_message(-1.5, trunc)), c(-1, -5e8))
   expect_identical(parts(seconds_message(-1.9999999, trunc)), c(-2, 0))
 })
+
+test_that("texts put together are those put one by one", {
+  one_by_one <- function(texts) as.raw(unlist(lapply(texts, function(text) text_field(5L, text, is_kept = TRUE))))
+  for (texts in list(character(), "", c("", "a"), c("\u03bc", strrep("x", 127), strrep("\u03bc", 64), strrep("x", 2^14), "", "b"))) {
+    bytes <- text_fields(5L, texts)
+    expect_identical(bytes, one_by_one(texts))
+    expect_identical(all_texts(fields_of(bytes), 5, bytes), texts)
+  }
+})
