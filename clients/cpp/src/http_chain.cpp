@@ -11,9 +11,6 @@ namespace mcbackend {
 namespace http {
 namespace {
 
-/// Iterations of a batch at most (docs/protocol.md §5).
-constexpr std::uint32_t max_count = 1'000'000;
-
 Shared shared_of(HttpOptions options) {
   auto log = std::make_shared<Outages>(options.log);
   return {std::make_shared<const HttpOptions>(std::move(options)), std::move(log), std::make_shared<Multi>()};

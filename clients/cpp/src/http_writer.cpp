@@ -7,8 +7,6 @@
 namespace mcbackend::http {
 namespace {
 
-/// Iterations of a batch at most (docs/protocol.md §5).
-constexpr std::uint32_t max_count = 1'000'000;
 /// Emptied buffers that are kept at most.
 constexpr std::size_t most_spares = 2;
 

@@ -20,6 +20,9 @@
 
 namespace mcbackend::http {
 
+/// Iterations of a batch at most (docs/protocol.md §5).
+constexpr std::uint32_t max_count = 1'000'000;
+
 /// A multi handle of libcurl, which the sending thread waits on and other threads wake.
 class Multi {
  public:

@@ -16,7 +16,7 @@ constexpr std::size_t max_chains = 10'000;
 constexpr std::uint32_t max_limit = 1000;
 
 /// RFC 3339 in UTC with milliseconds.
-std::string text_of(SystemTime time) {
+std::string timestamp_of(SystemTime time) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
   const auto seconds = static_cast<std::time_t>(ms / 1000);
   std::tm parts{};
@@ -51,8 +51,8 @@ RunSummary summary_of(RunState& run) {
     line.draws += entry.second->length();
     updated_at = std::max(updated_at, entry.second->updated_at());
   }
-  line.created_at = text_of(run.created_at);
-  line.updated_at = text_of(updated_at);
+  line.created_at = timestamp_of(run.created_at);
+  line.updated_at = timestamp_of(updated_at);
   return line;
 }
 

@@ -13,7 +13,7 @@ constexpr const char* code = "invalid_protobuf";
 /// can ask for.
 constexpr std::size_t max_fields = 1'000'000;
 /// Messages within an attribute, as deep as a server takes them: two of its hundred lie around these.
-constexpr int max_depth = 98;
+constexpr int max_value_depth = 98;
 
 Bytes encode(const Variable& v) {
   Bytes out;
@@ -253,7 +253,7 @@ bool MetaReader::plain_kind(Reader& r, unsigned field, Type type, V& to) {
 }
 
 void MetaReader::json(Reader message, Json& to, int depth) {
-  if (depth > max_depth) message.fail("values are nested too deep");
+  if (depth > max_value_depth) message.fail("values are nested too deep");
   fields(message, [&](Reader& r, unsigned field, Type type) {
     if (field == 5 && type == Type::length) {
       object(r.message(), member<Json::Object>(to.value), depth + 1);
@@ -267,7 +267,7 @@ void MetaReader::json(Reader message, Json& to, int depth) {
 }
 
 void MetaReader::object(Reader message, Json::Object& to, int depth) {
-  if (depth > max_depth) message.fail("values are nested too deep");
+  if (depth > max_value_depth) message.fail("values are nested too deep");
   fields(message, [&](Reader& entries, unsigned entry_field, Type entry_type) {
     if (entry_field != 1 || entry_type != Type::length) return false;
     std::string key;
@@ -289,7 +289,7 @@ void MetaReader::object(Reader message, Json::Object& to, int depth) {
 }
 
 void MetaReader::list(Reader message, Json::List& to, int depth) {
-  if (depth > max_depth) message.fail("values are nested too deep");
+  if (depth > max_value_depth) message.fail("values are nested too deep");
   fields(message, [&](Reader& r, unsigned field, Type type) {
     if (field != 1 || type != Type::length) return false;
     json(r.message(), to.emplace_back(), depth + 1);
