@@ -4,9 +4,10 @@ set -eu
 
 usage() {
   cat <<'END'
-Usage: package_test.sh FOLDER
+Usage: package_test.sh FOLDER [BUILD]
 
-Installs the library below FOLDER, and builds and runs the examples against it as README.md says.
+Installs the library below FOLDER, and builds and runs the examples against it as README.md says. With BUILD, the folder of a
+build of the library, that one is installed; else it is compiled.
 
 MCB_NODE                     Node, to start a server of this checkout (else the checkout's own, or that of the path)
 MCBACKEND_STAN_TOOLCHAIN     Stan, for examples/eight_schools (scripts/stan_toolchain.py); without it that is left out
@@ -66,19 +67,24 @@ run_minimal() {
   esac
 }
 
+# Without symbols, which cost time and serve nobody here.
 build() {
   from=$1 to=$2
   shift 2
   rm -rf "$to"
-  quietly cmake -S "$from" -B "$to" -DCMAKE_BUILD_TYPE=Debug "$@"
+  quietly cmake -S "$from" -B "$to" -DCMAKE_BUILD_TYPE=None "$@"
   quietly cmake --build "$to"
 }
 
 unset MCB_URL
 say 'installing'
-build "$source" "$work/library" -DMCBACKEND_BUILD_TESTS=OFF
+library=${2:-}
+if [ -z "$library" ]; then
+  library=$work/library
+  build "$source" "$library" -DMCBACKEND_BUILD_TESTS=OFF
+fi
 rm -rf "$work/prefix"
-quietly cmake --install "$work/library" --prefix "$work/prefix"
+quietly cmake --install "$library" --prefix "$work/prefix"
 
 say 'find_package'
 build "$source/examples/minimal" "$work/found" "-DCMAKE_PREFIX_PATH=$work/prefix"
@@ -103,7 +109,7 @@ elif [ -z "${MCB_URL:-}" ]; then
 else
   say 'examples/eight_schools'
   build "$source/examples/eight_schools" "$work/eight_schools" "-DCMAKE_PREFIX_PATH=$work/prefix" \
-    "-DSTAN_TOOLCHAIN=$MCBACKEND_STAN_TOOLCHAIN" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
+    "-DSTAN_TOOLCHAIN=$MCBACKEND_STAN_TOOLCHAIN" -DCMAKE_CXX_FLAGS=-O1
   "$work/eight_schools/eight_schools" "$source/examples/eight_schools/eight_schools.json" >"$work/said" 2>"$work/log" ||
     { cat "$work/log" >&2; fail 'eight_schools has failed'; }
   rid=$(tail -n 1 "$work/said")
