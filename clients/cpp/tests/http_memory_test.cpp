@@ -37,13 +37,14 @@ bool is_out(std::size_t size) noexcept {
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Called, and not inlined: compilers would see free() end what some operator new had begun.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   void* const memory = is_out(size) ? nullptr : std::malloc(size == 0 ? 1 : size);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace mcbackend::test {
 namespace {
