@@ -10,14 +10,17 @@
 #include <stan/callbacks/stream_logger.hpp>
 #include <stan/io/empty_var_context.hpp>
 #include <stan/io/json/json_data.hpp>
-#include <stan/services/experimental/advi/meanfield.hpp>
-#include <stan/services/optimize/newton.hpp>
-#include <stan/services/pathfinder/single.hpp>
 #include <stan/services/sample/fixed_param.hpp>
 #include <stan/services/sample/hmc_nuts_dense_e_adapt.hpp>
 #include <stan/services/sample/hmc_nuts_diag_e_adapt.hpp>
 #include <stan/services/util/create_unit_e_dense_inv_metric.hpp>
 #include <stan/services/util/create_unit_e_diag_inv_metric.hpp>
+
+#if MCBACKEND_STAN_METHODS
+#include <stan/services/experimental/advi/meanfield.hpp>
+#include <stan/services/optimize/newton.hpp>
+#include <stan/services/pathfinder/single.hpp>
+#endif
 
 namespace stan_runs {
 
@@ -77,6 +80,8 @@ int Model::fixed_param(int samples, ::stan::callbacks::writer& sample) {
                                                s.logger, s.nothing, sample, s.nothing);
 }
 
+#if MCBACKEND_STAN_METHODS
+
 int Model::newton(int iterations, ::stan::callbacks::writer& sample) {
   Surroundings s;
   return ::stan::services::optimize::newton<::stan::model::model_base, false>(
@@ -96,5 +101,7 @@ int Model::pathfinder(int draws, ::stan::callbacks::writer& sample) {
       *parts_->model, s.init, 1, 1, init_radius, 5, 0.001, 1e-12, 1e4, 1e-8, 1e7, 1e-8, 1000, 25, draws, false, 0,
       s.interrupt, s.logger, s.nothing, sample, s.no_structure);
 }
+
+#endif
 
 }  // namespace stan_runs

@@ -39,6 +39,7 @@ class Model {
   int nuts_diagonal(const Nuts& nuts, const Writers& writers);
   int nuts_dense(const Nuts& nuts, const Writers& writers);
   int fixed_param(int samples, ::stan::callbacks::writer& sample);
+  // With the option MCBACKEND_STAN_METHODS.
   int newton(int iterations, ::stan::callbacks::writer& sample);
   int meanfield(int draws, ::stan::callbacks::writer& sample);
   int pathfinder(int draws, ::stan::callbacks::writer& sample);

@@ -242,9 +242,11 @@ TEST(Stan, MethodsWithoutWarmup) {
     return recorder.rows.size();
   };
   EXPECT_EQ(stored([](auto& sample) { return model().fixed_param(50, sample); }), 50U);
+#if MCBACKEND_STAN_METHODS
   EXPECT_EQ(stored([](auto& sample) { return model().meanfield(60, sample); }), 60U);
   EXPECT_EQ(stored([](auto& sample) { return model().pathfinder(70, sample); }), 70U);
   EXPECT_GT(stored([](auto& sample) { return model().newton(20, sample); }), 1U);
+#endif
 }
 
 TEST(Stan, RowsOfAnyKind) {
