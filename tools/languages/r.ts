@@ -14,6 +14,7 @@ const ENV = {
   _R_CHECK_FORCE_SUGGESTS_: 'false',
   _R_CHECK_CRAN_INCOMING_: 'false',
   NOT_CRAN: 'true',
+  R_MAKEVARS_USER: join(import.meta.dirname, 'Makevars'),
 }
 
 const FOLDER = inBuild('r')
