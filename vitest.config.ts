@@ -12,7 +12,7 @@ const UNIT = [
   'test/http/{codes,draws,in-zarr,json-in,elements,held,negotiation,netcdf,openapi,order,page,protocol,runs,summary,tables,trace,checks,zarr}.test.ts',
   'test/page/{*,draws/*}.test.ts',
   'test/{comments,docs,generated}.test.ts',
-  'test/client/{append,backend,checks,failure,read,retry}*.test.ts',
+  'test/client/{append,backend,checks,failure,read,retry,too-large}*.test.ts',
   'test/conformance/{memory,null}.test.ts',
   'test/tenants/{attacks,bodies,bounds,failures,limits,management,matrix,one-run}.test.ts',
 ]

@@ -6,7 +6,7 @@ import type { Elements } from '../core/draws/elements.ts'
 import type { NdArray } from '../core/draws/ndarray.ts'
 import type { Bytes } from '../core/draws/segment.ts'
 import type { Slice } from '../core/draws/slice.ts'
-import { McbError } from '../core/errors.ts'
+import { isMcbError, McbError } from '../core/errors.ts'
 import type { Chain, DrawBatch, Draws, Values } from '../core/interfaces.ts'
 import { JSON_TYPE } from '../core/media-types.ts'
 import { batchSegments, encodeSegments } from '../core/wire/write-batch.ts'
@@ -16,7 +16,8 @@ import { type ChainAnswer, readChain } from './json.ts'
 import type { FlushOptions } from './options.ts'
 import { queryOfColumn, queryOfElements } from './query.ts'
 import { ChainReader } from './read.ts'
-import { type BatchPart, splitBatch } from './split.ts'
+import { RequestSize } from './request-size.ts'
+import { type BatchPart, fitsRequest, halve } from './split.ts'
 import type { Transport } from './transport.ts'
 import { type Upload, UploadQueue } from './upload.ts'
 
@@ -58,6 +59,7 @@ export class HttpChain implements Chain {
   private readonly path: string
   private readonly reader: ChainReader
   private readonly queue: UploadQueue
+  private readonly size: RequestSize
   /** Index of the next iteration that is taken. */
   private end: number
   private buffer: DrawBuffer | undefined
@@ -77,6 +79,7 @@ export class HttpChain implements Chain {
     this.path = `${context.path}/chains/${chain}`
     this.reader = new ChainReader(context.transport, { path: this.path, number: chain }, context.headers)
     this.end = length
+    this.size = new RequestSize(context.flush.maxRequest)
     this.queue = new UploadQueue(
       () => (this.isDue && this.hasDraws ? this.takeBuffer() : undefined),
       () => this.makeRoom(),
@@ -138,7 +141,7 @@ export class HttpChain implements Chain {
     const behind = Math.max(end, start + batch.count)
     this.end = behind
     const task = async () => {
-      const length = await this.sendBatch({ start, count: batch.count, columns })
+      const length = await this.sendAll([{ start, count: batch.count, columns }])
       // Somebody else may have written more; without an index of their own the next draws go behind that.
       if (batch.start !== undefined && this.end === behind) this.end = length
       return length
@@ -284,36 +287,43 @@ export class HttpChain implements Chain {
     this.isDue = false
     const { count, bytes } = buffer
     const start = this.end - count
-    let requests: { end: number; body: Bytes }[] | undefined
-    const encode = () => {
-      const batch = { start, count, columns: buffer.segments() }
-      const encoded = [...this.encodeParts(batch)]
-      buffer.clear()
-      this.spare ??= buffer
-      return encoded
-    }
+    let parts: BatchPart[] | undefined
     return {
       bytes,
       send: async () => {
-        requests ??= encode()
-        // A request is forgotten as soon as it is acknowledged, so that a further try goes on behind it.
-        for (let [next] = requests; next !== undefined; [next] = requests) {
-          await this.post(next.end, next.body)
-          requests.shift()
-        }
+        parts ??= [{ start, count, columns: buffer.segments() }]
+        await this.sendAll(parts)
+        buffer.clear()
+        this.spare ??= buffer
       },
     }
   }
 
-  private async sendBatch(batch: BatchPart): Promise<number> {
-    let length = batch.start
-    for (const { end, body } of this.encodeParts(batch)) length = await this.post(end, body)
+  /**
+   * Sends parts of a batch, halved as often as they are too large for one request, and gives the length that is
+   * acknowledged. A part is forgotten as soon as it is durable, so that a further try goes on behind it.
+   */
+  private async sendAll(parts: BatchPart[]): Promise<number> {
+    let length = 0
+    for (let [part] = parts; part !== undefined; [part] = parts) {
+      const acknowledged = fitsRequest(part, this.size.bytes) ? await this.sendPart(part) : undefined
+      parts.splice(0, 1, ...(acknowledged === undefined ? halve(part) : []))
+      length = acknowledged ?? length
+    }
     return length
   }
 
-  private *encodeParts(batch: BatchPart): Generator<{ end: number; body: Bytes }> {
-    for (const { start, count, columns } of splitBatch(batch, this.context.flush.maxRequest)) {
-      yield { end: start + count, body: encodeSegments(start, count, columns) }
+  /** Gives the length that is acknowledged; undefined when several iterations are refused as too large for one request. */
+  private async sendPart({ start, count, columns }: BatchPart): Promise<number | undefined> {
+    const body = encodeSegments(start, count, columns)
+    try {
+      const length = await this.post(start + count, body)
+      this.size.take(body.length)
+      return length
+    } catch (error) {
+      if (count <= 1 || !isMcbError(error, 'payload_too_large')) throw error
+      this.size.refuse(body.length)
+      return undefined
     }
   }
 

@@ -10,7 +10,7 @@ export interface FlushOptions {
   readonly interval?: number
   /** Bytes of draws of a chain that may wait for their acknowledgement; beyond it `append` pends. @default 32 MiB */
   readonly maxBuffered?: number
-  /** Bytes of draws that one request aims at; a server refuses bodies beyond its limit (64 MiB). @default 8 MiB */
+  /** Bytes of draws that one request aims at; fewer once a server or a proxy refuses one as too large (413). @default 8 MiB */
   readonly maxRequest?: number
 }
 

@@ -11,17 +11,20 @@ export interface BatchPart {
   readonly columns: readonly ColumnSegment[]
 }
 
-/** Halves a batch until its parts have at most `maxBytes`, or are one iteration. */
-export function* splitBatch(batch: BatchPart, maxBytes: number): Generator<BatchPart> {
-  const { start, count, columns } = batch
+/** True for what may go into one request that aims at `maxBytes` of draws. */
+export function fitsRequest({ count, columns }: BatchPart, maxBytes: number): boolean {
   const bytes = columns.reduce((sum, { data }) => sum + data.length, 0)
-  if (count <= 1 || (bytes <= maxBytes && count <= DEFAULT_LIMITS.batchIterations)) {
-    yield batch
-    return
-  }
+  return count <= 1 || (bytes <= maxBytes && count <= DEFAULT_LIMITS.batchIterations)
+}
+
+/** The first half of a batch of two iterations or more, and the second. */
+export function halve(batch: BatchPart): [BatchPart, BatchPart] {
+  const { start, count } = batch
   const half = Math.ceil(count / 2)
-  yield* splitBatch({ start, count: half, columns: cut(batch, 0, half) }, maxBytes)
-  yield* splitBatch({ start: start + half, count: count - half, columns: cut(batch, half, count) }, maxBytes)
+  return [
+    { start, count: half, columns: cut(batch, 0, half) },
+    { start: start + half, count: count - half, columns: cut(batch, half, count) },
+  ]
 }
 
 function cut({ count, columns }: BatchPart, from: number, to: number): ColumnSegment[] {
