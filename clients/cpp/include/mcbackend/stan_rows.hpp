@@ -64,9 +64,7 @@ class RowLayout {
                   "Stan gave " + std::to_string(count) + " values under " + std::to_string(width_) + " names");
     }
     for (std::size_t i = 0; i < count; ++i) values_[i] = row[order_[i]];
-    for (auto& field : fields_) {
-      if (field.variable.dtype != DType::float64) convert(field);
-    }
+    for (const auto index : converted_) convert(fields_[index]);
     if (has_flag_) fields_.back().flags[0] = flag;
   }
   /// The row that was taken last, until the next one.
@@ -105,6 +103,7 @@ class RowLayout {
     const auto elements = std::max<std::size_t>(columns.size(), 1);
     if (field.variable.dtype == DType::int64) field.numbers.resize(elements);
     if (field.variable.dtype == DType::bool_) field.flags = std::make_unique<bool[]>(elements);
+    if (field.variable.dtype != DType::float64 && !columns.empty()) converted_.push_back(fields_.size());
     order_.insert(order_.end(), columns.begin(), columns.end());
     fields_.push_back(std::move(field));
   }
@@ -146,6 +145,8 @@ class RowLayout {
   std::size_t width_;
   bool has_flag_;
   std::vector<Field> fields_;
+  /// Fields with columns whose elements are no doubles.
+  std::vector<std::size_t> converted_;
   /// Column of each value, and the values of the row that was taken last.
   std::vector<std::size_t> order_;
   std::vector<double> values_;
