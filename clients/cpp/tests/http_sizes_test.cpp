@@ -154,6 +154,14 @@ TEST_F(Sizes, WithoutTimeForRetriesNoHalfIsTried) {
   server->pace(9'000'000, "clogged");
   EXPECT_EQ(error_of([&] { chain->append_batch(wide_batch(8, 0)); }).code(), "transport");
   EXPECT_EQ(server->seen("POST", "/draws").size(), 1U);
+  const auto other = new_wide_chain("no-retries-of-appends");
+  server->pace(9'000'000, "late");
+  for (int i = 0; i < 8; ++i) {
+    const std::vector<double> w(wide, i);
+    other->append({{"w", w}});
+  }
+  EXPECT_EQ(error_of([&] { other->flush(); }).code(), "invalid_parameter");
+  EXPECT_EQ(server->seen("POST", "/draws").size(), 2U);
 }
 
 TEST_F(Sizes, RequestsGrowAgain) {
@@ -200,7 +208,9 @@ TEST(RequestSizes, DoubleUpToTheMost) {
   EXPECT_EQ(size.bytes(), 450U);
   take(size, 1);
   EXPECT_EQ(size.bytes(), 900U);
-  take(size, RequestSize::first_trial);
+  take(size, RequestSize::first_trial - 1);
+  EXPECT_EQ(size.bytes(), 900U);
+  take(size, 1);
   EXPECT_EQ(size.bytes(), 1000U);
   take(size, 10 * RequestSize::first_trial);
   EXPECT_EQ(size.bytes(), 1000U);
@@ -214,6 +224,40 @@ TEST(RequestSizes, SmallOnesTellNothing) {
   RequestSize size(1000);
   size.refuse(1000);
   for (unsigned i = 0; i < 1000; ++i) size.take(249);
+  EXPECT_EQ(size.bytes(), 500U);
+  for (unsigned i = 0; i < RequestSize::first_trial; ++i) size.take(250);
+  EXPECT_EQ(size.bytes(), 1000U);
+}
+
+TEST(RequestSizes, ARefusalMakesNoneLarger) {
+  RequestSize size(1000);
+  size.refuse(5000);  // one draw of a shape that varies may be more than a request aims at
+  EXPECT_EQ(size.bytes(), 1000U);
+  size.refuse(1000);
+  size.refuse(1400);
+  EXPECT_EQ(size.bytes(), 500U);
+}
+
+TEST(RequestSizes, ThoseBeforeARefusalCountNoLonger) {
+  RequestSize size(1000);
+  size.refuse(1000);
+  take(size, RequestSize::first_trial - 1);
+  size.refuse(500);
+  take(size, RequestSize::first_trial - 1);
+  EXPECT_EQ(size.bytes(), 250U);
+  take(size, 1);
+  EXPECT_EQ(size.bytes(), 500U);
+}
+
+TEST(RequestSizes, OnlyARefusedTryMakesTheNextRarer) {
+  RequestSize size(1000);
+  size.refuse(1000);
+  take(size, RequestSize::first_trial);
+  size.refuse(1000);
+  size.refuse(500);  // no try
+  take(size, 4 * RequestSize::first_trial - 1);
+  EXPECT_EQ(size.bytes(), 250U);
+  take(size, 1);
   EXPECT_EQ(size.bytes(), 500U);
 }
 
