@@ -278,14 +278,17 @@ TEST_F(Memory, ABatchThatThrowsMayComeAgain) {
   batch.draws = {{"x", NdArray::of(x)}, {"v", NdArray::of({40, 3}, v)}};
   batch.stats = {{"lp", NdArray::of(lp)}};
   int thrown = 0;
+  std::uint64_t length = 0;
   long after = 0;
   for (bool has_failed = true; has_failed; ++after) {
     const Starving starving(Who::caller, after);
     try {
-      EXPECT_EQ(chain->append_batch(batch), 40U);
+      length = chain->append_batch(batch);
+      EXPECT_EQ(length, 40U);
     } catch (const std::bad_alloc&) {
       ++thrown;
     }
+    EXPECT_EQ(writer_status(*chain).appended, length);  // also where parts of the batch are stored
     has_failed = Starving::has_failed();
   }
   EXPECT_GE(thrown, 50);
