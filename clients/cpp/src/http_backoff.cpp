@@ -46,7 +46,7 @@ std::optional<Clock::time_point> Backoff::next(Clock::time_point now, std::optio
   const auto& limit = options_->limit;
   if (limit.count() < 0) return now + pause;
   const auto left = first_ - now + Clock::duration(limit);
-  if (limit.count() == 0 || left <= Clock::duration::zero() || (asked && *asked > left)) return {};
+  if (left <= Clock::duration::zero() || (asked && *asked > left)) return {};
   return now + std::min<Clock::duration>(pause, left);
 }
 
