@@ -298,7 +298,8 @@ TEST(DrawBuffer, RefusesAndKeepsNothing) {
     EXPECT_EQ(buffer.count(), 0U);
     EXPECT_EQ(buffer.bytes(), 0U);
   };
-  const NamedValue mu{"mu", 1.0};
+  const double one = 1;
+  const NamedValue mu{"mu", one};
   const NamedValue theta{"theta", four};
   const NamedValue w{"w", six};
   const NamedValue v{"v", matrix};
