@@ -13,6 +13,9 @@ const hasHeader = (name: string): boolean =>
   spawnSync('g++', ['-E', '-x', 'c++', '-'], { input: `#include <${name}>`, stdio: ['pipe', 'ignore', 'ignore'] })
     .status === 0
 
+/** Well where clang finds the libraries of its sanitizers, which come in a package of their own. */
+const LINKS_SANITIZER = 'echo "int main() {}" | clang++-19 -fsanitize=thread -x c++ - -o /dev/null'
+
 const R_PACKAGES = ['curl', 'jsonlite', 'posterior', 'bayesplot', 'testthat', 'rstan', 'knitr', 'rmarkdown', 'coda']
 
 /** Something that tasks need: Debian's packages that bring it, and a look whether it is there. */
@@ -34,6 +37,10 @@ const NEEDS = {
   'protobuf for C++': {
     packages: ['libprotobuf-dev', 'protobuf-compiler'],
     isThere: () => isWell('protoc', '--version') && hasHeader('google/protobuf/message.h'),
+  },
+  'clang 19 with its sanitizers': {
+    packages: ['clang-19', 'libclang-rt-19-dev'],
+    isThere: () => isWell('clang++-19', '--version') && isWell('sh', '-c', LINKS_SANITIZER),
   },
   'clang-tidy 19 and doxygen': {
     packages: ['clang-tidy-19', 'doxygen'],
