@@ -44,6 +44,15 @@ const WAYS: Readonly<Record<string, Write>> = {
 const startsOf = (posts: readonly { readonly body: Buffer }[]) =>
   posts.map(({ body }) => Number(mcbackend.DrawBatch.decode(body).start))
 
+/** A proxy refuses a request for its size. */
+const TOO_LARGE = async (): Promise<Answer> => {
+  return {
+    status: 413,
+    headers: { 'content-type': 'text/html' },
+    body: Buffer.from('<h1>Request Entity Too Large</h1>'),
+  }
+}
+
 /** An answer that refuses for good. */
 function refusal(status: number, code: string, more: object = {}): () => Promise<Answer> {
   const body = Buffer.from(JSON.stringify({ type: `urn:mcbackend:error:${code}`, status, code, detail: 'no', ...more }))
@@ -115,6 +124,18 @@ export function writerDuties(world: () => World): void {
             [1, 2, 3, 4],
           ]).toContainEqual(stored)
       }
+    })
+
+    test('a request that a proxy refuses as too large goes in smaller ones, or the caller is told', async () => {
+      const chain = await newChain()
+      const values = Array.from({ length: 16 }, (_, i) => i / 7)
+      await write(chain, 0, values.slice(0, 4))
+      world().next('POST', DRAWS, TOO_LARGE)
+      const error = await errorOf(write(chain, 4, values.slice(4)))
+      const stored = await world().raw.floats(chain.rid)
+      if (error === undefined) return expect(stored, 'the write succeeded, so the draws are there').toEqual(values)
+      expect(error).toMatchObject({ code: 'payload_too_large' })
+      expect(stored, 'what is there has no gaps').toEqual(values.slice(0, stored?.length))
     })
 
     test.each<Fault>(['cut', 'lost', 'broken', 'unavailable', 'busy', 'timeout', 'gateway', 'late gateway'])(
