@@ -30,7 +30,7 @@ class RunWriter:
     path : the run's path on the server.
     registration : identity of the registration, None until the server has the run.
     process : id of the process that writes; a fork of it must not.
-    chains : by number.
+    chains : by number. The writer opens them while the uploader goes through them: take a list of them for that.
     notices : name and facts that are told behind the draws.
     origin : place where the draws are to be had again; None if there is none. With one the caller tells what the server
         refuses, and the spool does not keep it.
@@ -67,7 +67,7 @@ class RunWriter:
     @property
     def pending(self) -> int:
         """Number of iterations, over all chains, that the server has not acknowledged."""
-        return sum(chain.pending for chain in self.chains.values())
+        return sum(chain.pending for chain in list(self.chains.values()))
 
     def see_growth(self) -> None:
         """Notes the time, if draws have come since the last call."""
@@ -90,7 +90,7 @@ class RunWriter:
     @property
     def error(self) -> McbError | None:
         """The reason for which a chain of this run cannot be sent; None if all can."""
-        return next((chain.error for chain in self.chains.values() if chain.error), None)
+        return next((chain.error for chain in list(self.chains.values()) if chain.error), None)
 
     @property
     def place(self) -> str:
