@@ -9,8 +9,12 @@ import type { KitSettings } from './settings.ts'
 export interface Started {
   readonly client: Client
   readonly backend: DriverBackend
-  /** Starts the driver again, when it has ended or failed: the next tests are to say something of their own. */
-  revive(): Promise<void>
+  /**
+   * Starts the driver again, when it has ended or failed: the next tests are to say something of their own.
+   *
+   * @returns true when it had
+   */
+  revive(): Promise<boolean>
   stop(): Promise<void>
 }
 
@@ -37,10 +41,11 @@ export async function startClient(
   const client = new Client(first, new Map([...first.greeting.lacks, ...more]), skip, raw)
   let starts = 1
   const revive = async () => {
-    if (client.driver.isAlive) return
+    if (client.driver.isAlive) return false
     if (++starts > STARTS) throw new Error(`the driver has ended ${STARTS} times; it is not started again`)
     await client.driver.stop()
     client.driver = await Driver.start(options)
+    return true
   }
   return { client, backend: new DriverBackend(client), revive, stop: () => client.driver.stop() }
 }
@@ -50,6 +55,13 @@ export async function meet(started: readonly Started[]): Promise<void> {
   for (const { client, backend } of started) {
     if (!client.lacks.has('getRun')) await backend.getRun('none-of-this-name')
   }
+}
+
+/** Starts drivers again that have ended. They must meet the server, so that nothing may fail meanwhile. */
+export async function reviveAll(started: readonly Started[]): Promise<void> {
+  const again: Started[] = []
+  for (const one of started) if (await one.revive()) again.push(one)
+  await meet(again)
 }
 
 /** Ends the present test as skipped, also where what is thrown here is taken for an error of the client. */

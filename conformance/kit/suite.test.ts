@@ -7,7 +7,7 @@ import { TOPICS } from '../../test/conformance/index.ts'
 import { conformanceOf, type Opened } from '../../test/conformance/suite.ts'
 import { testUnless } from '../../test/support/skip.ts'
 import { DriverChain } from './backend.ts'
-import { meet, type Started, startClient } from './clients.ts'
+import { meet, reviveAll, type Started, startClient } from './clients.ts'
 import { RawServer } from './duties/raw.ts'
 import { byChance, FailingProxy } from './proxy.ts'
 import { SUITE_TOPICS } from './topics.ts'
@@ -26,18 +26,20 @@ const UNTOLD = new Map([
 const lacks = new Map(UNTOLD)
 
 let started: Started[] = []
+let proxy: FailingProxy | undefined
 
 async function open(): Promise<Opened> {
-  const proxy = await FailingProxy.start(kit.url)
+  const opened = await FailingProxy.start(kit.url)
+  proxy = opened
   const raw = new RawServer(kit.url, kit.token)
-  const first = await startClient(kit, proxy.url, raw, UNTOLD)
-  const second = await startClient(kit, proxy.url, raw, UNTOLD)
+  const first = await startClient(kit, opened.url, raw, UNTOLD)
+  const second = await startClient(kit, opened.url, raw, UNTOLD)
   started = [first, second]
   for (const [name, why] of first.client.driver.greeting.lacks) lacks.set(name, why)
   // Faults begin behind the first answer.
   await meet(started)
   const word = randomWords(kit.seed)
-  if (kit.faults > 0) proxy.plan = byChance(kit.faults, () => word() / 2 ** 32)
+  if (kit.faults > 0) opened.plan = byChance(kit.faults, () => word() / 2 ** 32)
   return {
     backend: first.backend,
     other: second.backend,
@@ -49,16 +51,20 @@ async function open(): Promise<Opened> {
       // No driver is started again for tests behind these, which ask it nothing.
       started = []
       const ends = await Promise.allSettled(ending.map((one) => one.stop()))
-      writeFileSync(kit.injected, JSON.stringify([...proxy.injected]))
-      await proxy.stop()
-      await raw.removeAll(proxy.created)
+      writeFileSync(kit.injected, JSON.stringify([...opened.injected]))
+      await opened.stop()
+      await raw.removeAll(opened.created)
       for (const end of ends) if (end.status === 'rejected') throw end.reason
     },
   }
 }
 
 beforeEach(async () => {
-  for (const one of started) await one.revive()
+  if (proxy === undefined) return
+  const { plan } = proxy
+  proxy.plan = () => undefined
+  await reviveAll(started)
+  proxy.plan = plan
 })
 
 fc.configureGlobal({ seed: kit.seed })

@@ -1,7 +1,7 @@
 /** The scene of a duty: two clients, the proxy that does to a request what the test wants, and the server behind it. */
 import { inject } from 'vitest'
 import type { DriverChain, DriverRun } from '../backend.ts'
-import { meet, type Started, startClient } from '../clients.ts'
+import { meet, reviveAll, type Started, startClient } from '../clients.ts'
 import { FailingProxy, type Fate, type Passing } from '../proxy.ts'
 import { metaOf, RawServer } from './raw.ts'
 
@@ -58,8 +58,8 @@ export class World {
   /** Nothing happens to requests any more, and both drivers run. */
   async reset(): Promise<void> {
     this.rules = []
+    await reviveAll(this.started)
     this.seen = []
-    for (const one of this.started) await one.revive()
   }
 
   async close(): Promise<void> {
