@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import subprocess
 import sys
 import time
@@ -40,6 +42,17 @@ def test_a_file_that_is_refused_changes_no_facts_of_the_chain(client: Client, tm
     other, _ = store(client, rid, path)
     assert not other.errors
     assert client.run(rid).about().facts["chains"]["0"] == before["0"] | {"samplingTime": 1.5, "warmupTime": 0.5}
+
+
+def test_a_run_does_not_end_before_it_began(client: Client, tmp_path: Path) -> None:
+    """The time of a file comes from another clock than the begin that stands in it, and is some milliseconds behind."""
+    rid, path = new_rid(), tmp_path / "output.csv"
+    path.write_text(whole(1).replace("# random", "# start_datetime = 2026-01-02 03:04:06 UTC\n# random"))
+    written = dt.datetime(2026, 1, 2, 3, 4, 5, 999_000, dt.timezone.utc).timestamp()
+    os.utime(path, (written, written))
+    store(client, rid, path)
+    facts = client.run(rid).about().facts
+    assert (facts["startedAt"], facts["finishedAt"]) == ("2026-01-02T03:04:06Z", "2026-01-02T03:04:06Z")
 
 
 def test_facts_that_came_while_the_server_was_away_are_told(

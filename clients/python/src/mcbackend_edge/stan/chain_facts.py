@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..facts import timestamp
 from .csv_file import CsvFile
 
 # Bytes of JSON that all metrics and means of a run may take, of the 1 MiB that a server takes as facts.
@@ -63,9 +64,18 @@ def run_facts(file: CsvFile, environment: Mapping[str, Any]) -> dict[str, Any]:
         facts["settings"] = settings
     if file.plan is not None and file.plan.draws is not None:
         facts["expected"] = {"draws": file.plan.draws, "warmup": file.plan.warmup}
-    if started := _moment(file.settings.get("start_datetime", "")):
-        facts["startedAt"] = started
+    if started := begin_of(file):
+        facts["startedAt"] = timestamp(started)
     return facts
+
+
+def begin_of(file: CsvFile) -> dt.datetime | None:
+    """CmdStan's ``2026-11-28 18:06:32 UTC``; None where the file tells none."""
+    try:
+        moment = dt.datetime.strptime(file.settings.get("start_datetime", ""), "%Y-%m-%d %H:%M:%S UTC")
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=dt.timezone.utc)
 
 
 def chain_facts(file: CsvFile, share: int) -> dict[str, Any]:
@@ -129,12 +139,3 @@ def _plain(text: str) -> int | float | bool | str:
             continue
         return number if math.isfinite(number) else text
     return text
-
-
-def _moment(text: str) -> str | None:
-    """CmdStan's ``2026-11-28 18:06:32 UTC`` in RFC 3339."""
-    try:
-        moment = dt.datetime.strptime(text, "%Y-%m-%d %H:%M:%S UTC")
-    except ValueError:
-        return None
-    return f"{moment.isoformat()}Z"

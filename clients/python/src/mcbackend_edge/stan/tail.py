@@ -24,7 +24,7 @@ from ..greeting import address_of
 from ..names import check_rid
 from ..notices import Beginning
 from ..run import Chain, Run
-from .chain_facts import MOST_BYTES, bytes_of, chain_facts, lacks_metric, run_facts, share_of
+from .chain_facts import MOST_BYTES, begin_of, bytes_of, chain_facts, lacks_metric, run_facts, share_of
 from .columns import block
 from .csv_file import CsvFile, Rows
 from .growing import OverwrittenError
@@ -338,7 +338,9 @@ class Tail:
             ended = max(file.path.stat().st_mtime for file in self.files.values())
         except OSError:
             ended = time.time()
-        facts["finishedAt"] = timestamp(dt.datetime.fromtimestamp(round(ended, 3), dt.timezone.utc))
+        end = dt.datetime.fromtimestamp(round(ended, 3), dt.timezone.utc)
+        # Times of files are some milliseconds behind the clock that has told the begin.
+        facts["finishedAt"] = timestamp(max([end, *filter(None, map(begin_of, self.files.values()))]))
         return facts
 
     def _note_stored(self) -> None:
